@@ -1,0 +1,1 @@
+"""Networks. They import torch, einops and `models.blocks`, and nothing of the runtime."""

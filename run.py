@@ -1,0 +1,412 @@
+#!/usr/bin/env python3
+"""The one command for people who have just cloned DSU. Standard library only, the same on Linux, macOS and Windows.
+
+It keeps a virtual environment in `.venv` in step with the requirements files and runs everything else inside it.
+What it says about itself goes to stderr, so that stdout belongs to what it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "dsu-installed.json"
+UNFINISHED = VENV / "dsu-unfinished"
+
+FLAVORS = ("cpu", "cuda", "mac-mps")
+DEV_REQUIREMENTS = "requirements-dev.txt"
+OLDEST_PYTHON = (3, 11)
+BENCHMARKS = ("memory", "startup")
+
+CHECKS: dict[str, tuple[str, ...]] = {
+    "ruff check": ("ruff", "check", "."),
+    "ruff format": ("ruff", "format", "--check", "."),
+    "mypy": ("mypy",),
+    "generated docs": ("utils.serving.docs", "--check"),
+}
+
+MADE_HERE = (".venv", "demo", "build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+
+# What pip and venv print when something outside this project is wrong, and what a person can do about it. First match.
+DIAGNOSES = (
+    (
+        r"ensurepip is not available|No module named '?(venv|ensurepip)",
+        "This Python cannot make virtual environments. Install that part of it (Debian, Ubuntu: `apt install python3-venv`).",
+    ),
+    (
+        r"No space left on device|Errno 28|not enough space on the disk",
+        "The disk is full. The environment needs a few gigabytes; free some space and run the command again.",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED",
+        "The package index's certificate is not trusted here. Behind a company proxy, set PIP_CERT to its certificate file.",
+    ),
+    (
+        r"Failed to establish a new connection|name resolution|getaddrinfo failed|Max retries exceeded|timed out|ProxyError",
+        "The package index cannot be reached. Check the network (or set HTTPS_PROXY) and run the command again.",
+    ),
+    (
+        r"Python\.h: No such file|Python\.h' file not found",
+        "A package has to be compiled and Python's headers are missing (Debian, Ubuntu: `apt install python3-dev`).",
+    ),
+    (
+        r"Microsoft Visual C\+\+|unable to execute|command '\S*(cc|clang|\+\+)(-\d+)?' failed",
+        "A package has to be compiled and no C compiler works here. Install one (Debian, Ubuntu: `apt install gcc`).",
+    ),
+    (
+        r"No matching distribution found for (?P<package>\S+)",
+        "There is no build of {package} for Python {python} on {system}. Try another Python version.",
+    ),
+    (
+        r"Permission denied|PermissionError|Access is denied|WinError 32",
+        "A file of the environment cannot be written. Stop workers that still run and check who owns the `.venv` folder.",
+    ),
+)
+
+
+class Failure(Exception):  # noqa: N818  it is not an error of this program
+    """Setting up did not work; the message is for the person who typed the command."""
+
+
+class Finished(NamedTuple):
+    """A command that was run quietly."""
+
+    status: int
+    output: str
+
+
+class Plan(NamedTuple):
+    """What has to be done before the environment fits: make it anew, and which files to install."""
+
+    rebuild: bool
+    install: tuple[str, ...]
+
+
+# Saying what happens ----------------------------------------------------------------------------------------------
+
+
+def say(text: str, end: str = "\n") -> None:
+    sys.stderr.write(text + end)
+    sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[Callable[[], None]]:
+    """One line for one step: its title at once, the seconds it took at the end. What it yields counts meanwhile."""
+    started = time.monotonic()
+    live = sys.stderr.isatty()
+
+    def show(end: str = "") -> None:
+        say(f"\r{title} ... {time.monotonic() - started:.0f} s", end=end)
+
+    say(f"{title} ...", end="")
+    try:
+        yield show if live else lambda: None
+    except BaseException:
+        say(" failed")
+        raise
+    say(f"\r{title} ... {time.monotonic() - started:.1f} s" if live else f" {time.monotonic() - started:.1f} s")
+
+
+def run_quietly(argv: Sequence[str | Path], tick: Callable[[], None] = lambda: None) -> Finished:
+    """Run a command with its output kept back; `tick` is called about once a second."""
+    process = subprocess.Popen(
+        [str(word) for word in argv],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    with process:
+        while True:
+            try:
+                output, _ = process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                tick()
+            except BaseException:
+                process.kill()
+                raise
+            else:
+                return Finished(process.returncode, output)
+
+
+def run_openly(argv: Sequence[str | Path], cwd: Path | None = None) -> int:
+    """Run a command on our own streams and answer its exit status. Ctrl-C reaches it from the terminal itself."""
+    process = subprocess.Popen([str(word) for word in argv], cwd=cwd)
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            status = process.wait()
+            return status if status >= 0 else 128 - status
+
+
+def diagnose(output: str) -> str:
+    """One sentence on why an installation failed, or nothing where the output says nothing we know."""
+    for pattern, advice in DIAGNOSES:
+        found = re.search(pattern, output)
+        if found:
+            system = f"{platform.system()} {platform.machine()}"
+            return advice.format(**found.groupdict(), python=platform.python_version(), system=system)
+    return ""
+
+
+def must_succeed(title: str, argv: Sequence[str | Path]) -> None:
+    """Run one step of the set-up; a failure shows the last lines of its output and what they mean."""
+    with step(title) as tick:
+        finished = run_quietly(argv, tick)
+        if finished.status != 0:
+            last_lines = "\n".join(finished.output.strip().splitlines()[-12:])
+            advice = diagnose(finished.output) or f"The last lines say why `{title.lower()}` failed."
+            raise Failure(f"{last_lines}\n\n{advice}")
+
+
+# The virtual environment ------------------------------------------------------------------------------------------
+
+
+def check_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:
+    """Refuse a Python that the packages do not support; name one that is installed and would do."""
+    if version >= OLDEST_PYTHON:
+        return
+    newer = [name for name in ("python3.13", "python3.12", "python3.11") if shutil.which(name)]
+    advice = f"Try `{newer[0]} run.py`." if newer else "Install a newer one from https://www.python.org."
+    raise Failure(f"Python {version[0]}.{version[1]} is too old: DSU needs 3.11 or newer. {advice}")
+
+
+def detect_flavor() -> str:
+    """The requirements that suit this machine."""
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mac-mps"
+    return "cuda" if nvidia_driver_works() else "cpu"
+
+
+def nvidia_driver_works() -> bool:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        return subprocess.run([program], capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def venv_python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def venv_fits() -> bool:
+    """Whether `.venv` is whole and of the Python that runs now."""
+    try:
+        settings = (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    version = ".".join(str(number) for number in sys.version_info[:2])
+    same_version = re.search(rf"^version(_info)?\s*=\s*{re.escape(version)}\b", settings, re.MULTILINE)
+    return bool(same_version) and venv_python().exists() and not UNFINISHED.exists()
+
+
+def read_stamp() -> dict[str, Any]:
+    """What the last complete installation was made of; empty where there was none."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("files"), dict) else {}
+
+
+def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
+    """The requirements files wanted, each with the hash of its content."""
+    names = [f"requirements-{flavor}.txt", *([DEV_REQUIREMENTS] if dev else [])]
+    return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
+
+
+def plan_setup(stamp: dict[str, Any], *, fits: bool, flavor: str, files: dict[str, str]) -> Plan:
+    """A changed file is installed over what is there; another flavor or a broken environment starts from nothing."""
+    rebuild = not fits or stamp.get("flavor", flavor) != flavor
+    installed = {} if rebuild else stamp.get("files", {})
+    return Plan(rebuild, tuple(name for name, digest in files.items() if installed.get(name) != digest))
+
+
+def create_venv() -> None:
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    VENV.mkdir()
+    UNFINISHED.touch()
+    base = getattr(sys, "_base_executable", sys.executable)
+    must_succeed("Creating .venv", [base, "-m", "venv", VENV])
+
+
+def install(files: Sequence[str], title: str) -> None:
+    wanted = [word for name in files for word in ("-r", name)]
+    must_succeed(title, [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted])
+
+
+def set_up(flavor: str | None = None, *, dev: bool = False) -> Path:
+    """Make `.venv` fit, doing only what is missing, and answer its Python."""
+    check_python()
+    stamp = read_stamp()
+    flavor = flavor or stamp.get("flavor") or detect_flavor()
+    files = fingerprints(flavor, dev=dev)
+    plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
+    try:
+        if plan.rebuild:
+            create_venv()
+            stamp = {}
+        if plan.install:
+            UNFINISHED.touch()
+            install(plan.install, f"Installing packages ({flavor})")
+            done = {"flavor": flavor, "files": {**stamp.get("files", {}), **files}}
+            STAMP.write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
+            UNFINISHED.unlink()
+    except OSError as error:
+        advice = diagnose(f"{type(error).__name__} {error}") or "Remove the `.venv` folder and run the command again."
+        raise Failure(f"{error}\n\n{advice}") from error
+    return venv_python()
+
+
+# Commands ---------------------------------------------------------------------------------------------------------
+
+
+def demo(words: list[str]) -> int:
+    """separate a song and show what comes out (--input SONG: a file of yours)"""
+    parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
+    parser.add_argument("--flavor", choices=FLAVORS, help="which requirements to install")
+    parser.add_argument("--input", type=Path, help="a song of yours; without it a short one is made")
+    options = parser.parse_args(words)
+    python = set_up(options.flavor)
+    song = [] if options.input is None else ["--input", options.input.absolute()]
+    return run_openly([python, "-m", "tools.demo", "--output", ROOT / "demo", *song], cwd=ROOT)
+
+
+def test(words: list[str]) -> int:
+    """run the tests (all further arguments go to pytest)"""
+    flavor, rest = split_flavor(words)
+    return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
+
+
+def check(words: list[str]) -> int:
+    """lint, formatting, types, and whether generated documents are fresh"""
+    flavor, rest = split_flavor(words)
+    refuse_extra("check", rest)
+    python = set_up(flavor, dev=True)
+    return max(run_check(title, [python, "-m", *module]) for title, module in CHECKS.items())
+
+
+def run_check(title: str, argv: Sequence[str | Path]) -> int:
+    with step(title) as tick:
+        finished = run_quietly(argv, tick)
+    if finished.status != 0:
+        say(finished.output.rstrip() + f"\n{title} failed.")
+    return min(abs(finished.status), 1)
+
+
+def bench(words: list[str]) -> int:
+    """measure memory or startup and write benchmarks/RESULTS.md"""
+    flavor, rest = split_flavor(words)
+    if not rest or rest[0] not in BENCHMARKS:
+        raise Failure(f"Which benchmark? `python3 run.py bench NAME` knows: {', '.join(BENCHMARKS)}.")
+    return run_openly([set_up(flavor, dev=True), "-m", f"benchmarks.{rest[0]}", *rest[1:]], cwd=ROOT)
+
+
+def gen(words: list[str]) -> int:
+    """write the generated documents anew"""
+    flavor, rest = split_flavor(words)
+    refuse_extra("gen", rest)
+    return run_openly([set_up(flavor), "-m", "utils.serving.docs"], cwd=ROOT)
+
+
+def build(words: list[str]) -> int:
+    """make frozen executables"""
+    refuse_extra("build", words)
+    raise Failure("This version has no freeze recipe yet; run the workers with `python3 run.py worker NAME`.")
+
+
+def worker(words: list[str]) -> int:
+    """start a worker: `worker demucs --worker`; all further arguments are the worker's own"""
+    from workers import WORKERS  # noqa: PLC0415  the script must say that Python is too old before it needs anything
+
+    by_name = {name: row for key, row in WORKERS.items() for name in (key, row.name)}
+    if not words or words[0] not in by_name:
+        raise Failure(f"Which worker? `python3 run.py worker NAME` knows: {', '.join(WORKERS)}.")
+    argv = [str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]]
+    if os.name != "nt":
+        os.execv(argv[0], argv)  # noqa: S606  the worker takes our place: same process id, streams and signals
+    return run_openly(argv)
+
+
+def clean(words: list[str]) -> int:
+    """remove the environment, caches, builds and the demonstration's files"""
+    refuse_extra("clean", words)
+    caches = (
+        folder
+        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks")
+        for folder in (ROOT / name).rglob("__pycache__")
+    )
+    for folder in [*(ROOT / name for name in MADE_HERE), ROOT / "__pycache__", *caches]:
+        if folder.exists():
+            shutil.rmtree(folder)
+            say(f"Removed {folder.relative_to(ROOT)}")
+    return 0
+
+
+def split_flavor(words: list[str]) -> tuple[str | None, list[str]]:
+    """Take our own `--flavor` out of arguments that are meant for another program."""
+    parser = argparse.ArgumentParser("run.py", add_help=False, allow_abbrev=False)
+    parser.add_argument("--flavor", choices=FLAVORS)
+    options, rest = parser.parse_known_args(words)
+    return options.flavor, rest
+
+
+def refuse_extra(command: str, words: list[str]) -> None:
+    if words:
+        raise Failure(f"`{command}` takes no argument {words[0]!r}.")
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    command.__name__: command for command in (demo, test, check, bench, gen, build, worker, clean)
+}
+
+
+def usage() -> str:
+    rows = "\n".join(f"  {name:<8} {command.__doc__}" for name, command in COMMANDS.items())
+    return (
+        f"usage: python3 run.py COMMAND [arguments]\n\n{rows}\n\n"
+        f"Commands that install packages take --flavor {{{','.join(FLAVORS)}}}; without it the machine decides.\n"
+    )
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(usage())
+        return 0 if argv else 2
+    command = COMMANDS.get(argv[0])
+    if command is None:
+        say(f"There is no command {argv[0]!r}.\n\n{usage()}", end="")
+        return 2
+    try:
+        return command(argv[1:])
+    except Failure as failure:
+        say(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        say("Stopped. An installation that was under way starts over next time.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,202 @@
+"""The demonstration: start a real worker, separate a song through the protocol, show what was written.
+
+Run by `python3 run.py demo`. No trained model is needed: a small net with random weights takes the way that a real one
+takes, and the text says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import soundfile
+
+from tools.song import SAMPLE_RATE, song
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = "tiny"
+BAR_WIDTH = 32
+QUIET_PERCENT = 25  # without a terminal: a progress line each time this much more is done
+
+NOTE = """
+The model of this demonstration has random weights, so these stems are not a real separation: they show that every
+step from the file to the stems works. For real stems see the README: `python3 run.py worker demucs song.wav`.
+"""
+
+
+class DemoFailed(Exception):  # noqa: N818  the word says it
+    """The worker answered with an error, or not at all."""
+
+
+class Level(NamedTuple):
+    """What a written file holds."""
+
+    file: str
+    peak_db: float
+    rms_db: float
+    duration_s: float
+    sample_rate: int
+
+
+class ProgressBar:
+    """A bar that is redrawn in place on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._live = out.isatty()
+        self._next_line = QUIET_PERCENT
+
+    def show(self, percent: float, stage: str, eta_s: float | None) -> None:
+        left = "" if eta_s is None else f"{eta_s:5.1f} s left"
+        if self._live:
+            filled = round(BAR_WIDTH * percent / 100)
+            bar = "#" * filled + "-" * (BAR_WIDTH - filled)
+            self._out.write(f"\r\x1b[K[{bar}] {percent:5.1f} %  {stage}  {left}")
+            self._out.flush()
+        elif percent >= self._next_line:
+            self._out.write(f"{percent:5.1f} %  {stage}\n")
+            self._next_line = int(percent // QUIET_PERCENT + 1) * QUIET_PERCENT
+
+    def end(self) -> None:
+        if self._live:
+            self._out.write("\n")
+
+
+class WorkerTalk:
+    """A worker process and the two ends of the protocol."""
+
+    def __init__(self, models_dir: Path) -> None:
+        command = [sys.executable, ROOT / "workers" / "demucs_worker.py", "--worker", "--models-dir", models_dir]
+        self._process = subprocess.Popen(  # noqa: S603  our own worker
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+
+    def __enter__(self) -> WorkerTalk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        with self._process:
+            pass
+
+    def send(self, request: Mapping[str, Any]) -> None:
+        stdin = self._process.stdin
+        if stdin is not None:
+            stdin.write(json.dumps(request) + "\n")
+            stdin.flush()
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        for line in self._process.stdout or ():
+            yield json.loads(line)
+
+    def wait_for(self, status: str, bar: ProgressBar | None = None) -> dict[str, Any]:
+        """The next line with this status; progress goes to the bar, an error ends the demonstration."""
+        for line in self.lines():
+            if line["status"] == status:
+                return line
+            if line["status"] == "error":
+                raise DemoFailed(" ".join(str(line[key]) for key in ("message", "hint") if key in line))
+            if line["status"] == "progress" and bar is not None:
+                bar.show(line["percent"], line["stage"], line.get("eta"))
+        raise DemoFailed(f"The worker ended before it answered `{status}`; what it printed above says why.")
+
+
+def make_model(models_dir: Path) -> None:
+    from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
+
+    folder = models_dir / "demucs"
+    for old in folder.glob(f"{HTDEMUCS}-*.th"):  # another version of torch may write other bytes, so another name
+        old.unlink()
+    write_checkpoint(folder, HTDEMUCS, tiny_htdemucs, seed=1)
+    write_bag(folder, MODEL, [HTDEMUCS])
+
+
+def make_song(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, song(), SAMPLE_RATE, subtype="PCM_16")
+    return path
+
+
+def separate(worker: WorkerTalk, source: Path, folder: Path, out: IO[str]) -> dict[str, Any]:
+    """Send the one request of the demonstration and follow it to its end."""
+    request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder)}
+    out.write(f"\nTo the worker:   {json.dumps(request)}\n")
+    out.flush()
+    bar = ProgressBar(out)
+    worker.send(request)
+    try:
+        done = worker.wait_for("done", bar)
+    finally:
+        bar.end()
+    shown = {key: done[key] for key in ("status", "id", "elapsed", "speed", "stems") if key in done}
+    out.write(f"From the worker: {json.dumps(shown)}\n")
+    return done
+
+
+def decibels(amplitude: float) -> float:
+    return 20 * float(np.log10(max(amplitude, 1e-10)))
+
+
+def measure(path: Path) -> Level:
+    """Read a written file back, block by block: a song of the user's may be long."""
+    peak, energy = 0.0, 0.0
+    with soundfile.SoundFile(path) as audio:
+        for block in audio.blocks(blocksize=1 << 16, dtype="float64", always_2d=True):
+            peak = max(peak, float(np.abs(block).max()))
+            energy += float(np.square(block).sum())
+        rms = (energy / max(1, audio.frames * audio.channels)) ** 0.5
+        return Level(path.name, decibels(peak), decibels(rms), audio.frames / audio.samplerate, audio.samplerate)
+
+
+def table(levels: list[Level]) -> str:
+    width = max(len("file"), *(len(level.file) for level in levels))
+    head = f"{'file':<{width}}  {'peak dBFS':>9}  {'RMS dBFS':>8}  {'seconds':>8}  {'Hz':>6}"
+    rows = [
+        f"{level.file:<{width}}  {level.peak_db:9.1f}  {level.rms_db:8.1f}  {level.duration_s:8.2f}  "
+        f"{level.sample_rate:6}"
+        for level in levels
+    ]
+    return "\n".join([head, "-" * len(head), *rows])
+
+
+def run(folder: Path, source: Path | None, out: IO[str]) -> None:
+    started = time.monotonic()
+    models_dir = folder / "models"
+    make_model(models_dir)
+    source = source or make_song(folder / "song.wav")
+    out.write(f"Song: {source}\n")
+    with WorkerTalk(models_dir) as worker:
+        ready = worker.wait_for("ready")
+        out.write(f"Worker dsu-demucs {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
+        done = separate(worker, source, folder / "stems", out)
+        worker.send({"cmd": "exit"})
+        worker.wait_for("exiting")
+    paths = [Path(path) for path in done["paths"].values()]
+    out.write(f"\n{paths[0].parent}\n{table([measure(path) for path in [source, *paths]])}\n{NOTE}")
+    out.write(f"Finished in {time.monotonic() - started:.1f} s.\n")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="run.py demo")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo")
+    parser.add_argument("--input", type=Path)
+    options = parser.parse_args(argv)
+    try:
+        run(options.output, options.input, sys.stdout)
+    except DemoFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,196 @@
+"""What clients may ask, as frozen types. The JSON Schema, docs/protocol.md and the clients' types come from these.
+
+A field's description is what its reader sees in the documentation, so it is written for clients. Two names for one
+thing (`output`, `output_dir`) are both fields; a property gives the one value the engines use. An engine never sees
+JSON, only these.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from utils.core.errors import InvalidRequest
+
+RequestId = str | int | float
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
+SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
+ClipMode = Literal["rescale", "clamp", "none"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What every command may carry."""
+
+    id: Annotated[
+        RequestId | None, Meta(description="Repeated on every line that this request causes. Nothing is added without it.")
+    ] = None
+    strict: Annotated[bool, Meta(description="Fail on unknown fields instead of warning about them.")] = False
+    debug: Annotated[bool, Meta(description="Add a traceback to an error.")] = False
+
+
+# Answered at once, also while a job runs --------------------------------------------------------------------------
+
+
+class Ping(Request, frozen=True, kw_only=True, tag_field="cmd", tag="ping"):
+    """Is the worker alive, and which model is active?"""
+
+
+class GetStatus(Request, frozen=True, kw_only=True, tag_field="cmd", tag="get_status"):
+    """Device, queue, cache, memory and counters."""
+
+
+class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
+    """The names of all models that this worker knows or finds."""
+
+    details: Annotated[bool, Meta(description="Also describe each model.")] = False
+    repo: Annotated[str | None, Meta(description="dsu-demucs: list the models of this folder as well.")] = None
+
+
+class ListCached(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_cached"):
+    """The models that are loaded."""
+
+
+class ClearCache(Request, frozen=True, kw_only=True, tag_field="cmd", tag="clear_cache"):
+    """Drop every loaded model. A running job keeps its own until it ends."""
+
+
+class SetCacheSize(Request, frozen=True, kw_only=True, tag_field="cmd", tag="set_cache_size"):
+    """How many models stay loaded. 0 turns the cache off."""
+
+    n: Annotated[int, Meta(ge=0, description="The number of models.")] | None = None
+    max_cached_models: Annotated[int, Meta(ge=0, description="Another name of `n`.")] | None = None
+
+    @property
+    def size(self) -> int:
+        size = self.n if self.n is not None else self.max_cached_models
+        if size is None:
+            raise InvalidRequest("`set_cache_size` needs a number of models in `n`.", field="n")
+        return size
+
+
+class SetStorageType(Request, frozen=True, kw_only=True, tag_field="cmd", tag="set_storage_type"):
+    """Say what kind of disk holds the models: checkpoints on an `ssd` are mapped, on an `hdd` read in one go."""
+
+    type: Annotated[Literal["ssd", "hdd"], Meta(description="The kind of disk.")]
+
+
+class Cancel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="cancel"):
+    """Cancel the running job; with `id`, the job that carries this id, running or queued."""
+
+
+class Describe(Request, frozen=True, kw_only=True, tag_field="cmd", tag="describe"):
+    """The protocol of this worker as JSON Schemas."""
+
+
+class Exit(Request, frozen=True, kw_only=True, tag_field="cmd", tag="exit"):
+    """End the worker after the jobs before this command."""
+
+    force: Annotated[bool, Meta(description="Cancel the running and the queued jobs first.")] = False
+
+
+# Jobs: one at a time, in the order sent ---------------------------------------------------------------------------
+
+
+class LoadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a model and make it the active one."""
+
+    model: Annotated[str | None, Meta(description="The model's name; without it, the worker's default.")] = None
+    repo: Annotated[str | None, Meta(description="dsu-demucs: a folder of local models.")] = None
+
+
+class PreloadModel(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Load a model without making it the active one."""
+
+
+class DownloadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="download_model"):
+    """Fetch a model's files into the models directory and check their size and SHA-256."""
+
+    model: Annotated[str, Meta(description="The model's name.")]
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the input, in seconds."""
+
+    start: Annotated[float, Meta(ge=0, description="Where the part begins.")] = 0.0
+    duration: Annotated[float, Meta(gt=0, description="How long it is.")] = 30.0
+
+
+class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate one file (`input`) or many (`inputs`). The fields that every worker understands."""
+
+    input: Annotated[str | None, Meta(description="The audio file.")] = None
+    inputs: Annotated[
+        list[str] | None, Meta(description="Many files or folders: one `file_done` line for each file, then `done`.")
+    ] = None
+    output: Annotated[str | None, Meta(description="The directory to write to.")] = None
+    output_dir: Annotated[str | None, Meta(description="Another name of `output`.")] = None
+    model: Annotated[str | None, Meta(description="The model's name; without it, the worker's default.")] = None
+    format: Annotated[AudioFormat, Meta(description="The format of the stems.")] = "wav"
+    pcm_type: Annotated[SampleType | None, Meta(description="The sample type; default `PCM_16`.")] = None
+    subtype: Annotated[SampleType | None, Meta(description="Another name of `pcm_type`.")] = None
+    bitrate: Annotated[int, Meta(ge=8, le=640, description="kbit/s of lossy formats.")] | None = None
+    stems: Annotated[list[str] | None, Meta(description="Write just these stems.")] = None
+    two_stems: Annotated[str | None, Meta(description="Write this stem and `no_STEM`, everything else.")] = None
+    output_sample_rate: Annotated[
+        Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
+        Meta(description="A rate in Hz or `source` for the input's; default the model's."),
+    ] = None
+    clip: Annotated[
+        ClipMode,
+        Meta(description="Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`."),
+    ] = "rescale"
+    overwrite: Annotated[bool, Meta(description="Replace files that exist; otherwise they are an error.")] = True
+    progress: Annotated[bool, Meta(description="Send `progress` lines.")] = True
+    batch_size: Annotated[int, Meta(ge=1, le=256, description="Chunks run together.")] | None = None
+    precision: Annotated[Precision, Meta(description="The arithmetic of the network.")] = "auto"
+    seed: Annotated[int, Meta(ge=0, description="Makes random shifts repeatable; default 0.")] = 0
+    preview: Annotated[Preview | None, Meta(description="Separate only a part.")] = None
+    name_template: Annotated[
+        str | None, Meta(description="File names from `{track} {stem} {model} {index}`; `/` makes folders.")
+    ] = None
+
+    @property
+    def folder(self) -> str:
+        """The directory to write to."""
+        folder = self.output if self.output is not None else self.output_dir
+        if not folder:
+            raise InvalidRequest("`separate` needs an output directory in `output`.", field="output")
+        return folder
+
+    @property
+    def sample_type(self) -> SampleType:
+        return self.pcm_type or self.subtype or "PCM_16"
+
+
+class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`."""
+
+    shifts: (
+        Annotated[int, Meta(ge=0, le=100, description="Random time shifts to average over; default 1, 0 for quantised bags.")]
+        | None
+    ) = None
+    overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of neighbouring segments, as a part of one.")] = 0.25
+    segment: Annotated[float, Meta(gt=0, description="Length of a segment in seconds; default the model's.")] | None = None
+    segments: Annotated[float, Meta(gt=0, description="Another name of `segment`.")] | None = None
+    jobs: Annotated[int, Meta(ge=0, description="CPU: segments run at the same time, each by its own thread.")] = 0
+    repo: Annotated[str | None, Meta(description="A folder of local models: `.th` files and bag `.yaml` files.")] = None
+    other_method: Annotated[
+        Literal["add", "minus", "none"],
+        Meta(description="How `two_stems` makes the rest: `add` the other stems, mix `minus` the stem, or `none`."),
+    ] = "add"
+
+    @property
+    def segment_s(self) -> float | None:
+        return self.segment if self.segment is not None else self.segments
+
+
+class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
+    """Run jobs in order and answer once. A job's `input` may be `{"from": INDEX, "stem": NAME}` of an earlier result."""
+
+    jobs: Annotated[list[dict[str, Any]], Meta(min_length=1, description="The jobs, each as if sent alone.")]
+    continue_on_error: Annotated[bool, Meta(description="Go on after a job that failed.")] = False
+    group_by_model: Annotated[bool, Meta(description="Run jobs of one model together; results keep their order.")] = False
+    progress: Annotated[bool, Meta(description="Send `progress` lines of the whole.")] = True

@@ -1,0 +1,116 @@
+"""Which device computes, how many threads it gets, and how much memory there is.
+
+torch is imported inside the functions, so that this module costs nothing to import.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from utils.core.errors import DeviceUnavailable, InvalidRequest
+from utils.core.replies import Memory
+
+if TYPE_CHECKING:
+    import torch
+
+MB = 1e6
+
+
+def available() -> list[str]:
+    """The devices that work here, best first: CUDA, then MPS, then CPU."""
+    import torch
+
+    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def choose(asked: str) -> str:
+    """The device to use for what was asked: `auto`, `cuda`, `cuda:N`, `mps` or `cpu`. Never a silent fall-back."""
+    there = available()
+    if asked == "auto":
+        return there[0].removesuffix(":0") if there[0].startswith("cuda") else there[0]
+    wanted = "cuda:0" if asked == "cuda" else asked
+    if wanted not in there:
+        raise DeviceUnavailable(
+            f"The device `{asked}` is not available here; there is: {', '.join(there)}.",
+            hint="Use `--device auto`, or install the build that fits your graphics card and its driver.",
+            suggestions=there,
+            field="device",
+        )
+    return asked
+
+
+def use_threads(count: int) -> None:
+    """Give `count` threads to torch, and flush denormals, which slow filters down by orders of magnitude."""
+    import torch
+
+    torch.set_num_threads(count)
+    torch.set_flush_denormal(True)
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """The context in which a network runs: `auto` is fp32, whose output is the reference on every device."""
+    import torch
+
+    kind = device.partition(":")[0]
+    dtype = {"auto": None, "fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    if dtype is torch.bfloat16 and kind == "cuda" and not torch.cuda.is_bf16_supported():
+        raise InvalidRequest("This graphics card cannot compute in bf16; use `fp16` or `fp32`.", field="precision")
+    return torch.autocast(kind, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+def memory(device: str) -> Memory:
+    """Resident memory of this process, and of the device what is allocated and free."""
+    import psutil
+
+    rss_mb = round(psutil.Process(os.getpid()).memory_info().rss / MB, 1)
+    allocated = free = None
+    if device.startswith("cuda"):
+        import torch
+
+        allocated = round(torch.cuda.memory_allocated(device) / MB, 1)
+        free = round(torch.cuda.mem_get_info(device)[0] / MB, 1)
+    elif device == "mps":
+        import torch
+
+        allocated = round(torch.mps.current_allocated_memory() / MB, 1)
+        free = round((torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()) / MB, 1)
+    return Memory(rss_mb=rss_mb, device_allocated_mb=allocated, device_free_mb=free)
+
+
+def model_budget_bytes(device: str) -> int:
+    """How many bytes loaded models may take together: the larger part of the device's memory, half of the host's."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(0.7 * torch.cuda.mem_get_info(device)[1])
+    if device == "mps":
+        import torch
+
+        return int(0.5 * torch.mps.recommended_max_memory())
+    import psutil
+
+    return int(0.5 * psutil.virtual_memory().total)
+
+
+def release_unused(device: str) -> None:
+    """Hand memory that torch keeps for reuse back to the device."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Is this the device, or the host, saying that there is no more memory?"""
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

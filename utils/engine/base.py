@@ -1,0 +1,156 @@
+"""What every engine of separation models has in common: its device, its cache, and the answers about both."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from utils import device as devices
+from utils.core import replies, requests
+from utils.core.api import Health, Readiness
+from utils.core.bootstrap import physical_cores
+from utils.core.job import Job
+from utils.core.settings import Settings
+from utils.engine.cache import Loaded, ModelCache
+from utils.store.folders import ModelFolders
+from utils.store.registry import Registry
+
+M = TypeVar("M", bound=Loaded)
+
+
+class ModelEngine(ABC, Generic[M]):
+    """Loads models into a cache on one device. Subclasses say what a model is and how a file is separated."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folders = ModelFolders(settings.models_dir)
+        self.device = "cpu"
+        self.threads = settings.threads or physical_cores()
+        self.mapped = True
+        self._registry: Registry | None = None
+        self._registry_lock = threading.Lock()
+        self._busy_model: str | None = None
+        self.cache: ModelCache[M] = ModelCache(settings.max_cached_models, 0)
+
+    # What subclasses give ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def list_models(self, request: requests.ListModels) -> replies.Models: ...
+
+    @abstractmethod
+    def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded: ...
+
+    @abstractmethod
+    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done: ...
+
+    @abstractmethod
+    def _identify(self, name: str | None, repo: str | None) -> tuple[str, str]:
+        """The name and the cache's identifier of a model, checked to be installed."""
+
+    @abstractmethod
+    def _load(self, name: str, repo: str | None, job: Job) -> M:
+        """Read a model from disk, wholly, onto the device, and put it into the cache."""
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Readiness:
+        self.device = devices.choose(self.settings.device)
+        devices.use_threads(self.threads)
+        self.cache = ModelCache(
+            self.settings.max_cached_models, devices.model_budget_bytes(self.device), self._release_memory
+        )
+        return Readiness(
+            device=self.device,
+            threads=self.threads,
+            max_cached_models=self.cache.max_models,
+            models_dir=str(self.settings.models_dir),
+        )
+
+    def close(self) -> None:
+        self.cache.clear()
+
+    @property
+    def registry(self) -> Registry:
+        """The facts about public models; read when they are first needed."""
+        with self._registry_lock:
+            if self._registry is None:
+                self._registry = Registry.load()
+            return self._registry
+
+    # Answers that never wait -------------------------------------------------------------------------------------
+
+    def ping(self) -> replies.Pong:
+        return replies.Pong(model_loaded=self._active_name())
+
+    def health(self) -> Health:
+        return Health(
+            model_loaded=self._active_name(),
+            device=self.device,
+            threads=self.threads,
+            cached_models=[entry.name for entry in self.cache.entries()],
+            max_cache_size=self.cache.max_models,
+            memory=devices.memory(self.device),
+        )
+
+    def list_cached(self) -> replies.CachedModels:
+        entries = self.cache.entries()
+        return replies.CachedModels(models=entries, count=len(entries), max=self.cache.max_models)
+
+    def clear_cache(self) -> replies.CacheCleared:
+        return replies.CacheCleared(models_cleared=self.cache.clear())
+
+    def set_cache_size(self, size: int) -> replies.CacheSizeUpdated:
+        self.cache.resize(size)
+        return replies.CacheSizeUpdated(max_cached_models=size, cache_enabled=size > 0)
+
+    def set_storage_type(self, kind: str) -> replies.StorageConfigured:
+        self.mapped = kind == "ssd"
+        return replies.StorageConfigured(type=kind, mmap_enabled=self.mapped, mmap_supported=True)
+
+    # Loading -----------------------------------------------------------------------------------------------------
+
+    def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
+        started = time.perf_counter()
+        name, identifier = self._identify(request.model, request.repo)
+        model = self.cache.get(identifier)
+        cached = model is not None
+        job.announce(replies.LoadingModel(model=name))
+        if model is None:
+            model = self._load_and_keep(name, request.repo, job)
+        self.cache.activate(model)
+        elapsed = round(time.perf_counter() - started, 3)
+        return replies.ModelLoaded(model=name, stems=list(model.stems), cached=cached, elapsed=elapsed)
+
+    def preload_model(self, request: requests.PreloadModel, job: Job) -> replies.ModelPreloaded:
+        name, identifier = self._identify(request.model, request.repo)
+        model = self.cache.get(identifier)
+        cached = model is not None
+        job.announce(replies.PreloadingModel(model=name))
+        if model is None:
+            model = self._load_and_keep(name, request.repo, job)
+        return replies.ModelPreloaded(
+            model=name, stems=list(model.stems), already_cached=cached, cached_count=len(self.cache.entries())
+        )
+
+    def _load_and_keep(self, name: str, repo: str | None, job: Job) -> M:
+        job.checkpoint()
+        model = self._load(name, repo, job)
+        if self.cache.max_models == 0:
+            job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")
+        return model
+
+    def _release_memory(self) -> None:
+        gc.collect()
+        devices.release_unused(self.device)
+
+    def _active_name(self) -> str | None:
+        active = self.cache.active
+        return active.name if active is not None else None
+
+
+def folder_or_none(repo: str | None) -> Path | None:
+    return Path(repo).expanduser() if repo else None

@@ -1,0 +1,231 @@
+"""The only loop over chunks: song in, stems out, in order, in memory that does not grow with the song.
+
+A `Lane` is one network with its own chunk plan (a member of a bag, a time shift). All lanes advance together through
+the song and add into one accumulator; what no lane will touch again goes to the sink. The output does not depend on
+the batch size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from utils import device as devices
+from utils.core.errors import OutOfMemory
+from utils.core.job import Job
+from utils.engine.chunking import Chunk, ChunkPlan
+from utils.engine.song import Scale, Song
+
+
+class Network(Protocol):
+    """A network as the loop sees it."""
+
+    def input_length(self, length: int) -> int:
+        """How many samples the network wants to see for a chunk of `length` samples, at least `length`."""
+
+    def __call__(self, mix: Tensor) -> Tensor:
+        """(batch, channels, samples) to (batch, stems, channels, samples), in fp32."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A network, where it looks, and how much it counts for each stem."""
+
+    net: Network
+    plan: ChunkPlan
+    gains: npt.NDArray[np.float32]  # (stems,)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how networks run."""
+
+    device: str
+    threads: int
+    batch_size: int = 1
+    precision: str = "auto"
+    workers: int = 1  # CPU: chunks that run at the same time, each in a thread of its own
+
+
+@dataclass(frozen=True)
+class Part:
+    """Finished samples of the stems, and the mix at the same place."""
+
+    start: int
+    stems: Tensor  # (stems, channels, samples), on the CPU
+    mix: npt.NDArray[np.float32]  # (channels, samples)
+
+
+class Accumulator:
+    """Sums chunks of stems on the device, from the first unfinished sample on."""
+
+    def __init__(self, stems: int, channels: int, total: int, device: str) -> None:
+        self._sum = torch.zeros(stems, channels, 0, device=device)
+        self._from = 0
+        self._total = total
+
+    def add(self, start: int, block: Tensor) -> None:
+        """Add a block that starts at `start`; what lies outside the song is dropped."""
+        low, high = max(start, 0), min(start + block.shape[-1], self._total)
+        if high <= low:
+            return
+        missing = high - self._from - self._sum.shape[-1]
+        if missing > 0:
+            self._sum = torch.nn.functional.pad(self._sum, (0, missing))
+        self._sum[..., low - self._from : high - self._from] += block[..., low - start : high - start]
+
+    def take_until(self, position: int) -> tuple[int, Tensor]:
+        """Remove and return the samples before `position`, and where they start."""
+        start, count = self._from, max(0, min(position, self._total) - self._from)
+        taken = self._sum[..., :count]
+        self._sum = self._sum[..., count:].clone()
+        self._from = start + count
+        return start, taken
+
+
+class Runner:
+    """Runs batches of chunks; where memory runs out it halves the batch and remembers."""
+
+    def __init__(self, compute: Compute, job: Job, free_memory: Callable[[], bool]) -> None:
+        self._compute = compute
+        self._job = job
+        self._free_memory = free_memory
+        self.batch_size = max(compute.batch_size, compute.workers)
+        self.busy_s = 0.0
+        self._pool = (
+            ThreadPoolExecutor(compute.workers, initializer=self._share_threads) if compute.workers > 1 else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            torch.set_num_threads(self._compute.threads)
+
+    def run(self, net: Network, mixes: Sequence[Tensor]) -> list[Tensor]:
+        """The network's output for each mix; all mixes have one length."""
+        started = time.perf_counter()
+        outputs: list[Tensor] = []
+        while len(outputs) < len(mixes):
+            self._job.checkpoint()
+            group = mixes[len(outputs) : len(outputs) + self.batch_size]
+            try:
+                outputs += self._run_group(net, group)
+            except Exception as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                self._back_off(error)
+        self.busy_s += time.perf_counter() - started
+        return outputs
+
+    def _run_group(self, net: Network, group: Sequence[Tensor]) -> list[Tensor]:
+        if self._pool is None:
+            return list(self._forward(net, torch.stack(list(group))))
+        return [output[0] for output in self._pool.map(lambda mix: self._forward(net, mix[None]), group)]
+
+    def _forward(self, net: Network, batch: Tensor) -> Tensor:
+        with torch.inference_mode(), devices.autocast(self._compute.device, self._compute.precision):
+            return net(batch.to(self._compute.device)).float()
+
+    def _back_off(self, error: Exception) -> None:
+        devices.release_unused(self._compute.device)
+        if self.batch_size > 1:
+            self.batch_size //= 2
+            self._job.warn(f"Memory ran out; the batch was reduced to {self.batch_size}.")
+        elif self._free_memory():
+            self._job.warn("Memory ran out; the other cached models were released.")
+        else:
+            raise OutOfMemory(
+                "There is not enough memory to run this model, even one chunk at a time.",
+                hint="Use a shorter `segment`, close other programs, or run on the CPU with `--device cpu`.",
+            ) from error
+
+    def _share_threads(self) -> None:
+        torch.set_num_threads(max(1, self._compute.threads // self._compute.workers))
+
+
+def demix(
+    song: Song,
+    lanes: Sequence[Lane],
+    *,
+    channels: int,
+    runner: Runner,
+    scale: Scale,
+    device: str,
+    job: Job,
+    sink: Callable[[Part], None],
+) -> None:
+    """Separate a whole song, handing finished parts to `sink` in order."""
+    accumulator = Accumulator(len(lanes[0].gains), channels, song.total, device)
+    next_chunk = [0] * len(lanes)
+    chunks_total, chunks_done = sum(len(lane.plan) for lane in lanes), 0
+    while chunks_done < chunks_total:
+        job.checkpoint()
+        turn = min(range(len(lanes)), key=lambda i: _reached(lanes[i], next_chunk[i]))
+        batch = _next_batch(lanes[turn], next_chunk[turn], runner.batch_size)
+        _add_batch(song, lanes[turn], batch, runner, scale, accumulator)
+        next_chunk[turn] += len(batch)
+        chunks_done += len(batch)
+        _hand_over(
+            song, accumulator, min(_reached(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)), scale, sink
+        )
+        song.forget_before(min(_looks_back_to(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)))
+        job.progress("separate", chunks_done, chunks_total)
+
+
+def _reached(lane: Lane, index: int) -> int:
+    """Samples before this are final as far as this lane goes."""
+    return lane.plan[index].start if index < len(lane.plan) else lane.plan.end
+
+
+def _looks_back_to(lane: Lane, index: int) -> int:
+    """The first sample that this lane, or the mix of the part to be handed over next, still reads."""
+    if index >= len(lane.plan):
+        return lane.plan.end
+    remaining = range(index, min(index + 2, len(lane.plan)))
+    return min(_view(lane, lane.plan[i])[0] for i in [*remaining, len(lane.plan) - 1])
+
+
+def _view(lane: Lane, chunk: Chunk) -> tuple[int, int]:
+    """Where the network looks for a chunk: the chunk in the middle of what it wants to see. Start and length."""
+    length = lane.net.input_length(chunk.length)
+    return chunk.start - (length - chunk.length) // 2, length
+
+
+def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
+    """The next chunks of one lane that have the same length, at most `size`."""
+    chunks = [lane.plan[first]]
+    for index in range(first + 1, min(first + size, len(lane.plan))):
+        if lane.plan[index].length != chunks[0].length:
+            break
+        chunks.append(lane.plan[index])
+    return chunks
+
+
+def _add_batch(
+    song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, scale: Scale, accumulator: Accumulator
+) -> None:
+    views = [_view(lane, chunk) for chunk in batch]
+    mixes = [torch.from_numpy(song.read(*view, scale)) for view in views]
+    gains = torch.from_numpy(lane.gains)[:, None, None]
+    for chunk, (start, _), output in zip(batch, views, runner.run(lane.net, mixes), strict=True):
+        seen = output[..., chunk.start - start : chunk.start - start + chunk.length]
+        fade = torch.from_numpy(lane.plan.weights(chunk.number))
+        accumulator.add(chunk.start, seen * (gains * fade).to(output.device))
+
+
+def _hand_over(song: Song, accumulator: Accumulator, position: int, scale: Scale, sink: Callable[[Part], None]) -> None:
+    start, stems = accumulator.take_until(position)
+    if stems.shape[-1] > 0:
+        stems = (stems * scale.std + scale.mean).cpu()
+        sink(Part(start, stems, song.read(start, stems.shape[-1])))

@@ -1,0 +1,125 @@
+"""The one file that touches the demucs package: its checkpoints read without running code, its networks as ours.
+
+A demucs checkpoint pickles its own class with the arguments to build it. Only the classes of the table in
+`models.architectures` and `Fraction` (segment lengths) may be named; anything else is refused before it runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from models.architectures import DEMUCS, network_class
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ModelNotInstalled
+from utils.store.checkpoints import assign, read_checkpoint
+
+
+class DemucsNet:
+    """One network of a bag, on its device."""
+
+    def __init__(self, net: nn.Module, path: Path) -> None:
+        self.net = net
+        self.path = path
+        self.stems: tuple[str, ...] = tuple(cast(Any, net).sources)
+        self.sample_rate: int = int(cast(Any, net).samplerate)
+        self.channels: int = int(cast(Any, net).audio_channels)
+        self.segment_s = Fraction(cast(Any, net).segment).limit_denominator(1_000_000)
+        self._is_transformer = type(net).__name__ == "HTDemucs"
+
+    @property
+    def longest_segment_s(self) -> Fraction | None:
+        """Transformers cannot look at more than they were trained on; other networks at any length."""
+        return self.segment_s if self._is_transformer else None
+
+    def input_length(self, length: int, segment_samples: int | None) -> int:
+        """What the network wants to see for a chunk; `segment_samples` where the request named a segment."""
+        if self._is_transformer and segment_samples is not None:
+            return segment_samples
+        valid_length = getattr(self.net, "valid_length", None)
+        return max(length, int(valid_length(length))) if valid_length is not None else length
+
+    def size_bytes(self) -> int:
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.net.state_dict().values())
+
+    def to(self, device: str) -> DemucsNet:
+        self.net.to(device)
+        return self
+
+
+class SegmentView:
+    """A `DemucsNet` as the chunk loop runs it: with the segment of a request, giving only the stems that are needed."""
+
+    def __init__(self, net: DemucsNet, segment_samples: int | None, needed: tuple[int, ...]) -> None:
+        self._net = net
+        self._segment_samples = segment_samples
+        self._needed = None if needed == tuple(range(len(net.stems))) else list(needed)
+
+    def input_length(self, length: int) -> int:
+        return self._net.input_length(length, self._segment_samples)
+
+    def __call__(self, mix: Tensor) -> Tensor:
+        stems = cast(Tensor, self._net.net(mix))
+        return stems if self._needed is None else stems[:, self._needed]
+
+
+def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
+    """Read a `.th` checkpoint and build its network on the CPU."""
+    allowed = [Fraction, *(network_class(name) for name in DEMUCS)]
+    package = read_checkpoint(path, mapped=mapped, allow=allowed, allow_unsafe=allow_unsafe)
+    if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= package.keys():
+        raise CheckpointInvalid(
+            f"`{path.name}` is not a checkpoint of the demucs package: it has no class, arguments and state.",
+            hint="Weights of other programs belong to the worker of their architecture.",
+        )
+    if package["klass"] not in allowed[1:]:
+        raise CheckpointInvalid(f"`{path.name}` names a class that is not a Demucs network.")
+    net = _build(package, path)
+    net.eval().requires_grad_(requires_grad=False)
+    return DemucsNet(net, path)
+
+
+def _build(package: dict[str, Any], path: Path) -> nn.Module:
+    klass, state = package["klass"], package["state"]
+    known = inspect.signature(klass).parameters
+    kwargs = {key: value for key, value in package["kwargs"].items() if key in known}
+    quantised = bool(state.get("__quantized"))
+    try:
+        # Without the data of the weights the network is built at once; quantised ones are decoded in place.
+        with torch.device("cpu" if quantised else "meta"):
+            net = cast(nn.Module, klass(*package["args"], **kwargs))
+    except (TypeError, ValueError) as error:
+        raise CheckpointMismatch(f"`{path.name}` holds arguments that its network does not take: {error}.") from error
+    if quantised:
+        _restore_quantised(net, state, path)
+    else:
+        assign(net, _modern_keys(net, state), path=path)
+    return net
+
+
+def _modern_keys(net: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
+    """Earlier time-domain networks count the layers of a block without its normalisation: `encoder.0.2`, now `.3`."""
+    wanted = net.state_dict().keys()
+    renamed: dict[str, Any] = {}
+    for key, tensor in state.items():
+        side, _, rest = key.partition(".")
+        index, _, tail = rest.partition(".")
+        newer = f"{side}.{index}.3.{tail.removeprefix('2.')}"
+        moved = side in {"encoder", "decoder"} and tail.startswith("2.") and key not in wanted
+        renamed[newer if moved and newer in wanted else key] = tensor
+    return renamed
+
+
+def _restore_quantised(net: nn.Module, state: dict[str, Any], path: Path) -> None:
+    try:
+        from diffq import restore_quantized_state
+    except ImportError as error:
+        raise ModelNotInstalled(
+            f"`{path.name}` is quantised, and the package that reads such weights, diffq, is not installed here.",
+            hint="Install diffq (`pip install diffq`) beside DSU, or use the unquantised model, such as `mdx_extra`.",
+        ) from error
+    restore_quantized_state(net, state)

@@ -1,0 +1,245 @@
+"""From one input file to finished stems: the main path, as a list of named steps.
+
+An engine decides on a `Recipe` (which networks, which chunks, which stems); this module reads, runs the recipe and
+writes, and knows nothing of any particular model.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils import __version__
+from utils.audio.naming import lay_out
+from utils.audio.reading import AudioReader, open_audio, probe
+from utils.audio.sampling import resampled_frames
+from utils.audio.scanning import AudioStats, scan
+from utils.audio.tagging import TagSet, read_tags
+from utils.audio.writing import OutputFormat, StemSet, open_stems
+from utils.core.errors import OutOfMemory
+from utils.core.job import Job
+from utils.core.replies import Done, Separating, Timing
+from utils.core.requests import Separate
+from utils.engine.background import ReadAhead, WriteBehind
+from utils.engine.demix import Compute, Lane, Part, Runner, demix
+from utils.engine.song import Samples, Scale, Song
+from utils.engine.stems import Selection
+
+SILENCE_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one request is carried out with one model."""
+
+    model: str
+    sample_rate: int
+    channels: int
+    selection: Selection
+    template: str  # the layout of the files where the request names none
+    compute: Compute
+    lanes: Callable[[int], list[Lane]]  # for a song of so many samples
+    settings: dict[str, object]  # the numbers used, echoed in `done`
+    scaled: bool  # networks see the song with its mean removed and its deviation made one
+    free_memory: Callable[[], bool]  # release what the job does not need; False if there is nothing
+    shorter: Callable[[], Recipe | None]  # the same with shorter chunks, where that is possible
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the engine can say of the load before the separation."""
+
+    seconds: float
+    from_cache: bool
+
+
+def separate(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, *, track: str | None = None) -> Done:
+    """Separate one file; where memory runs out even for single chunks, again with shorter ones."""
+    while True:
+        try:
+            return _separate_once(request, recipe, loaded, job, track)
+        except OutOfMemory:
+            shorter = recipe.shorter()
+            if shorter is None:
+                raise
+            job.warn("Memory ran out; the separation was started again with chunks half as long.")
+            recipe = shorter
+
+
+def check_input(request: Separate) -> Path:
+    """The input file, known to exist and to be audio, before anything expensive starts."""
+    path = Path(request.input or "").expanduser()
+    probe(path)
+    return path
+
+
+def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, track: str | None) -> Done:
+    started = time.perf_counter()
+    path = Path(request.input or "").expanduser()
+    job.announce(Separating(input=path.name))
+    job.begin_stages(scan=3, separate=92, write=5)
+    stats = _scan(path, request, recipe, job)
+    scanned = time.perf_counter()
+    output = _output_format(request, recipe, path)
+    frames = _output_frames(stats, output, recipe, path)
+    targets = _targets(request, recipe, track or path.stem)
+    folder = Path(request.folder).expanduser().absolute()
+    tags = TagSet(source=read_tags(path), model=recipe.model, version=__version__)
+    with open_stems(
+        targets,
+        folder=folder,
+        output=output,
+        model_rate=recipe.sample_rate,
+        channels=recipe.channels,
+        frames=frames,
+        tags=tags,
+        overwrite=request.overwrite,
+    ) as files:
+        spent = _fill(files, path, request, recipe, stats, job)
+        encoding = time.perf_counter()
+        written = files.commit(
+            on_progress=lambda fraction: job.progress("write", fraction, 1.0), checkpoint=job.checkpoint
+        )
+    for warning in written.warnings:
+        job.warn(warning)
+    job.finish("write")
+    ended = time.perf_counter()
+    duration, elapsed = stats.frames / recipe.sample_rate, ended - started
+    common = Path(os.path.commonpath([target.parent for target in written.paths.values()]))
+    return Done(
+        elapsed=round(elapsed, 3),
+        output_dir=str(common),
+        files=[target.relative_to(common).as_posix() for target in written.paths.values()],
+        stems=list(written.paths),
+        paths={name: str(target) for name, target in written.paths.items()},
+        duration=round(duration, 3),
+        speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
+        sample_rate=output.sample_rate,
+        model=recipe.model,
+        device=recipe.compute.device,
+        model_from_cache=loaded.from_cache,
+        timing=Timing(
+            load=round(loaded.seconds, 3),
+            decode=round(scanned - started + spent.decode_s, 3),
+            infer=round(spent.infer_s, 3),
+            encode=round(ended - encoding + spent.encode_s, 3),
+        ),
+        gain=written.gain,
+        settings=dict(recipe.settings),
+    )
+
+
+def _scan(path: Path, request: Separate, recipe: Recipe, job: Job) -> AudioStats:
+    return scan(
+        path,
+        sample_rate=recipe.sample_rate,
+        channels=recipe.channels,
+        start_s=request.preview.start if request.preview else 0.0,
+        duration_s=request.preview.duration if request.preview else None,
+        checkpoint=job.checkpoint,
+        on_progress=lambda fraction: job.progress("scan", fraction, 1.0),
+    )
+
+
+def _open(path: Path, request: Separate, recipe: Recipe, job: Job) -> AudioReader:
+    return open_audio(
+        path,
+        sample_rate=recipe.sample_rate,
+        channels=recipe.channels,
+        start_s=request.preview.start if request.preview else 0.0,
+        duration_s=request.preview.duration if request.preview else None,
+        checkpoint=job.checkpoint,
+    )
+
+
+def _output_format(request: Separate, recipe: Recipe, path: Path) -> OutputFormat:
+    rate = request.output_sample_rate
+    if rate == "source":
+        rate = probe(path).sample_rate
+    return OutputFormat(
+        name=request.format,
+        sample_type=request.sample_type,
+        bitrate=request.bitrate,
+        sample_rate=rate or recipe.sample_rate,
+        clip=request.clip,
+    )
+
+
+def _output_frames(stats: AudioStats, output: OutputFormat, recipe: Recipe, path: Path) -> int:
+    """Exactly as many samples as the input lasts, at the output's rate."""
+    if output.sample_rate == recipe.sample_rate:
+        return stats.frames
+    return resampled_frames(stats.source_frames, probe(path).sample_rate, output.sample_rate)
+
+
+def _targets(request: Separate, recipe: Recipe, track: str) -> dict[str, Path]:
+    folder = Path(request.folder).expanduser().absolute()
+    relative = lay_out(
+        request.name_template or recipe.template,
+        recipe.selection.names,
+        track=track,
+        model=recipe.model,
+        index=1,
+        extension=request.format,
+    )
+    return {name: folder / path for name, path in relative.items()}
+
+
+@dataclass
+class _Spent:
+    decode_s: float = 0.0
+    infer_s: float = 0.0
+    encode_s: float = 0.0
+
+
+def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: AudioStats, job: Job) -> _Spent:
+    """Write all samples of all stems; returns the seconds spent on each part."""
+    if stats.peak == 0.0:
+        _write_silence(files, recipe, stats.frames, job)
+        return _Spent()
+    scale = Scale(stats.mean, stats.std + 1e-8) if recipe.scaled else Scale()
+    lanes = recipe.lanes(stats.frames)
+    with (
+        _open(path, request, recipe, job) as reader,
+        ReadAhead(iter(reader)) as blocks,
+        WriteBehind[Part](lambda part: _write(files, recipe.selection, part)) as writer,
+        Runner(recipe.compute, job, recipe.free_memory) as runner,
+    ):
+        song = Song(iter(blocks), channels=recipe.channels, total=stats.frames)
+        demix(
+            song,
+            lanes,
+            channels=recipe.channels,
+            runner=runner,
+            scale=scale,
+            device=recipe.compute.device,
+            job=job,
+            sink=writer.put,
+        )
+    for warning in reader.warnings:
+        job.warn(warning)
+    return _Spent(blocks.busy_s, runner.busy_s, writer.busy_s)
+
+
+def _write(files: StemSet, selection: Selection, part: Part) -> None:
+    stems: Samples = part.stems.numpy()
+    for output in selection.outputs:
+        files.write(output.name, np.ascontiguousarray(output.render(stems, part.mix)))
+
+
+def _write_silence(files: StemSet, recipe: Recipe, frames: int, job: Job) -> None:
+    """Silence has silent stems; no network needs to be asked."""
+    for size in _blocks(frames):
+        job.checkpoint()
+        for name in recipe.selection.names:
+            files.write(name, np.zeros((recipe.channels, size), dtype=np.float32))
+
+
+def _blocks(frames: int) -> Iterator[int]:
+    for start in range(0, frames, SILENCE_BLOCK):
+        yield min(SILENCE_BLOCK, frames - start)

@@ -1,0 +1,114 @@
+"""What is written: every output as a weighted sum of the model's stems and the mix. Pure numbers.
+
+A plain stem is one stem with weight one; `no_vocals` is the mix minus the vocals, or the sum of the others. Stems
+that no output needs need not be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from utils.core.errors import InvalidRequest, did_you_mean, nearest
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file: `sum(stems * weights) + mix * mix_weight`."""
+
+    name: str
+    weights: tuple[float, ...]  # one for each stem of the model
+    mix_weight: float = 0.0
+
+    def render(self, stems: Samples, mix: Samples) -> Samples:
+        """The output's samples. `stems` is (stems, channels, n), `mix` (channels, n)."""
+        used = [(weight, stems[i]) for i, weight in enumerate(self.weights) if weight]
+        if self.mix_weight:
+            used.append((self.mix_weight, mix))
+        if len(used) == 1 and used[0][0] == 1.0:
+            only: Samples = used[0][1]
+            return only
+        total = np.zeros_like(mix)
+        for weight, samples in used:
+            total += weight * samples
+        return total
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The outputs of a job, and which of the model's stems they need."""
+
+    outputs: tuple[Output, ...]
+    needed: tuple[int, ...]  # indices of the model's stems, in order
+
+    @property
+    def names(self) -> list[str]:
+        return [output.name for output in self.outputs]
+
+    def narrowed(self) -> Selection:
+        """The same outputs over the needed stems alone, for networks that compute only those."""
+        outputs = tuple(
+            Output(output.name, tuple(output.weights[i] for i in self.needed), output.mix_weight)
+            for output in self.outputs
+        )
+        return Selection(outputs, tuple(range(len(self.needed))))
+
+
+def select(
+    model_stems: Sequence[str], *, stems: Sequence[str] | None, two_stems: str | None, other_method: str
+) -> Selection:
+    """Work out the outputs that a request asks for.
+
+    Args:
+        model_stems: what the model gives, in its order.
+        stems: names to write, or None for all.
+        two_stems: write this stem and the rest as `no_STEM`.
+        other_method: the rest is `minus` (mix minus the stem), `add` (sum of the others) or `none` (not written).
+    """
+    if stems is not None and two_stems is not None:
+        raise InvalidRequest("Ask for either `stems` or `two_stems`, not both.", field="two_stems")
+    if two_stems is not None:
+        outputs = _stem_and_rest(model_stems, _find(two_stems, model_stems, "two_stems"), other_method)
+    else:
+        wanted = range(len(model_stems)) if stems is None else _find_all(stems, model_stems)
+        outputs = [Output(model_stems[i], _unit(i, len(model_stems))) for i in wanted]
+    needed = tuple(i for i in range(len(model_stems)) if any(output.weights[i] for output in outputs))
+    return Selection(tuple(outputs), needed)
+
+
+def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[Output]:
+    count = len(model_stems)
+    own = Output(model_stems[index], _unit(index, count))
+    name = f"no_{model_stems[index]}"
+    if method == "none":
+        return [own]
+    if method == "add":
+        return [own, Output(name, tuple(float(i != index) for i in range(count)))]
+    return [own, Output(name, tuple(-float(i == index) for i in range(count)), mix_weight=1.0)]
+
+
+def _unit(index: int, count: int) -> tuple[float, ...]:
+    return tuple(float(i == index) for i in range(count))
+
+
+def _find_all(names: Sequence[str], model_stems: Sequence[str]) -> list[int]:
+    if not names:
+        raise InvalidRequest("`stems` is empty; leave it out to get all stems.", field="stems")
+    return sorted({_find(name, model_stems, "stems") for name in names})
+
+
+def _find(name: str, model_stems: Sequence[str], field: str) -> int:
+    by_lower = {stem.lower(): i for i, stem in enumerate(model_stems)}
+    if name.lower() not in by_lower:
+        near = nearest(name, model_stems)
+        raise InvalidRequest(
+            f"This model has no stem `{name}`; it has {', '.join(model_stems)}.{did_you_mean(near)}",
+            suggestions=near or list(model_stems),
+            field=field,
+        )
+    return by_lower[name.lower()]

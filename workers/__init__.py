@@ -1,0 +1,30 @@
+"""The table of workers. Build, contract tests, benchmarks and clients read it. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One executable: its public name, its entry script, and the groups of commands that it understands."""
+
+    name: str
+    script: str
+    groups: tuple[str, ...]
+    description: str
+
+    @property
+    def executable(self) -> str:
+        """The frozen program's file name without a suffix."""
+        return self.name
+
+
+WORKERS: dict[str, Worker] = {
+    "demucs": Worker(
+        name="dsu-demucs",
+        script="workers/demucs_worker.py",
+        groups=("control", "models", "cache", "demucs", "batch"),
+        description="Demucs models: drums, bass, other, vocals (and guitar, piano)",
+    ),
+}
