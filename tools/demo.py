@@ -13,11 +13,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 import soundfile
 
+from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
 from tools.song import SAMPLE_RATE, song
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,17 +74,22 @@ class WorkerTalk:
     """A worker process and the two ends of the protocol."""
 
     def __init__(self, models_dir: Path) -> None:
-        command = [sys.executable, ROOT / "workers" / "demucs_worker.py", "--worker", "--models-dir", models_dir]
+        command = [sys.executable, str(ROOT / "workers" / "demucs_worker.py"), "--worker"]
         self._process = subprocess.Popen(  # noqa: S603  our own worker
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            [*command, "--models-dir", str(models_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
 
-    def __enter__(self) -> WorkerTalk:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        with self._process:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._process.terminate()
+        with self._process:  # closes its pipes and waits for its end
             pass
 
     def send(self, request: Mapping[str, Any]) -> None:
@@ -109,8 +115,6 @@ class WorkerTalk:
 
 
 def make_model(models_dir: Path) -> None:
-    from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
-
     folder = models_dir / "demucs"
     for old in folder.glob(f"{HTDEMUCS}-*.th"):  # another version of torch may write other bytes, so another name
         old.unlink()
@@ -179,7 +183,7 @@ def run(folder: Path, source: Path | None, out: IO[str]) -> None:
         worker.send({"cmd": "exit"})
         worker.wait_for("exiting")
     paths = [Path(path) for path in done["paths"].values()]
-    out.write(f"\n{paths[0].parent}\n{table([measure(path) for path in [source, *paths]])}\n{NOTE}")
+    out.write(f"\n{paths[0].parent}\n{table([measure(path) for path in paths])}\n{NOTE}")
     out.write(f"Finished in {time.monotonic() - started:.1f} s.\n")
 
 

@@ -28,7 +28,7 @@ def faded(signal: Signal, attack_s: float, decay_s: float) -> Signal:
     """A linear attack, then an exponential decay to silence at the very end."""
     t = time_s(len(signal) / SAMPLE_RATE)[: len(signal)]
     envelope = np.minimum(t / attack_s, 1.0) * np.exp(-t / decay_s)
-    return signal * envelope * np.minimum((t[-1] - t) / 0.01, 1.0)
+    return np.asarray(signal * envelope * np.minimum((t[-1] - t) / 0.01, 1.0))
 
 
 def harmonics(frequency_hz: float, duration_s: float, count: int) -> Signal:
@@ -108,4 +108,4 @@ def song(duration_s: float = 12.0) -> npt.NDArray[np.float32]:
     left = beat + low + tune + 1.3 * wide
     right = 0.9 * beat + low + tune + 0.7 * np.roll(wide, 200)
     mix = np.stack([left, right], axis=1)
-    return (0.8 * mix / np.abs(mix).max()).astype(np.float32)
+    return np.asarray(0.8 * mix / np.abs(mix).max(), dtype=np.float32)

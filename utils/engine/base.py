@@ -59,7 +59,7 @@ class ModelEngine(ABC, Generic[M]):
 
     def start(self) -> Readiness:
         self.device = devices.choose(self.settings.device)
-        devices.use_threads(self.threads)
+        devices.prepare_torch(self.threads)
         self.cache = ModelCache(
             self.settings.max_cached_models, devices.model_budget_bytes(self.device), self._release_memory
         )

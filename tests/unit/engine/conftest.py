@@ -1,0 +1,13 @@
+"""A repo of tiny networks in the demucs package's own format, made once for the tests of this folder."""
+
+import pytest
+
+from tools.make_checkpoint import make_repo
+
+
+@pytest.fixture(scope="session")
+def repo(tmp_path_factory):
+    """A folder with tiny networks and bags of them."""
+    folder = tmp_path_factory.mktemp("repo")
+    make_repo(folder)
+    return folder

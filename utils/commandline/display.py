@@ -1,0 +1,93 @@
+"""What a person sees while songs are separated: a bar where stderr is a terminal, one line for each song elsewhere.
+
+Nothing here decides anything; it turns events into text on the stream it is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from utils.core.replies import Downloading, Event, FileDone, LoadingModel, Progress, Separating
+
+if TYPE_CHECKING:
+    import rich.progress
+
+
+class Display(Protocol):
+    """Shows what happens."""
+
+    def event(self, event: Event) -> None:
+        """Something happened within a job."""
+
+    def line(self, text: str) -> None:
+        """A sentence that stays."""
+
+
+class Lines:
+    """For pipes and log files: only what stays."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Downloading) and event.received_bytes == 0:
+            self.line(f"Downloading {event.file} of {event.model}")
+
+    def line(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+
+class Bar:
+    """For terminals: one bar below the lines that stay."""
+
+    def __init__(self, progress: rich.progress.Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("Starting", total=None)
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._show(event.percent)
+        elif isinstance(event, Downloading):
+            self._show(event.percent, f"Downloading {event.model} ({event.file})")
+        elif isinstance(event, LoadingModel):
+            self._show(None, f"Loading {event.model}")
+        elif isinstance(event, Separating):
+            self._show(None, event.input)
+
+    def line(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _show(self, percent: float | None, description: str | None = None) -> None:
+        if percent is not None:
+            self._progress.update(self._task, completed=percent, total=100.0)
+        if description is not None:
+            self._progress.update(self._task, description=description.replace("[", r"\["))
+
+
+@contextlib.contextmanager
+def open_display(out: IO[str]) -> Iterator[Display]:
+    """The display that suits the stream. The bar disappears at the end; lines stay."""
+    if not out.isatty():
+        yield Lines(out)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(file=out), transient=True) as progress:
+        yield Bar(progress)
+
+
+def describe_file(done: FileDone) -> str:
+    """The line of one finished song."""
+    if not done.ok:
+        error = done.error or {}
+        hint = f" {error['hint']}" if "hint" in error else ""
+        return f"{done.input}: {error.get('message', 'failed.')}{hint}"
+    paths = [Path(path) for path in (done.paths or {}).values()]
+    folders = sorted({str(path.parent) for path in paths})
+    return f"{done.input} -> {', '.join(folders)}: {' '.join(path.name for path in paths)}"

@@ -1,0 +1,58 @@
+"""Ctrl-C on the command line: the first cancels the job, the second leaves at once. Nothing half-written stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from utils.core import cleanup
+from utils.core.job import Job
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+
+
+def leave_now(status: int) -> None:
+    """Undo what is under way and end the process."""
+    cleanup.run_all()
+    os._exit(status)
+
+
+class Interrupts:
+    """Remembers the first signal and cancels the job; a second one does not wait for the job's next checkpoint."""
+
+    def __init__(self, job: Job, tell: Callable[[str], None], leave: Callable[[int], None] = leave_now) -> None:
+        self._job = job
+        self._tell = tell
+        self._leave = leave
+        self.number: int | None = None
+
+    @property
+    def status(self) -> int:
+        """The exit status of a program that ended because of the signal."""
+        return 128 + (self.number if self.number is not None else signal.SIGINT)
+
+    def handle(self, number: int, frame: FrameType | None = None) -> None:
+        del frame
+        if self.number is None:
+            self.number = number
+            self._job.cancel()
+            self._tell("Stopping. Press Ctrl-C again to stop at once.")
+            return
+        # In a thread: the code that this handler interrupted may hold the lock that undoing needs.
+        threading.Thread(target=self._leave, args=(self.status,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def cancelled_by_signals(job: Job, tell: Callable[[str], None]) -> Iterator[Interrupts]:
+    """While the body runs, Ctrl-C and a request to terminate cancel the job."""
+    interrupts = Interrupts(job, tell)
+    before = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,35 @@
+"""From an exception to the `error` reply: the one place that knows what a client is told of a failure."""
+
+from __future__ import annotations
+
+import traceback
+
+from msgspec import UNSET
+
+from utils.core.errors import DsuError, OutOfMemory
+from utils.core.replies import Error
+
+
+def error_reply(error: BaseException, *, debug: bool = False) -> Error:
+    """What is sent for `error`. What is no `DsuError` was not foreseen: it is named, but its details are for debugging."""
+    known = error if isinstance(error, DsuError) else _unforeseen(error)
+    return Error(
+        message=known.message,
+        code=known.code,
+        hint=known.hint or UNSET,
+        suggestions=list(known.suggestions) or UNSET,
+        field=known.field or UNSET,
+        traceback="".join(traceback.format_exception(error)) if debug else UNSET,
+    )
+
+
+def _unforeseen(error: BaseException) -> DsuError:
+    if isinstance(error, MemoryError):
+        return OutOfMemory(
+            "There was not enough memory for this job. Close other programs, or use a smaller model or batch size."
+        )
+    text = " ".join(str(error).split())
+    return DsuError(
+        f"Something went wrong that should not have: {type(error).__name__}{': ' if text else ''}{text}",
+        hint='Send the request again with `"debug": true` to get a traceback for a bug report.',
+    )

@@ -1,0 +1,177 @@
+"""Many files in one request: which files, what each result is called, and one after the other through an engine.
+
+Shared by the worker's `separate` with `inputs` and by the command line. One bad file never stops the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from utils.core.api import Engine
+from utils.core.errors import DsuError, InputNotFound
+from utils.core.failures import error_reply
+from utils.core.job import Job, PartOfJob
+from utils.core.replies import Done, Error, FileDone, ManyDone, Reply
+from utils.core.requests import Separate
+
+R = TypeVar("R", bound=Reply)
+
+AUDIO_EXTENSIONS = frozenset(
+    "aac ac3 aif aifc aiff alac ape au caf flac m4a m4b mka mp2 mp3 mpc oga ogg opus ra rf64 snd tta w64 wav wave weba"
+    " webm wma wv".split()
+)
+
+
+# Which files ------------------------------------------------------------------------------------------------------
+
+
+def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None = None) -> list[Path]:
+    """The files that `paths` name, in that order; folders give all audio files below them, sorted.
+
+    A file that is named is taken whatever it is called, even if it does not exist: that error belongs to this file.
+    `leave_out` is a folder whose files are not picked up, such as the one that is written to.
+    """
+    skipped = None if leave_out is None else os.path.abspath(leave_out)  # noqa: PTH100 - as the user named it
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        for file in audio_files_below(path, skipped) if path.is_dir() else [path]:
+            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - links keep their own names
+    if not found:
+        raise InputNotFound(f"There is no audio file in {', '.join(f'`{path}`' for path in paths)}.", field="inputs")
+    return list(found.values())
+
+
+def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path]:
+    """Audio files in a folder and its folders, sorted; what is hidden is left out, and links to folders too."""
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.abspath(os.path.join(where, name)) != skipped  # noqa: PTH100, PTH118
+        )
+        yield from (Path(where, name) for name in sorted(files) if _is_audio(name))
+
+
+def _is_audio(name: str) -> bool:
+    return not name.startswith(".") and name.rpartition(".")[2].lower() in AUDIO_EXTENSIONS
+
+
+# What each result is called ---------------------------------------------------------------------------------------
+
+
+def unique_tracks(paths: Iterable[str | Path]) -> list[str]:
+    """One name for each file, from its own: `song`, and `song (2)` for another file whose name is `song`.
+
+    Names that differ in case or in the way accents are encoded count as the same, since many file systems say so.
+    """
+    names = [Path(path).stem for path in paths]
+    taken: set[str] = set()
+    own = {_key(name) for name in names}
+    return [_unused(name, taken, own) for name in names]
+
+
+def _unused(name: str, taken: set[str], own: set[str]) -> str:
+    candidate, number = name, 2
+    # `song (2)` may be the own name of another of the files, which then keeps it.
+    while _key(candidate) in taken or (candidate != name and _key(candidate) in own):
+        candidate = f"{name} ({number})"
+        number += 1
+    taken.add(_key(candidate))
+    return candidate
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+# One after the other ----------------------------------------------------------------------------------------------
+
+
+def separate_each(
+    engine: Engine,
+    request: Separate,
+    inputs: Sequence[Path],
+    job: Job,
+    on_file: Callable[[FileDone], None],
+    *,
+    debug: bool = False,
+) -> ManyDone:
+    """Separate every file as `request` says, tell `on_file` of each, and report progress of the whole.
+
+    A file that fails is counted, and the rest goes on. If all fail, the first error is raised. Cancelling ends all.
+    """
+    started = time.monotonic()
+    results: list[Done | Error] = []
+    first_error: Exception | SystemExit | None = None
+    for index, (path, track) in enumerate(zip(inputs, unique_tracks(inputs), strict=True)):
+        job.checkpoint()
+        part = part_of(job, "files", index, len(inputs))
+        one = msgspec.structs.replace(request, input=str(path), inputs=None)
+        try:
+            done = engine.separate(one, part, track=None if track == path.stem else track)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does to one file, the rest goes on
+            first_error = first_error or error
+            results.append(error_reply(error, debug=debug))
+        else:
+            results.append(done)
+        part.finish()
+        results[-1] = hand_over_warnings(results[-1], part, job)
+        on_file(_file_done(path, index, results[-1]))
+    if first_error is not None and not any(isinstance(result, Done) for result in results):
+        raise _none_worked(first_error, len(results)) from first_error
+    return _many_done(results, time.monotonic() - started)
+
+
+def part_of(job: Job, stage: str, index: int, count: int) -> PartOfJob:
+    """The part of `job` for the item `index` of `count`, which collects its own warnings."""
+    part = PartOfJob(job, stage, index / count, (index + 1) / count)
+    part.warnings = []
+    return part
+
+
+def hand_over_warnings(result: R, part: Job, job: Job) -> R:
+    """Keep the warnings of a part with its own result, and tell those who look at the whole as well."""
+    for warning in part.warnings:
+        job.warn(warning)
+    return msgspec.structs.replace(result, warnings=list(part.warnings)) if part.warnings else result
+
+
+def _file_done(path: Path, index: int, result: Done | Error) -> FileDone:
+    if isinstance(result, Error):
+        error = {"code": result.code, "message": result.message}
+        return FileDone(input=str(path), index=index, ok=False, error=error)
+    return FileDone(
+        input=str(path),
+        index=index,
+        ok=True,
+        output_dir=result.output_dir,
+        files=result.files,
+        stems=result.stems,
+        paths=result.paths,
+    )
+
+
+def _none_worked(error: Exception | SystemExit, count: int) -> BaseException:
+    if count == 1 or not isinstance(error, DsuError):
+        return error
+    message = f"None of the {count} files could be separated. The first one: {error.message}"
+    return type(error)(message, hint=error.hint, suggestions=error.suggestions, field=error.field)
+
+
+def _many_done(results: Sequence[Done | Error], elapsed: float) -> ManyDone:
+    done = [result for result in results if isinstance(result, Done)]
+    as_objects: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
+    return ManyDone(
+        elapsed=round(elapsed, 3),
+        results=as_objects,
+        succeeded=len(done),
+        failed=len(results) - len(done),
+        files=[path for result in done for path in result.paths.values()],
+    )

@@ -1,0 +1,70 @@
+"""The demucs package's bag files: YAML that lists the signatures of networks, their weights, and a segment."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from utils.core.errors import ConfigInvalid
+
+LARGEST_BYTES = 16 << 10  # far more than any bag needs, too little for a file made to use up memory
+
+
+class BagFile(msgspec.Struct, frozen=True):
+    """What a bag file says. How many stems a row of weights must have is known once a network was read."""
+
+    models: Annotated[tuple[str, ...], Meta(min_length=1)]
+    weights: tuple[tuple[float, ...], ...] | None = None
+    segment: Annotated[float, Meta(gt=0)] | None = None
+
+
+def read_bag(path: Path) -> BagFile:
+    """Read and check a bag file. Raises `ConfigInvalid` naming what is wrong in it."""
+    try:
+        bag = msgspec.convert(_parsed(path), BagFile)
+    except msgspec.ValidationError as error:
+        raise ConfigInvalid(
+            f"The bag `{path.name}` is malformed: {error}.",
+            hint="It needs `models: ['SIGNATURE', ...]`, and may have `weights: [[...], ...]` and `segment: SECONDS`.",
+        ) from error
+    problem = _problem(bag)
+    if problem is not None:
+        raise ConfigInvalid(f"The bag `{path.name}` is malformed: {problem}.")
+    return bag
+
+
+def _parsed(path: Path) -> Any:
+    import yaml
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigInvalid(f"The bag `{path.name}` cannot be read: {error.strerror}.") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigInvalid(f"`{path.name}` is too large for a bag file; bags have less than {LARGEST_BYTES} bytes.")
+    try:
+        return yaml.safe_load(content)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigInvalid(f"The bag `{path.name}` is not valid YAML: {reason}.") from error
+
+
+def _problem(bag: BagFile) -> str | None:
+    if bag.segment is not None and not math.isfinite(bag.segment):
+        return "`segment` must be a finite number of seconds"
+    if bag.weights is None:
+        return None
+    if len(bag.weights) != len(bag.models):
+        return f"`weights` has {len(bag.weights)} rows for {len(bag.models)} models"
+    if len({len(row) for row in bag.weights}) != 1 or not bag.weights[0]:
+        return "the rows of `weights` must have as many numbers as there are stems"
+    if not all(math.isfinite(weight) and weight >= 0 for row in bag.weights for weight in row):
+        return "`weights` must be numbers of 0 or more"
+    if not all(sum(column) > 0 for column in zip(*bag.weights, strict=True)):
+        return "each stem (column of `weights`) needs a weight above 0"
+    return None

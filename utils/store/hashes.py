@@ -1,0 +1,55 @@
+"""SHA-256 of files: read in blocks, remembered as long as a file's size and time of change stay the same."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from utils.core.errors import ChecksumMismatch
+
+BLOCK_BYTES = 1 << 20
+
+_lock = threading.Lock()
+_known: dict[Path, tuple[int, int, str]] = {}
+
+
+def _nothing() -> None:
+    pass
+
+
+def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
+    """The hexadecimal SHA-256 of a file. `on_block` is called before each block; what it raises ends the reading."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while True:
+            on_block()
+            block = file.read(BLOCK_BYTES)
+            if not block:
+                return digest.hexdigest()
+            digest.update(block)
+
+
+def remembered_sha256(path: Path, on_block: Callable[[], None] = _nothing) -> str:
+    """As `sha256_of`, but a file that did not change since is not read again."""
+    stat = path.stat()
+    with _lock:
+        known = _known.get(path)
+    if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
+        return known[2]
+    digest = sha256_of(path, on_block)
+    with _lock:
+        _known[path] = (stat.st_size, stat.st_mtime_ns, digest)
+    return digest
+
+
+def require_sha256(path: Path, expected: str) -> None:
+    """Raise `ChecksumMismatch` unless the file's SHA-256 begins with `expected`."""
+    actual = remembered_sha256(path)
+    if not actual.startswith(expected.lower()):
+        raise ChecksumMismatch(
+            f"`{path.name}` is damaged or another file than its name says: its SHA-256 begins with "
+            f"{actual[: max(8, len(expected))]}, expected {expected}.",
+            hint=f"Delete `{path}` and get it again.",
+        )

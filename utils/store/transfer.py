@@ -1,0 +1,202 @@
+"""One HTTP request at a time, read by a thread of its own, so that whoever waits for the bytes can stop at any moment.
+
+Only HTTPS, and plain HTTP on this machine itself; redirects too. The thread never touches a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib
+import ipaddress
+import os
+import queue
+import re
+import ssl
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any
+
+BLOCK_BYTES = 256 << 10
+BLOCKS_AHEAD = 16
+WAIT_STEP_S = 0.1
+TRANSIENT_STATUS = {408, 425, 429}
+_CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+|\*)")
+
+
+class TransferFailed(Exception):  # noqa: N818  # named like the errors that it becomes
+    """A request did not give what was asked for. `transient`: the same request may work later."""
+
+    def __init__(self, message: str, *, transient: bool, status: int | None = None) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the server says before the bytes: where they begin, how long the whole file is, and its version."""
+
+    offset: int
+    total_bytes: int | None
+    etag: str | None
+
+
+class Transfer:
+    """A GET of the bytes from `offset` on. With `etag`, only if the file is still that version; else all of it."""
+
+    def __init__(self, url: str, *, offset: int = 0, etag: str | None = None, timeout_s: float = 30.0) -> None:
+        require_secure(url)
+        self._request = urllib.request.Request(url, headers=_headers(offset, etag))  # noqa: S310  # checked above
+        self._timeout_s = timeout_s
+        self._items: queue.Queue[Head | bytes | Exception] = queue.Queue(BLOCKS_AHEAD)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="download", daemon=True)
+
+    def __enter__(self) -> Transfer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop reading. The thread is not waited for: it may sit in a read until its timeout, and harms nobody."""
+        self._stopped.set()
+
+    def head(self, idle: Callable[[], None]) -> Head:
+        """Wait for the server's answer. `idle` is called while nothing comes; what it raises ends the waiting."""
+        item = self._next(idle)
+        if not isinstance(item, Head):
+            raise TransferFailed("the server sent no answer", transient=True)
+        return item
+
+    def blocks(self, idle: Callable[[], None]) -> Iterator[bytes]:
+        """The bytes, until the connection ends; whether they are all is for the caller to count."""
+        while isinstance(item := self._next(idle), bytes) and item:
+            yield item
+
+    def _next(self, idle: Callable[[], None]) -> Head | bytes:
+        while True:
+            try:
+                item = self._items.get(timeout=WAIT_STEP_S)
+            except queue.Empty:
+                idle()
+                continue
+            if isinstance(item, Exception):
+                raise as_failure(item) from item
+            return item
+
+    def _run(self) -> None:
+        try:
+            with _open(self._request, self._timeout_s) as response:
+                self._put(_head(response))
+                while not self._stopped.is_set() and (block := response.read1(BLOCK_BYTES)):
+                    self._put(block)
+            self._put(b"")
+        except Exception as error:  # noqa: BLE001  # whatever ends this thread, its reader must hear of it
+            self._put(error)
+
+    def _put(self, item: Head | bytes | Exception) -> None:
+        while not self._stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                self._items.put(item, timeout=WAIT_STEP_S)
+                return
+
+
+def require_secure(url: str) -> None:
+    """Raise `TransferFailed` for anything but HTTPS, or HTTP on this machine."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        return
+    raise TransferFailed(f"`{url}` is not an https address", transient=False)
+
+
+def as_failure(error: Exception) -> Exception:
+    """What went wrong, in words; errors that are not the network's are given back as they are."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
+    if isinstance(error, urllib.error.HTTPError):
+        transient = error.code in TRANSIENT_STATUS or error.code >= 500
+        return TransferFailed(f"the server answered {error.code} {error.msg}", transient=transient, status=error.code)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        words = f"its certificate is not trusted ({cause.verify_message})"
+        return TransferFailed(f"{words}; set SSL_CERT_FILE to your own certificates if a proxy adds one", transient=False)
+    if isinstance(cause, TimeoutError):
+        return TransferFailed("the server did not answer in time", transient=True)
+    if isinstance(error, OSError | http.client.HTTPException):
+        return TransferFailed(f"the connection failed ({cause or type(cause).__name__})", transient=True)
+    return error
+
+
+def _headers(offset: int, etag: str | None) -> dict[str, str]:
+    headers = {"User-Agent": "dsu", "Accept-Encoding": "identity"}
+    if offset > 0:
+        headers["Range"] = f"bytes={offset}-"
+        # A weak tag does not promise equal bytes, and may not be used for a range.
+        if etag is not None and not etag.startswith("W/"):
+            headers["If-Range"] = etag
+    return headers
+
+
+def _head(response: Any) -> Head:
+    etag = response.headers.get("ETag")
+    found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT and found is not None:
+        return Head(int(found["start"]), None if found["total"] == "*" else int(found["total"]), etag)
+    length = response.headers.get("Content-Length", "")
+    return Head(0, int(length) if length.isdigit() else None, etag)
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect to an address that could not have been asked for directly."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        require_secure(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(request: urllib.request.Request, timeout_s: float) -> Any:
+    handlers: list[urllib.request.BaseHandler] = [_SecureRedirects()]
+    if _is_loopback(urllib.parse.urlsplit(request.full_url).hostname):
+        handlers.append(urllib.request.ProxyHandler({}))
+    if request.type == "https":
+        handlers.append(urllib.request.HTTPSHandler(context=_tls_context()))
+    return urllib.request.build_opener(*handlers).open(request, timeout=timeout_s)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """The system's certificates, or those of SSL_CERT_FILE and SSL_CERT_DIR; and those of REQUESTS_CA_BUNDLE."""
+    context = ssl.create_default_context()
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    if bundle:
+        _trust(context, bundle, "REQUESTS_CA_BUNDLE")
+    elif not context.cert_store_stats()["x509_ca"]:
+        # Frozen programs may look for the system's certificates where this system has none.
+        with contextlib.suppress(ImportError):
+            context.load_verify_locations(importlib.import_module("certifi").where())
+    return context
+
+
+def _trust(context: ssl.SSLContext, bundle: str, variable: str) -> None:
+    try:
+        if os.path.isdir(bundle):  # noqa: PTH112  # as the ssl module takes it
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        raise TransferFailed(f"{variable} names `{bundle}`, which holds no certificates", transient=False) from error
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
