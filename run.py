@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+WINDOWS = os.name == "nt"
 STAMP = VENV / "dsu-installed.json"
 UNFINISHED = VENV / "dsu-unfinished"
 
@@ -206,7 +207,7 @@ def nvidia_driver_works() -> bool:
 
 
 def venv_python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
 def venv_fits() -> bool:
@@ -344,7 +345,7 @@ def worker(words: list[str]) -> int:
     if not words or words[0] not in by_name:
         raise Failure(f"Which worker? `python3 run.py worker NAME` knows: {', '.join(WORKERS)}.")
     argv = [str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]]
-    if os.name != "nt":
+    if not WINDOWS:
         os.execv(argv[0], argv)  # noqa: S606  the worker takes our place: same process id, streams and signals
     return run_openly(argv)
 

@@ -40,10 +40,14 @@ class Interrupts:
         if self.number is None:
             self.number = number
             self._job.cancel()
-            self._tell("Stopping. Press Ctrl-C again to stop at once.")
-            return
-        # In a thread: the code that this handler interrupted may hold the lock that undoing needs.
-        threading.Thread(target=self._leave, args=(self.status,), daemon=True).start()
+            _in_a_thread(lambda: self._tell("Stopping. Press Ctrl-C again to stop at once."))
+        else:
+            _in_a_thread(lambda: self._leave(self.status))
+
+
+def _in_a_thread(action: Callable[[], None]) -> None:
+    """The code that a handler interrupts may hold a lock that the action needs; another thread can wait for it."""
+    threading.Thread(target=action, daemon=True).start()
 
 
 @contextlib.contextmanager

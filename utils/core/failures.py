@@ -31,5 +31,5 @@ def _unforeseen(error: BaseException) -> DsuError:
     text = " ".join(str(error).split())
     return DsuError(
         f"Something went wrong that should not have: {type(error).__name__}{': ' if text else ''}{text}",
-        hint='Send the request again with `"debug": true` to get a traceback for a bug report.',
+        hint='Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.',
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,10 +24,12 @@ from utils.core.requests import Separate
 
 R = TypeVar("R", bound=Reply)
 
-AUDIO_EXTENSIONS = frozenset(
-    "aac ac3 aif aifc aiff alac ape au caf flac m4a m4b mka mp2 mp3 mpc oga ogg opus ra rf64 snd tta w64 wav wave weba"
-    " webm wma wv".split()
-)
+# fmt: off
+AUDIO_EXTENSIONS = frozenset({
+    "aac", "ac3", "aif", "aifc", "aiff", "alac", "ape", "au", "caf", "flac", "m4a", "m4b", "mka", "mp2", "mp3",
+    "mpc", "oga", "ogg", "opus", "ra", "rf64", "snd", "tta", "w64", "wav", "wave", "weba", "webm", "wma", "wv",
+})
+# fmt: on
 
 
 # Which files ------------------------------------------------------------------------------------------------------
@@ -117,6 +120,7 @@ def separate_each(
         try:
             done = engine.separate(one, part, track=None if track == path.stem else track)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does to one file, the rest goes on
+            traceback.clear_frames(error.__traceback__)  # what it holds may be large, and more files follow
             first_error = first_error or error
             results.append(error_reply(error, debug=debug))
         else:

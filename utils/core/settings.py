@@ -203,7 +203,7 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
                 hint=f"`{program} --worker --help` lists the options.",
             )
 
-    parser = Parser(prog=f"{program} --worker", description=description, add_help=False, allow_abbrev=False)
+    parser = Parser(prog=program, description=description, add_help=False, allow_abbrev=False)
     parser.add_argument("--worker", action="store_true", help="answer JSON commands from standard input")
     parser.add_argument("--device", metavar="NAME", help="auto (default), cuda, cuda:N, mps or cpu")
     parser.add_argument("--models-dir", metavar="DIR", help=f"where models are (default {DEFAULT_MODELS_DIR})")

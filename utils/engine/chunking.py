@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Window = npt.NDArray[np.float32]
 
+# Ramps end just above zero, so that a sample that only a chunk's edge covers is kept: dividing by the sum makes it whole.
+SMALLEST_WEIGHT = 1e-6
+
 
 class Chunk(NamedTuple):
     """The samples `start .. start + length` of the song."""
@@ -28,7 +31,8 @@ class Chunk(NamedTuple):
 class ChunkPlan:
     """Chunks of `chunk` samples every `hop` samples from `origin` to `end`; the last ones are cut at `end`.
 
-    `origin` may be negative: the plan then begins in the silence before the song.
+    `origin` may be negative and `end` beyond the song: the plan then reaches into what is read around the song. No
+    chunk starts at or after `starts_before`, where nothing that is kept would come of it.
     """
 
     origin: int
@@ -36,6 +40,7 @@ class ChunkPlan:
     chunk: int
     hop: int
     window: Window
+    starts_before: int
     _cache: dict[tuple[int, int, int], Window] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +50,7 @@ class ChunkPlan:
             raise ValueError("the window must be as long as a chunk and positive everywhere")
 
     def __len__(self) -> int:
-        return max(0, -(-(self.end - self.origin) // self.hop))
+        return max(0, -(-(min(self.end, self.starts_before) - self.origin) // self.hop))
 
     def __getitem__(self, index: int) -> Chunk:
         if not 0 <= index < len(self):
@@ -93,4 +98,43 @@ def plan_triangular(total: int, *, chunk: int, overlap: float, origin: int = 0) 
         origin: where the first chunk starts, 0 or before.
     """
     hop = max(1, int((1 - overlap) * chunk))
-    return ChunkPlan(origin=origin, end=total, chunk=chunk, hop=hop, window=triangle(chunk))
+    return ChunkPlan(origin=origin, end=total, chunk=chunk, hop=hop, window=triangle(chunk), starts_before=total)
+
+
+def faded(length: int) -> Window:
+    """One in the middle, with linear ramps over a tenth of the length at both ends that all but reach zero."""
+    fade = length // 10
+    window = np.ones(length, dtype=np.float64)
+    if fade > 1:
+        ramp = np.maximum(np.linspace(0.0, 1.0, fade), SMALLEST_WEIGHT)
+        window[:fade], window[-fade:] = ramp, ramp[::-1]
+    return window.astype(np.float32)
+
+
+def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:
+    """Chunks of which `overlaps` cover each sample, with short cross-fades, over a song that is mirrored at its ends.
+
+    Args:
+        total: the song's samples.
+        chunk: samples of a chunk; each is seen whole by the network.
+        overlaps: 2 or more as public configurations mean it; 1 is the fastest that has no seams, neighbours then
+            share a tenth of a chunk.
+    """
+    hop = max(1, chunk // overlaps if overlaps > 1 else chunk - chunk // 10)
+    border = chunk - hop if total > 2 * (chunk - hop) else 0
+    return ChunkPlan(origin=-border, end=total + border, chunk=chunk, hop=hop, window=faded(chunk), starts_before=total)
+
+
+def mirrored_positions(chunk: Chunk, plan: ChunkPlan, total: int) -> npt.NDArray[np.int64]:
+    """Which samples of the song a whole chunk of a faded plan shows to the network; -1 is silence.
+
+    Around the song stands its mirror image. A chunk that is cut at the plan's end is completed by its own mirror image
+    if more than half of it is there, else by silence.
+    """
+    positions = np.arange(chunk.start, chunk.start + plan.chunk)
+    beyond = positions >= plan.end
+    silent = beyond if chunk.length <= plan.chunk // 2 else np.zeros_like(beyond)
+    positions = np.where(beyond, 2 * (plan.end - 1) - positions, positions)
+    positions = np.abs(positions)
+    positions = np.where(positions >= total, 2 * (total - 1) - positions, positions)
+    return np.where(silent, -1, positions)

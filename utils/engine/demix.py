@@ -21,7 +21,7 @@ from torch import Tensor
 from utils import device as devices
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job
-from utils.engine.chunking import Chunk, ChunkPlan
+from utils.engine.chunking import Chunk, ChunkPlan, mirrored_positions
 from utils.engine.song import Scale, Song
 
 
@@ -37,11 +37,15 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Lane:
-    """A network, where it looks, and how much it counts for each stem."""
+    """A network, where it looks, and how much it counts for each stem.
+
+    Around the song the network sees silence, or, `mirrored`, the song's mirror image.
+    """
 
     net: Network
     plan: ChunkPlan
     gains: npt.NDArray[np.float32]  # (stems,)
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def demix(
         _hand_over(
             song, accumulator, min(_reached(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)), scale, sink
         )
-        song.forget_before(min(_looks_back_to(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)))
+        song.forget_before(min(_looks_back_to(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True)))
         job.progress("separate", chunks_done, chunks_total)
 
 
@@ -188,18 +192,34 @@ def _reached(lane: Lane, index: int) -> int:
     return lane.plan[index].start if index < len(lane.plan) else lane.plan.end
 
 
-def _looks_back_to(lane: Lane, index: int) -> int:
-    """The first sample that this lane, or the mix of the part to be handed over next, still reads."""
+def _looks_back_to(lane: Lane, index: int, total: int) -> int:
+    """The first sample that this lane still reads. Chunks at the end of the song may look back further than others."""
     if index >= len(lane.plan):
         return lane.plan.end
-    remaining = range(index, min(index + 2, len(lane.plan)))
-    return min(_view(lane, lane.plan[i])[0] for i in [*remaining, len(lane.plan) - 1])
+    soon = {index, min(index + 1, len(lane.plan) - 1), len(lane.plan) - 1}
+    return min(_first_seen(lane, lane.plan[i], total) for i in soon)
+
+
+def _first_seen(lane: Lane, chunk: Chunk, total: int) -> int:
+    if not lane.mirrored:
+        return _view(lane, chunk)[0]
+    positions = mirrored_positions(chunk, lane.plan, total)
+    return int(positions[positions >= 0].min())
 
 
 def _view(lane: Lane, chunk: Chunk) -> tuple[int, int]:
-    """Where the network looks for a chunk: the chunk in the middle of what it wants to see. Start and length."""
+    """Where the network looks for a chunk, start and length: the chunk lies in the middle of what it wants to see."""
+    if lane.mirrored:
+        return chunk.start, lane.plan.chunk
     length = lane.net.input_length(chunk.length)
     return chunk.start - (length - chunk.length) // 2, length
+
+
+def _see(song: Song, lane: Lane, chunk: Chunk, scale: Scale) -> Tensor:
+    start, length = _view(lane, chunk)
+    if lane.mirrored and not 0 <= start <= song.total - length:
+        return torch.from_numpy(song.read_at(mirrored_positions(chunk, lane.plan, song.total), scale))
+    return torch.from_numpy(song.read(start, length, scale))
 
 
 def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
@@ -215,11 +235,11 @@ def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
 def _add_batch(
     song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, scale: Scale, accumulator: Accumulator
 ) -> None:
-    views = [_view(lane, chunk) for chunk in batch]
-    mixes = [torch.from_numpy(song.read(*view, scale)) for view in views]
+    mixes = [_see(song, lane, chunk, scale) for chunk in batch]
     gains = torch.from_numpy(lane.gains)[:, None, None]
-    for chunk, (start, _), output in zip(batch, views, runner.run(lane.net, mixes), strict=True):
-        seen = output[..., chunk.start - start : chunk.start - start + chunk.length]
+    for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
+        before = chunk.start - _view(lane, chunk)[0]
+        seen = output[..., before : before + chunk.length]
         fade = torch.from_numpy(lane.plan.weights(chunk.number))
         accumulator.add(chunk.start, seen * (gains * fade).to(output.device))
 

@@ -204,7 +204,11 @@ class DemucsEngine(ModelEngine[DemucsModel]):
 
     def _resolve(self, name: str | None, repo: str | None) -> ResolvedModel:
         return resolve_demucs(
-            name or DEFAULT_MODEL, registry=self.registry, folders=self.folders, repo=folder_or_none(repo)
+            name or DEFAULT_MODEL,
+            registry=self.registry,
+            folders=self.folders,
+            repo=folder_or_none(repo),
+            offline=self.settings.offline,
         )
 
     # Recipes -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 from utils import __version__
 from utils.audio.naming import lay_out
 from utils.audio.reading import AudioReader, open_audio, probe
-from utils.audio.sampling import resampled_frames
+from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats, scan
 from utils.audio.tagging import TagSet, read_tags
 from utils.audio.writing import OutputFormat, StemSet, open_stems

@@ -48,6 +48,14 @@ class Song:
             out[:, low - start : high - start] = part if scale is None else (part - scale.mean) / scale.std
         return out
 
+    def read_at(self, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
+        """The samples at `positions`, scaled; silence where a position is negative."""
+        there = positions >= 0
+        low, high = int(positions[there].min()), int(positions.max()) + 1
+        out = np.zeros((self._kept.shape[0], len(positions)), dtype=np.float32)
+        out[:, there] = self.read(low, high - low, scale)[:, positions[there] - low]
+        return out
+
     def forget_before(self, position: int) -> None:
         """Samples before `position` will not be read again."""
         drop = min(position, self._kept_from + self._filled) - self._kept_from

@@ -57,14 +57,16 @@ def _parsed(path: Path) -> Any:
 def _problem(bag: BagFile) -> str | None:
     if bag.segment is not None and not math.isfinite(bag.segment):
         return "`segment` must be a finite number of seconds"
-    if bag.weights is None:
-        return None
-    if len(bag.weights) != len(bag.models):
-        return f"`weights` has {len(bag.weights)} rows for {len(bag.models)} models"
-    if len({len(row) for row in bag.weights}) != 1 or not bag.weights[0]:
+    return _weights_problem(bag.weights, len(bag.models)) if bag.weights is not None else None
+
+
+def _weights_problem(weights: tuple[tuple[float, ...], ...], rows: int) -> str | None:
+    if len(weights) != rows:
+        return f"`weights` has {len(weights)} rows for {rows} models"
+    if len({len(row) for row in weights}) != 1 or not weights[0]:
         return "the rows of `weights` must have as many numbers as there are stems"
-    if not all(math.isfinite(weight) and weight >= 0 for row in bag.weights for weight in row):
+    if not all(math.isfinite(weight) and weight >= 0 for row in weights for weight in row):
         return "`weights` must be numbers of 0 or more"
-    if not all(sum(column) > 0 for column in zip(*bag.weights, strict=True)):
+    if not all(sum(column) > 0 for column in zip(*weights, strict=True)):
         return "each stem (column of `weights`) needs a weight above 0"
     return None

@@ -19,8 +19,9 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 BLOCK_BYTES = 256 << 10
 BLOCKS_AHEAD = 16
@@ -58,7 +59,7 @@ class Transfer:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="download", daemon=True)
 
-    def __enter__(self) -> Transfer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -88,7 +89,7 @@ class Transfer:
                 idle()
                 continue
             if isinstance(item, Exception):
-                raise as_failure(item) from item
+                raise item
             return item
 
     def _run(self) -> None:
@@ -99,7 +100,7 @@ class Transfer:
                     self._put(block)
             self._put(b"")
         except Exception as error:  # noqa: BLE001  # whatever ends this thread, its reader must hear of it
-            self._put(error)
+            self._put(_failure(error))
 
     def _put(self, item: Head | bytes | Exception) -> None:
         while not self._stopped.is_set():
@@ -116,20 +117,31 @@ def require_secure(url: str) -> None:
     raise TransferFailed(f"`{url}` is not an https address", transient=False)
 
 
-def as_failure(error: Exception) -> Exception:
+def _failure(error: Exception) -> Exception:
     """What went wrong, in words; errors that are not the network's are given back as they are."""
+    failure = _described(error)
+    if failure is None:
+        return error
+    failure.__cause__ = error
+    return failure
+
+
+def _described(error: Exception) -> TransferFailed | None:
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     if isinstance(error, urllib.error.HTTPError):
-        transient = error.code in TRANSIENT_STATUS or error.code >= 500
+        error.close()
+        transient = error.code in TRANSIENT_STATUS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
         return TransferFailed(f"the server answered {error.code} {error.msg}", transient=transient, status=error.code)
     if isinstance(cause, ssl.SSLCertVerificationError):
         words = f"its certificate is not trusted ({cause.verify_message})"
-        return TransferFailed(f"{words}; set SSL_CERT_FILE to your own certificates if a proxy adds one", transient=False)
+        return TransferFailed(
+            f"{words}; set SSL_CERT_FILE to your own certificates if a proxy adds one", transient=False
+        )
     if isinstance(cause, TimeoutError):
         return TransferFailed("the server did not answer in time", transient=True)
     if isinstance(error, OSError | http.client.HTTPException):
-        return TransferFailed(f"the connection failed ({cause or type(cause).__name__})", transient=True)
-    return error
+        return TransferFailed(f"the connection failed ({str(cause) or type(cause).__name__})", transient=True)
+    return None
 
 
 def _headers(offset: int, etag: str | None) -> dict[str, str]:
@@ -144,8 +156,10 @@ def _headers(offset: int, etag: str | None) -> dict[str, str]:
 
 def _head(response: Any) -> Head:
     etag = response.headers.get("ETag")
-    found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-    if response.status == http.HTTPStatus.PARTIAL_CONTENT and found is not None:
+    if response.status == HTTPStatus.PARTIAL_CONTENT:
+        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if found is None:
+            raise TransferFailed("the server sent a part without saying which", transient=False)
         return Head(int(found["start"]), None if found["total"] == "*" else int(found["total"]), etag)
     length = response.headers.get("Content-Length", "")
     return Head(0, int(length) if length.isdigit() else None, etag)

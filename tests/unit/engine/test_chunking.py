@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.engine.chunking import ChunkPlan, plan_triangular, triangle
+from utils.engine.chunking import ChunkPlan, faded, mirrored_positions, plan_faded, plan_triangular, triangle
 
 LENGTHS = st.integers(1, 3000)
 
@@ -54,7 +54,7 @@ def test_a_chunk_that_is_not_there_is_an_index_error():
 def test_a_hop_that_leaves_gaps_is_refused(hop):
     """A hop of zero never ends and one beyond the chunk leaves holes."""
     with pytest.raises(ValueError, match="hop"):
-        ChunkPlan(origin=0, end=100, chunk=10, hop=hop, window=triangle(10))
+        ChunkPlan(origin=0, end=100, chunk=10, hop=hop, window=triangle(10), starts_before=100)
 
 
 def test_a_window_that_touches_zero_is_refused():
@@ -62,7 +62,7 @@ def test_a_window_that_touches_zero_is_refused():
     window = triangle(10)
     window[0] = 0
     with pytest.raises(ValueError, match="window"):
-        ChunkPlan(origin=0, end=100, chunk=10, hop=5, window=window)
+        ChunkPlan(origin=0, end=100, chunk=10, hop=5, window=window, starts_before=100)
 
 
 @pytest.mark.parametrize("length", [1, 2, 9, 10])
@@ -72,3 +72,45 @@ def test_the_triangle_is_highest_in_the_middle(length):
     assert len(window) == length
     assert window.max() == 1.0
     assert (np.diff(np.sign(np.diff(window))) <= 0).all()
+
+
+@given(total=LENGTHS, chunk=st.integers(1, 700), overlaps=st.integers(1, 12))
+def test_faded_weights_sum_to_one_over_the_song(total, chunk, overlaps):
+    """Short cross-fades leave no seam and no hole either, from the first sample to the last."""
+    plan = plan_faded(total, chunk=chunk, overlaps=overlaps)
+    np.testing.assert_allclose(weight_sum(plan)[-plan.origin :][:total], 1.0, atol=1e-5)
+
+
+def test_overlaps_set_the_hop():
+    """Two or more overlaps divide the chunk, as public configurations mean it; one cross-fades over a tenth."""
+    assert [plan_faded(10_000, chunk=1000, overlaps=n).hop for n in (1, 2, 4)] == [900, 500, 250]
+
+
+def test_no_chunk_starts_behind_the_song():
+    """Chunks of which nothing would be kept are not run."""
+    plan = plan_faded(10_000, chunk=1000, overlaps=4)
+    assert all(plan[i].start < 10_000 for i in range(len(plan)))
+    assert plan[len(plan) - 1].start + plan.hop >= 10_000
+
+
+def test_a_faded_window_keeps_its_edges():
+    """The ramps are as long as a tenth and never quite zero."""
+    window = faded(100)
+    assert 0 < window[0] < 1e-5
+    assert (window[10:90] == 1).all()
+    np.testing.assert_array_equal(window, window[::-1])
+
+
+@given(total=st.integers(1, 900), chunk=st.integers(2, 300), overlaps=st.integers(1, 8))
+def test_mirrored_positions_are_those_of_padding(total, chunk, overlaps):
+    """What a chunk sees equals the song padded by reflection, with the cut chunk completed by reflection or silence."""
+    song = np.arange(total, dtype=np.float64) + 1
+    plan = plan_faded(total, chunk=chunk, overlaps=overlaps)
+    padded = np.pad(song, -plan.origin, mode="reflect") if plan.origin else song
+    for number in range(len(plan)):
+        part = padded[number * plan.hop :][:chunk]
+        missing = chunk - len(part)
+        mode = "reflect" if len(part) > chunk // 2 else "constant"
+        expected = np.pad(part, (0, missing), mode=mode) if missing else part
+        positions = mirrored_positions(plan[number], plan, total)
+        np.testing.assert_array_equal(np.where(positions < 0, 0, song[positions]), expected)

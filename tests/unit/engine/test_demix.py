@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job, JobCancelled
-from utils.engine.chunking import plan_triangular
+from utils.engine.chunking import plan_faded, plan_triangular
 from utils.engine.demix import Compute, Lane, Runner, demix
 from utils.engine.song import Scale, Song
 
@@ -72,6 +72,15 @@ def test_identity_returns_its_input(total, chunk, overlap, batch, context, origi
     """A network that changes nothing gives the song back for every length, overlap, batch size and shift."""
     samples = noise(total)
     lane = Lane(Identity(context), plan_triangular(total, chunk=chunk, overlap=overlap, origin=-origin), ONE)
+    np.testing.assert_allclose(run(samples, [lane], batch_size=batch)[0], samples, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(total=st.integers(1, 2500), chunk=st.integers(2, 400), overlaps=st.integers(1, 9), batch=st.integers(1, 9))
+def test_identity_over_a_mirrored_song(total, chunk, overlaps, batch):
+    """Chunks that see the mirrored song give the song back as well."""
+    samples = noise(total)
+    lane = Lane(Identity(), plan_faded(total, chunk=chunk, overlaps=overlaps), ONE, mirrored=True)
     np.testing.assert_allclose(run(samples, [lane], batch_size=batch)[0], samples, atol=1e-5)
 
 

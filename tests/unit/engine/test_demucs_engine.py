@@ -122,7 +122,7 @@ def test_the_batch_size_does_not_change_the_stems(run):
 def test_jobs_do_not_change_the_stems(run):
     """Segments computed side by side are the same segments."""
     _, alone = run()
-    done, together = run(jobs=2)
+    _done, together = run(jobs=2)
     assert sdr_db(alone["drums"], together["drums"]) > 100
     assert torch.get_num_threads() == 2
 
@@ -227,7 +227,7 @@ def test_samples_that_are_no_numbers_are_refused(run, tmp_path):
     samples = np.zeros((RATE, 2), np.float32)
     samples[RATE // 2] = np.nan
     soundfile.write(tmp_path / "nan.wav", samples, RATE, subtype="FLOAT")
-    with pytest.raises(InputUnreadable, match="0.5"):
+    with pytest.raises(InputUnreadable, match=r"0\.5"):
         run(input=tmp_path / "nan.wav")
     assert nothing_written(tmp_path / "out")
 
@@ -296,7 +296,7 @@ def test_missing_weights_are_named(run, repo, tmp_path):
     def forget_one(package):
         package["state"].pop(next(iter(package["state"])))
 
-    with pytest.raises(CheckpointMismatch, match="missing|lacks"):
+    with pytest.raises(CheckpointMismatch, match="lacks"):
         run(**copy_repo(repo, tmp_path / "less", forget_one))
 
 
@@ -308,7 +308,7 @@ def test_half_precision_weights_are_computed_in_fp32(run, repo, tmp_path):
 
     _, halved = run(**copy_repo(repo, tmp_path / "half", halve))
     _, full = run(model="aaaa0001")
-    assert 40 < sdr_db(full["bass"], halved["bass"])
+    assert sdr_db(full["bass"], halved["bass"]) > 40
 
 
 def test_parameters_that_newer_networks_dropped_are_ignored(run, repo, tmp_path):
@@ -420,7 +420,16 @@ def test_a_hybrid_network_goes_on_with_shorter_segments_when_memory_is_short(run
 def test_models_are_listed_with_and_without_details(run, repo):
     """Names first; details say what is installed."""
     names = run.engine.list_models(requests.ListModels()).models
-    assert names[:8] == ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
+    assert names[:8] == [
+        "htdemucs",
+        "htdemucs_ft",
+        "htdemucs_6s",
+        "hdemucs_mmi",
+        "mdx",
+        "mdx_extra",
+        "mdx_q",
+        "mdx_extra_q",
+    ]
     details = run.engine.list_models(requests.ListModels(details=True, repo=str(repo))).details
     by_name = {entry.name: entry for entry in details}
     assert by_name["tiny"].installed

@@ -25,7 +25,9 @@ def test_stems_equal_the_packages_own(repo, tmp_path, model, seconds):
     """Transformer, hybrid, time-domain, a weighted bag and a bag of specialists, for short and long songs."""
     mix = write_song(tmp_path / "song.wav", seconds)
     expected = reference(repo, model, mix)
-    _, stems = separate(make_engine(tmp_path), tmp_path / "song.wav", tmp_path / "out", model=model, repo=str(repo), shifts=0)
+    _, stems = separate(
+        make_engine(tmp_path), tmp_path / "song.wav", tmp_path / "out", model=model, repo=str(repo), shifts=0
+    )
     assert list(stems) == list(expected)
     for name, samples in stems.items():
         assert samples.shape == expected[name].shape

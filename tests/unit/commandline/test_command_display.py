@@ -1,0 +1,53 @@
+"""A bar on terminals, lines elsewhere."""
+
+import io
+
+from scripted_engine import Terminal
+
+from utils.commandline.display import describe_file, open_display
+from utils.core.replies import Downloading, FileDone, LoadingModel, Progress, Separating
+
+EVENTS = [
+    Downloading(model="m", file="net.th", percent=0.0, received_bytes=0, total_bytes=10, eta=None),
+    Downloading(model="m", file="net.th", percent=50.0, received_bytes=5, total_bytes=10, eta=None),
+    LoadingModel(model="m"),
+    Separating(input="[live] song.wav"),
+    Progress(percent=50.0, stage="separate", eta=1.0),
+]
+
+
+def shown(out):
+    with open_display(out) as display:
+        for event in EVENTS:
+            display.event(event)
+        display.line("song.wav [ok]")
+    return out.getvalue()
+
+
+def test_a_pipe_gets_lines_only():
+    """Without a terminal there is a line for each download and what was said, and no control characters."""
+    assert shown(io.StringIO()) == "Downloading net.th of m\nsong.wav [ok]\n"
+
+
+def test_a_terminal_gets_a_bar():
+    """On a terminal the bar names the song, brackets and all, and shows percentages."""
+    text = shown(Terminal())
+    assert "50.0 %" in text
+    assert "[live] song.wav" in text
+    assert "song.wav [ok]" in text
+
+
+def test_a_good_file_is_described_by_its_stems():
+    """The line of a song says where its stems are."""
+    done = FileDone(
+        input="song.wav", index=0, ok=True, paths={"drums": "/o/song/drums.wav", "bass": "/o/song/bass.wav"}
+    )
+    assert describe_file(done).replace("\\", "/") == "song.wav -> /o/song: drums.wav bass.wav"
+
+
+def test_a_failed_file_is_described_by_its_error():
+    """The line of a song that failed is its error, with the hint where there is one."""
+    error = {"code": "input_empty", "message": "It is empty.", "hint": "Fetch it again."}
+    assert (
+        describe_file(FileDone(input="a.wav", index=0, ok=False, error=error)) == "a.wav: It is empty. Fetch it again."
+    )

@@ -1,0 +1,167 @@
+"""The commands of `run.py`: which program each of them starts. Nothing is installed and nothing is started."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import run
+
+PYTHON = Path("/venv/python")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The command lines that would have been run openly, with their folder; set-ups are noted first."""
+    seen = []
+
+    def set_up(flavor=None, *, dev=False):
+        seen.append(("set_up", flavor, dev))
+        return PYTHON
+
+    def run_openly(argv, cwd=None):
+        seen.append(([str(word) for word in argv[1:]], cwd))
+        return 7
+
+    monkeypatch.setattr(run, "set_up", set_up)
+    monkeypatch.setattr(run, "run_openly", run_openly)
+    return seen
+
+
+def test_demo_runs_inside_the_environment(started):
+    """`demo` needs the packages of the workers only, and writes into ./demo."""
+    assert run.main(["demo"]) == 7
+    assert started == [("set_up", None, False), (["-m", "tools.demo", "--output", str(run.ROOT / "demo")], run.ROOT)]
+
+
+def test_demo_takes_a_song_from_where_the_user_is(started, monkeypatch, tmp_path):
+    """A relative path means the user's folder, not the project's."""
+    monkeypatch.chdir(tmp_path)
+    run.main(["demo", "--input", "song.wav", "--flavor", "cuda"])
+    assert started[0] == ("set_up", "cuda", False)
+    assert started[1][0][-2:] == ["--input", str(tmp_path / "song.wav")]
+
+
+def test_test_hands_its_arguments_to_pytest(started):
+    """Everything after `test` but our own flavor goes to pytest, and its exit status comes back."""
+    assert run.main(["test", "tests/unit", "-k", "job", "--flavor=cpu", "-x"]) == 7
+    assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
+
+
+def test_bench_and_gen_run_their_modules(started):
+    """`bench NAME` and `gen` start the module of that purpose."""
+    run.main(["bench", "memory", "--minutes", "1", "2"])
+    run.main(["gen"])
+    assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
+    assert started[3][0] == ["-m", "utils.serving.docs"]
+
+
+def test_every_benchmark_exists():
+    """The names that `bench` accepts are programs in benchmarks/."""
+    for name in run.BENCHMARKS:
+        assert "def main(" in (run.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+
+
+def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
+    """All checks run, so that one look shows everything; output appears for those that failed."""
+    seen = []
+
+    def run_quietly(argv, tick=None):
+        seen.append(argv[2])
+        return run.Finished(1, "no docs") if argv[2] == "utils.serving.docs" else run.Finished(0, "fine")
+
+    monkeypatch.setattr(run, "run_quietly", run_quietly)
+    assert run.main(["check"]) == 1
+    assert seen == ["ruff", "ruff", "mypy", "utils.serving.docs"]
+    err = capsys.readouterr().err
+    assert "no docs\ngenerated docs failed." in err
+    assert "fine" not in err
+
+
+def test_check_passes_if_all_pass(started, monkeypatch):
+    """The status is 0 then."""
+    monkeypatch.setattr(run, "run_quietly", lambda argv, tick=None: run.Finished(0, ""))
+    assert run.main(["check"]) == 0
+
+
+@pytest.mark.parametrize("name", ["demucs", "dsu-demucs"])
+def test_worker_takes_the_place_of_the_script(started, monkeypatch, name):
+    """Where the system can, the worker is this very process, so streams, signals and process id are its own."""
+    replaced = []
+    monkeypatch.setattr(run, "WINDOWS", False)
+    monkeypatch.setattr(run.os, "execv", lambda path, argv: replaced.append((path, argv)))
+    run.main(["worker", name, "--worker", "--flavor", "x"])
+    path, argv = replaced[0]
+    assert path == str(PYTHON)
+    assert argv[1:] == [str(run.ROOT / "workers" / "demucs_worker.py"), "--worker", "--flavor", "x"]
+
+
+def test_worker_on_windows_inherits_the_streams(started, monkeypatch):
+    """Windows cannot replace a process; the worker is started on our own streams, from the user's folder."""
+    monkeypatch.setattr(run, "WINDOWS", True)
+    assert run.main(["worker", "demucs", "--worker"]) == 7
+    assert started[1] == ([str(run.ROOT / "workers/demucs_worker.py"), "--worker"], None)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["worker"], "demucs"),
+        (["worker", "nobody"], "demucs"),
+        (["bench"], "memory, startup"),
+        (["bench", "speed"], "memory, startup"),
+        (["gen", "all"], "'all'"),
+        (["check", "--fast"], "'--fast'"),
+        (["build"], "no freeze recipe"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(started, capsys, words, part):
+    """A wrong argument ends with status 1 and a sentence, and starts nothing."""
+    assert run.main(words) == 1
+    assert part in capsys.readouterr().err
+    assert not any(isinstance(entry[0], list) for entry in started)
+
+
+def test_usage_lists_every_command(capsys):
+    """Help goes to stdout and names all commands; a wrong command shows the same with status 2."""
+    assert run.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in run.COMMANDS)
+    assert run.main(["bild"]) == 2
+    assert "'bild'" in capsys.readouterr().err
+    assert run.main([]) == 2
+
+
+def test_interrupt_is_not_a_traceback(monkeypatch, capsys):
+    """Ctrl-C ends with one line and status 130."""
+
+    def interrupted(words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(run.COMMANDS, "gen", interrupted)
+    assert run.main(["gen"]) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_clean_removes_what_was_made_and_nothing_else(monkeypatch, tmp_path):
+    """Environment, demo and caches go; sources and separated songs stay."""
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    for name in (".venv/bin", "demo", "utils/core/__pycache__", ".mypy_cache"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "separated").mkdir()
+    (tmp_path / "utils" / "core" / "job.py").touch()
+    assert run.main(["clean"]) == 0
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left == {"separated", "utils", "utils/core", "utils/core/job.py"}
+
+
+def test_run_openly_returns_the_status():
+    """The exit status of the program is ours."""
+    assert run.run_openly([sys.executable, "-c", "import sys; sys.exit(4)"]) == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process with a status")
+def test_run_openly_says_which_signal_ended_it():
+    """A program that a signal ended counts as 128 + signal, as shells say it."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    assert run.run_openly([sys.executable, "-c", code]) == 143

@@ -1,0 +1,373 @@
+"""Downloads, against a server on this machine that misbehaves as it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import threading
+
+import pytest
+from loopback_server import QUICK, Listener, Page, record
+
+from utils.core.errors import ChecksumMismatch, DiskFull, DownloadFailed, OutputNotWritable
+from utils.core.job import Job, JobCancelled
+from utils.store.download import Patience, download_files
+from utils.store.locks import FileLock
+from utils.store.registry import FileRecord
+
+CONTENT = bytes(range(256)) * 8192  # 2 MiB
+LIMIT_S = 20
+
+
+def fetch(files, folder, job=None, *, offline=False, patience=QUICK):
+    return download_files(files, folder=folder, model="m", job=job or Job(), offline=offline, patience=patience)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_file_arrives_whole_and_alone(site, tmp_path):
+    """A download leaves the file under its name, and nothing else."""
+    site.pages["a"] = Page(CONTENT)
+    folder = tmp_path / "models" / "demucs"
+    assert fetch([record("a.th", CONTENT, site.url("a"))], folder) == [folder / "a.th"]
+    assert (folder / "a.th").read_bytes() == CONTENT
+    assert names_in(folder) == ["a.th"]
+
+
+def test_whole_file_is_not_fetched_again(site, tmp_path):
+    """A file that is there and right costs no request."""
+    (tmp_path / "a.th").write_bytes(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert site.requests == []
+
+
+def test_damaged_file_of_the_right_size_is_replaced(site, tmp_path):
+    """A file whose hash is wrong is fetched anew although its size is right."""
+    (tmp_path / "a.th").write_bytes(b"x" * len(CONTENT))
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_dropped_connection_is_resumed(site, tmp_path):
+    """After a connection that broke midway, only the rest is asked for."""
+    site.pages["a"] = Page(CONTENT, end_after=[100_000])
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+    assert site.ranges() == [None, "bytes=100000-"]
+
+
+def test_server_without_ranges_starts_over(site, tmp_path):
+    """Where the server sends the whole file again, the old part is dropped and the result still right."""
+    site.pages["a"] = Page(CONTENT, ranges=False, end_after=[100_000])
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+    assert len(site.requests) == 2
+
+
+def test_part_of_an_earlier_run_is_resumed(site, tmp_path):
+    """A part left by another process is hashed and continued."""
+    (tmp_path / "a.th.part").write_bytes(CONTENT[:70_000])
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert site.ranges() == ["bytes=70000-"]
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_whole_part_needs_no_request(site, tmp_path):
+    """A part that is already whole is only checked and renamed."""
+    (tmp_path / "a.th.part").write_bytes(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"), sized=False)], tmp_path)
+    assert site.requests == []
+    assert names_in(tmp_path) == ["a.th"]
+
+
+def test_part_of_something_else_is_fetched_again_from_the_start(site, tmp_path):
+    """A wrong sum after resuming makes one more attempt from nothing, not an error."""
+    (tmp_path / "a.th.part").write_bytes(b"?" * 70_000)
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert site.ranges() == ["bytes=70000-", None]
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_part_longer_than_the_file_is_dropped(site, tmp_path, sized):
+    """A part that cannot be right (the server says 416, or the size is known) is begun anew."""
+    (tmp_path / "a.th.part").write_bytes(CONTENT + b"more")
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"), sized=sized)], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_range_that_was_not_asked_for_is_not_appended(site, tmp_path):
+    """A server that resumes at another place does not get its bytes into the file."""
+    site.pages["a"] = Page(CONTENT, lie_about_start=True, end_after=[100_000])
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+    assert site.ranges() == [None, "bytes=100000-", None]
+
+
+def test_file_without_a_hash_resumes_only_the_same_version(site, tmp_path):
+    """Without a hash the rest is asked for only if the server still has the same version."""
+    site.pages["a"] = Page(CONTENT, etag='"v1"', end_after=[100_000])
+    fetch([record("a.th", CONTENT, site.url("a"), hashed=False)], tmp_path)
+    assert site.requests[1][1]["if-range"] == '"v1"'
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_old_part_of_a_file_without_a_hash_is_not_used(site, tmp_path):
+    """Without a hash a part of an earlier run could be of another file, so it is dropped."""
+    (tmp_path / "a.th.part").write_bytes(b"?" * 70_000)
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"), hashed=False)], tmp_path)
+    assert site.ranges() == [None]
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_file_without_a_hash_is_accepted_with_a_warning(site, tmp_path):
+    """A file of which only the size is known is taken, and the job says so."""
+    job = Job()
+    site.pages["a"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("a"), hashed=False)], tmp_path, job)
+    assert ["size" in warning for warning in job.warnings] == [True]
+
+
+def test_chunked_answer_without_a_length(site, tmp_path):
+    """A server that does not say how long the file is works as well."""
+    site.pages["a"] = Page(CONTENT, chunked=True)
+    fetch([record("a.th", CONTENT, site.url("a"), sized=False)], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_missing_page_goes_to_the_mirror_at_once(site, tmp_path):
+    """A 404 is not tried again; the next address is."""
+    site.pages["mirror"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("gone"), site.url("mirror"))], tmp_path)
+    assert [path for path, _ in site.requests] == ["gone", "mirror"]
+
+
+def test_busy_server_is_asked_again(site, tmp_path):
+    """Answers that say `later` are repeated at the same address."""
+    site.pages["a"] = Page(CONTENT, statuses=[503, 429])
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert len(site.requests) == 3
+
+
+def test_wrong_bytes_go_to_the_mirror(site, tmp_path):
+    """A file with a wrong hash is dropped and the next address tried."""
+    site.pages["bad"] = Page(b"x" * len(CONTENT))
+    site.pages["good"] = Page(CONTENT)
+    fetch([record("a.th", CONTENT, site.url("bad"), site.url("good"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_wrong_bytes_everywhere(site, tmp_path):
+    """A wrong hash is its own error and leaves nothing behind."""
+    site.pages["a"] = Page(b"x" * len(CONTENT))
+    with pytest.raises(ChecksumMismatch, match=r"a\.th"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert names_in(tmp_path) == []
+    assert len(site.requests) == 1
+
+
+def test_wrong_size_is_refused_before_its_bytes_come(site, tmp_path):
+    """A file of another length is not downloaded to the end."""
+    site.pages["a"] = Page(b"an error page", hold_after=3)
+    with pytest.raises(DownloadFailed, match="13 bytes"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert names_in(tmp_path) == []
+
+
+def test_endless_answer_is_cut_off(site, tmp_path):
+    """A server that sends more than the file is stopped, also where it announced no length."""
+    site.pages["a"] = Page(CONTENT * 4, chunked=True)
+    with pytest.raises(DownloadFailed, match="longer"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert names_in(tmp_path) == []
+
+
+def test_failure_names_every_address_and_keeps_the_part(site, tmp_path):
+    """When all addresses fail, the error lists them with what happened, and what came is kept for the next time."""
+    site.pages["a"] = Page(CONTENT, end_after=[50_000, 0, 0])
+    file = record("a.th", CONTENT, site.url("a"), site.url("gone"))
+    with pytest.raises(DownloadFailed, match=r"50000 of 2097152 bytes.*404"):
+        fetch([file], tmp_path)
+    assert (tmp_path / "a.th.part").stat().st_size == 50_000
+    assert names_in(tmp_path) == ["a.th.part"]
+
+
+def test_attempts_that_bring_much_do_not_count(site, tmp_path):
+    """A line that breaks more often than the attempts allowed, but moves on, gets there."""
+    content = CONTENT * 3
+    site.pages["a"] = Page(content, end_after=[1_200_000] * 4)
+    fetch([record("a.th", content, site.url("a"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == content
+
+
+def test_server_that_does_not_answer_times_out(site, tmp_path):
+    """A silent connection ends with the timeout and is a failure like others."""
+    site.pages["a"] = Page(CONTENT, hold_after=0)
+    impatient = Patience(attempts=1, timeout_s=0.2)
+    with pytest.raises(DownloadFailed, match="in time"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, patience=impatient)
+
+
+def test_cancel_keeps_the_part_and_the_next_run_resumes(site, tmp_path):
+    """A cancelled download stops though the server is silent; a later one asks only for the rest."""
+    page = site.pages["a"] = Page(CONTENT, hold_after=300_000)
+    job = Listener(lambda event: job.cancel() if event.received_bytes == 300_000 else None)
+    with pytest.raises(JobCancelled):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, job)
+    assert names_in(tmp_path) == ["a.th.part"]
+    part_bytes = (tmp_path / "a.th.part").stat().st_size
+    assert part_bytes == 300_000
+    page.hold_after = None
+    fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert site.ranges()[-1] == f"bytes={part_bytes}-"
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_cancel_during_a_pause(site, tmp_path):
+    """Cancelling does not wait for the pause between two attempts to end."""
+    site.pages["a"] = Page(CONTENT, statuses=[503])
+    job = Listener()
+    patience = Patience(attempts=2, first_pause_s=3600, longest_pause_s=3600)
+    errors = []
+
+    def run():
+        try:
+            fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, job, patience=patience)
+        except JobCancelled as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not site.requests:
+        assert thread.is_alive()
+    job.cancel()
+    thread.join(LIMIT_S)
+    assert not thread.is_alive()
+    assert len(errors) == 1
+
+
+def test_second_caller_waits_and_finds_the_file(site, tmp_path):
+    """Of two that want the same file one fetches it, and both have it."""
+    page = site.pages["a"] = Page(CONTENT, hold_after=1000)
+    file = record("a.th", CONTENT, site.url("a"))
+    waiting = threading.Event()
+    results = []
+    first = threading.Thread(target=lambda: results.append(fetch([file], tmp_path)))
+    first.start()
+    while not (tmp_path / "a.th.part").exists():
+        assert first.is_alive()
+    second_job = Listener(lambda _: waiting.set())
+    second = threading.Thread(target=lambda: results.append(fetch([file], tmp_path, second_job)))
+    second.start()
+    assert waiting.wait(LIMIT_S)
+    page.go_on.set()
+    first.join(LIMIT_S)
+    second.join(LIMIT_S)
+    assert results == [[tmp_path / "a.th"]] * 2
+    assert len(site.requests) == 1
+    assert names_in(tmp_path) == ["a.th"]
+
+
+def test_waiting_for_another_process_can_be_cancelled(site, tmp_path):
+    """A job that waits for somebody else's download says so and ends when it is cancelled."""
+    other = FileLock(tmp_path / "a.th.lock")
+    assert other.try_acquire()
+    job = Listener(lambda _: job.cancel())
+    with pytest.raises(JobCancelled):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, job)
+    other.release()
+    assert site.requests == []
+
+
+def test_offline_makes_no_network_call(tmp_path, monkeypatch):
+    """Offline, a missing file is an error that says where to put it, and no socket is ever made."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a socket was made")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    file = FileRecord("a.th", ("https://example.org/a.th",), 5, None)
+    with pytest.raises(DownloadFailed, match="Offline") as caught:
+        fetch([file], tmp_path / "none", offline=True)
+    assert str(tmp_path / "none") in caught.value.hint
+    assert "https://example.org/a.th" in caught.value.hint
+    assert not (tmp_path / "none").exists()
+
+
+def test_offline_is_content_with_what_is_there(tmp_path):
+    """Offline, files that are whole are simply given."""
+    (tmp_path / "a.th").write_bytes(CONTENT)
+    assert fetch([record("a.th", CONTENT)], tmp_path, offline=True) == [tmp_path / "a.th"]
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a.th", "ftp://example.org/a", "file:///etc/hosts"])
+def test_only_https_is_used(tmp_path, url, monkeypatch):
+    """An address that is not https is refused before anything is sent."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: pytest.fail("looked up"))
+    with pytest.raises(DownloadFailed, match="not an https address"):
+        fetch([record("a.th", CONTENT, url)], tmp_path)
+
+
+def test_redirects_are_followed_but_not_to_plain_http(site, tmp_path):
+    """A redirect within the rules is followed; one to plain http elsewhere is refused."""
+    site.pages["a"] = Page(CONTENT)
+    site.pages["good"] = Page(statuses=[302], location=site.url("a"))
+    site.pages["bad"] = Page(statuses=[302], location="http://example.org/a.th")
+    fetch([record("a.th", CONTENT, site.url("good"))], tmp_path)
+    with pytest.raises(DownloadFailed, match="not an https address"):
+        fetch([record("b.th", CONTENT, site.url("bad"))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["../a.th", "b/a.th", "b\\a.th", "C:a.th", ""])
+def test_names_with_paths_are_impossible(name):
+    """A file record cannot name anything outside its folder."""
+    with pytest.raises(ValueError, match="plain name"):
+        FileRecord(name, ("https://example.org/a",), None, None)
+
+
+def test_full_disk_is_noticed_before_the_download(site, tmp_path, monkeypatch):
+    """Where the files cannot fit, nothing is fetched."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    site.pages["a"] = Page(CONTENT)
+    with pytest.raises(DiskFull):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert site.requests == []
+
+
+def test_folder_that_cannot_be_made(site, tmp_path):
+    """A models directory that cannot exist is an error about the directory."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputNotWritable, match="models directory"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path / "file" / "models")
+
+
+def test_no_address_is_an_error(tmp_path):
+    """A file that nobody publishes cannot be downloaded, and the error says so."""
+    with pytest.raises(DownloadFailed, match="No address"):
+        fetch([record("a.th", CONTENT)], tmp_path)
+
+
+def test_several_files_are_one_progress(site, tmp_path):
+    """The percentages of a bag rise over all its files and reach 100 once, at the end."""
+    files = []
+    for name in ("a", "b", "c"):
+        content = CONTENT + name.encode()
+        site.pages[name] = Page(content)
+        files.append(record(f"{name}.th", content, site.url(name)))
+    job = Listener()
+    paths = fetch(files, tmp_path, job)
+    percents = [event.percent for event in job.events]
+    assert percents == sorted(percents)
+    assert percents.count(100) == 1
+    assert percents[-1] == 100
+    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] == [file.sha256 for file in files]

@@ -1,0 +1,189 @@
+"""Which module may import which. The table here is the one of docs/architecture.md, with every file in it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STANDARD = set(sys.stdlib_module_names) | {"__future__"}
+OURS = {"utils", "workers", "models", "tools", "benchmarks", "run"}
+ANY = None
+
+
+class Layer(NamedTuple):
+    """What the files of a layer may import: parts of this project, other packages, and what of all that only late."""
+
+    project: tuple[str, ...]
+    packages: frozenset[str] | None
+    late: tuple[str, ...] = ()
+
+
+LAYERS = {
+    "utils/__init__": Layer((), frozenset()),
+    "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec"})),
+    "utils/audio": Layer(("utils.core", "utils.audio"), ANY),
+    "utils/store": Layer(("utils.core", "utils.store"), ANY),
+    "utils/device": Layer(("utils.core",), ANY),
+    "utils/engine": Layer(
+        ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models"), ANY
+    ),
+    "utils/serving": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
+    "utils/commandline": Layer(
+        ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
+    ),
+    "models": Layer(("models",), ANY),
+    "models/architectures": Layer((), frozenset({"msgspec"})),
+    "workers/__init__": Layer((), frozenset()),
+    "workers": Layer(
+        ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine"),
+        frozenset(),
+        late=("utils.commandline", "utils.engine"),
+    ),
+}
+
+
+class Import(NamedTuple):
+    """An imported module, and whether that happens as soon as the file is imported."""
+
+    module: str
+    at_once: bool
+
+
+def sources() -> list[str]:
+    """The files that the table must cover, without their suffix."""
+    found = (path for folder in ("utils", "workers", "models") for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in found)
+
+
+def layer_of(source: str) -> Layer | None:
+    """The most special row that fits the file."""
+    fitting = [prefix for prefix in LAYERS if source == prefix or source.startswith(prefix + "/")]
+    return LAYERS[max(fitting, key=len)] if fitting else None
+
+
+def imports(tree: ast.AST, package: str, *, at_once: bool = True) -> Iterator[Import]:
+    """All imports of a syntax tree, also those within functions; those for type checkers only are not at once."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, at_once) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (Import(name, at_once) for name in imported_from(node, package))
+        else:
+            yield from imports(node, package, at_once=at_once and not is_late(node))
+
+
+def is_late(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def imported_from(node: ast.ImportFrom, package: str) -> list[str]:
+    """The modules of `from x import a, b`: `x.a` where that is a module, else `x`."""
+    base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    module = ".".join([*base, *([node.module] if node.module else [])])
+    return [name if is_module(name := f"{module}.{alias.name}") else module for alias in node.names]
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def within(module: str, prefixes: tuple[str, ...]) -> bool:
+    """`utils` and `models` alone stand for the package file itself, except where a row owns the whole package."""
+    own = {"models", "workers"}
+    return any(
+        module == prefix or (module.startswith(prefix + ".") and ("." in prefix or prefix in own))
+        for prefix in prefixes
+    )
+
+
+def complaint(found: Import, layer: Layer) -> str | None:
+    top = found.module.partition(".")[0]
+    if top in OURS:
+        allowed = within(found.module, layer.project)
+    else:
+        allowed = top in STANDARD or layer.packages is ANY or top in layer.packages
+    if not allowed:
+        return f"imports {found.module}"
+    if found.at_once and any(found.module == late or found.module.startswith(late + ".") for late in layer.late):
+        return f"imports {found.module} at once, not where it is needed"
+    return None
+
+
+def complaints(text: str, source: str) -> list[str]:
+    """What is wrong with the imports of one file."""
+    layer = layer_of(source)
+    if layer is None:
+        return ["is in no layer"]
+    parts = source.split("/")
+    package = ".".join(parts[:-1])
+    found = imports(ast.parse(text), package)
+    return [said for one in found if (said := complaint(one, layer))]
+
+
+@pytest.mark.parametrize("source", sources())
+def test_imports_stay_within_the_layers(source):
+    """A file imports only what its layer may."""
+    text = (ROOT / f"{source}.py").read_text(encoding="utf-8")
+    assert complaints(text, source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("utils/core/job", "import torch"),
+        ("utils/core/job", "from utils.serving import loop"),
+        ("utils/core/job", "import utils.engine.demucs"),
+        ("utils/core/job", "def f():\n    import numpy as np"),
+        ("utils/audio/reading", "from utils import device"),
+        ("utils/audio/reading", "from utils.store.registry import Registry"),
+        ("utils/store/registry", "from ..audio import reading"),
+        ("utils/device", "from utils.engine import cache"),
+        ("utils/engine/cache", "from utils.serving.loop import serve"),
+        ("utils/engine/cache", "if True:\n    from workers import WORKERS"),
+        ("utils/serving/loop", "import numpy"),
+        ("utils/serving/loop", "from utils.engine import demucs"),
+        ("utils/commandline/demucs", "import torch"),
+        ("utils/commandline/display", "import rich.progress"),
+        ("utils/commandline/display", "from utils.audio import naming"),
+        ("models/blocks/conv", "from utils.core import errors"),
+        ("models/architectures", "import torch"),
+        ("workers/__init__", "import msgspec"),
+        ("workers/demucs_worker", "from utils.engine.demucs import DemucsEngine"),
+        ("utils/elsewhere", "import os"),
+    ],
+)
+def test_wrong_imports_are_found(source, text):
+    """The check sees each kind of wrong import, however it is written."""
+    assert len(complaints(text, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("utils/core/job", "import os, msgspec\nfrom utils.core.errors import DsuError\nfrom utils import __version__"),
+        ("utils/engine/demucs", "import torch\nfrom utils import device\nfrom models.architectures import X"),
+        ("utils/commandline/display", "if TYPE_CHECKING:\n    import rich\ndef f():\n    from rich import console"),
+        ("workers/demucs_worker", "def f():\n    from utils.engine.demucs import DemucsEngine"),
+    ],
+)
+def test_right_imports_are_allowed(source, text):
+    """The check lets through what the table allows."""
+    assert complaints(text, source) == []
+
+
+@pytest.mark.parametrize("module", ["utils.serving.loop", "utils.commandline.demucs", "workers"])
+def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
+    """Importing a whole column leaves torch, numpy and rich alone, also by way of others."""
+    code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,44 @@
+"""The requirements files agree with each other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAVORS = ("cpu", "cuda", "mac-mps")
+NEVER = {"torchaudio", "torchvision"}
+
+
+def pins(name):
+    """Package to version; a line that is no exact pin is an error."""
+    lines = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"([\w.-]+)==([\w.+]+)", line.strip()) for line in lines if line.strip() and line[0] != "#"]
+    assert all(found), name
+    return {pin[1].lower(): pin[2] for pin in found}
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_flavors_differ_in_torch_only(flavor):
+    """Outside torch's line the three files pin the same versions of the same packages."""
+    ours, others = pins(flavor), pins("cpu")
+    assert ours.pop("torch").partition("+")[0] == others.pop("torch").partition("+")[0]
+    assert ours == others
+
+
+@pytest.mark.parametrize("name", [*FLAVORS, "dev"])
+def test_packages_that_break_installations_stay_out(name):
+    """torchaudio and torchvision must fit torch's build exactly, and nothing here needs them."""
+    assert not NEVER & pins(name).keys()
+
+
+def test_development_adds_to_the_others():
+    """A package is pinned in one place only: for running, or for development."""
+    assert not pins("dev").keys() & pins("cpu").keys()
+
+
+def test_cuda_says_where_its_torch_comes_from():
+    """The file for NVIDIA cards names the build and its index."""
+    text = (ROOT / "requirements-cuda.txt").read_text(encoding="utf-8")
+    assert f"{pins('cuda')['torch']}+cu126" in text
+    assert "https://download.pytorch.org/whl/cu126" in text

@@ -1,0 +1,153 @@
+"""`dsu-demucs SONG ...`: from what was typed to stems on disk, for people. Exit status 0, 1 (a song failed), 2 (usage).
+
+The engine comes from the caller, so that an answer to a mistake or to `--help` never waits for torch.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from utils.commandline.display import Display, describe_file, open_display
+from utils.commandline.interrupts import cancelled_by_signals
+from utils.commandline.options import PROGRAM, Options, parse
+from utils.core.api import Engine
+from utils.core.bootstrap import limit_threads
+from utils.core.errors import DeviceUnavailable, DsuError, RequestError
+from utils.core.inputs import collect_inputs, separate_each
+from utils.core.job import Job, JobCancelled
+from utils.core.replies import FileDone
+from utils.core.requests import DownloadModel, ListModels
+from utils.core.settings import Settings, resolve
+
+MakeEngine = Callable[[Settings], Engine]
+
+
+def main(argv: list[str], make_engine: MakeEngine) -> int:
+    """Do what the arguments say and answer the exit status."""
+    try:
+        options = parse(argv)
+    except SystemExit as asked:  # argparse has shown the help or the version
+        return int(asked.code or 0)
+    except DsuError as error:
+        _complain(error)
+        return 2
+    try:
+        settings = resolve(options.settings)
+        limit_threads(settings.threads)
+        return run(options, settings, make_engine)
+    except DsuError as error:
+        _complain(error)
+        return 2 if isinstance(error, RequestError | DeviceUnavailable) else 1
+    except KeyboardInterrupt:  # before there is a job that could be cancelled
+        return 128 + signal.SIGINT
+
+
+def run(options: Options, settings: Settings, make_engine: MakeEngine) -> int:
+    engine = make_engine(settings)
+    if options.list_models:
+        models = engine.list_models(ListModels(repo=options.request.repo)).models
+        sys.stdout.write("".join(f"{name}\n" for name in models))
+        return 0
+    try:
+        with open_display(sys.stderr) as display:
+            return separate(options, settings, engine, display)
+    finally:
+        engine.close()
+
+
+def separate(options: Options, settings: Settings, engine: Engine, display: Display) -> int:
+    """Separate all songs; the first Ctrl-C ends the work, and what is unfinished is rolled back."""
+    job = Job(display.event)
+    report = Report(options, display)
+    with cancelled_by_signals(job, display.line) as interrupts:
+        try:
+            inputs = collect_inputs(options.tracks, leave_out=options.request.output)
+            engine.start()
+            fetch_if_missing(options, settings, engine, job)
+            results = separate_all(options, engine, inputs, job, report)
+        except JobCancelled:
+            display.line("Stopped. Nothing half-written was left.")
+            return interrupts.status
+    report.finish(results, job.warnings)
+    return report.status
+
+
+def separate_all(
+    options: Options, engine: Engine, inputs: Sequence[Path], job: Job, report: Report
+) -> list[dict[str, Any]]:
+    """What became of each song. If all of them failed that is raised, but each has already told why."""
+    try:
+        return separate_each(engine, options.request, inputs, job, report.file_done).results
+    except (Exception, SystemExit):
+        if report.count < len(inputs):
+            raise
+        return []
+
+
+def fetch_if_missing(options: Options, settings: Settings, engine: Engine, job: Job) -> None:
+    """Download the model if it is a known one that is not there. Offline, the engine says what is missing."""
+    request = options.request
+    known = engine.list_models(ListModels(details=True, repo=request.repo)).details or []
+    if settings.offline or request.model is None:
+        return
+    if any(model.name == request.model and not model.installed for model in known):
+        engine.download_model(DownloadModel(model=request.model), job)
+
+
+class Report:
+    """Tells of each song when it is done, and counts."""
+
+    def __init__(self, options: Options, display: Display) -> None:
+        self._options = options
+        self._display = display
+        self.count = 0
+        self.failed = 0
+
+    @property
+    def status(self) -> int:
+        return 1 if self.failed else 0
+
+    def file_done(self, done: FileDone) -> None:
+        self.count += 1
+        if done.ok:
+            if self._options.print_paths:
+                sys.stdout.write("".join(f"{path}\n" for path in (done.paths or {}).values()))
+                sys.stdout.flush()
+        elif self._exists_and_may(done):
+            self._display.line(f"{done.input}: skipped, its results exist.")
+            return
+        else:
+            self.failed += 1
+        self._display.line(describe_file(done))
+
+    def finish(self, results: list[dict[str, Any]], warnings: list[str]) -> None:
+        for warning in warnings:
+            self._display.line(f"Note: {warning}")
+        if self._options.verbose:
+            for result in results:
+                self._display.line(describe_result(result))
+
+    def _exists_and_may(self, done: FileDone) -> bool:
+        """With `--skip-existing` the engine refuses to replace results; that is what was asked for."""
+        return self._options.skip_existing and (done.error or {}).get("field") == "overwrite"
+
+
+def describe_result(result: dict[str, Any]) -> str:
+    """How one separation went, for `--verbose`."""
+    if result["status"] != "done":
+        return f"{result['code']}: {result['message']}"
+    timing = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result["timing"].items())
+    settings = ", ".join(f"{name} {value}" for name, value in result.get("settings", {}).items())
+    return (
+        f"{result['output_dir']}: {result['duration']:.1f} s of audio in {result['elapsed']:.1f} s "
+        f"({result['speed']:.1f} times real time) with {result['model']} on {result['device']}; {timing}; {settings}"
+    )
+
+
+def _complain(error: DsuError) -> None:
+    hint = f" {error.hint}" if error.hint else ""
+    sys.stderr.write(f"{PROGRAM}: {error.message}{hint}\n")

@@ -1,0 +1,113 @@
+"""What a command is, and how a group of them is written down. The groups themselves are the modules beside this one.
+
+A group is a module with a `GROUP`; each command is a function under one of its decorators. Control commands are
+answered at once by the thread that reads; jobs run one at a time on the main thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from utils.core.api import Engine
+from utils.core.job import Job
+from utils.core.replies import Event, Reply
+from utils.core.requests import Request
+from utils.core.settings import Settings
+from utils.serving.jobs import Jobs
+from workers import Worker
+
+Q = TypeVar("Q", bound=Request)
+Control = Callable[["Context", Q], Reply]
+Work = Callable[["Context", Q, Job], Reply]
+Check = Callable[[Q], None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command as the loop, `describe` and the documentation see it."""
+
+    name: str
+    group: str
+    request: type[Request]
+    replies: tuple[type[Reply], ...]
+    run: Work[Any]
+    is_job: bool = False
+    events: tuple[type[Event], ...] = ()
+    check: Check[Any] | None = None
+    at_end: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a command can reach."""
+
+    worker: Worker
+    settings: Settings
+    engine: Engine
+    jobs: Jobs
+    commands: Mapping[str, Command]
+    started_s: float
+
+
+class Group:
+    """The commands of one module."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.commands: dict[str, Command] = {}
+
+    def control(
+        self, request: type[Q], *replies: type[Reply], at_end: bool = False
+    ) -> Callable[[Control[Q]], Control[Q]]:
+        """Register a command that is answered at once; with `at_end`, its reply is the worker's last line."""
+
+        def register(function: Control[Q]) -> Control[Q]:
+            def run(context: Context, request: Q, job: Job) -> Reply:
+                del job
+                return function(context, request)
+
+            self._add(Command(tag_of(request), self.name, request, replies, run, at_end=at_end))
+            return function
+
+        return register
+
+    def job(
+        self,
+        request: type[Q],
+        *replies: type[Reply],
+        events: Iterable[type[Event]] = (),
+        check: Check[Q] | None = None,
+    ) -> Callable[[Work[Q]], Work[Q]]:
+        """Register a command that waits for its turn. `check` raises what is wrong with a request before it runs."""
+
+        def register(function: Work[Q]) -> Work[Q]:
+            command = Command(
+                tag_of(request), self.name, request, replies, function, is_job=True, events=tuple(events), check=check
+            )
+            self._add(command)
+            return function
+
+        return register
+
+    def _add(self, command: Command) -> None:
+        if command.name in self.commands:
+            raise ValueError(f"The command `{command.name}` is registered twice in the group `{self.name}`.")
+        self.commands[command.name] = command
+
+
+def merge(groups: Iterable[Group]) -> dict[str, Command]:
+    """The commands of several groups by name, in their order."""
+    table: dict[str, Command] = {}
+    for group in groups:
+        for name, command in group.commands.items():
+            if name in table:
+                raise ValueError(f"The command `{name}` is in the groups `{table[name].group}` and `{group.name}`.")
+            table[name] = command
+    return table
+
+
+def tag_of(struct: type[Request | Reply]) -> str:
+    """The value of `cmd` or `status` that marks this type."""
+    return str(struct.__struct_config__.tag)

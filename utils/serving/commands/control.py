@@ -1,0 +1,57 @@
+"""Commands about the worker itself: alive, busy, cancel, describe, exit."""
+
+from __future__ import annotations
+
+import time
+
+from utils.core import replies, requests
+from utils.serving import description
+from utils.serving.commands import Context, Group
+
+GROUP = Group("control")
+
+
+@GROUP.control(requests.Ping, replies.Pong)
+def ping(context: Context, request: requests.Ping) -> replies.Pong:
+    del request
+    return context.engine.ping()
+
+
+@GROUP.control(requests.GetStatus, replies.Status)
+def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
+    del request
+    health, counts = context.engine.health(), context.jobs.counts()
+    return replies.Status(
+        model_loaded=health.model_loaded,
+        device=health.device,
+        ready=True,
+        busy=counts.busy,
+        queued=counts.queued,
+        cached_models=health.cached_models,
+        cache_size=len(health.cached_models),
+        max_cache_size=health.max_cache_size,
+        threads=health.threads,
+        memory=health.memory,
+        uptime=round(time.monotonic() - context.started_s, 3),
+        jobs_done=counts.done,
+        jobs_failed=counts.failed,
+    )
+
+
+@GROUP.control(requests.Cancel, replies.CancelRequested)
+def cancel(context: Context, request: requests.Cancel) -> replies.CancelRequested:
+    return replies.CancelRequested(found=context.jobs.cancel(request.id))
+
+
+@GROUP.control(requests.Describe, replies.Description)
+def describe(context: Context, request: requests.Describe) -> replies.Description:
+    del request
+    return description.describe(context.worker, context.commands)
+
+
+@GROUP.control(requests.Exit, replies.Exiting, at_end=True)
+def exit_worker(context: Context, request: requests.Exit) -> replies.Exiting:
+    if request.force:
+        context.jobs.cancel_all()
+    context.jobs.end()
+    return replies.Exiting()

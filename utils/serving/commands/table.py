@@ -1,0 +1,15 @@
+"""Which groups there are. The imports are written out, so that a frozen build finds the modules."""
+
+from __future__ import annotations
+
+from utils.serving.commands import Command, Group, batch, cache, control, demucs, merge, models
+from workers import Worker
+
+GROUPS: dict[str, Group] = {
+    group.name: group for group in (control.GROUP, models.GROUP, cache.GROUP, demucs.GROUP, batch.GROUP)
+}
+
+
+def commands_of(worker: Worker) -> dict[str, Command]:
+    """The commands that this worker understands."""
+    return merge(GROUPS[name] for name in worker.groups)

@@ -1,0 +1,57 @@
+"""The protocol of a worker as JSON Schemas, made from the types that the worker itself decodes and encodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from utils import PROTOCOL_VERSION, __version__
+from utils.core import replies
+from utils.core.replies import Description, Reply
+from utils.core.requests import Request
+from utils.serving.commands import Command, tag_of
+from workers import Worker
+
+# Lines that no request causes.
+LIFE = (replies.Loading, replies.Ready, replies.Shutdown)
+REFERENCE = "#/definitions/{name}"
+
+Schema = dict[str, Any]
+
+
+def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
+    """The answer to `describe`. Its schemas refer to its own `definitions`."""
+    events: set[type[Reply]] = {event for command in commands.values() for event in command.events}
+    lines: list[type[Reply]] = [*LIFE, *sorted(events, key=tag_of)]
+    requests: list[type[Request]] = [command.request for command in commands.values()]
+    answers = [reply for command in commands.values() for reply in replies_of(command)]
+    _, definitions = msgspec.json.schema_components({*lines, *requests, *answers}, ref_template=REFERENCE)
+    return Description(
+        protocol=PROTOCOL_VERSION,
+        worker=worker.name,
+        version=__version__,
+        commands={name: _describe_command(command) for name, command in commands.items()},
+        events={tag_of(line): _reference(line) for line in lines},
+        definitions=definitions,
+    )
+
+
+def replies_of(command: Command) -> tuple[type[Reply], ...]:
+    """Every line that may end a request of this command."""
+    return (*command.replies, *((replies.Cancelled,) if command.is_job else ()), replies.Error)
+
+
+def _describe_command(command: Command) -> Schema:
+    return {
+        "description": command.request.__doc__,
+        "job": command.is_job,
+        "request": _reference(command.request),
+        "response": {"anyOf": [_reference(reply) for reply in replies_of(command)]},
+        "events": [tag_of(event) for event in command.events],
+    }
+
+
+def _reference(struct: type[Request | Reply]) -> Schema:
+    return {"$ref": REFERENCE.format(name=struct.__name__)}

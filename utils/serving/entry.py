@@ -1,0 +1,84 @@
+"""From the arguments of a worker script to its exit status. The only module that both serves and talks to people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from utils import __version__
+from utils.core.api import Engine
+from utils.core.bootstrap import Streams, claim_streams
+from utils.core.errors import DsuError
+from utils.core.settings import Arguments, Settings, parse_arguments, resolve
+from workers import Worker
+
+USAGE_STATUS = 2
+FAILED_STATUS = 1
+
+
+def run_worker(
+    worker: Worker,
+    argv: Sequence[str],
+    make_engine: Callable[[Settings], Engine],
+    list_model_names: Callable[[Path], list[str]],
+) -> int:
+    """`--worker` and what else is on the command line. Returns only where no worker was started; otherwise the process ends."""
+    try:
+        arguments = parse_arguments(worker.name, worker.description, argv)
+    except DsuError as error:
+        return _refuse(claim_streams(), error, USAGE_STATUS)
+    if arguments.action != "serve":
+        return _answer(worker, arguments, list_model_names)
+    streams = claim_streams()
+    try:
+        settings = resolve(arguments.flags)
+    except DsuError as error:
+        return _refuse(streams, error, FAILED_STATUS)
+    return _serve(worker, settings, make_engine, streams)
+
+
+def _serve(worker: Worker, settings: Settings, make_engine: Callable[[Settings], Engine], streams: Streams) -> NoReturn:
+    from utils.serving.loop import serve
+
+    if settings.log != "warning":
+        import logging
+
+        logging.basicConfig(level=settings.log.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    _end_process(serve(worker, settings, make_engine, streams))
+
+
+def _refuse(streams: Streams, error: DsuError, status: int) -> int:
+    """Tell the client in its own language that there will be no worker."""
+    from utils.core.failures import error_reply
+    from utils.serving.stdio import Writer
+
+    Writer(streams.output_fd).send(error_reply(error))
+    return status
+
+
+def _answer(worker: Worker, arguments: Arguments, list_model_names: Callable[[Path], list[str]]) -> int:
+    """`--help`, `--version`, `--list-models`: text for people, on an stdout that was left alone."""
+    if arguments.action == "help":
+        sys.stdout.write(arguments.help)
+        return 0
+    if arguments.action == "version":
+        sys.stdout.write(f"{worker.name} {__version__}\n")
+        return 0
+    try:
+        names = list_model_names(resolve(arguments.flags).models_dir)
+    except DsuError as error:
+        sys.stderr.write(f"{worker.name}: {error.message}\n")
+        return FAILED_STATUS
+    sys.stdout.writelines(f"{name}\n" for name in names)
+    return 0
+
+
+def _end_process(status: int) -> NoReturn:
+    """End the process now. All lines are out and all files closed; the ordinary way would wait for libraries' threads."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status)

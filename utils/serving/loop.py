@@ -1,0 +1,171 @@
+"""A worker's life: start, serve, stop. One thread reads, the main thread runs the jobs, one more notices reasons to go.
+
+The first line is sent before the engine, and with it torch, is imported. Whatever happens in a job, the next one
+finds the worker as able as before. Whatever the main thread is stuck in, a signal ends the process in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from utils import PROTOCOL_VERSION, __version__
+from utils.core import cleanup
+from utils.core.api import Engine, Readiness
+from utils.core.bootstrap import Streams, claim_streams
+from utils.core.errors import DeviceUnavailable
+from utils.core.failures import error_reply
+from utils.core.job import JobCancelled
+from utils.core.replies import BatchFailed, Cancelled, Error, Exiting, Loading, Ready, Reply, Shutdown
+from utils.core.settings import Settings
+from utils.serving.commands import Context
+from utils.serving.commands.table import commands_of
+from utils.serving.dispatch import Dispatcher
+from utils.serving.jobs import Jobs, Ticket
+from utils.serving.lifecycle import OUTPUT_CLOSED, StopReason, watching
+from utils.serving.stdio import Writer, read_lines
+from workers import Worker
+
+# How long the main thread has to get to its next checkpoint, and then each step of leaving without it. Together they
+# stay below the two seconds in which a worker that was told to go is gone.
+GRACE_S = 1.0
+STEP_S = 0.3
+FAILED_STATUS = 1
+NO_DEVICE_STATUS = 2
+
+
+def serve(
+    worker: Worker, settings: Settings, make_engine: Callable[[Settings], Engine], streams: Streams | None = None
+) -> int:
+    """Answer commands until `exit`, the end of the input, or a reason to go. Returns the exit status."""
+    return _Server(worker, settings, streams or claim_streams()).run(make_engine)
+
+
+class _Server:
+    def __init__(self, worker: Worker, settings: Settings, streams: Streams) -> None:
+        self._worker = worker
+        self._settings = settings
+        self._streams = streams
+        self._started_s = time.monotonic()
+        self._writer = Writer(streams.output_fd, on_broken=lambda: self._stop(OUTPUT_CLOSED))
+        self._dispatcher = Dispatcher(self._writer)
+        self._jobs = Jobs()
+        self._stopping = threading.Lock()
+        self._reason: StopReason | None = None
+        self._over = threading.Event()
+
+    def run(self, make_engine: Callable[[Settings], Engine]) -> int:
+        with watching(self._stop, self._streams.parent_pid, self._streams.output_fd):
+            try:
+                self._writer.send(self._loading())
+                threading.Thread(target=self._read, name="dsu-reader", daemon=True).start()
+                return self._serve(make_engine)
+            finally:
+                self._over.set()
+
+    # Start --------------------------------------------------------------------------------------------------------
+
+    def _serve(self, make_engine: Callable[[Settings], Engine]) -> int:
+        try:
+            engine = make_engine(self._settings)
+            readiness = engine.start()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the client learns why there is no worker
+            self._writer.close(error_reply(error, debug=self._settings.debug))
+            return NO_DEVICE_STATUS if isinstance(error, DeviceUnavailable) else FAILED_STATUS
+        if self._reason is None:
+            self._writer.send(_ready(readiness))
+            self._dispatcher.open(self._context(engine))
+            self._work()
+        return self._finish(engine)
+
+    def _context(self, engine: Engine) -> Context:
+        commands = commands_of(self._worker)
+        return Context(self._worker, self._settings, engine, self._jobs, commands, self._started_s)
+
+    def _loading(self) -> Loading:
+        message = f"Starting {self._worker.name} {__version__}."
+        return Loading(message=message, worker=self._worker.name, version=__version__, pid=os.getpid())
+
+    # Serve --------------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """The reader thread. Its end is the end of the input."""
+        try:
+            for line in read_lines(self._streams.input_fd):
+                self._dispatcher.receive(line)
+        finally:
+            self._dispatcher.receive(None)
+
+    def _work(self) -> None:
+        while (ticket := self._jobs.take()) is not None:
+            reply = _outcome(ticket)
+            failed = isinstance(reply, (Error, BatchFailed))
+            self._jobs.finish(done=not failed and not isinstance(reply, Cancelled), failed=failed)
+            ticket.answer(reply)
+
+    # Stop ---------------------------------------------------------------------------------------------------------
+
+    def _finish(self, engine: Engine) -> int:
+        if self._reason is not None:
+            self._writer.close(Shutdown(detail=self._reason.detail))
+            return self._reason.status
+        *others, last = self._dispatcher.farewells or [Exiting()]
+        for farewell in others:
+            self._writer.send(farewell)
+        self._writer.close(last)
+        with contextlib.suppress(Exception):  # everything was answered; nobody is left who could be told
+            engine.close()
+        return 0
+
+    def _stop(self, reason: StopReason) -> None:
+        """There is a reason to go. Called from any thread, any number of times; the first reason counts."""
+        with self._stopping:
+            if self._reason is not None:
+                return
+            self._reason = reason
+        threading.Thread(target=self._leave_if_stuck, args=(reason,), name="dsu-leave", daemon=True).start()
+        self._jobs.cancel_all()
+        self._jobs.end()
+
+    def _leave_if_stuck(self, reason: StopReason) -> None:
+        """The main thread may be deep inside a library, far from a checkpoint. Then the process goes without it."""
+        if self._over.wait(GRACE_S):
+            return
+        running = self._jobs.cancel_all()
+        _within(STEP_S, cleanup.run_all)
+        if running is not None:
+            _within(STEP_S, lambda: running.answer(Cancelled()))
+        _within(STEP_S, lambda: self._writer.close(Shutdown(detail=reason.detail)))
+        os._exit(reason.status)
+
+
+def _outcome(ticket: Ticket) -> Reply:
+    """Run a job. Whatever happens in it becomes its reply, also a `SystemExit` of a library."""
+    try:
+        return ticket.run(ticket.job)
+    except JobCancelled:
+        return Cancelled()
+    except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
+        return error_reply(error, debug=ticket.debug)
+
+
+def _ready(readiness: Readiness) -> Ready:
+    return Ready(
+        device=readiness.device,
+        threads=readiness.threads,
+        cache_enabled=readiness.max_cached_models > 0,
+        max_cached_models=readiness.max_cached_models,
+        models_dir=readiness.models_dir,
+        version=__version__,
+        protocol=PROTOCOL_VERSION,
+    )
+
+
+def _within(seconds: float, action: Callable[[], None]) -> None:
+    """Do this, but do not wait for it longer than that: a pipe may be full, a disk may be slow."""
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    thread.join(seconds)

@@ -1,0 +1,205 @@
+"""From a line to a typed request, and from an engine's reply to the one that is sent.
+
+Whoever reads an error here is a programmer with a request that does not work: every message names the field, says
+what it should be, and offers the nearest thing that exists.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from utils.core.errors import InvalidJson, InvalidRequest, UnknownCommand, did_you_mean, nearest
+from utils.core.replies import Reply
+from utils.core.requests import Request, RequestId
+
+Fields = dict[str, Any]
+R = TypeVar("R", bound=Reply)
+LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
+# Integers above this are not exact in JavaScript, nor as a float here, so `1e300` stays what it is.
+LARGEST_EXACT = 2**53
+
+
+class Decoded(NamedTuple):
+    """A request, and what its sender should know about it."""
+
+    request: Request
+    warnings: list[str]
+
+
+# Reading ----------------------------------------------------------------------------------------------------------
+
+
+def parse(line: bytes) -> Fields:
+    """The object on a line."""
+    try:
+        fields = msgspec.json.decode(line)
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"The line is not UTF-8: byte {error.start} cannot be read.") from error
+    except RecursionError as error:
+        raise InvalidJson("The line is nested too deeply.") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidJson(f"The line is not valid JSON: {error}.") from error
+    if not isinstance(fields, dict):
+        raise InvalidJson(f'The line holds {_name_of(fields)}, not an object like {{"cmd":"ping"}}.')
+    return fields
+
+
+def request_id(fields: Fields) -> RequestId | None:
+    """The id to repeat, if there is a usable one, however wrong the rest may be."""
+    found = fields.get("id")
+    return found if isinstance(found, (str, int, float)) and not isinstance(found, bool) else None
+
+
+def command_name(fields: Fields, known: Collection[str]) -> str:
+    """Which command is meant."""
+    name = fields.get("cmd")
+    if not isinstance(name, str):
+        raise InvalidRequest("A request needs the name of its command in `cmd`.", hint=LIST_COMMANDS, field="cmd")
+    if name not in known:
+        near = nearest(name, known)
+        raise UnknownCommand(
+            f"This worker has no command `{name}`.{did_you_mean(near)}", hint=LIST_COMMANDS, suggestions=near
+        )
+    return name
+
+
+def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> Decoded:
+    """The typed request. Fields of the wrong type are errors; unknown ones are warnings, or errors if strict."""
+    try:
+        typed = msgspec.convert(_with_whole_numbers(fields), request)
+    except msgspec.ValidationError as error:
+        raise explain(str(error), request) from error
+    unknown = list(unknown_fields(fields, request))
+    if unknown and (strict or typed.strict):
+        name, near = unknown[0]
+        raise InvalidRequest(_unknown_sentence(name, near), field=name, suggestions=near, hint=LIST_COMMANDS)
+    return Decoded(typed, [_unknown_sentence(name, near) for name, near in unknown])
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """`1.0` is a whole number in JSON, and some clients write every number that way."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    return value
+
+
+# Unknown fields ---------------------------------------------------------------------------------------------------
+
+
+def unknown_fields(fields: Mapping[str, Any], struct: type[msgspec.Struct]) -> Iterator[tuple[str, list[str]]]:
+    """Each field that `struct` does not know, also inside objects it holds, with the known ones nearest to it."""
+    hints = typing.get_type_hints(struct)
+    known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(struct)}
+    tag_field = struct.__struct_config__.tag_field
+    for name, value in fields.items():
+        if name in known:
+            inner = _struct_in(known[name])
+            if inner is not None and isinstance(value, dict):
+                for deeper, near in unknown_fields(value, inner):
+                    yield f"{name}.{deeper}", near
+        elif name != tag_field:
+            yield name, nearest(name, known)
+
+
+def _struct_in(hint: Any) -> type[msgspec.Struct] | None:
+    """The struct that a hint such as `Preview | None` allows."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint
+    return next((found for part in typing.get_args(hint) if (found := _struct_in(part))), None)
+
+
+def _unknown_sentence(name: str, near: Sequence[str]) -> str:
+    return f"unknown field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
+
+
+# What is wrong with a field, in words -----------------------------------------------------------------------------
+
+WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+TYPE_ERROR = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>\w+)`")
+RANGE_ERROR = re.compile(r"Expected `(?P<expected>\w+)` (?P<sign>[<>]=?) (?P<limit>\S+)")
+LENGTH_ERROR = re.compile(r"Expected `(?P<expected>\w+)` of length (?P<sign>[<>]=?) (?P<limit>\d+)")
+CHOICE_ERROR = re.compile(r"Invalid enum value (?P<value>.+?)(?: - at|$)")
+MISSING_ERROR = re.compile(r"missing required field `(?P<name>[^`]+)`")
+PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
+SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+
+
+def explain(problem: str, request: type[Request]) -> InvalidRequest:
+    """msgspec's finding as a sentence for the sender, with the field's name."""
+    place = PLACE.search(problem)
+    field = place["path"] if place else ""
+    if missing := MISSING_ERROR.search(problem):
+        field = f"{field}.{missing['name']}" if field else missing["name"]
+        return InvalidRequest(f"The field `{field}` is missing.", field=field, hint=LIST_COMMANDS)
+    if CHOICE_ERROR.search(problem):
+        return _not_a_choice(problem, field, request)
+    return InvalidRequest(f"`{field}` must be {_expectation(problem)}.", field=field, hint=LIST_COMMANDS)
+
+
+def _expectation(problem: str) -> str:
+    if wrong := TYPE_ERROR.search(problem):
+        expected = [WORDS.get(kind, kind) for kind in wrong["expected"].split(" | ") if kind != "null"]
+        return f"{' or '.join(expected)}, not {WORDS.get(wrong['got'], wrong['got'])}"
+    if wrong := LENGTH_ERROR.search(problem):
+        return f"{WORDS[wrong['expected']]} of {SIGNS[wrong['sign']]} {wrong['limit']}"
+    if wrong := RANGE_ERROR.search(problem):
+        return f"{SIGNS[wrong['sign']]} {wrong['limit'].removesuffix('.0')}"
+    return f"something else ({problem})"
+
+
+def _not_a_choice(problem: str, field: str, request: type[Request]) -> InvalidRequest:
+    found = CHOICE_ERROR.search(problem)
+    value = found["value"].strip("'\"") if found else ""
+    choices = list(_choices_of(request, field))
+    near = nearest(value, choices)
+    return InvalidRequest(
+        f"`{field}` must be one of {', '.join(choices)}, not `{value}`.{did_you_mean(near)}",
+        field=field,
+        suggestions=near or choices,
+    )
+
+
+def _choices_of(request: type[Request], field: str) -> Iterator[str]:
+    hint = typing.get_type_hints(request).get(field.partition(".")[0].partition("[")[0])
+    return _literals(hint)
+
+
+def _literals(hint: Any) -> Iterator[str]:
+    if typing.get_origin(hint) is typing.Literal:
+        yield from map(str, typing.get_args(hint))
+    else:
+        for part in typing.get_args(hint):
+            yield from _literals(part)
+
+
+def _name_of(value: object) -> str:
+    kinds = {bool: "bool", int: "int", float: "float", str: "str", list: "array", type(None): "null"}
+    return WORDS[kinds[type(value)]]
+
+
+# Answering --------------------------------------------------------------------------------------------------------
+
+
+def addressed(reply: R, to: RequestId | None, warnings: Sequence[str] = ()) -> R:
+    """The reply as it is sent: with the request's id, if it had one, and with warnings, if there are any."""
+    told = [] if reply.warnings is UNSET else list(reply.warnings)
+    told += [warning for warning in warnings if warning not in told]
+    return msgspec.structs.replace(reply, id=UNSET if to is None else to, warnings=told or UNSET)

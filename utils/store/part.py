@@ -1,0 +1,112 @@
+"""The part of a download that is there so far: `NAME.part`, its hash, and how it becomes the file.
+
+It is kept when a download fails or is cancelled, so that the next one goes on where this one ended: the one place
+where a job leaves something unfinished behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from utils.core.errors import DiskFull, DsuError, OutputNotWritable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Part:
+    """An open `.part` file. Only the holder of the target's lock may have one."""
+
+    def __init__(self, target: Path, on_block: Callable[[], None]) -> None:
+        self.target = target
+        self._path = part_path(target)
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+        # Unbuffered: blocks are large, and what was counted is what a crash leaves.
+        try:
+            self._path.touch()
+            self._file = self._path.open("r+b", buffering=0)
+        except OSError as error:
+            raise _write_error(target, error) from error
+        try:
+            self._read_what_is_there(on_block)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self.size_bytes == 0:
+            self._remove()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        """Append a block."""
+        rest = memoryview(block)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._cut(self.size_bytes)
+            raise _write_error(self.target, error) from error
+        self._hash.update(block)
+        self.size_bytes += len(block)
+
+    def restart(self) -> None:
+        """Forget what is there."""
+        self._cut(0)
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    def publish(self) -> None:
+        """Make it the file: on the disk first, then under its name."""
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._path.replace(self.target)
+        except OSError as error:
+            raise _write_error(self.target, error) from error
+
+    def _read_what_is_there(self, on_block: Callable[[], None]) -> None:
+        while block := self._file.read(1 << 20):
+            on_block()
+            self._hash.update(block)
+            self.size_bytes += len(block)
+
+    def _cut(self, size_bytes: int) -> None:
+        self._file.seek(size_bytes)
+        self._file.truncate()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+
+def part_path(target: Path) -> Path:
+    """Where the part of a file is."""
+    return target.with_name(f"{target.name}.part")
+
+
+def _write_error(target: Path, error: OSError) -> DsuError:
+    if error.errno in _FULL:
+        return DiskFull(
+            f"The disk of `{target.parent}` is full; `{target.name}` could not be written. Free some space."
+        )
+    return OutputNotWritable(
+        f"`{target.name}` could not be written to `{target.parent}`: {error.strerror}.",
+        hint="Make the folder writable, or choose another models directory with --models-dir.",
+    )
