@@ -227,7 +227,8 @@ def read_stamp() -> dict[str, Any]:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("files"), dict) else {}
+    whole = isinstance(stamp, dict) and stamp.get("flavor") in FLAVORS and isinstance(stamp.get("files"), dict)
+    return stamp if whole else {}
 
 
 def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
@@ -238,7 +239,7 @@ def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
 
 def plan_setup(stamp: dict[str, Any], *, fits: bool, flavor: str, files: dict[str, str]) -> Plan:
     """A changed file is installed over what is there; another flavor or a broken environment starts from nothing."""
-    rebuild = not fits or stamp.get("flavor", flavor) != flavor
+    rebuild = not fits or stamp.get("flavor", flavor) != flavor  # without a stamp: an environment of somebody's
     installed = {} if rebuild else stamp.get("files", {})
     return Plan(rebuild, tuple(name for name, digest in files.items() if installed.get(name) != digest))
 

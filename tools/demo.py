@@ -20,6 +20,7 @@ import soundfile
 
 from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
 from tools.song import SAMPLE_RATE, song
+from utils.core.bootstrap import use_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "tiny"
@@ -192,6 +193,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "demo")
     parser.add_argument("--input", type=Path)
     options = parser.parse_args(argv)
+    use_utf8(sys.stdout, sys.stderr)
     try:
         run(options.output, options.input, sys.stdout)
     except DemoFailed as failure:

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from models.blocks.buffers import Derived
 
+# Devices whose complex numbers and transforms are complete. Others transform on the CPU and multiply in parts.
+COMPLETE_DEVICES = frozenset({"cpu", "cuda"})
+
 
 class Stft(nn.Module):
     """The transform of one network's configuration, and its inverse. It has no entry in the state dict.
@@ -82,7 +85,9 @@ class Stft(nn.Module):
 
 
 def complex_product(a: Tensor, b: Tensor) -> Tensor:
-    """The product of two broadcastable tensors of complex numbers given as (..., 2)."""
+    """The product of two broadcastable single-precision tensors of complex numbers, given and returned as (..., 2)."""
+    if a.device.type in COMPLETE_DEVICES:
+        return torch.view_as_real(torch.view_as_complex(a) * torch.view_as_complex(b))
     real = a[..., 0] * b[..., 0] - a[..., 1] * b[..., 1]
     imaginary = a[..., 0] * b[..., 1] + a[..., 1] * b[..., 0]
     return torch.stack((real, imaginary), dim=-1)
@@ -93,5 +98,4 @@ def _single_precision(tensor: Tensor) -> torch.autocast:
 
 
 def _fft_device(device: torch.device) -> torch.device:
-    """Where transforms run: on the device itself where its transforms are complete, else on the CPU."""
-    return device if device.type in {"cpu", "cuda"} else torch.device("cpu")
+    return device if device.type in COMPLETE_DEVICES else torch.device("cpu")

@@ -48,8 +48,8 @@ def mixing_matrix(source: int, target: int) -> NDArray[np.float32]:
     if not 1 <= source <= MAX_CHANNELS or target not in (1, 2):
         raise ValueError(f"no rule to mix {source} channels to {target}")
     stereo = _to_stereo(source)
-    matrix = stereo if target == 2 else stereo.mean(axis=1, keepdims=True)
-    matrix = matrix.astype(np.float32)
+    wanted = stereo if target == 2 else stereo.mean(axis=1, keepdims=True)
+    matrix = wanted.astype(np.float32)
     matrix.flags.writeable = False
     return matrix
 
@@ -67,4 +67,5 @@ def mix_channels(block: Block, target: int) -> Block:
     source = block.shape[1]
     if source == target:
         return block
-    return np.matmul(block, mixing_matrix(source, target))
+    mixed: Block = np.matmul(block, mixing_matrix(source, target))
+    return mixed

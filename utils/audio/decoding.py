@@ -30,11 +30,18 @@ class Decoder(Protocol):
     """One open file. `blocks` may be called once."""
 
     info: AudioInfo
-    warnings: list[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know, as far as it has been read."""
 
     @property
     def held_frames(self) -> int | None:
         """The samples that are really there, where that can be told before reading."""
+
+    @property
+    def tolerated_frames(self) -> int:
+        """How many samples may be missing at the end before the file counts as cut off."""
 
     def blocks(self, start: int, stop: int | None) -> Iterator[Block]:
         """(samples, channels) blocks of `start` up to `stop`, or to the end. Reads nothing past `stop`."""

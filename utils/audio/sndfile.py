@@ -16,7 +16,13 @@ from utils.audio.headers import promised_frames
 from utils.audio.paths import shown
 
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile's answer for a FLAC stream without a length is near 2**63
-_SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample-exact, FLAC included; lossy files are decoded and dropped
+_SEEKABLE = (
+    "PCM_",
+    "FLOAT",
+    "DOUBLE",
+    "ULAW",
+    "ALAW",
+)  # sample-exact, FLAC included; lossy files are decoded and dropped
 _LOSSY = ("MPEG_LAYER", "VORBIS", "OPUS")
 
 # An error loses the whole step, so a damaged FLAC file is read by about one of its own blocks at a time.

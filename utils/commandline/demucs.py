@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from utils.commandline.display import Display, describe_file, open_display
+from utils.commandline.existing import split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.options import PROGRAM, Options, parse
 from utils.core.api import Engine
-from utils.core.bootstrap import limit_threads
 from utils.core.errors import DeviceUnavailable, DsuError, RequestError
 from utils.core.inputs import collect_inputs, separate_each
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import FileDone
+from utils.core.replies import FileDone, ModelDetails
 from utils.core.requests import DownloadModel, ListModels
 from utils.core.settings import Settings, resolve
 
@@ -37,7 +37,6 @@ def main(argv: list[str], make_engine: MakeEngine) -> int:
         return 2
     try:
         settings = resolve(options.settings)
-        limit_threads(settings.threads)
         return run(options, settings, make_engine)
     except DsuError as error:
         _complain(error)
@@ -67,8 +66,13 @@ def separate(options: Options, settings: Settings, engine: Engine, display: Disp
         try:
             inputs = collect_inputs(options.tracks, leave_out=options.request.output)
             engine.start()
-            fetch_if_missing(options, settings, engine, job)
-            results = separate_all(options, engine, inputs, job, report)
+            model = find_model(options, engine)
+            if options.skip_existing:
+                inputs, done = split_done(inputs, options.request, model.stems if model else ())
+                report.skipped(done)
+            if inputs and model is not None and not model.installed and not settings.offline:
+                engine.download_model(DownloadModel(model=model.name), job)
+            results = separate_all(options, engine, inputs, job, report) if inputs else []
         except JobCancelled:
             display.line("Stopped. Nothing half-written was left.")
             return interrupts.status
@@ -88,14 +92,10 @@ def separate_all(
         return []
 
 
-def fetch_if_missing(options: Options, settings: Settings, engine: Engine, job: Job) -> None:
-    """Download the model if it is a known one that is not there. Offline, the engine says what is missing."""
-    request = options.request
-    known = engine.list_models(ListModels(details=True, repo=request.repo)).details or []
-    if settings.offline or request.model is None:
-        return
-    if any(model.name == request.model and not model.installed for model in known):
-        engine.download_model(DownloadModel(model=request.model), job)
+def find_model(options: Options, engine: Engine) -> ModelDetails | None:
+    """What is known of the model before it is read. One that nobody knows is for the engine to complain about."""
+    known = engine.list_models(ListModels(details=True, repo=options.request.repo)).details or []
+    return next((model for model in known if model.name == options.request.model), None)
 
 
 class Report:
@@ -111,15 +111,16 @@ class Report:
     def status(self) -> int:
         return 1 if self.failed else 0
 
+    def skipped(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._display.line(f"{path}: skipped, its results exist.")
+
     def file_done(self, done: FileDone) -> None:
         self.count += 1
         if done.ok:
             if self._options.print_paths:
                 sys.stdout.write("".join(f"{path}\n" for path in (done.paths or {}).values()))
                 sys.stdout.flush()
-        elif self._exists_and_may(done):
-            self._display.line(f"{done.input}: skipped, its results exist.")
-            return
         else:
             self.failed += 1
         self._display.line(describe_file(done))
@@ -130,10 +131,6 @@ class Report:
         if self._options.verbose:
             for result in results:
                 self._display.line(describe_result(result))
-
-    def _exists_and_may(self, done: FileDone) -> bool:
-        """With `--skip-existing` the engine refuses to replace results; that is what was asked for."""
-        return self._options.skip_existing and (done.error or {}).get("field") == "overwrite"
 
 
 def describe_result(result: dict[str, Any]) -> str:

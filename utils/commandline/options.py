@@ -179,7 +179,6 @@ def _request(words: argparse.Namespace) -> DemucsSeparate:
         "other_method": words.other_method,
         "output_sample_rate": _sample_rate(words.sample_rate),
         "clip": words.clip_mode,
-        "overwrite": not words.skip_existing,
         "precision": words.precision,
         "shifts": words.shifts,
         "overlap": words.overlap,

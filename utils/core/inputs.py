@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from utils.core.api import Engine
 from utils.core.errors import DsuError, InputNotFound
@@ -63,7 +64,7 @@ def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path
 
 
 def _is_audio(name: str) -> bool:
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in AUDIO_EXTENSIONS
+    return not name.startswith(".") and Path(name).suffix[1:].lower() in AUDIO_EXTENSIONS
 
 
 # What each result is called ---------------------------------------------------------------------------------------
@@ -149,7 +150,8 @@ def hand_over_warnings(result: R, part: Job, job: Job) -> R:
 
 def _file_done(path: Path, index: int, result: Done | Error) -> FileDone:
     if isinstance(result, Error):
-        error = {"code": result.code, "message": result.message}
+        told = {"code": result.code, "message": result.message, "hint": result.hint, "field": result.field}
+        error = {key: value for key, value in told.items() if value is not UNSET}
         return FileDone(input=str(path), index=index, ok=False, error=error)
     return FileDone(
         input=str(path),

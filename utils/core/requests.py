@@ -179,8 +179,8 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     repo: Annotated[str | None, Meta(description="A folder of local models: `.th` files and bag `.yaml` files.")] = None
     other_method: Annotated[
         Literal["add", "minus", "none"],
-        Meta(description="How `two_stems` makes the rest: `add` the other stems, mix `minus` the stem, or `none`."),
-    ] = "add"
+        Meta(description="How `two_stems` makes the rest: mix `minus` the stem, `add` the other stems, or `none`."),
+    ] = "minus"
 
     @property
     def segment_s(self) -> float | None:

@@ -159,6 +159,7 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         separation.check_input(request)
         resolved = self._resolve(request.model, request.repo)
         cached = self.cache.get(_identifier(resolved))
+        had = cached.networks_read if cached is not None else 0
         started = time.perf_counter()
         if cached is None:
             job.announce(replies.LoadingModel(model=resolved.name))
@@ -167,9 +168,10 @@ class DemucsEngine(ModelEngine[DemucsModel]):
             model.stems, stems=request.stems, two_stems=request.two_stems, other_method=request.other_method
         )
         needed = _members_needed(model, selection)
-        read = self._read_networks(model, needed, job)
+        self._read_networks(model, needed, job)
         self.cache.activate(model)
-        loaded = Loaded(seconds=time.perf_counter() - started, from_cache=read == 0)
+        from_cache = cached is not None and model.networks_read == had
+        loaded = Loaded(seconds=time.perf_counter() - started, from_cache=from_cache)
         recipe = self._recipe(request, model, selection, needed, _numbers(request, model))
         return separation.separate(request, recipe, loaded, job, track=track)
 
@@ -184,14 +186,12 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         self._read_networks(model, range(len(model)), job)
         return model
 
-    def _read_networks(self, model: DemucsModel, members: Iterable[int], job: Job) -> int:
-        """Read the networks that a job needs and a bag still lacks, then keep the bag; how many were read."""
-        before = model.networks_read
+    def _read_networks(self, model: DemucsModel, members: Iterable[int], job: Job) -> None:
+        """Read the networks that a job needs and a bag still lacks, then keep the bag."""
         for member in members:
             job.checkpoint()
             model.net(member)
         self.cache.put(model)
-        return model.networks_read - before
 
     def _new_model(self, resolved: ResolvedModel) -> DemucsModel:
         return DemucsModel(

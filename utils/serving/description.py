@@ -25,9 +25,10 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
     """The answer to `describe`. Its schemas refer to its own `definitions`."""
     events: set[type[Reply]] = {event for command in commands.values() for event in command.events}
     lines: list[type[Reply]] = [*LIFE, *sorted(events, key=tag_of)]
-    requests: list[type[Request]] = [command.request for command in commands.values()]
-    answers = [reply for command in commands.values() for reply in replies_of(command)]
-    _, definitions = msgspec.json.schema_components({*lines, *requests, *answers}, ref_template=REFERENCE)
+    types: dict[type[Request | Reply], None] = dict.fromkeys(lines)  # an ordered set
+    for command in commands.values():
+        types.update(dict.fromkeys((command.request, *replies_of(command))))
+    _, definitions = msgspec.json.schema_components(types, ref_template=REFERENCE)
     return Description(
         protocol=PROTOCOL_VERSION,
         worker=worker.name,

@@ -43,7 +43,7 @@ def parse(line: bytes) -> Fields:
         raise InvalidJson(f"The line is not UTF-8: byte {error.start} cannot be read.") from error
     except RecursionError as error:
         raise InvalidJson("The line is nested too deeply.") from error
-    except (msgspec.DecodeError, ValueError) as error:
+    except msgspec.DecodeError as error:
         raise InvalidJson(f"The line is not valid JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise InvalidJson(f'The line holds {_name_of(fields)}, not an object like {{"cmd":"ping"}}.')

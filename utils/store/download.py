@@ -92,10 +92,9 @@ class _Fetch:
                 part.publish()
 
     def _drop_useless(self, part: Part) -> None:
-        """Without a hash nobody can tell whether an old part belongs to what the server has now."""
+        """A part as long as the file, or longer, that is not the file will not become it."""
         size_bytes = self._file.size_bytes
-        damaged = size_bytes is not None and part.size_bytes >= size_bytes and part.sha256 != self._file.sha256
-        if self._file.sha256 is None or damaged:
+        if size_bytes is not None and part.size_bytes >= size_bytes and not self._is_finished(part):
             part.restart()
 
     def _is_finished(self, part: Part) -> bool:
@@ -145,7 +144,7 @@ class _Fetch:
         while True:
             before = part.size_bytes
             if version is None and self._file.sha256 is None:
-                part.restart()
+                part.restart()  # nothing can tell whether it belongs to what the server has now
             try:
                 with Transfer(
                     url, offset=part.size_bytes, etag=version, timeout_s=self._patience.timeout_s

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Some network file systems know no locks. Two writers are then possible; hashes still keep a bad result out.
-_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+from utils.core.errors import OutputNotWritable
 
 
 class FileLock:
@@ -22,7 +20,13 @@ class FileLock:
 
     def try_acquire(self) -> bool:
         """Take the lock, unless somebody else has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise OutputNotWritable(
+                f"`{self._path.name}` cannot be made in `{self._path.parent}`: {error.strerror}.",
+                hint="Make the folder writable, or choose another models directory with --models-dir.",
+            ) from error
         if _lock(descriptor) and _is_still(descriptor, self._path):
             self._descriptor = descriptor
             return True
@@ -80,10 +84,9 @@ else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError as error:
-            if error.errno not in _NO_LOCKS_HERE:
-                os.close(descriptor)
-                raise
+        except OSError:
+            # Some network file systems know no locks. Two writers are then possible; hashes still keep a bad result out.
+            return True
         return True
 
     def _remove_and_close(path: Path, descriptor: int) -> None:

@@ -26,6 +26,7 @@ from typing import IO, Any, Self
 BLOCK_BYTES = 256 << 10
 BLOCKS_AHEAD = 16
 WAIT_STEP_S = 0.1
+SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 TRANSIENT_STATUS = {408, 425, 429}
 _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+|\*)")
 
@@ -171,7 +172,11 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        require_secure(newurl)
+        try:
+            require_secure(newurl)
+        except TransferFailed:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -191,10 +196,18 @@ def _tls_context() -> ssl.SSLContext:
     if bundle:
         _trust(context, bundle, "REQUESTS_CA_BUNDLE")
     elif not context.cert_store_stats()["x509_ca"]:
-        # Frozen programs may look for the system's certificates where this system has none.
-        with contextlib.suppress(ImportError):
-            context.load_verify_locations(importlib.import_module("certifi").where())
+        _trust_what_is_found(context)
     return context
+
+
+def _trust_what_is_found(context: ssl.SSLContext) -> None:
+    """A program frozen on one system may look for the certificates where another has none."""
+    with contextlib.suppress(ImportError):
+        context.load_verify_locations(importlib.import_module("certifi").where())
+    for bundle in SYSTEM_BUNDLES:
+        with contextlib.suppress(OSError):
+            context.load_verify_locations(bundle)
+            return
 
 
 def _trust(context: ssl.SSLContext, bundle: str, variable: str) -> None:

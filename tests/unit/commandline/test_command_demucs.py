@@ -8,7 +8,7 @@ import pytest
 from scripted_engine import ScriptedEngine, Terminal
 
 from utils.commandline.demucs import main
-from utils.core.errors import DeviceUnavailable, InputEmpty, OutputNotWritable
+from utils.core.errors import DeviceUnavailable, InputEmpty
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,6 @@ def plain_environment(monkeypatch, tmp_path):
     for name in ("DSU_MODELS", "DSU_DEVICE", "DSU_THREADS", "DSU_OFFLINE", "DSU_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("utils.core.settings.config_places", list)
-    monkeypatch.setattr("utils.commandline.demucs.limit_threads", lambda count: count)
     monkeypatch.chdir(tmp_path)
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).touch()
@@ -97,18 +96,26 @@ def test_nothing_is_downloaded_without_need(words, model):
     assert len(engine.requests) == 1
 
 
-def test_skip_existing_counts_as_done(capsys):
-    """Results that exist are what `--skip-existing` hopes for: no failure."""
-    exists = OutputNotWritable("`drums.wav` exists.", field="overwrite")
-    engine = ScriptedEngine(fail_on("a.wav", exists))
+def test_songs_with_results_are_skipped(capsys, tmp_path):
+    """With `--skip-existing` only the song without results is separated, and the status is 0."""
+    for stem in ("drums", "vocals"):
+        (tmp_path / "separated" / "ready" / "a").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "separated" / "ready" / "a" / f"{stem}.wav").touch()
+    engine = ScriptedEngine()
     assert run(engine, "a.wav", "b.wav", "--skip-existing") == 0
+    assert [request.input for request in engine.requests] == ["b.wav"]
     assert "a.wav: skipped" in capsys.readouterr().err
+    assert run(engine, "a.wav", "b.wav") == 0
+    assert len(engine.requests) == 3
 
 
-def test_existing_results_without_skip_existing_are_a_failure():
-    """Only those who ask for it get songs skipped."""
-    engine = ScriptedEngine(fail_on("a.wav", OutputNotWritable("`drums.wav` exists.", field="overwrite")))
-    assert run(engine, "a.wav", "b.wav") == 1
+def test_nothing_is_done_when_all_songs_have_results(tmp_path):
+    """No model is downloaded for songs that are skipped."""
+    (tmp_path / "separated" / "absent" / "a").mkdir(parents=True)
+    (tmp_path / "separated" / "absent" / "a" / "vocals.wav").touch()
+    engine = ScriptedEngine()
+    assert run(engine, "a.wav", "--skip-existing", "--stems", "vocals", model="absent") == 0
+    assert (engine.requests, engine.downloaded) == ([], [])
 
 
 def test_wrong_usage_is_told_without_an_engine(capsys):

@@ -53,13 +53,18 @@ def test_plain_song_gets_the_defaults_of_demucs():
         (["--sample-rate", "source"], "output_sample_rate", "source"),
         (["--seed", "5"], "seed", 5),
         (["--precision", "bf16"], "precision", "bf16"),
-        (["--skip-existing"], "overwrite", False),
         (["--overwrite"], "overwrite", True),
     ],
 )
 def test_option_sets_its_field(words, field, value):
     """Each option ends up in the request's field of the same meaning."""
     assert getattr(one(*words).request, field) == value
+
+
+def test_existing_results_are_replaced_unless_skipped():
+    """`--overwrite` says what happens anyway; `--skip-existing` is for the command line, not for the request."""
+    assert one("--skip-existing").skip_existing
+    assert not one("--overwrite").skip_existing
 
 
 def test_options_about_the_machine_are_settings():

@@ -51,7 +51,7 @@ def test_an_error_while_writing_reaches_the_producer():
     def fail(item):
         raise OSError(f"no space for {item}")
 
-    with pytest.raises(OSError, match="no space for 0"), WriteBehind(fail, depth=1) as behind:
+    with pytest.raises(OSError, match="no space for 0"), WriteBehind(fail, depth=1) as behind:  # noqa: PT012
         for i in range(100):
             behind.put(i)
     assert "write-behind" not in names()

@@ -149,7 +149,9 @@ def test_environment_that_somebody_else_made_is_kept(commands):
     assert commands.kinds == ["pip"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"flavor": "cpu"}', '{"files": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"flavor": "cpu"}', '{"flavor": "cpu", "files": 3}', '{"flavor": "x", "files": {}}']
+)
 def test_unreadable_stamp_means_not_installed(commands, content):
     """A damaged stamp costs an installation, not an error."""
     make_venv(run.VENV)

@@ -36,8 +36,9 @@ class Site:
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
+        self._server.site = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -55,68 +56,67 @@ class Site:
         self._server.server_close()
         self._thread.join()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        site = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    """Answers as the site of its server says."""
 
-            def do_GET(self) -> None:
-                path = self.path.lstrip("/")
-                site.requests.append((path, {key.lower(): value for key, value in self.headers.items()}))
-                self.close_connection = True
-                page = site.pages.get(path)
-                status = 404 if page is None else (page.statuses.pop(0) if page.statuses else 200)
-                if page is None or status >= 300:
-                    self._answer(status, {"Location": page.location} if page and page.location else {}, 0)
-                    return
-                self._serve(page)
+    protocol_version = "HTTP/1.1"
 
-            def _serve(self, page: Page) -> None:
-                asked = self.headers.get("Range")
-                current = self.headers.get("If-Range") in (None, page.etag)
-                start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and page.ranges and current else 0
-                if start and start >= len(page.content):
-                    self._answer(416, {"Content-Range": f"bytes */{len(page.content)}"}, 0)
-                    return
-                headers = {"ETag": page.etag} if page.etag else {}
-                if start:
-                    start -= 3 if page.lie_about_start else 0
-                    headers["Content-Range"] = f"bytes {start}-{len(page.content) - 1}/{len(page.content)}"
-                body = page.content[start:]
-                self._answer(206 if start else 200, headers, None if page.chunked else len(body))
-                self._send(page, body[: page.end_after.pop(0)] if page.end_after else body)
+    def do_GET(self) -> None:
+        site = self.server.site
+        path = self.path.lstrip("/")
+        site.requests.append((path, {key.lower(): value for key, value in self.headers.items()}))
+        self.close_connection = True
+        page = site.pages.get(path)
+        status = 404 if page is None else (page.statuses.pop(0) if page.statuses else 200)
+        if page is None or status >= 300:
+            self._answer(status, {"Location": page.location} if page and page.location else {}, 0)
+            return
+        self._serve(page)
 
-            def _answer(self, status: int, headers: dict[str, str], length: int | None) -> None:
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                if length is None:
-                    self.send_header("Transfer-Encoding", "chunked")
-                else:
-                    self.send_header("Content-Length", str(length))
-                self.end_headers()
+    def _serve(self, page: Page) -> None:
+        asked = self.headers.get("Range")
+        current = self.headers.get("If-Range") in (None, page.etag)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and page.ranges and current else 0
+        if start and start >= len(page.content):
+            self._answer(416, {"Content-Range": f"bytes */{len(page.content)}"}, 0)
+            return
+        headers = {"ETag": page.etag} if page.etag else {}
+        if start:
+            start -= 3 if page.lie_about_start else 0
+            headers["Content-Range"] = f"bytes {start}-{len(page.content) - 1}/{len(page.content)}"
+        body = page.content[start:]
+        self._answer(206 if start else 200, headers, None if page.chunked else len(body))
+        self._send(page, body[: page.end_after.pop(0)] if page.end_after else body)
 
-            def _send(self, page: Page, body: bytes) -> None:
-                first = body if page.hold_after is None else body[: page.hold_after]
-                try:
-                    self._write(page, first)
-                    if len(first) < len(body):
-                        page.go_on.wait()
-                        self._write(page, body[len(first) :])
-                    if page.chunked:
-                        self.wfile.write(b"0\r\n\r\n")
-                except OSError:
-                    pass  # the other side went away, as some tests do
+    def _answer(self, status: int, headers: dict[str, str], length: int | None) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
 
-            def _write(self, page: Page, body: bytes) -> None:
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body) if page.chunked else body)
-                self.wfile.flush()
+    def _send(self, page: Page, body: bytes) -> None:
+        first = body if page.hold_after is None else body[: page.hold_after]
+        try:
+            self._write(page, first)
+            if len(first) < len(body):
+                page.go_on.wait()
+                self._write(page, body[len(first) :])
+            if page.chunked:
+                self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            pass  # the other side went away, as some tests do
 
-            def log_message(self, *args) -> None:
-                pass
+    def _write(self, page: Page, body: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body) if page.chunked else body)
+        self.wfile.flush()
 
-        return Handler
+    def log_message(self, *args) -> None:
+        pass
 
 
 def record(name: str, content: bytes, *urls: str, sized: bool = True, hashed: bool = True) -> FileRecord:

@@ -1,0 +1,260 @@
+"""Apollo: restores music that lossy compression has damaged. It writes a new spectrogram, one band at a time.
+
+Every band of a frame becomes a token. Each layer first lets the bands of a frame attend to each other, then runs
+convolutions along time for each band. Audio channels are restored independently of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+from torch import Tensor, nn
+
+from models.blocks.buffers import Derived
+from models.blocks.sections import Section
+from models.blocks.stft import Stft
+
+BANDS = 80
+HEADS = 8
+POSITIONS = 100  # rows of the stored rotary tables; only the first BANDS are used
+TAPS = 7
+NORM_EPSILON = 1e-5
+POWER_EPSILON = torch.finfo(torch.float32).eps
+
+
+@dataclass(frozen=True)
+class ApolloParams:
+    """The `model` section of a public configuration. `win` is the window's length in milliseconds."""
+
+    sr: int = 44100
+    win: float = 20
+    feature_dim: int = 256
+    layer: int = 6
+
+    def __post_init__(self) -> None:
+        if self.feature_dim % (2 * HEADS):
+            raise ValueError(f"`model.feature_dim` must be a multiple of {2 * HEADS}; it is {self.feature_dim}.")
+        if self.window_samples // 160 < 1 or min(self.band_widths) < 1:
+            raise ValueError("`model.win` is too short a window for the bands at this `model.sr`.")
+
+    @classmethod
+    def tiny(cls) -> ApolloParams:
+        """Small enough for a test: one narrow layer at a low sample rate."""
+        return cls(sr=8000, feature_dim=16, layer=1)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> ApolloParams:
+        """The parameters that a public configuration describes."""
+        model = Section(config, "model")
+        model.reject_unknown(("sr", "win", "feature_dim", "layer"))
+        return cls(
+            sr=model.integer("sr"),
+            win=model.number("win"),
+            feature_dim=model.integer("feature_dim"),
+            layer=model.integer("layer"),
+        )
+
+    @property
+    def window_samples(self) -> int:
+        return int(self.sr * self.win // 1000)
+
+    @property
+    def band_widths(self) -> list[int]:
+        """The bins of each band: all as narrow as possible, and the last has what is left."""
+        narrow = self.window_samples // 160
+        return [narrow] * (BANDS - 1) + [self.window_samples // 2 + 1 - narrow * (BANDS - 1)]
+
+
+class Affine(NamedTuple):
+    """The weights (bands, inputs, outputs) and biases (bands, 1, outputs) of neighbouring bands of one width."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+class Apollo(nn.Module):
+    """The network. Features are (frames, bands, width), with the frames of all signals after each other."""
+
+    def __init__(self, params: ApolloParams) -> None:
+        super().__init__()
+        width = params.feature_dim
+        self.params = params
+        self.stft = Stft(params.window_samples, params.window_samples // 2)
+        self.BN = nn.ModuleList(band_layer(2 * bins + 1, width) for bins in params.band_widths)
+        self.net = nn.ModuleList(Layer(width) for _ in range(params.layer))
+        self.output = nn.ModuleList(band_layer(width, 4 * bins) for bins in params.band_widths)
+        self.inward = Derived(lambda: stack_bands(self.BN))
+        self.outward = Derived(lambda: stack_bands(self.output))
+
+    def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
+        """(batch, channels, samples) to (batch, 1, channels, samples). `stems` may ask for the only one there is."""
+        if stems is not None and list(stems) != [0]:
+            raise ValueError(f"This network has one output, number 0; {list(stems)} was asked for.")
+        samples = mix.shape[-1]
+        # Reflection needs more samples than half a window.
+        signals = F.pad(mix, (0, max(0, self.params.window_samples // 2 + 1 - samples))).flatten(0, 1)
+        restored: Tensor = self.stft.inverse(self._restore(self.stft(signals)), signals.shape[-1])
+        return restored[:, :samples].unflatten(0, mix.shape[:2]).unsqueeze(1)
+
+    def _restore(self, parts: Tensor) -> Tensor:
+        """Spectra (signals, bins, frames, 2), old to new."""
+        signals, _, frames, _ = parts.shape
+        features = self._embed(parts.transpose(1, 2).flatten(0, 1))
+        for layer in self.net:
+            features = layer(features, frames)
+        return self._project(features).unflatten(0, (signals, frames)).transpose(1, 2)
+
+    def _embed(self, parts: Tensor) -> Tensor:
+        """(frames, bins, 2) to tokens (frames, bands, width)."""
+        narrow, *_, last = self.params.band_widths
+        split = parts.shape[1] - last
+        groups = (parts[:, :split].unflatten(1, (-1, narrow)), parts[:, None, split:])
+        described = [describe_bands(group).transpose(0, 1) for group in groups]
+        affines = self.inward.get()
+        tokens = [torch.baddbmm(a.bias, x, a.weight) for x, a in zip(described, affines, strict=True)]
+        return torch.cat(tokens).transpose(0, 1).contiguous()
+
+    def _project(self, features: Tensor) -> Tensor:
+        """Tokens (frames, bands, width) to (frames, bins, 2)."""
+        normed = unit_rms(features).transpose(0, 1)
+        groups = normed.split((BANDS - 1, 1))
+        affines = self.outward.get()
+        bins = [F.glu(torch.baddbmm(a.bias, x, a.weight)) for x, a in zip(groups, affines, strict=True)]
+        return torch.cat([group.unflatten(-1, (2, -1)).permute(1, 0, 3, 2).flatten(1, 2) for group in bins], dim=1)
+
+
+def describe_bands(parts: Tensor) -> Tensor:
+    """(frames, bands, bins, 2) to each band's shape and level (frames, bands, 2 * bins + 1), with a mean square of 1."""
+    power = (parts.square().sum((-2, -1), keepdim=True) + POWER_EPSILON).sqrt()
+    shape = (parts / power).transpose(-2, -1).flatten(-2)
+    return unit_rms(torch.cat((shape, power.squeeze(-1).log()), dim=-1))
+
+
+def unit_rms(features: Tensor) -> Tensor:
+    return F.rms_norm(features, features.shape[-1:], eps=NORM_EPSILON)
+
+
+def band_layer(inputs: int, outputs: int) -> nn.Sequential:
+    """The layer of one band, as checkpoints hold it. It is never called: `stack_bands` runs all bands at once."""
+    return nn.Sequential(RmsNorm(inputs), Pointwise(inputs, outputs))
+
+
+def stack_bands(layers: nn.ModuleList) -> tuple[Affine, Affine]:
+    """The band layers as two batched products: all the narrow bands, and the last one. The norms' weights are within."""
+    return stack_alike(layers[:-1]), stack_alike(layers[-1:])
+
+
+def stack_alike(layers: nn.ModuleList) -> Affine:
+    weights = [norm.weight[:, None] * linear.weight[..., 0].T for norm, linear in layers]  # type: ignore[misc]
+    return Affine(torch.stack(weights), torch.stack([linear.bias[None] for _, linear in layers]))  # type: ignore[misc]
+
+
+class RmsNorm(nn.RMSNorm):
+    def __init__(self, width: int) -> None:
+        super().__init__(width, eps=NORM_EPSILON)
+
+
+class Pointwise(nn.Conv1d):
+    """A 1x1 convolution in the checkpoint, a linear layer over the last axis here."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 1, bias=bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.linear(features, self.weight.squeeze(-1), self.bias)
+
+
+class Layer(nn.Module):
+    """Attention across the bands, then convolutions along time."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.band_net = BandAttention(width)
+        self.seq_net = TimeConvolutions(width)
+
+    def forward(self, features: Tensor, frames: int) -> Tensor:
+        return self.seq_net(self.band_net(features), frames)  # type: ignore[no-any-return]
+
+
+class BandAttention(nn.Module):
+    """A transformer block over the bands of each frame. Its rotary tables are part of the checkpoint."""
+
+    cos_freq: Tensor
+    sin_freq: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.input_norm = RmsNorm(width)
+        self.weight = Pointwise(width, 3 * width, bias=False)
+        self.output = Pointwise(width, width, bias=False)
+        self.MLP = nn.Sequential(RmsNorm(width), Pointwise(width, 8 * width, bias=False), nn.SiLU(inplace=True))
+        self.MLP_output = Pointwise(4 * width, width, bias=False)
+        cos, sin = rotary_tables(width // HEADS)
+        self.register_buffer("cos_freq", cos)
+        self.register_buffer("sin_freq", sin)
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = features + self._attend(self.input_norm(features))
+        hidden = self.MLP(features)
+        gate, value = hidden.split(hidden.shape[-1] // 2, dim=-1)
+        # In place, since nothing else in the network is as large as these.
+        return features + self.MLP_output(F.silu(gate, inplace=True).mul_(value))  # type: ignore[no-any-return]
+
+    def _attend(self, normed: Tensor) -> Tensor:
+        heads = self.weight(normed).unflatten(-1, (HEADS, 3, -1))
+        query, key = self._rotate(heads[..., :2, :]).unbind(-2)
+        value = heads[..., 2, :]
+        attended = F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
+        return self.output(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _rotate(self, heads: Tensor) -> Tensor:
+        """Turn neighbouring pairs of (frames, bands, heads, 2, values) by an angle that grows with the band's number."""
+        cos, sin = (table[:BANDS, None, None].to(heads.dtype) for table in (self.cos_freq, self.sin_freq))
+        signed_sin = torch.stack((-sin[..., ::2], sin[..., 1::2]), dim=-1).flatten(-2)
+        swapped = heads.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        return torch.addcmul(heads * cos, swapped, signed_sin)
+
+
+def rotary_tables(width: int) -> tuple[Tensor, Tensor]:
+    frequencies = 10000.0 ** (-torch.arange(0, width, 2) / width)
+    angles = torch.outer(torch.arange(POSITIONS), frequencies).repeat_interleave(2, dim=-1)
+    return angles.cos(), angles.sin()
+
+
+class TimeConvolutions(nn.Module):
+    """Three residual convolution blocks along time, on every band by itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(TimeBlock(width) for _ in range(3))
+
+    def forward(self, features: Tensor, frames: int) -> Tensor:
+        for block in self.blocks:
+            features = features + block(features, frames)
+        return features
+
+
+class TimeBlock(nn.Module):
+    """A convolution that keeps channels apart, then a fully connected layer that mixes them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv1d(width, width, TAPS, padding=TAPS // 2, groups=width),
+            RmsNorm(width),
+            Pointwise(width, 4 * width),
+            nn.SiLU(inplace=True),
+            Pointwise(4 * width, width),
+        )
+
+    def forward(self, features: Tensor, frames: int) -> Tensor:
+        images = features.unflatten(0, (-1, frames)).permute(0, 3, 1, 2)
+        along_time = self.conv[0]
+        convolved = F.conv2d(
+            images, along_time.weight.unsqueeze(-1), along_time.bias, padding=(TAPS // 2, 0), groups=images.shape[1]
+        )
+        return self.conv[1:](convolved.permute(0, 2, 3, 1).flatten(0, 1))  # type: ignore[no-any-return]

@@ -1,0 +1,192 @@
+"""What the band-split transformers have in common: spectrum to bands, transformers along time and along the bands,
+one mask per stem, masked spectrum to signal. A network adds its bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Self, cast, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from models.blocks.bands import BandSplit, MaskEstimator
+from models.blocks.norms import RMSNorm
+from models.blocks.rotary import RotaryEmbedding
+from models.blocks.sections import Section
+from models.blocks.stft import Stft, complex_product
+from models.blocks.transformer import Attention, Heads, LinearAttention, Transformer
+
+# Keys of training and choices of kernels. They do not change what the network computes.
+IGNORED_KEYS = frozenset(
+    {
+        "attn_dropout",
+        "dim_freqs_in",
+        "ff_dropout",
+        "flash_attn",
+        "multi_stft_hop_size",
+        "multi_stft_normalized",
+        "multi_stft_resolution_loss_weight",
+        "multi_stft_resolutions_window_sizes",
+        "sage_attention",
+        "use_torch_checkpoint",
+    }
+)
+MAY_BE_ZERO = frozenset({"linear_transformer_depth"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoformerParams:
+    """The options that the band-split transformers share, named as in the public configurations."""
+
+    dim: int
+    depth: int
+    stereo: bool = False
+    num_stems: int = 1
+    time_transformer_depth: int = 2
+    freq_transformer_depth: int = 2
+    linear_transformer_depth: int = 0
+    dim_head: int = 64
+    heads: int = 8
+    stft_n_fft: int = 2048
+    stft_hop_length: int = 512
+    stft_win_length: int = 2048
+    stft_normalized: bool = False
+    zero_dc: bool = True
+    mask_estimator_depth: int = 2
+    mlp_expansion_factor: int = 4
+    skip_connection: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.dim_head % 2 == 0, f"`model.dim_head` must be even, not {self.dim_head}.")
+        require(
+            self.stft_win_length <= self.stft_n_fft,
+            f"`model.stft_win_length` must not be longer than `stft_n_fft`, but is {self.stft_win_length}.",
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """From a public configuration. Raises `ValueError` naming what is wrong in it."""
+        model = Section(config, "model")
+        names = [field.name for field in fields(cls)]
+        model.reject_unknown(names, IGNORED_KEYS)
+        types = get_type_hints(cls)
+        defaults = {name: getattr(cls, name, None) for name in names}
+        return cls(**{name: _read(model, name, types[name], defaults[name]) for name in names})
+
+    @property
+    def channels(self) -> int:
+        return 2 if self.stereo else 1
+
+    @property
+    def bins(self) -> int:
+        return self.stft_n_fft // 2 + 1
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `ValueError` with `message` unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def _read(model: Section, name: str, kind: type, default: Any) -> Any:
+    if kind is bool:
+        return model.switch(name, default=default)
+    if kind is not int:
+        return model.integers(name, default)
+    return 0 if name in MAY_BE_ZERO and model.values.get(name, default) == 0 else model.integer(name, default)
+
+
+class Roformer(nn.Module):
+    """(batch, channels, samples) to (batch, stems, channels, samples).
+
+    `band_bins` is the number of bins in each band; `linears` is the number of layers in the mask estimators.
+    """
+
+    def __init__(
+        self,
+        params: RoformerParams,
+        band_bins: Sequence[int],
+        *,
+        linears: int,
+        norm_each_transformer: bool,
+        shared_biases: tuple[nn.Parameter, nn.Parameter] | None = None,
+    ) -> None:
+        super().__init__()
+        self.params = params
+        widths = [2 * params.channels * bins for bins in band_bins]
+        self.stft = Stft(
+            params.stft_n_fft, params.stft_hop_length, params.stft_win_length, normalized=params.stft_normalized
+        )
+        self.band_split = BandSplit(params.dim, widths)
+        self.layers = _layers(params, shared_biases, norm_output=norm_each_transformer)
+        self.final_norm = nn.Identity() if norm_each_transformer else RMSNorm(params.dim)
+        hidden = params.dim * params.mlp_expansion_factor
+        self.mask_estimators = nn.ModuleList(
+            MaskEstimator(params.dim, widths, hidden=hidden, linears=linears) for _ in range(params.num_stems)
+        )
+
+    def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
+        """The stems of a mix; with `stems`, only those heads are run, in that order."""
+        if mix.ndim != 3 or mix.shape[1] != self.params.channels:  # noqa: PLR2004 - the axes named below
+            raise ValueError(f"The network takes (batch, {self.params.channels}, samples), not {tuple(mix.shape)}.")
+        spectrum = self.stft(mix)
+        tokens = self._transform(self.band_split(self._gather_bands(spectrum.permute(0, 3, 2, 1, 4).flatten(-2))))
+        heads = range(self.params.num_stems) if stems is None else stems
+        masks = torch.stack([self._mask(head, tokens) for head in heads], dim=1)
+        masked = complex_product(spectrum[:, None], masks)
+        if self.params.zero_dc:
+            masked[..., 0, :, :] = 0
+        signal: Tensor = self.stft.inverse(masked, mix.shape[-1])
+        return signal
+
+    def _gather_bands(self, spectrum: Tensor) -> Tensor:
+        """(batch, frames, bins, values of a bin) to (batch, frames, values of all bands)."""
+        raise NotImplementedError
+
+    def _merge_bands(self, mask: Tensor) -> Tensor:
+        """(batch, frames, values of all bands) to (batch, frames, bins, values of a bin)."""
+        raise NotImplementedError
+
+    def _mask(self, head: int, tokens: Tensor) -> Tensor:
+        """(batch, channels, bins, frames, 2), in single precision; in memory, frames come first."""
+        mask = self._merge_bands(self.mask_estimators[head](tokens).float())
+        return torch.unflatten(mask, -1, (self.params.channels, 2)).permute(0, 3, 2, 1, 4)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        earlier = None  # the sum of the outputs of all layers before
+        for layer in self.layers:
+            *linear, along_time, along_bands = cast(nn.ModuleList, layer)
+            for transformer in linear:
+                x = transformer(x.flatten(1, 2)[:, None]).view_as(x)
+            if earlier is not None:
+                x = x + earlier
+            x = along_time(x.transpose(1, 2)).transpose(1, 2)
+            x = along_bands(x)
+            if self.params.skip_connection:
+                earlier = x if earlier is None else earlier + x
+        normed: Tensor = self.final_norm(x)
+        return normed
+
+
+def _layers(
+    params: RoformerParams, shared_biases: tuple[nn.Parameter, nn.Parameter] | None, *, norm_output: bool
+) -> nn.ModuleList:
+    heads = Heads(params.dim, params.heads, params.dim_head)
+    # All layers share the positions of an axis.
+    by_time, by_band = (
+        partial(Attention, heads, RotaryEmbedding(params.dim_head), shared_biases) for _ in ("time", "bands")
+    )
+    kinds = (
+        (params.linear_transformer_depth, partial(LinearAttention, heads)),
+        (params.time_transformer_depth, by_time),
+        (params.freq_transformer_depth, by_band),
+    )
+    return nn.ModuleList(
+        nn.ModuleList(
+            Transformer(params.dim, depth, attention, norm_output=norm_output) for depth, attention in kinds if depth
+        )
+        for _ in range(params.depth)
+    )

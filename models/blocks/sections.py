@@ -1,0 +1,90 @@
+"""Typed reading of the sections of a public configuration. Every complaint is a `ValueError` that names the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Keys of training and of special kernels. They may stand in any `model` section and change no result.
+NOT_FOR_INFERENCE = frozenset({"use_torch_checkpoint", "sage_attention"})
+
+
+class Section:
+    """One section of a configuration, such as `model`. A key without a default must be there."""
+
+    def __init__(self, config: Mapping[str, Any], name: str) -> None:
+        values = config.get(name)
+        if not isinstance(values, Mapping):
+            raise ValueError(f"The configuration has no section `{name}`.")
+        self.name = name
+        self.values = values
+
+    def reject_unknown(self, known: Iterable[str], ignored: Iterable[str] = ()) -> None:
+        """Refuse keys that would change the network in a way that we do not know."""
+        accepted = {*known, *ignored, *NOT_FOR_INFERENCE}
+        for key in self.values:
+            if key not in accepted:
+                raise ValueError(f"The configuration's `{self.name}.{key}` is not known to this network.")
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """A whole number of at least 1."""
+        return self._read(key, default, _is_count, "a whole number of at least 1")
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number above 0."""
+        return self._read(key, default, _is_positive, "a number above 0")
+
+    def switch(self, key: str, *, default: bool) -> bool:
+        return self._read(key, default, _is_switch, "true or false")
+
+    def integers(self, key: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """A list of whole numbers of at least 1."""
+        return tuple(self._read(key, default, _all(_is_count), "a list of whole numbers of at least 1"))
+
+    def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
+        """A list of numbers above 0."""
+        return tuple(self._read(key, default, _all(_is_positive), "a list of numbers above 0"))
+
+    def names(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of at least one name."""
+        return tuple(self._read(key, default, _all(_is_text), "a list of names"))
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return self._read(key, default, _is_text, "a word")
+
+    def _read(self, key: str, default: T | None, fits: Callable[[Any], bool], expected: str) -> T:
+        value = self.values.get(key, default)
+        if not fits(value):
+            found = "missing" if key not in self.values else f"{value!r}"
+            raise ValueError(f"The configuration's `{self.name}.{key}` must be {expected}; it is {found}.")
+        return value
+
+
+def output_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stems that a network of this configuration has heads for, in the heads' order."""
+    training = Section(config, "training")
+    if training.values.get("target_instrument"):
+        return (training.text("target_instrument"),)
+    return training.names("instruments")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _all(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda values: isinstance(values, list | tuple) and bool(values) and all(map(fits, values))

@@ -1,0 +1,268 @@
+"""MDX23C (TFC-TDF v3): a U-net over the complex spectrogram that writes every stem's spectrogram.
+
+The spectrum is cut into sub-bands, which become channels. Each level of the U-net mixes time and frequency with small
+convolutions (TFC) and lets every frequency see all others through a narrow fully connected layer (TDF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody uses
+from torch import Tensor, nn
+
+from models.blocks.sections import Section, output_names
+from models.blocks.stft import Stft
+
+MODEL_KEYS = (
+    "act", "bottleneck_factor", "growth", "norm", "num_blocks_per_scale",
+    "num_channels", "num_scales", "num_subbands", "scale",
+)  # fmt: skip
+IGNORED_KEYS = ("name",)
+ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+
+@dataclass(frozen=True)
+class Mdx23cParams:
+    """What the public configurations say. `scale` is by how much a level shrinks (time, frequency)."""
+
+    n_fft: int
+    hop_samples: int
+    dim_f: int
+    num_stems: int
+    num_channels: int
+    growth: int
+    num_scales: int
+    num_blocks_per_scale: int
+    audio_channels: int = 2
+    num_subbands: int = 4
+    scale: tuple[int, int] = (2, 2)
+    bottleneck_factor: int = 4
+    norm: str = "InstanceNorm"
+    act: str = "gelu"
+
+    def __post_init__(self) -> None:
+        if self.dim_f > self.n_fft // 2 + 1:
+            raise ValueError(f"`audio.dim_f` is {self.dim_f}, more than `audio.n_fft` has frequencies.")
+        shrink = self.num_subbands * self.scale[1] ** self.num_scales
+        if self.dim_f % shrink:
+            raise ValueError(f"`audio.dim_f` must be a multiple of {shrink} for these sub-bands and scales.")
+        make_activation(self.act)
+
+    @classmethod
+    def tiny(cls) -> Mdx23cParams:
+        """Small enough for a test: two stems, two scales."""
+        return cls(
+            n_fft=256, hop_samples=64, dim_f=128, num_stems=2,
+            num_channels=8, growth=4, num_scales=2, num_blocks_per_scale=1,
+        )  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Mdx23cParams:
+        """The parameters that a public configuration describes."""
+        audio, model = Section(config, "audio"), Section(config, "model")
+        model.reject_unknown(MODEL_KEYS, IGNORED_KEYS)
+        scale = model.integers("scale")
+        if len(scale) != 2:  # noqa: PLR2004 - time and frequency
+            raise ValueError("The configuration's `model.scale` must hold two numbers: time and frequency.")
+        return cls(
+            n_fft=audio.integer("n_fft"),
+            hop_samples=audio.integer("hop_length"),
+            dim_f=audio.integer("dim_f"),
+            audio_channels=audio.integer("num_channels", 2),
+            num_stems=len(output_names(config)),
+            num_channels=model.integer("num_channels"),
+            growth=model.integer("growth"),
+            num_scales=model.integer("num_scales"),
+            num_blocks_per_scale=model.integer("num_blocks_per_scale"),
+            num_subbands=model.integer("num_subbands"),
+            scale=(scale[0], scale[1]),
+            bottleneck_factor=model.integer("bottleneck_factor"),
+            norm=str(model.values.get("norm")),
+            act=model.text("act"),
+        )
+
+    @property
+    def spectrum_channels(self) -> int:
+        """Channels of one stem's spectrogram: audio channel, real and imaginary part, sub-band."""
+        return self.audio_channels * 2 * self.num_subbands
+
+    @property
+    def widths(self) -> list[int]:
+        """The channels of each level, from the input's resolution to the coarsest."""
+        return [self.num_channels + level * self.growth for level in range(self.num_scales + 1)]
+
+    @property
+    def heights(self) -> list[int]:
+        """The frequencies of each level."""
+        finest = self.dim_f // self.num_subbands
+        return [finest // self.scale[1] ** level for level in range(self.num_scales + 1)]
+
+
+class Mdx23c(nn.Module):
+    """The network. Any length of audio goes in; it is padded with silence to what the scales can divide."""
+
+    def __init__(self, params: Mdx23cParams) -> None:
+        super().__init__()
+        self.params = params
+        self.stft = Stft(params.n_fft, params.hop_samples)
+        levels = list(zip(params.widths, params.heights, strict=True))
+        width = params.num_channels
+        outputs = params.num_stems * params.spectrum_channels
+        self.first_conv = pointwise(params.spectrum_channels, width)
+        self.encoder_blocks = nn.ModuleList(EncoderBlock(*level, params) for level in levels[:-1])
+        self.bottleneck_block = TfcTdf(levels[-1][0], *levels[-1], params)
+        self.decoder_blocks = nn.ModuleList(DecoderBlock(*level, params) for level in reversed(levels[:-1]))
+        self.final_conv = nn.Sequential(
+            pointwise(width + params.spectrum_channels, width), make_activation(params.act), pointwise(width, outputs)
+        )
+
+    def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
+        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
+        samples = mix.shape[-1]
+        spectrum = self._fold(self.stft(F.pad(mix, (0, self._missing_samples(samples)))))
+        features = self.first_conv(spectrum)
+        features = self._estimate(torch.cat((spectrum, features * self._refine(features)), dim=1), stems)
+        estimates: Tensor = self.stft.inverse(self._unfold(features))
+        return estimates[..., :samples]
+
+    def _missing_samples(self, samples: int) -> int:
+        """What completes the audio to a number of frames that all scales divide, and to what reflection needs."""
+        hop, multiple = self.params.hop_samples, self.params.scale[0] ** self.params.num_scales
+        hops = -(-max(samples, self.params.n_fft // 2 + 1) // hop)
+        frames = -(-(hops + 1) // multiple) * multiple
+        return (frames - 1) * hop - samples
+
+    def _fold(self, parts: Tensor) -> Tensor:
+        """(batch, channels, bins, frames, 2) to (batch, channels * 2 * sub-bands, frames, bins of a sub-band)."""
+        bands = parts[:, :, : self.params.dim_f].unflatten(2, (self.params.num_subbands, -1))
+        return bands.permute(0, 1, 5, 2, 4, 3).flatten(1, 3)
+
+    def _unfold(self, features: Tensor) -> Tensor:
+        """The reverse of `_fold` for several stems; the bins above the highest sub-band are zero."""
+        shape = (-1, self.params.audio_channels, 2, self.params.num_subbands)
+        parts = features.unflatten(1, shape).permute(0, 1, 2, 4, 6, 5, 3).flatten(3, 4)
+        return F.pad(parts, (0, 0, 0, 0, 0, self.stft.bins - self.params.dim_f))
+
+    def _refine(self, features: Tensor) -> Tensor:
+        """The U-net."""
+        skips = []
+        for encode in self.encoder_blocks:
+            features, skip = encode(features)
+            skips.append(skip)
+        features = self.bottleneck_block(features)
+        for decode in self.decoder_blocks:
+            features = decode(features, skips.pop())
+        return features
+
+    def _estimate(self, features: Tensor, stems: Sequence[int] | None) -> Tensor:
+        if stems is None:
+            return self.final_conv(features)  # type: ignore[no-any-return]  # modules are untyped when called
+        rows = self.final_conv[2].weight.unflatten(0, (self.params.num_stems, -1))[list(stems)].flatten(0, 1)
+        return F.conv2d(self.final_conv[:2](features), rows)
+
+
+class EncoderBlock(nn.Module):
+    """One level down. Returns the coarser features, and the finer ones for the way up."""
+
+    def __init__(self, width: int, height: int, params: Mdx23cParams) -> None:
+        super().__init__()
+        self.tfc_tdf = TfcTdf(width, width, height, params)
+        self.downscale = Rescale(nn.Conv2d, width, width + params.growth, params)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.tfc_tdf(features)
+        return self.downscale(features), features
+
+
+class DecoderBlock(nn.Module):
+    """One level up."""
+
+    def __init__(self, width: int, height: int, params: Mdx23cParams) -> None:
+        super().__init__()
+        self.upscale = Rescale(nn.ConvTranspose2d, width + params.growth, width, params)
+        self.tfc_tdf = TfcTdf(2 * width, width, height, params)
+
+    def forward(self, features: Tensor, skip: Tensor) -> Tensor:
+        return self.tfc_tdf(torch.cat((self.upscale(features), skip), dim=1))  # type: ignore[no-any-return]
+
+
+class Rescale(nn.Module):
+    """Normalise, activate, and change the resolution by a (transposed) convolution without overlap."""
+
+    def __init__(
+        self, conv: type[nn.Conv2d | nn.ConvTranspose2d], inputs: int, outputs: int, params: Mdx23cParams
+    ) -> None:
+        super().__init__()
+        change = conv(inputs, outputs, params.scale, params.scale, bias=False)
+        self.conv = nn.Sequential(make_norm(params.norm, inputs), make_activation(params.act), change)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.conv(features)  # type: ignore[no-any-return]
+
+
+class TfcTdf(nn.Module):
+    """The blocks of one level; the first one changes the number of channels."""
+
+    def __init__(self, inputs: int, outputs: int, height: int, params: Mdx23cParams) -> None:
+        super().__init__()
+        widths = [inputs] + [outputs] * (params.num_blocks_per_scale - 1)
+        self.blocks = nn.ModuleList(TfcTdfBlock(width, outputs, height, params) for width in widths)
+
+    def forward(self, features: Tensor) -> Tensor:
+        for block in self.blocks:
+            features = block(features)
+        return features
+
+
+class TfcTdfBlock(nn.Module):
+    """Convolution, full connection along frequency, convolution; around all of it a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, height: int, params: Mdx23cParams) -> None:
+        super().__init__()
+        narrow = height // params.bottleneck_factor
+        self.tfc1 = nn.Sequential(*activated(inputs, params), nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
+        self.tdf = nn.Sequential(
+            *activated(outputs, params), nn.Linear(height, narrow, bias=False),
+            *activated(outputs, params), nn.Linear(narrow, height, bias=False),
+        )  # fmt: skip
+        self.tfc2 = nn.Sequential(*activated(outputs, params), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False))
+        self.shortcut = pointwise(inputs, outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        mixed = self.tfc1(features)
+        mixed = mixed + self.tdf(mixed)
+        return self.tfc2(mixed) + self.shortcut(features)  # type: ignore[no-any-return]
+
+
+def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 1, bias=False)
+
+
+def activated(width: int, params: Mdx23cParams) -> tuple[nn.Module, nn.Module]:
+    """The normalisation and the activation that come before each layer."""
+    return make_norm(params.norm, width), make_activation(params.act)
+
+
+def make_norm(name: str, width: int) -> nn.Module:
+    """The normalisation called `name`, as the public checkpoints were trained: an unknown name means none at all."""
+    if name == "InstanceNorm":
+        return nn.InstanceNorm2d(width, affine=True)
+    if name == "BatchNorm":
+        return nn.BatchNorm2d(width)
+    groups = name.removeprefix("GroupNorm")
+    return nn.GroupNorm(int(groups), width) if groups != name and groups.isdecimal() else nn.Identity()
+
+
+def make_activation(name: str) -> nn.Module:
+    """`gelu`, `relu`, or `elu` followed by its alpha."""
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]()
+    try:
+        return nn.ELU(float(name.removeprefix("elu")))
+    except ValueError as error:
+        raise ValueError(f"The configuration's `model.act` is `{name}`, which is not a known activation.") from error

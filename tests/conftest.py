@@ -1,0 +1,24 @@
+"""Options and fixtures of all tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Helpers that tests of several folders share, such as `worker_process`.
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--worker-dir",
+        type=Path,
+        help="folder of a frozen build: the end-to-end tests start its executables and not the scripts",
+    )
+
+
+@pytest.fixture(scope="session")
+def worker_dir(request):
+    """The folder of the frozen build to test, or None for the scripts."""
+    return request.config.getoption("--worker-dir")

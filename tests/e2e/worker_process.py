@@ -1,0 +1,156 @@
+"""A real worker process and the lines it sends, for tests: start, send, read with a time limit, close."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from workers import Worker
+
+ROOT = Path(__file__).resolve().parents[2]
+# Long enough for a slow machine under load; a test that is all right never waits that long.
+TIMEOUT_S = 60.0
+
+
+def worker_command(worker: Worker, worker_dir: Path | None = None) -> list[str]:
+    """What starts this worker: its script, or its executable where a frozen build is named."""
+    if worker_dir is None:
+        return [sys.executable, str(ROOT / worker.script)]
+    return [str(worker_dir / worker.executable) + (".exe" if sys.platform == "win32" else "")]
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DSU_")}
+    return {**kept, **(extra or {})}
+
+
+def no_constants(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+class WorkerProcess:
+    """One process. Every line of its stdout must be a JSON object, or reading fails the test."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.transcript: list[dict] = []
+        self.errors = b""
+        self._process = subprocess.Popen(
+            [*command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(env),
+            cwd=cwd,
+        )
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._threads = [threading.Thread(target=self._read_lines), threading.Thread(target=self._read_errors)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def process(self) -> subprocess.Popen:
+        return self._process
+
+    @property
+    def stderr(self) -> str:
+        """What was written to standard error; complete once the process has ended."""
+        return self.errors.decode("utf-8", "replace")
+
+    # Talking ------------------------------------------------------------------------------------------------------
+
+    def send(self, *requests: dict) -> None:
+        """Send requests, all in one write."""
+        self.send_bytes(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+
+    def send_bytes(self, data: bytes) -> None:
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def close_input(self) -> None:
+        self._process.stdin.close()
+
+    def read(self, timeout_s: float = TIMEOUT_S) -> dict | None:
+        """The next line, or None at the end of the output."""
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise AssertionError(f"no line came; so far: {self.transcript}") from None
+        if line is None:
+            self._lines.put(None)
+            return None
+        reply = json.loads(line, parse_constant=no_constants)
+        assert isinstance(reply, dict), line
+        self.transcript.append(reply)
+        return reply
+
+    def expect(self, *statuses: str, timeout_s: float = TIMEOUT_S, **fields: object) -> dict:
+        """Read on to the next line with one of these statuses, and with these fields."""
+        while (reply := self.read(timeout_s)) is not None:
+            if reply.get("status") in statuses and fields.items() <= reply.items():
+                return reply
+        raise AssertionError(f"the output ended without {statuses}; it was {self.transcript}; stderr: {self.stderr}")
+
+    def ask(self, timeout_s: float = TIMEOUT_S, **request: object) -> dict:
+        """Send one control command and return the next line."""
+        self.send(request)
+        return self.read(timeout_s)
+
+    def rest(self) -> list[dict]:
+        """All further lines, to the end of the output."""
+        return list(iter(self.read, None))
+
+    # Ending -------------------------------------------------------------------------------------------------------
+
+    def wait(self, timeout_s: float = TIMEOUT_S) -> int:
+        """The exit status."""
+        status = self._process.wait(timeout_s)
+        self._threads[1].join(timeout_s)
+        return status
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(BrokenPipeError):  # what was not sent has nobody to go to
+                pipe.close()
+
+    def _read_lines(self) -> None:
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _read_errors(self) -> None:
+        for block in iter(lambda: os.read(self._process.stderr.fileno(), 65536), b""):
+            self.errors += block
+
+
+def statuses(replies: Iterable[dict]) -> list[str]:
+    return [reply["status"] for reply in replies]

@@ -1,0 +1,74 @@
+"""Which songs count as done for `--skip-existing`."""
+
+from pathlib import Path
+
+import pytest
+
+from utils.commandline.existing import expected_stems, split_done
+from utils.commandline.options import parse
+
+STEMS = ("drums", "vocals")
+
+
+def results(out, *names):
+    for name in names:
+        path = Path(out, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def todo(out, *words, inputs=("a.wav", "b.wav"), stems=STEMS):
+    request = parse(["-n", "net", "-o", str(out), *words, *inputs]).request
+    return [path.as_posix() for path in split_done([Path(name) for name in inputs], request, stems)[0]]
+
+
+def test_song_with_all_its_stems_is_done(tmp_path):
+    """One missing stem means that the song is separated again."""
+    results(tmp_path, "net/a/drums.wav", "net/a/vocals.wav", "net/b/drums.wav")
+    assert todo(tmp_path) == ["b.wav"]
+
+
+def test_other_models_and_formats_do_not_count(tmp_path):
+    """Results of another model or in another format are other results."""
+    results(tmp_path, "net/a/drums.flac", "net/a/vocals.flac", "other/b/drums.wav", "other/b/vocals.wav")
+    assert todo(tmp_path) == ["a.wav", "b.wav"]
+    assert todo(tmp_path, "--flac") == ["b.wav"]
+
+
+def test_template_of_the_user_is_followed(tmp_path):
+    """Results are looked for where `--filename` puts them."""
+    results(tmp_path, "net/a_drums.wav", "net/a_vocals.wav")
+    assert todo(tmp_path, "--filename", "{track}_{stem}.{ext}") == ["b.wav"]
+
+
+def test_unknown_stems_are_done_when_there_is_one(tmp_path):
+    """Results appear all at once, so one stem stands for all where their names are not known."""
+    results(tmp_path, "net/a/anything.wav")
+    assert todo(tmp_path, stems=()) == ["b.wav"]
+
+
+@pytest.mark.parametrize("name", ["[live] a*", "a?b"])
+def test_special_characters_are_plain_here(tmp_path, name):
+    """Brackets, stars and question marks of a song's name are no wildcards."""
+    results(tmp_path, "net/l a1/drums.wav", "net/axb/drums.wav")
+    assert todo(tmp_path, inputs=(f"{name}.wav",), stems=("drums",)) == [f"{name}.wav"]
+
+
+def test_songs_of_one_name_are_never_skipped(tmp_path):
+    """Their results are numbered by their order, which skipping one would change."""
+    results(tmp_path, "net/a/drums.wav", "net/a/vocals.wav")
+    assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav")) == ["x/a.wav", "y/a.wav"]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ["drums", "vocals"]),
+        (["--stems", "drums"], ["drums"]),
+        (["--two-stems", "vocals"], ["vocals", "no_vocals"]),
+        (["--two-stems", "vocals", "--other-method", "none"], ["vocals"]),
+    ],
+)
+def test_expected_stems_are_those_asked_for(words, names):
+    """What is written follows from the options."""
+    assert expected_stems(parse([*words, "a.wav"]).request, STEMS) == names

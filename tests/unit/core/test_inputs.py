@@ -1,0 +1,186 @@
+"""Many files: which, under what names, and one after the other."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.core import replies
+from utils.core.errors import DiskFull, InputNotFound, InputUnreadable
+from utils.core.inputs import collect_inputs, separate_each, unique_tracks
+from utils.core.job import Job, JobCancelled
+from utils.core.requests import Separate
+
+
+class Recorder:
+    """An engine whose result for each file was decided before."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.asked = []
+
+    def separate(self, request, job, *, track=None):
+        self.asked.append((request.input, request.inputs, track))
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        job.progress("separate", 1, 2)
+        if isinstance(outcome, str):
+            job.warn(outcome)
+        return done(request.input)
+
+
+def done(name):
+    return replies.Done(
+        elapsed=1.0,
+        output_dir="/out",
+        files=["vocals.wav"],
+        stems=["vocals"],
+        paths={"vocals": f"/out/{Path(name).stem}/vocals.wav"},
+        duration=1.0,
+        speed=1.0,
+        sample_rate=44100,
+        model="m",
+        device="cpu",
+        model_from_cache=True,
+        timing=replies.Timing(load=0, decode=0, infer=0, encode=0),
+    )
+
+
+def separate(engine, *names, job=None):
+    told = []
+    request = Separate(inputs=list(names), output="/out")
+    result = separate_each(engine, request, [Path(name) for name in names], job or Job(), told.append)
+    return result, told
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with music, other files, and what is hidden."""
+    for name in ("b.wav", "a.MP3", "notes.txt", ".hidden.wav", "sub/c.flac", ".git/d.wav", "out/stems/e.wav", "wav"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def names(paths, folder):
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def test_folders_give_their_audio_files_sorted(folder):
+    """Also those in folders below; other files and what is hidden are left out."""
+    assert names(collect_inputs([folder]), folder) == ["a.MP3", "b.wav", "out/stems/e.wav", "sub/c.flac"]
+
+
+def test_a_folder_can_be_left_out(folder):
+    """So that results of the last run are not inputs of the next."""
+    assert names(collect_inputs([folder], leave_out=folder / "out"), folder) == ["a.MP3", "b.wav", "sub/c.flac"]
+
+
+def test_named_files_are_taken_as_they_are(folder):
+    """In the order given, once, whatever their name, and even if they do not exist."""
+    paths = [folder / "notes.txt", folder / "none.wav", folder / "b.wav", folder]
+    assert names(collect_inputs(paths), folder)[:3] == ["notes.txt", "none.wav", "b.wav"]
+    assert len(collect_inputs([folder, folder / "b.wav", folder / "sub" / ".." / "b.wav"])) == 4
+
+
+def test_folders_without_audio_are_an_error(tmp_path):
+    """It names them."""
+    with pytest.raises(InputNotFound, match=tmp_path.name):
+        collect_inputs([tmp_path])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_links_to_folders_are_not_followed(folder):
+    """So a link to a folder above does not make an endless search."""
+    (folder / "sub" / "again").symlink_to(folder)
+    assert len(collect_inputs([folder])) == 4
+
+
+@pytest.mark.parametrize(
+    ("paths", "tracks"),
+    [
+        (["a.wav", "b.wav"], ["a", "b"]),
+        (["x/song.wav", "y/song.flac", "z/song.mp3"], ["song", "song (2)", "song (3)"]),
+        (["song.wav", "song.mp3", "song (2).wav"], ["song", "song (3)", "song (2)"]),
+        (["Song.wav", "song.mp3"], ["Song", "song (2)"]),
+        (["caf\u00e9.wav", "cafe\u0301.wav"], ["caf\u00e9", "cafe\u0301 (2)"]),
+        (["mix.v1.wav", "mix.v2.wav"], ["mix.v1", "mix.v2"]),
+    ],
+)
+def test_tracks_have_names_of_their_own(paths, tracks):
+    """The first file of a name keeps it, and numbers never take a name that another file has."""
+    assert unique_tracks(paths) == tracks
+
+
+@given(st.lists(st.sampled_from(["a.wav", "A.mp3", "a (2).wav", "a (3).flac", "b.wav"]), max_size=12))
+def test_tracks_never_collide(paths):
+    """Whatever the files are called."""
+    tracks = unique_tracks(paths)
+    assert len({track.casefold() for track in tracks}) == len(paths)
+
+
+def test_every_file_is_separated_and_told():
+    """Each request has one input; only a track that needs another name is given one."""
+    engine = Recorder(None, None)
+    result, told = separate(engine, "x/song.wav", "y/song.wav")
+    assert engine.asked == [(str(Path("x/song.wav")), None, None), (str(Path("y/song.wav")), None, "song (2)")]
+    assert (result.succeeded, result.failed, len(result.results)) == (2, 0, 2)
+    assert result.files == ["/out/song/vocals.wav"] * 2
+    assert [(one.index, one.ok, one.stems) for one in told] == [(0, True, ["vocals"]), (1, True, ["vocals"])]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (InputUnreadable("no audio"), "input_unreadable"),
+        (ValueError("odd"), "internal"),
+        (SystemExit(1), "internal"),
+        (MemoryError(), "out_of_memory"),
+    ],
+)
+def test_one_bad_file_does_not_stop_the_rest(trouble, code):
+    """It is told as failed, with its code, and the others are done."""
+    result, told = separate(Recorder(None, trouble, None), "a.wav", "b.wav", "c.wav")
+    assert (result.succeeded, result.failed) == (2, 1)
+    assert [one["status"] for one in result.results] == ["done", "error", "done"]
+    assert [(one.ok, one.error and one.error["code"]) for one in told[1:2]] == [(False, code)]
+
+
+def test_if_all_fail_the_first_error_is_raised():
+    """With its kind, and the number of files."""
+    with pytest.raises(DiskFull, match=r"None of the 2 files .* The first one: full"):
+        separate(Recorder(DiskFull("full", hint="delete"), InputUnreadable("x")), "a.wav", "b.wav")
+
+
+def test_a_single_failure_is_raised_as_it_is():
+    """One of one needs no counting."""
+    with pytest.raises(InputUnreadable) as caught:
+        separate(Recorder(InputUnreadable("no audio", field="input")), "a.wav")
+    assert (caught.value.message, caught.value.field) == ("no audio", "input")
+
+
+def test_cancelling_ends_all():
+    """The file at work is not told as failed, and no other one begins."""
+    engine = Recorder(None, JobCancelled(), None)
+    with pytest.raises(JobCancelled):
+        separate(engine, "a.wav", "b.wav", "c.wav")
+    assert len(engine.asked) == 2
+
+
+def test_progress_is_that_of_all_files():
+    """Each file has its share."""
+    events, ticks = [], iter(range(100))
+    separate(Recorder(None, None), "a.wav", "b.wav", job=Job(events.append, clock=lambda: next(ticks)))
+    assert [event.percent for event in events] == [25.0, 50.0, 75.0, 99.9]
+
+
+def test_warnings_stay_with_their_file():
+    """And are told for the whole as well."""
+    job = Job()
+    result, _ = separate(Recorder("loud", None), "a.wav", "b.wav", job=job)
+    assert [one.get("warnings") for one in result.results] == [["loud"], None]
+    assert job.warnings == ["loud"]

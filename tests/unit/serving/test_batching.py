@@ -1,0 +1,162 @@
+"""Batches: checked first, ordered, run one by one with the fake engine."""
+
+import time
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeEngine
+
+from utils.core.errors import InvalidRequest, UnknownCommand
+from utils.core.job import Job, JobCancelled
+from utils.core.replies import Progress
+from utils.core.requests import Batch
+from utils.core.settings import Settings
+from utils.serving.batching import grouped, plan_batch, run_batch
+from utils.serving.commands import Context
+from utils.serving.commands.table import commands_of
+from utils.serving.jobs import Jobs
+from workers import WORKERS
+
+WORKER = WORKERS["demucs"]
+COMMANDS = commands_of(WORKER)
+
+
+def separate(model="quick", source="song.wav", **fields):
+    return {"cmd": "separate", "input": source, "output": "out", "model": model, **fields}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run jobs as a batch, and return its reply and the engine."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_jobs(*jobs, job=None, **fields):
+        engine = FakeEngine(Settings(models_dir=tmp_path))
+        context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+        request = Batch(jobs=list(jobs), **fields)
+        return run_batch(context, request, plan_batch(request.jobs, COMMANDS), job or Job()), engine
+
+    return run_jobs
+
+
+def status_of(result):
+    return result["status"]
+
+
+def test_results_are_the_replies_of_the_jobs(run):
+    """In order, each with its own id and warnings."""
+    done, engine = run(separate(id="a"), separate("warns", id="b", x=1), {"cmd": "ping"}, {"cmd": "load_model"})
+    assert [status_of(result) for result in done.results] == ["done", "done", "pong", "model_loaded"]
+    assert [result.get("id") for result in done.results] == ["a", "b", None, None]
+    assert done.results[1]["warnings"] == ["unknown field `x`", "it is loud"]
+    assert "warnings" not in done.results[0]
+    assert engine.asked == ["quick:song.wav", "warns:song.wav"]
+
+
+def test_a_batch_stops_at_the_first_error(run):
+    """What was answered until then is in the results, and the code is that of the error."""
+    failed, engine = run(separate(), separate(source="missing.wav"), separate("third"))
+    assert [status_of(result) for result in failed.results] == ["done", "error"]
+    assert failed.code == "input_not_found"
+    assert failed.message.startswith("jobs[1] failed: ")
+    assert len(engine.asked) == 2
+
+
+def test_a_batch_goes_on_where_it_is_told_to(run):
+    """All jobs are run, also after one that crashed, and the failures are counted."""
+    failed, _ = run(separate("exits"), separate(), separate("crashes"), continue_on_error=True)
+    assert [status_of(result) for result in failed.results] == ["error", "done", "error"]
+    assert failed.message.startswith("2 of 3 jobs failed; the first is jobs[0]: ")
+
+
+def test_an_input_may_come_from_an_earlier_result(run):
+    """The stem's name is matched in any case."""
+    done, engine = run(separate(), separate("next", {"from": 0, "stem": "VOCALS"}))
+    path = done.results[0]["paths"]["Vocals"]
+    assert engine.asked[1] == f"next:{path}"
+    assert Path(path).is_file()
+
+
+def test_a_stem_that_does_not_exist_is_an_error_with_those_that_do(run):
+    """The nearest one is suggested."""
+    failed, _ = run(separate(), separate("next", {"from": 0, "stem": "vocal"}))
+    assert failed.results[1]["code"] == "invalid_request"
+    assert failed.results[1]["suggestions"] == ["Vocals"]
+
+
+def test_a_job_whose_origin_failed_fails_too(run):
+    """With an error that says so, where the batch goes on."""
+    failed, _ = run(separate("crashes"), separate("next", {"from": 0, "stem": "drums"}), continue_on_error=True)
+    assert "jobs[0]" in failed.results[1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "field"),
+    [
+        ({"cmd": "exit"}, InvalidRequest, "jobs[1].cmd"),
+        ({"cmd": "batch", "jobs": [{"cmd": "ping"}]}, InvalidRequest, "jobs[1].cmd"),
+        ({"cmd": "cancel"}, InvalidRequest, "jobs[1].cmd"),
+        ({"cmd": "nonsense"}, UnknownCommand, "jobs[1]"),
+        ({"cmd": "separate", "input": "a.wav"}, InvalidRequest, "jobs[1].output"),
+        (separate(shifts="x"), InvalidRequest, "jobs[1].shifts"),
+        (separate(source={"from": 1, "stem": "drums"}), InvalidRequest, "jobs[1].input.from"),
+        (separate(source={"from": -1, "stem": "drums"}), InvalidRequest, "jobs[1].input.from"),
+        (separate(source={"from": True, "stem": "drums"}), InvalidRequest, "jobs[1].input.from"),
+        (separate(source={"from": 0, "stem": 3}), InvalidRequest, "jobs[1].input.stem"),
+    ],
+)
+def test_every_job_is_checked_before_the_first_runs(wrong, error, field):
+    """What is wrong is named with its place in the batch."""
+    with pytest.raises(error) as caught:
+        plan_batch([separate(), wrong], COMMANDS)
+    assert caught.value.field == field
+    assert "jobs[1]" in caught.value.message
+
+
+def test_only_separations_have_stems():
+    """Taking the input from another kind of job is refused."""
+    with pytest.raises(InvalidRequest, match="no separation"):
+        plan_batch([{"cmd": "load_model"}, separate(source={"from": 0, "stem": "drums"})], COMMANDS)
+
+
+def test_strict_batches_refuse_unknown_fields():
+    """Of the jobs in them."""
+    with pytest.raises(InvalidRequest, match="modle"):
+        plan_batch([separate(modle="x")], COMMANDS, strict=True)
+
+
+def test_grouping_puts_jobs_of_a_model_together():
+    """In a stable order."""
+    steps = plan_batch([separate(model) for model in "abacb"], COMMANDS)
+    assert [step.index for step in grouped(steps)] == [0, 2, 1, 4, 3]
+
+
+def test_grouping_never_runs_a_job_before_its_origin():
+    """Even where that costs another change of models."""
+    jobs = [separate("a"), separate("b"), separate("a", {"from": 1, "stem": "drums"}), separate("b")]
+    assert [step.index for step in grouped(plan_batch(jobs, COMMANDS))] == [0, 1, 3, 2]
+
+
+def test_results_of_grouped_jobs_keep_the_order_asked(run):
+    """A job that was left out before the last one that ran keeps its place."""
+    done, engine = run(separate("a"), separate("b"), separate("a"), group_by_model=True)
+    assert engine.asked == ["a:song.wav", "a:song.wav", "b:song.wav"]
+    assert [result["model"] for result in done.results] == ["a", "b", "a"]
+    failed, _ = run(separate("a"), separate("b"), separate("a", "missing.wav"), group_by_model=True)
+    assert [status_of(result) for result in failed.results] == ["done", "cancelled", "error"]
+
+
+def test_progress_is_that_of_the_whole(run):
+    """It never goes back, and the parts share it evenly."""
+    events, ticks = [], iter(range(1000))
+    job = Job(events.append, clock=lambda: next(ticks))
+    run(separate(), separate(), job=job)
+    assert [event.percent for event in events if isinstance(event, Progress)] == [25.0, 50.0, 75.0, 99.9]
+
+
+def test_cancelling_ends_the_whole_batch(run):
+    """The job that runs is not answered on its own."""
+    job = Job()
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        run(separate(), job=job)

@@ -1,0 +1,140 @@
+"""From lines to typed requests, and what is said of wrong ones."""
+
+import json
+
+import pytest
+
+from utils.core.errors import InvalidJson, InvalidRequest, UnknownCommand
+from utils.core.replies import Pong
+from utils.core.requests import Batch, DemucsSeparate, Ping, SetCacheSize, SetStorageType
+from utils.serving import messages
+
+
+def refusal(request, **fields):
+    with pytest.raises(InvalidRequest) as caught:
+        messages.decode({"cmd": request.__struct_config__.tag, **fields}, request)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "sentence"),
+    [
+        ({"shifts": "two"}, "shifts", "`shifts` must be a whole number, not a string."),
+        ({"shifts": 1.5}, "shifts", "`shifts` must be a whole number, not a number."),
+        ({"shifts": True}, "shifts", "`shifts` must be a whole number, not true or false."),
+        ({"shifts": 500}, "shifts", "`shifts` must be at most 100."),
+        ({"overlap": 1}, "overlap", "`overlap` must be less than 1."),
+        ({"segment": 0}, "segment", "`segment` must be more than 0."),
+        ({"progress": "yes"}, "progress", "`progress` must be true or false, not a string."),
+        ({"stems": "vocals"}, "stems", "`stems` must be a list, not a string."),
+        ({"stems": ["vocals", 3]}, "stems[1]", "`stems[1]` must be a string, not a whole number."),
+        ({"preview": {"start": -1}}, "preview.start", "`preview.start` must be at least 0."),
+        ({"preview": [1, 2]}, "preview", "`preview` must be an object, not a list."),
+        ({"input": {"from": 0}}, "input", "`input` must be a string, not an object."),
+        ({"id": ["a"]}, "id", "`id` must be a whole number or a number or a string, not a list."),
+    ],
+)
+def test_wrong_fields_are_named(fields, field, sentence):
+    """The message is a sentence with the field and what it should be; `field` repeats the name."""
+    error = refusal(DemucsSeparate, **fields)
+    assert (error.message, error.field) == (sentence, field)
+
+
+def test_wrong_choices_are_listed():
+    """With the nearest one, if there is one."""
+    error = refusal(DemucsSeparate, format="mp4")
+    assert error.message.startswith("`format` must be one of ")
+    assert "not `mp4`" in error.message
+    assert "mp3" in error.suggestions
+    assert set(refusal(SetStorageType, type="tape").suggestions) == {"ssd", "hdd"}
+
+
+def test_missing_fields_are_named():
+    """A required field that is not there is an error of its own."""
+    error = refusal(SetStorageType)
+    assert (error.message, error.field) == ("The field `type` is missing.", "type")
+
+
+def test_empty_lists_are_refused_where_something_is_needed():
+    """A batch holds at least one job."""
+    assert refusal(Batch, jobs=[]).message == "`jobs` must be a list of at least 1."
+
+
+def test_whole_numbers_may_be_written_with_a_point():
+    """`2.0` is a whole number in JSON; `1e300` stays a number that is too large."""
+    assert messages.decode({"cmd": "separate", "shifts": 2.0}, DemucsSeparate).request.shifts == 2
+    assert messages.decode({"cmd": "separate", "segment": 7.0}, DemucsSeparate).request.segment_s == 7
+    assert "whole number" in refusal(SetCacheSize, n=1e300).message
+
+
+def test_unknown_fields_are_warnings_with_the_nearest_known_one():
+    """Also within objects."""
+    fields = {"cmd": "separate", "modle": "x", "qqq": 1, "preview": {"strat": 1}}
+    assert messages.decode(fields, DemucsSeparate).warnings == [
+        "unknown field `modle`; did you mean `model`?",
+        "unknown field `qqq`",
+        "unknown field `preview.strat`; did you mean `start`?",
+    ]
+
+
+@pytest.mark.parametrize("in_request", [True, False])
+def test_unknown_fields_are_errors_when_strict(in_request):
+    """By the worker's setting or the request's own."""
+    with pytest.raises(InvalidRequest) as caught:
+        messages.decode({"cmd": "ping", "idd": 1, "strict": in_request}, Ping, strict=not in_request)
+    assert (caught.value.field, caught.value.suggestions) == ("idd", ("id",))
+
+
+def test_unknown_commands_name_the_nearest():
+    """And say how to list all."""
+    with pytest.raises(UnknownCommand) as caught:
+        messages.command_name({"cmd": "separte"}, ["separate", "ping"])
+    assert "Did you mean: separate?" in caught.value.message
+    assert caught.value.suggestions == ("separate",)
+    assert "describe" in caught.value.hint
+
+
+@pytest.mark.parametrize("fields", [{}, {"cmd": None}, {"cmd": 3}, {"command": "ping"}])
+def test_a_request_needs_a_command(fields):
+    """Its name must be a string in `cmd`."""
+    with pytest.raises(InvalidRequest) as caught:
+        messages.command_name(fields, ["ping"])
+    assert caught.value.field == "cmd"
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        (b"{", "not valid JSON"),
+        (b"[]", "holds a list"),
+        (b"null", "holds null"),
+        (b"true", "holds true or false"),
+        (b"5", "holds a whole number"),
+        (b'{"a":"\xff"}', "not UTF-8"),
+        (b'{"a":"\\ud800"}', "not valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' + b"9" * 5000 + b"}", "out of range"),
+    ],
+)
+def test_lines_that_are_no_objects_are_explained(line, part):
+    """One sentence says what the line is."""
+    with pytest.raises(InvalidJson, match=part):
+        messages.parse(line)
+
+
+@pytest.mark.parametrize(("given", "found"), [("a", "a"), (3, 3), (1.5, 1.5), (True, None), ([1], None), (None, None)])
+def test_only_strings_and_numbers_are_ids(given, found):
+    """What cannot be an id is not repeated."""
+    assert messages.request_id({"id": given}) == found
+
+
+def test_a_reply_is_addressed_to_its_request():
+    """With id and warnings, each once; without them nothing is added."""
+    reply = messages.addressed(Pong(model_loaded=None, warnings=["a"]), "x", ["a", "b"])
+    assert (reply.id, reply.warnings) == ("x", ["a", "b"])
+    assert messages.addressed(Pong(model_loaded=None), None) == Pong(model_loaded=None)
+
+
+def test_explanations_never_lose_what_is_not_understood():
+    """A finding of an unknown form is passed on."""
+    assert json.dumps("Object is too funny")[1:-1] in messages.explain("Object is too funny - at `$.x`", Ping).message

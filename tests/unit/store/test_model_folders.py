@@ -1,0 +1,60 @@
+"""Where files of models are looked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from utils.store.folders import ModelFolders
+from utils.store.registry import FileRecord, ModelRecord
+
+SIZED = FileRecord("a.th", (), 3, None)
+UNSIZED = FileRecord("b.th", (), None, None)
+RECORD = ModelRecord(
+    name="m", worker="demucs", type="demucs", folder="demucs", stems=("x",), description="", files=(SIZED, UNSIZED)
+)
+
+
+def put(path, content=b"abc"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_looking_creates_nothing(tmp_path):
+    """A models directory that does not exist still does not after looking."""
+    folders = ModelFolders(tmp_path / "models")
+    assert folders.missing(RECORD) == [SIZED, UNSIZED]
+    assert not folders.installed(RECORD)
+    assert folders.path_of(RECORD, SIZED) == tmp_path / "models" / "demucs" / "a.th"
+    assert not (tmp_path / "models").exists()
+
+
+def test_files_in_the_sub_folder_or_directly_in_the_directory(tmp_path):
+    """Both places count; the sub-folder first."""
+    folders = ModelFolders(tmp_path)
+    direct = put(tmp_path / "a.th")
+    assert folders.find(RECORD, SIZED) == direct
+    own = put(tmp_path / "demucs" / "a.th")
+    assert folders.find(RECORD, SIZED) == own
+    put(tmp_path / "b.th")
+    assert folders.installed(RECORD)
+
+
+def test_file_of_another_size_is_missing(tmp_path):
+    """A file that is not as long as stated is not there, whatever its name."""
+    folders = ModelFolders(tmp_path)
+    put(tmp_path / "demucs" / "a.th", b"ab")
+    put(tmp_path / "demucs" / "b.th", b"ab")
+    assert folders.missing(RECORD) == [SIZED]
+
+
+def test_folder_is_not_a_file(tmp_path):
+    """A folder of a file's name is not the file."""
+    (tmp_path / "demucs" / "b.th").mkdir(parents=True)
+    assert ModelFolders(tmp_path).find(RECORD, UNSIZED) is None
+
+
+def test_sub_folders_do_not_climb(tmp_path):
+    """No sub-folder is outside the models directory."""
+    with pytest.raises(ValueError, match="plain name"):
+        ModelFolders(tmp_path).folder("../elsewhere")

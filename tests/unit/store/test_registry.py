@@ -1,0 +1,209 @@
+"""The registry: how it is read, and whether its facts hold together."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import msgspec
+import pytest
+
+from utils.core.errors import ConfigInvalid, UnknownModel
+from utils.store.folders import configs_folder
+from utils.store.registry import Registry
+
+PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.load()
+
+
+@pytest.fixture
+def document():
+    file = {"name": "a-00000000.th", "urls": ["https://example.org/a"], "size_bytes": 5, "sha256": "0" * 64}
+    model = {
+        "name": "one",
+        "worker": "demucs",
+        "type": "demucs",
+        "folder": "demucs",
+        "stems": ["drums", "vocals"],
+        "description": "A model.",
+        "bag": {"members": ["a", "b", "a"], "weights": None, "segment_s": 8},
+    }
+    return {"files": {"a": file, "b": {**file, "name": "b.th"}}, "models": [model]}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(document):
+        path = tmp_path / "models.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return Registry.load(path)
+
+    return load
+
+
+# The file in the project -------------------------------------------------------------------------------------------
+
+
+def test_default_model_and_public_ones_come_first(registry):
+    """Names are in the registry's order, the default model first."""
+    assert registry.names("demucs")[: len(PUBLIC)] == PUBLIC
+    assert registry.names("no_such_worker") == []
+
+
+def test_every_record_can_be_got(registry):
+    """Every name and every signature has a record with its own name."""
+    for name in [*registry.names("demucs"), *registry.signatures("demucs")]:
+        assert registry.get(name, "demucs").name == name
+
+
+def test_files_are_published_securely_and_can_be_checked(registry):
+    """Every address is https and every demucs file has a whole SHA-256, which its name agrees with."""
+    for name in registry.names("demucs"):
+        for file in registry.get(name, "demucs").files:
+            assert file.urls
+            assert all(url.startswith("https://") for url in file.urls)
+            assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+            prefix = re.fullmatch(r".+-([0-9a-f]{8})\.th", file.name)
+            assert prefix is None or file.sha256.startswith(prefix[1])
+
+
+def test_bags_fit_their_files_and_stems(registry):
+    """A bag's files carry its members' signatures, its weights are rows of members and columns of stems."""
+    for name in registry.names("demucs"):
+        record = registry.get(name, "demucs")
+        for signature, file in record.files_by_signature().items():
+            assert file.name.startswith(signature)
+        if record.bag.weights is not None:
+            assert len(record.bag.weights) == len(record.bag.members)
+            assert {len(row) for row in record.bag.weights} == {len(record.stems)}
+            assert all(sum(column) > 0 for column in zip(*record.bag.weights, strict=True))
+
+
+def test_numbers_and_licences_have_sources(registry):
+    """A published score or a licence is never without whoever states it."""
+    for name in registry.names("demucs"):
+        record = registry.get(name, "demucs")
+        assert (record.sdr is None) == (record.sdr_source is None)
+        assert (record.license is None) == (record.license_source is None)
+
+
+def test_quantised_bags_say_what_they_need(registry):
+    """Quantised models, and their members, name the package that decodes them."""
+    needing = [name for name in registry.names("demucs") if registry.get(name, "demucs").requires]
+    assert needing == ["mdx_q", "mdx_extra_q"]
+    assert registry.get("6b9c2ca1", "demucs").requires == ("diffq",)
+
+
+def test_single_member_by_signature(registry):
+    """A signature gives one network with the stems of its bag, and none of the bag's numbers."""
+    record = registry.get("f7e0c4bc", "demucs")
+    assert [file.name for file in record.files] == ["f7e0c4bc-ba3fe64a.th"]
+    assert (record.bag.members, record.bag.weights, record.bag.segment_s) == (("f7e0c4bc",), None, None)
+    assert record.stems == registry.get("htdemucs_ft", "demucs").stems
+    assert record.sdr is None
+    assert "f7e0c4bc" not in registry.names("demucs")
+
+
+def test_unknown_model_names_the_nearest(registry):
+    """A misspelt name is answered with what was probably meant, and with how to see all."""
+    with pytest.raises(UnknownModel, match="Did you mean: htdemucs") as caught:
+        registry.get("htdemuc", "demucs")
+    assert caught.value.suggestions[0] == "htdemucs"
+    assert "list_models" in caught.value.hint
+    with pytest.raises(UnknownModel):
+        registry.get("htdemucs", "bsroformer")
+
+
+def test_size_of_a_model(registry):
+    """The size is that of all files together, and unknown where one is."""
+    assert registry.get("htdemucs_ft", "demucs").size_bytes == 336_565_084
+    assert registry.get("repro_mdx_a_time_only", "demucs").size_bytes == 535_204_242
+    assert registry.get("mdx", "demucs").size_bytes is None
+
+
+def test_configs_are_found_beside_a_frozen_program(tmp_path, monkeypatch):
+    """A frozen program reads the registry from the folder beside it."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "dsu-demucs"))
+    assert configs_folder() == tmp_path / "configs"
+
+
+# Reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_shared_files_and_repeated_members(load, document):
+    """A member that appears twice is one file."""
+    record = load(document).get("one", "demucs")
+    assert [file.name for file in record.files] == ["a-00000000.th", "b.th"]
+    assert record.bag.members == ("a", "b", "a")
+
+
+def test_files_without_a_bag(load, document):
+    """A model that is no bag names its files by key or writes them out."""
+    del document["models"][0]["bag"]
+    document["models"][0]["files"] = ["a", {"name": "config.yaml", "urls": []}]
+    record = load(document).get("one", "demucs")
+    assert [file.name for file in record.files] == ["a-00000000.th", "config.yaml"]
+    assert record.files_by_signature() == {}
+
+
+def set_model(**fields):
+    return lambda document: document["models"][0].update(fields)
+
+
+def set_file(**fields):
+    return lambda document: document["files"]["a"].update(fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (set_model(stems="drums"), r"models\[0\]"),
+        (set_model(stems=[]), r"stems"),
+        (set_model(lisence="MIT"), "lisence"),
+        (set_model(name="../one"), "plain name"),
+        (set_model(folder="../demucs"), "plain name"),
+        (set_model(files=["a"]), "one too many"),
+        (set_model(bag={"members": ["c"]}), "no `c`"),
+        (set_model(bag={"members": []}), "bag"),
+        (set_model(bag={"members": ["a"], "weights": [[1.0]]}), "1 rows of 2"),
+        (set_model(bag={"members": ["a"], "weights": [[1, 1], [1, 1]]}), "1 rows of 2"),
+        (set_model(bag={"members": ["a"], "segment_s": 0}), "segment_s"),
+        (set_file(sha256="abc"), r"sha256.*files\.a"),
+        (set_file(size_bytes="5"), "size_bytes"),
+        (set_file(name="b/../../a.th"), "plain name"),
+        (lambda document: document["models"].append(document["models"][0]), "twice"),
+        (lambda document: document.pop("files"), "files"),
+    ],
+)
+def test_malformed_registry_names_file_and_place(load, document, change, said):
+    """What is wrong in the file is said with where it is."""
+    load(document)
+    change(document)
+    with pytest.raises(ConfigInvalid, match=said) as caught:
+        load(document)
+    assert "models.json" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}, "models": 1}'])
+def test_registry_that_is_not_one(load, text):
+    """Other JSON, or none, is a malformed registry."""
+    with pytest.raises(ConfigInvalid, match="malformed"):
+        load(text)
+
+
+def test_missing_registry(tmp_path):
+    """A registry that is not there is an error that names the path."""
+    with pytest.raises(ConfigInvalid, match=r"none\.json"):
+        Registry.load(tmp_path / "none.json")
+
+
+def test_example_settings_are_valid_json():
+    """The example of the settings file has the documented fields."""
+    example = msgspec.json.decode((configs_folder() / "dsu_config.example.json").read_bytes())
+    assert set(example) == {"models_dir", "device", "threads", "max_cached_models", "offline"}

@@ -1,0 +1,126 @@
+"""The parts of the demonstration that need no worker; the whole of it is run by `.ci/run`."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from tools import demo
+
+FAKE_WORKER = """
+import json, sys
+print(json.dumps({"status": "ready"}), flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)["cmd"]
+    for reply in REPLIES[asked]:
+        print(json.dumps(reply), flush=True)
+"""
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_levels_are_those_of_the_file(tmp_path):
+    """A sine of half scale peaks at -6 dB and has an RMS of -9 dB."""
+    wave = 0.5 * np.sin(2 * np.pi * 441 * np.arange(48000) / 48000)
+    soundfile.write(tmp_path / "sine.wav", np.stack([wave, wave], axis=1), 48000, subtype="FLOAT")
+    level = demo.measure(tmp_path / "sine.wav")
+    assert (level.file, level.duration_s, level.sample_rate) == ("sine.wav", 1.0, 48000)
+    assert level.peak_db == pytest.approx(-6.02, abs=0.01)
+    assert level.rms_db == pytest.approx(-9.03, abs=0.01)
+
+
+def test_silence_has_a_level_too(tmp_path):
+    """Digital silence is far below everything, and no error."""
+    soundfile.write(tmp_path / "silence.wav", np.zeros(100), 44100)
+    assert demo.measure(tmp_path / "silence.wav").peak_db <= -200
+
+
+def test_table_lines_up():
+    """All rows of the table are equally long."""
+    rows = [demo.Level("drums.wav", -1.0, -20.0, 12.0, 44100), demo.Level("a.wav", -100.0, -120.0, 3600.0, 48000)]
+    assert len({len(line) for line in demo.table(rows).splitlines()}) == 1
+
+
+def test_bar_moves_on_a_terminal():
+    """On a terminal one line is drawn again and again."""
+    screen = Screen()
+    bar = demo.ProgressBar(screen)
+    bar.show(50.0, "separate", 3.0)
+    bar.show(100.0, "separate", None)
+    bar.end()
+    assert screen.getvalue().count("\r") == 2
+    assert screen.getvalue().count("\n") == 1
+
+
+def test_a_few_lines_elsewhere():
+    """In a log there are four lines of progress at most, without control characters."""
+    out = io.StringIO()
+    bar = demo.ProgressBar(out)
+    for percent in range(1, 101):
+        bar.show(percent, "separate", 1.0)
+    bar.end()
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["25.0", "50.0", "75.0", "100.0"]
+
+
+@pytest.fixture
+def talk(monkeypatch):
+    """A conversation with a fake worker that gives these replies to `separate`."""
+
+    def open_talk(replies):
+        real = subprocess.Popen
+        script = FAKE_WORKER.replace("REPLIES", repr({"separate": replies}))
+        monkeypatch.setattr(
+            demo.subprocess, "Popen", lambda argv, **pipes: real([sys.executable, "-c", script], **pipes)
+        )
+        return demo.WorkerTalk(demo.ROOT)
+
+    return open_talk
+
+
+def test_conversation_follows_a_job_to_its_end(talk, tmp_path):
+    """Progress is shown, and `done` is what is answered."""
+    replies = [
+        {"status": "progress", "percent": 100.0, "stage": "separate", "eta": 0.0},
+        {"status": "done", "elapsed": 1},
+    ]
+    out = io.StringIO()
+    with talk(replies) as worker:
+        worker.wait_for("ready")
+        done = demo.separate(worker, tmp_path / "song.wav", tmp_path, out)
+    assert done["elapsed"] == 1
+    assert "100.0 %" in out.getvalue()
+    assert '"cmd": "separate"' in out.getvalue()
+
+
+def test_error_of_the_worker_ends_the_demonstration(talk, tmp_path):
+    """The worker's message and hint are what the person reads."""
+    with talk([{"status": "error", "message": "No such file.", "hint": "Look again."}]) as worker:
+        worker.wait_for("ready")
+        with pytest.raises(demo.DemoFailed, match=r"No such file\. Look again\."):
+            demo.separate(worker, tmp_path / "song.wav", tmp_path, io.StringIO())
+
+
+def test_worker_that_ends_early_is_noticed(talk):
+    """A worker that is gone before it answers is an error, not a wait without end."""
+    with talk([]) as worker:
+        worker.wait_for("ready")
+        worker._process.stdin.close()
+        with pytest.raises(demo.DemoFailed, match="ended before"):
+            worker.wait_for("done")
+
+
+def test_model_is_not_doubled_by_a_second_run(tmp_path):
+    """Another run replaces the model; two files of one signature would be an error."""
+    demo.make_model(tmp_path)
+    (tmp_path / "demucs" / f"{demo.HTDEMUCS}-00000000.th").touch()
+    demo.make_model(tmp_path)
+    assert len(list((tmp_path / "demucs").glob("*.th"))) == 1
+    assert (tmp_path / "demucs" / f"{demo.MODEL}.yaml").exists()

@@ -1,0 +1,56 @@
+"""What can go wrong with a disk, as errors for people; and the check for space before the work starts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from utils.audio.paths import absolute, os_path, shown
+from utils.core.errors import DiskFull, OutputError, OutputNotWritable
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def check_disk_space(folder: Path, needed_bytes: int) -> None:
+    """Raise `DiskFull` if the disk of `folder`, which need not exist yet, has too little space."""
+    free = shutil.disk_usage(os_path(_existing(absolute(folder)))).free
+    if free < needed_bytes:
+        raise DiskFull(
+            f"The stems need {_size(needed_bytes)} and the disk of '{shown(folder)}' has {_size(free)} free. "
+            "Free some space or choose another output directory.",
+            field="output",
+        )
+
+
+def _existing(folder: Path) -> Path:
+    while not os.path.lexists(os_path(folder)) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """The error for a failed write to `path`. Raise it `from` its cause."""
+    name = shown(path)
+    if error.errno in _FULL:
+        return DiskFull(
+            f"The disk is full: '{name}' could not be written. Free some space or choose another output directory.",
+            field="output",
+        )
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        message = f"'{name}' cannot be written: a file is where a folder should be. Choose another output directory."
+    elif isinstance(error, IsADirectoryError):
+        message = f"'{name}' cannot be written: it is a folder. Remove it or choose another output directory."
+    elif isinstance(error, PermissionError):
+        message = (
+            f"'{name}' cannot be written: permission denied. "
+            "Choose a folder that you may write to, and close programs that have the file open."
+        )
+    else:
+        message = f"'{name}' cannot be written ({error.strerror or error}). Choose another output directory."
+    return OutputNotWritable(message, field="output")

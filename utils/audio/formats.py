@@ -1,0 +1,162 @@
+"""Output formats: what each can hold, and what it is asked for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from utils.core.errors import UnsupportedFormat
+from utils.core.requests import AudioFormat, ClipMode, SampleType
+
+MAX_RIFF_BYTES = 0xFFFFFFFF - (64 << 20)  # leaves room for tags and a cover
+
+_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
+
+
+class _Limits(NamedTuple):
+    """What a format can hold. No sample types: it is lossy, and the sample type means nothing to it."""
+
+    sample_types: tuple[SampleType, ...] = ()
+    rates: tuple[int, ...] = ()
+    max_rate: int = 384000
+    max_channels: int = 8
+    default_bitrate: int | None = None
+
+
+_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_AAC_RATES = (*_MP3_RATES, 64000, 88200, 96000)
+_ANY: tuple[SampleType, ...] = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
+
+_LIMITS: dict[AudioFormat, _Limits] = {
+    "wav": _Limits(_ANY),
+    "aiff": _Limits(_ANY),
+    "flac": _Limits(("PCM_16", "PCM_24")),
+    "mp3": _Limits(rates=_MP3_RATES, max_channels=2, default_bitrate=320),
+    "ogg": _Limits(max_rate=192000, max_channels=2, default_bitrate=256),
+    "opus": _Limits(max_channels=2, default_bitrate=192),
+    "m4a": _Limits(rates=_AAC_RATES, max_channels=2, default_bitrate=256),
+}
+
+_MP3_BITRATES = {
+    32000: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    16000: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    0: (8, 16, 24, 32, 40, 48, 56, 64),
+}
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """How stems are to be written. `bitrate` is in kbit/s, None for the format's default."""
+
+    name: AudioFormat
+    sample_type: SampleType
+    bitrate: int | None
+    sample_rate: int
+    clip: ClipMode
+
+    @property
+    def is_lossy(self) -> bool:
+        return not _LIMITS[self.name].sample_types
+
+    @property
+    def holds_overs(self) -> bool:
+        """Whether samples above full scale survive."""
+        return not self.is_lossy and self.sample_type == "FLOAT"
+
+    @property
+    def pcm_bits(self) -> int | None:
+        """The bits of an integer sample; None where samples are floats or coded."""
+        return None if self.is_lossy or self.sample_type == "FLOAT" else 8 * _BYTES[self.sample_type]
+
+    @property
+    def file_rate(self) -> int:
+        """The rate in the file: the one asked for, but Opus knows few rates and takes 48 kHz for the others."""
+        return 48000 if self.name == "opus" and self.sample_rate not in _OPUS_RATES else self.sample_rate
+
+    def kilobits(self, channels: int) -> int:
+        """The bit rate to encode with."""
+        if self.bitrate is not None:
+            return self.bitrate
+        wanted = _LIMITS[self.name].default_bitrate or 0
+        return min(wanted, max(_bitrates(self, channels)))
+
+    def size_bytes(self, frames: int, channels: int) -> int:
+        """About how large a file gets, rather more than less."""
+        if self.is_lossy:
+            return int(frames / self.file_rate * self.kilobits(channels) * 125 * 1.1) + (64 << 10)
+        return frames * channels * _BYTES[self.sample_type] + (64 << 10)
+
+
+def check_output(output: OutputFormat, *, channels: int) -> None:
+    """Raise `UnsupportedFormat` for what the format cannot hold, naming what is nearest."""
+    limits = _LIMITS[output.name]
+    if channels > limits.max_channels:
+        raise UnsupportedFormat(
+            f"{_title(output)} is written with at most {limits.max_channels} channels.", field="format"
+        )
+    _check_sample_type(output, limits)
+    _check_rate(output, limits)
+    if output.is_lossy and output.bitrate is not None:
+        _check_bitrate(output, output.bitrate, channels)
+
+
+def _check_sample_type(output: OutputFormat, limits: _Limits) -> None:
+    if limits.sample_types and output.sample_type not in limits.sample_types:
+        raise UnsupportedFormat(
+            f"{_title(output)} cannot hold {output.sample_type} samples, only {' or '.join(limits.sample_types)}.",
+            hint=f'Use "pcm_type": "{limits.sample_types[-1]}", or "format": "wav".',
+            suggestions=limits.sample_types,
+            field="pcm_type",
+        )
+
+
+def _check_rate(output: OutputFormat, limits: _Limits) -> None:
+    rate = output.sample_rate
+    if (rate in limits.rates) if limits.rates else rate <= limits.max_rate:
+        return
+    near = min(limits.rates or (limits.max_rate,), key=lambda known: (abs(known - rate), -known))
+    raise UnsupportedFormat(
+        f"{_title(output)} cannot hold a sample rate of {rate} Hz.",
+        hint=f'The nearest it can is "output_sample_rate": {near}; "format": "wav" holds any.',
+        suggestions=[str(near)],
+        field="output_sample_rate",
+    )
+
+
+def _check_bitrate(output: OutputFormat, bitrate: int, channels: int) -> None:
+    known = _bitrates(output, channels)
+    if bitrate in known:
+        return
+    near = min(known, key=lambda one: (abs(one - bitrate), -one))
+    raise UnsupportedFormat(
+        f"{_title(output)} at {output.file_rate} Hz with {channels} channel(s) has no bit rate of {bitrate} kbit/s.",
+        hint=f'The nearest it has is "bitrate": {near}.',
+        suggestions=[str(near)],
+        field="bitrate",
+    )
+
+
+def _bitrates(output: OutputFormat, channels: int) -> range | tuple[int, ...]:
+    """The bit rates that the format knows at this rate."""
+    if output.name == "mp3":
+        return next(rates for lowest, rates in _MP3_BITRATES.items() if output.sample_rate >= lowest)
+    if output.name == "opus":
+        return range(6, 256 * channels + 1)
+    if output.name == "m4a":  # a frame of 1024 samples has at most 6144 bits for each channel
+        return range(8, 6 * channels * output.sample_rate // 1000 + 1)
+    return range(8, 641)
+
+
+def notes(output: OutputFormat) -> list[str]:
+    """What the user should know of how the request was understood."""
+    said = []
+    if output.file_rate != output.sample_rate:
+        said.append(f"Opus has no rate of {output.sample_rate} Hz; the stems are written at {output.file_rate} Hz.")
+    if output.bitrate is not None and not output.is_lossy:
+        said.append(f"`bitrate` means nothing for {_title(output)} and was not used.")
+    return said
+
+
+def _title(output: OutputFormat) -> str:
+    return {"m4a": "M4A", "ogg": "Ogg Vorbis", "opus": "Opus"}.get(output.name, output.name.upper())

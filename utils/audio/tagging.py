@@ -1,0 +1,317 @@
+"""Titles, covers and the like: read from any input, written to any output, through mutagen.
+
+Tags in between are plain: known field names, each with its texts, and one cover. A stem keeps what its source says
+of itself and adds which stem it is and what made it (`STEM`, `DSU_MODEL`, `DSU_VERSION`). Broken tags are no error:
+the file is then treated as having none.
+"""
+
+# mypy: allow-untyped-calls
+# (mutagen says that it is typed, and annotates only a part of itself)
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from utils.audio.paths import os_path, shown
+from utils.core.errors import OutputNotWritable
+from utils.core.requests import AudioFormat
+
+if TYPE_CHECKING:
+    import mutagen
+
+_MAX_COVER_BYTES = 16 << 20
+_MAX_TEXT = 1 << 16
+_FRONT_COVER = 3
+_FREEFORM = "----:com.apple.iTunes:"
+_PICTURE = "metadata_block_picture"
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A picture: `mime` is `image/jpeg` or `image/png`, as a rule."""
+
+    data: bytes
+    mime: str
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says of itself: texts by field (the names in `FIELDS`), and its cover."""
+
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cover: Cover | None = None
+
+
+@dataclass(frozen=True)
+class TagSet:
+    """What all stems of a separation are tagged with; each stem's name is added where it is written."""
+
+    source: Tags | None
+    model: str
+    version: str
+
+
+# field: (Vorbis comment, ID3 frame, MP4 atom, ASF attribute, APEv2 key)
+FIELDS: dict[str, tuple[str, str, str, str, str]] = {
+    "title": ("title", "TIT2", "\xa9nam", "Title", "Title"),
+    "artist": ("artist", "TPE1", "\xa9ART", "Author", "Artist"),
+    "album": ("album", "TALB", "\xa9alb", "WM/AlbumTitle", "Album"),
+    "albumartist": ("albumartist", "TPE2", "aART", "WM/AlbumArtist", "Album Artist"),
+    "composer": ("composer", "TCOM", "\xa9wrt", "WM/Composer", "Composer"),
+    "date": ("date", "TDRC", "\xa9day", "WM/Year", "Year"),
+    "genre": ("genre", "TCON", "\xa9gen", "WM/Genre", "Genre"),
+    "tracknumber": ("tracknumber", "TRCK", "trkn", "WM/TrackNumber", "Track"),
+    "discnumber": ("discnumber", "TPOS", "disk", "WM/PartOfSet", "Disc"),
+    "bpm": ("bpm", "TBPM", "tmpo", "WM/BeatsPerMinute", "BPM"),
+    "key": ("initialkey", "TKEY", _FREEFORM + "initialkey", "WM/InitialKey", "InitialKey"),
+    "isrc": ("isrc", "TSRC", _FREEFORM + "ISRC", "WM/ISRC", "ISRC"),
+    "comment": ("comment", "COMM", "\xa9cmt", "Description", "Comment"),
+}
+
+
+def read_tags(path: Path) -> Tags | None:
+    """The tags of an audio file; None if it has none that we know or can read."""
+    import mutagen
+
+    try:
+        audio = mutagen.File(os_path(path))
+        tags = None if audio is None else _tags_of(audio)
+    except Exception:  # noqa: BLE001 - broken tags make mutagen's parsers fail in any way
+        return None
+    return tags if tags is not None and (tags.texts or tags.cover) else None
+
+
+def _tags_of(audio: mutagen.FileType) -> Tags | None:
+    from mutagen.apev2 import APEv2
+    from mutagen.asf import ASFTags
+    from mutagen.id3 import ID3
+    from mutagen.mp4 import MP4Tags
+
+    match audio.tags:
+        case None:
+            return None
+        case ID3() as tags:
+            return Tags(_collected(lambda names: _id3_texts(tags, names[1])), _id3_cover(tags))
+        case MP4Tags() as tags:
+            return Tags(_collected(lambda names: _mp4_texts(tags.get(names[2], []))), _mp4_cover(tags))
+        case ASFTags() as tags:
+            return Tags(_collected(lambda names: [str(value) for value in tags.get(names[3], [])]))
+        case APEv2() as tags:
+            return Tags(_collected(lambda names: list(tags[names[4]]) if names[4] in tags else []))
+        case tags:
+            return Tags(_collected(lambda names: tags.get(names[0], [])), _vorbis_cover(audio))
+
+
+def _collected(texts_of: Callable[[tuple[str, ...]], Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    found = {name: tuple(map(_plain, texts_of(names))) for name, names in FIELDS.items()}
+    return {name: kept for name, texts in found.items() if (kept := tuple(text for text in texts if text))}
+
+
+def _plain(text: str) -> str:
+    return shown(text).replace("\0", " ").strip()[:_MAX_TEXT]
+
+
+def _id3_texts(tags: Any, frame_id: str) -> list[str]:
+    frames = tags.getall(frame_id)
+    if frame_id == "COMM":  # those with a description hold programs' own data
+        frames = [frame for frame in frames if not frame.desc]
+    return [str(text) for frame in frames[:1] for text in frame.text]
+
+
+def _id3_cover(tags: Any) -> Cover | None:
+    return _cover((frame.data, frame.mime, frame.type) for frame in tags.getall("APIC"))
+
+
+def _mp4_texts(values: Iterable[Any]) -> list[str]:
+    texts = []
+    for value in values:
+        match value:
+            case (int(number), int(total)):
+                texts.append(f"{number}/{total}" if total else str(number) if number else "")
+            case bytes():
+                texts.append(bytes(value).decode("utf-8", "replace"))
+            case _:
+                texts.append(str(value))
+    return texts
+
+
+def _mp4_cover(tags: Any) -> Cover | None:
+    from mutagen.mp4 import AtomDataType
+
+    def mime(picture: Any) -> str:
+        return "image/png" if picture.imageformat == AtomDataType.PNG else "image/jpeg"
+
+    return _cover((bytes(picture), mime(picture), _FRONT_COVER) for picture in tags.get("covr", []))
+
+
+def _vorbis_cover(audio: Any) -> Cover | None:
+    from mutagen.flac import Picture
+
+    pictures = list(getattr(audio, "pictures", []))
+    pictures += [Picture(base64.b64decode(text)) for text in audio.tags.get(_PICTURE, [])]
+    return _cover((picture.data, picture.mime, picture.type) for picture in pictures)
+
+
+def _cover(pictures: Iterable[tuple[bytes, str, int]]) -> Cover | None:
+    """The front cover, else the first picture."""
+    usable = [picture for picture in pictures if 0 < len(picture[0]) <= _MAX_COVER_BYTES]
+    if not usable:
+        return None
+    data, mime, _ = min(usable, key=lambda picture: picture[2] != _FRONT_COVER)
+    return Cover(bytes(data), mime)
+
+
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+def write_tags(path: Path, kind: AudioFormat, tags: Tags | None, *, stem: str, model: str, version: str) -> bool:
+    """Add tags to a finished file, its samples untouched. False if this file cannot carry any (RF64).
+
+    Raises `OSError` where the disk refuses, `OutputNotWritable` where mutagen does.
+    """
+    import mutagen
+
+    own = {"STEM": stem, "DSU_MODEL": model, "DSU_VERSION": version}
+    try:
+        return _WRITERS[kind](os_path(path), tags or Tags(), {name: text for name, text in own.items() if text})
+    except mutagen.MutagenError as error:
+        if isinstance(error.__cause__ or error.__context__, OSError):
+            raise OSError(*(error.__cause__ or error.__context__ or error).args[:2]) from error
+        raise OutputNotWritable(f"The tags of '{shown(path)}' cannot be written ({error}).", field="output") from error
+
+
+def _write_wav(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.wave import WAVE
+
+    with open(path, "rb") as file:  # noqa: PTH123 - `path` is in the system's own form
+        if file.read(4) != b"RIFF":
+            return False
+    return _write_id3(WAVE(path), tags, own)
+
+
+def _write_aiff(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.aiff import AIFF
+
+    return _write_id3(AIFF(path), tags, own)
+
+
+def _write_mp3(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.mp3 import MP3
+
+    return _write_id3(MP3(path), tags, own)
+
+
+def _write_id3(audio: Any, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen import id3
+
+    if audio.tags is None:
+        audio.add_tags()
+    for name, texts in tags.texts.items():
+        frame_id = FIELDS[name][1]
+        extra = {"lang": "eng", "desc": ""} if frame_id == "COMM" else {}
+        audio.tags.add(id3.Frames[frame_id](encoding=id3.Encoding.UTF8, text=list(texts), **extra))
+    for name, text in own.items():
+        audio.tags.add(id3.TXXX(encoding=id3.Encoding.UTF8, desc=name, text=[text]))
+    if tags.cover is not None:
+        cover = tags.cover
+        audio.tags.add(id3.APIC(encoding=id3.Encoding.LATIN1, mime=cover.mime, type=_FRONT_COVER, data=cover.data))
+    audio.save()
+    return True
+
+
+def _write_flac(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.flac import FLAC
+
+    audio = FLAC(path)
+    _set_comments(audio, tags, own)
+    if tags.cover is not None:
+        audio.add_picture(_picture(tags.cover))
+    audio.save()
+    return True
+
+
+def _write_ogg(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.oggvorbis import OggVorbis
+
+    return _write_ogg_comments(OggVorbis(path), tags, own)
+
+
+def _write_opus(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.oggopus import OggOpus
+
+    return _write_ogg_comments(OggOpus(path), tags, own)
+
+
+def _write_ogg_comments(audio: Any, tags: Tags, own: Mapping[str, str]) -> bool:
+    _set_comments(audio, tags, own)
+    if tags.cover is not None:
+        audio[_PICTURE] = [base64.b64encode(_picture(tags.cover).write()).decode("ascii")]
+    audio.save()
+    return True
+
+
+def _set_comments(audio: Any, tags: Tags, own: Mapping[str, str]) -> None:
+    if audio.tags is None:
+        audio.add_tags()
+    for name, texts in tags.texts.items():
+        audio[FIELDS[name][0]] = list(texts)
+    for name, text in own.items():
+        audio[name] = [text]
+
+
+def _picture(cover: Cover) -> Any:
+    from mutagen.flac import Picture
+
+    picture = Picture()
+    picture.data, picture.mime, picture.type = cover.data, cover.mime, _FRONT_COVER
+    return picture
+
+
+def _write_m4a(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+    from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
+
+    audio = MP4(path)
+    if audio.tags is None:
+        audio.add_tags()
+    for name, texts in tags.texts.items():
+        values = _mp4_values(FIELDS[name][2], texts)
+        if values:
+            audio[FIELDS[name][2]] = values
+    for name, text in own.items():
+        audio[_FREEFORM + name] = [MP4FreeForm(text.encode("utf-8"))]
+    if tags.cover is not None:
+        form = MP4Cover.FORMAT_PNG if tags.cover.mime == "image/png" else MP4Cover.FORMAT_JPEG
+        audio["covr"] = [MP4Cover(tags.cover.data, form)]
+    audio.save()
+    return True
+
+
+def _mp4_values(atom: str, texts: tuple[str, ...]) -> list[Any]:
+    """Texts as the atom wants them; numbers that are none are left out."""
+    from mutagen.mp4 import MP4FreeForm
+
+    numbers = [int(number) for number in re.findall(r"\d{1,5}", texts[0])]
+    numbers = [min(number, 0xFFFF) for number in numbers]
+    if atom in ("trkn", "disk"):
+        return [(numbers[0], numbers[1] if len(numbers) > 1 else 0)] if numbers else []
+    if atom == "tmpo":
+        return numbers[:1]
+    if atom.startswith(_FREEFORM):
+        return [MP4FreeForm(text.encode("utf-8")) for text in texts]
+    return list(texts)
+
+
+_WRITERS: dict[AudioFormat, Callable[[str, Tags, Mapping[str, str]], bool]] = {
+    "wav": _write_wav,
+    "flac": _write_flac,
+    "mp3": _write_mp3,
+    "ogg": _write_ogg,
+    "opus": _write_opus,
+    "aiff": _write_aiff,
+    "m4a": _write_m4a,
+}

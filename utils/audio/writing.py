@@ -1,0 +1,276 @@
+"""Stems to files that appear under their names all together and whole, or not at all.
+
+Every stem goes to a temporary file beside its final one. Where the format cannot hold samples above full scale and
+one gain for all stems is wanted, floats are spooled first: the gain is known only when the last sample is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from utils.audio import parts
+from utils.audio.channels import Block
+from utils.audio.disk import check_disk_space, output_error
+from utils.audio.encoders import full_scale
+from utils.audio.formats import OutputFormat, check_output, notes
+from utils.audio.paths import absolute, os_path, shown
+from utils.audio.resampling import resampled_frames
+from utils.audio.stem_files import StemFile, StemPlan
+from utils.audio.tagging import TagSet, write_tags
+from utils.core.cleanup import undone_on_exit
+from utils.core.errors import OutputNotWritable
+from utils.core.job import JobCancelled
+
+__all__ = ["OutputFormat", "StemSet", "Written", "check_disk_space", "check_output", "open_stems"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was published: absolute paths, and the one gain that all stems were given."""
+
+    paths: dict[str, Path]
+    gain: float
+    warnings: list[str]
+
+
+def open_stems(
+    targets: Mapping[str, Path],
+    *,
+    folder: Path,
+    output: OutputFormat,
+    model_rate: int,
+    channels: int,
+    frames: int,
+    tags: TagSet | None,
+    overwrite: bool = True,
+) -> StemSet:
+    """The files of a separation, to be used as a context manager; nothing is created before it is entered.
+
+    `targets` names each stem's final file inside `folder`; `frames` is the length of each at `output.sample_rate`.
+    Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
+    """
+    check_output(output, channels=channels)
+    files = {stem: absolute(path) for stem, path in targets.items()}
+    _require_inside(files.values(), absolute(folder))
+    for path in files.values():
+        _require_free(path, overwrite=overwrite)
+    plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
+    plan.require_size()
+    check_disk_space(folder, plan.needed_bytes * len(files))
+    return StemSet(files, plan, tags, overwrite=overwrite)
+
+
+def _require_inside(files: Iterable[Path], folder: Path) -> None:
+    seen = set()
+    for path in files:
+        if not path.is_relative_to(folder) or path == folder:
+            raise OutputNotWritable(
+                f"'{shown(path)}' is outside the output directory '{shown(folder)}'. Choose another name.",
+                field="output",
+            )
+        if str(path).casefold() in seen:
+            raise OutputNotWritable(
+                f"Two stems would be written to '{shown(path)}'. Choose other names.", field="output"
+            )
+        seen.add(str(path).casefold())
+
+
+def _require_free(path: Path, *, overwrite: bool) -> None:
+    if os.path.isdir(os_path(path)):  # noqa: PTH112 - a Path would undo the extended form
+        raise output_error(IsADirectoryError(), path)
+    if not overwrite and os.path.lexists(os_path(path)):
+        raise OutputNotWritable(
+            f"'{shown(path)}' exists already. Remove it, choose another output directory, or allow `overwrite`.",
+            field="output",
+        )
+
+
+class StemSet:
+    """The files of one separation. Leaving it without `commit` removes whatever was written.
+
+    `write` is called from one thread. `rollback` may be called from any, at any moment.
+    """
+
+    def __init__(self, targets: Mapping[str, Path], plan: StemPlan, tags: TagSet | None, *, overwrite: bool) -> None:
+        self._targets = dict(targets)
+        self._plan = plan
+        self._tags = tags
+        self._overwrite = overwrite
+        self._stems: dict[str, StemFile] = {}
+        self._folders: list[Path] = []
+        self._warnings = notes(plan.output)
+        self._lock = threading.RLock()
+        self._is_settled = False
+        self._registered = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._registered.enter_context(undone_on_exit(self.rollback))
+        try:
+            self._prepare()
+        except BaseException:
+            self._registered.close()
+            self.rollback()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.rollback()
+        self._registered.close()
+
+    def _prepare(self) -> None:
+        for target in self._targets.values():
+            try:
+                self._folders += parts.make_folder(target.parent)
+            except OSError as error:
+                raise output_error(error, target.parent) from error
+        parts.remove_stale_parts(target.parent for target in self._targets.values())
+        for name, target in self._targets.items():
+            with self._lock:
+                self._require_unsettled()
+                self._stems[name] = stem = StemFile(target, self._plan)
+                stem.open()
+
+    def write(self, stem: str, block: Block) -> None:
+        """Take the next (channels, samples) of a stem, at the model's rate."""
+        self._stems[stem].write(block)
+
+    def commit(
+        self,
+        on_progress: Callable[[float], None] | None = None,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> Written:
+        """Finish all files, then publish them. The two functions are called from several threads, never at once."""
+        for stem in self._stems.values():
+            stem.finish()
+        gain = self._linked_gain()
+        if self._plan.is_spooled:
+            self._encode(gain, _Meter(self._plan.frames * len(self._stems), on_progress, checkpoint))
+        self._tag()
+        if checkpoint is not None:
+            checkpoint()
+        self._publish()
+        if on_progress is not None:
+            on_progress(1.0)
+        return Written(dict(self._targets), gain, list(self._warnings))
+
+    def _linked_gain(self) -> float:
+        """The one gain that keeps every stem within full scale. Up to full scale itself nothing is touched."""
+        peak = max((stem.peak for stem in self._stems.values()), default=0.0)
+        if peak <= 1.0:
+            return 1.0
+        gain = full_scale(self._plan.output) / peak
+        self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that no stem clips.")
+        return gain
+
+    def _encode(self, gain: float, meter: _Meter) -> None:
+        threads = max(min(len(self._stems), os.cpu_count() or 1), 1)
+        with ThreadPoolExecutor(threads, "encode") as pool:
+            jobs = [pool.submit(stem.encode, gain, meter.count) for stem in self._stems.values()]
+            try:
+                finished, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+                for job in finished:
+                    job.result()
+            except BaseException:
+                meter.stop()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _tag(self) -> None:
+        for name, stem in self._stems.items():
+            try:
+                self._write_tags(name, stem)
+                parts.sync(stem.part)
+            except OSError as error:
+                raise output_error(error, stem.target) from error
+
+    def _write_tags(self, name: str, stem: StemFile) -> None:
+        if self._tags is None:
+            return
+        known = write_tags(
+            stem.part,
+            self._plan.output.name,
+            self._tags.source,
+            stem=name,
+            model=self._tags.model,
+            version=self._tags.version,
+        )
+        if not known:
+            self._warnings.append(f"'{shown(stem.target.name)}' is larger than 4 GiB and carries no tags for that.")
+
+    def _publish(self) -> None:
+        """Rename all files; if one fails, those that were not there before are taken back."""
+        with self._lock:
+            self._require_unsettled()
+            added: list[Path] = []
+            try:
+                for stem in self._stems.values():
+                    self._rename(stem, added)
+            except BaseException:
+                for path in added:
+                    parts.remove(path)
+                raise
+            self._is_settled = True
+
+    def _rename(self, stem: StemFile, added: list[Path]) -> None:
+        """Give the file its name, and remember it in `added` if no file had that name."""
+        _require_free(stem.target, overwrite=self._overwrite)
+        is_new = not os.path.lexists(os_path(stem.target))
+        try:
+            os.replace(os_path(stem.part), os_path(stem.target))  # noqa: PTH105 - a Path would undo the extended form
+        except OSError as error:
+            raise output_error(error, stem.target) from error
+        if is_new:
+            added.append(stem.target)
+
+    def _require_unsettled(self) -> None:
+        if self._is_settled:  # the process is being made to go, and took back what was written
+            raise JobCancelled
+
+    def rollback(self) -> None:
+        """Remove what was written, unless it was published."""
+        with self._lock:
+            if self._is_settled:
+                return
+            self._is_settled = True
+            for stem in self._stems.values():
+                stem.abandon()
+            parts.remove_folders(self._folders)
+
+
+class _Meter:
+    """Counts samples from several threads, and stops them all when one fails."""
+
+    def __init__(
+        self, total: int, on_progress: Callable[[float], None] | None, checkpoint: Callable[[], None] | None
+    ) -> None:
+        self._total = max(total, 1)
+        self._done = 0
+        self._is_stopped = False
+        self._lock = threading.Lock()
+        self._on_progress = on_progress
+        self._checkpoint = checkpoint
+
+    def count(self, frames: int) -> None:
+        with self._lock:
+            if self._is_stopped:
+                raise JobCancelled
+            if self._checkpoint is not None:
+                self._checkpoint()
+            self._done += frames
+            if self._on_progress is not None:
+                self._on_progress(self._done / self._total)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._is_stopped = True

@@ -1,0 +1,318 @@
+"""Writes docs/protocol.md from the types of requests and replies, so that it cannot disagree with the code.
+
+    python -m utils.serving.docs           write the file
+    python -m utils.serving.docs --check   exit with 1 if it is stale
+
+The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` is where `SECTIONS[NAME]` goes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from utils import PROTOCOL_VERSION, __version__
+from utils.core import errors, replies
+from utils.core.replies import Reply
+from utils.core.requests import Request
+from utils.core.settings import FILE_FIELDS, READERS, VARIABLES
+from utils.serving.commands import Command, tag_of
+from utils.serving.commands.table import commands_of
+from utils.serving.description import LIFE, replies_of
+from utils.serving.stdio import MAX_LINE_BYTES
+from workers import WORKERS
+
+TEMPLATE = Path(__file__).with_name("protocol_template.md")
+TARGET = Path(__file__).parents[2] / "docs" / "protocol.md"
+INSERTION = re.compile(r"<!-- insert: (\w+) -->")
+
+SETTING_MEANINGS = {
+    "models_dir": "Where models are.",
+    "device": "`auto` takes CUDA, then MPS, then the CPU; or `cuda`, `cuda:N`, `mps`, `cpu`.",
+    "threads": "CPU threads; the physical cores by default.",
+    "max_cached_models": "How many models stay loaded; 2 by default, 0 for none.",
+    "offline": "Never use the network.",
+    "strict": "Unknown fields of requests are errors.",
+    "allow_unsafe_checkpoints": "Also load checkpoints that can run code.",
+    "debug": "Add tracebacks to errors.",
+    "log": "What is written to standard error: `debug`, `info`, `warning` (default) or `error`.",
+}
+CODE_MEANINGS = {
+    "invalid_json": "The line is not a JSON object, not UTF-8, or too long.",
+    "invalid_request": "A field is missing, of the wrong type, unknown in strict mode, or contradicts another.",
+    "unknown_command": "This worker has no such command.",
+    "busy": "The worker cannot take this now.",
+    "unknown_model": "There is no model of this name.",
+    "model_not_installed": "The model is known, but its files are not in the models directory.",
+    "config_invalid": "A configuration file, of a model or `dsu_config.json`, is wrong.",
+    "checkpoint_invalid": "The file is not a checkpoint, or it is damaged.",
+    "checkpoint_unsafe": "The checkpoint could run code while it is read.",
+    "checkpoint_mismatch": "The checkpoint does not fit the configuration; the message says what it holds.",
+    "download_failed": "A file could not be fetched.",
+    "checksum_mismatch": "A file is not the one that was published.",
+    "input_not_found": "The input does not exist.",
+    "input_unreadable": "The input is not audio, or it is damaged.",
+    "input_empty": "The input holds no sound to work on: no samples at all.",
+    "unsupported_format": "The output format, sample type or rate cannot be written.",
+    "output_not_writable": "The output directory or file cannot be written.",
+    "disk_full": "There is not enough room for the result; found out before the work starts where possible.",
+    "device_unavailable": "The device is not there; the message says which are.",
+    "out_of_memory": "Memory ran out, also after smaller batches, smaller chunks and an emptied cache.",
+    "internal": "A problem that was not foreseen. Please report it.",
+}
+
+
+# Pieces -----------------------------------------------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def type_words(kind: inspect.Type) -> str:
+    """A type in the words of a client's programmer."""
+    return WORDINGS[type(kind)](kind)
+
+
+def _choice_words(kind: inspect.LiteralType) -> str:
+    return ", ".join(f"`{value}`" for value in kind.values)
+
+
+def _struct_words(kind: inspect.StructType) -> str:
+    return f"object of {', '.join(f'`{field.encode_name}`' for field in kind.fields)}"
+
+
+def _union_words(kind: inspect.UnionType) -> str:
+    words = dict.fromkeys(type_words(part) for part in kind.types if not isinstance(part, inspect.NoneType))
+    if "number" in words:  # a number may be a whole number, so that need not be said
+        words.pop("whole number", None)
+    return " or ".join(words)
+
+
+WORDINGS: dict[type, Callable[[Any], str]] = {
+    inspect.Metadata: lambda kind: type_words(kind.type),
+    inspect.LiteralType: _choice_words,
+    inspect.ListType: lambda kind: f"list of {type_words(kind.item_type)}",
+    inspect.DictType: lambda kind: f"object of {type_words(kind.value_type)}",
+    inspect.UnionType: _union_words,
+    inspect.StructType: _struct_words,
+    inspect.IntType: lambda _: "whole number",
+    inspect.FloatType: lambda _: "number",
+    inspect.StrType: lambda _: "string",
+    inspect.BoolType: lambda _: "true or false",
+    inspect.AnyType: lambda _: "anything",
+}
+
+
+def limits(kind: inspect.Type) -> str:
+    """The bounds of a number, as ` (0 to 100)`."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        return next((found for part in kind.types if (found := limits(part))), "")
+    if not isinstance(kind, (inspect.IntType, inspect.FloatType)):
+        return ""
+    low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}" if kind.gt is not None else ""
+    high = f"to {kind.le:g}" if kind.le is not None else f"below {kind.lt:g}" if kind.lt is not None else ""
+    return f", {' '.join(filter(None, (low, high)))}" if low or high else ""
+
+
+def description_of(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.Metadata) and "description" in (kind.extra_json_schema or {}):
+        return str((kind.extra_json_schema or {})["description"])
+    if isinstance(kind, inspect.Metadata):
+        return description_of(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return next((text for part in kind.types if (text := description_of(part))), "")
+    return ""
+
+
+def fields_of(struct: type[Request | Reply], *, without: type[Request | Reply]) -> list[inspect.Field]:
+    """The fields of its own, without those that every request or reply has."""
+    common = {field.name for field in msgspec.structs.fields(without)}
+    info = inspect.type_info(struct)
+    return [field for field in info.fields if field.name not in common] if isinstance(info, inspect.StructType) else []
+
+
+def request_table(fields: Sequence[inspect.Field]) -> str:
+    rows = [
+        [
+            f"`{field.encode_name}`",
+            type_words(field.type) + limits(field.type),
+            _default(field),
+            description_of(field.type),
+        ]
+        for field in fields
+    ]
+    return table(("field", "type", "default", "meaning"), rows)
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "required"
+    if field.default is None or field.default is msgspec.NODEFAULT:
+        return ""
+    return f"`{msgspec.json.encode(field.default).decode()}`"
+
+
+def reply_table(struct: type[Reply]) -> str:
+    optional = {field.name for field in msgspec.structs.fields(struct) if field.default is msgspec.UNSET}
+    rows = []
+    for field in fields_of(struct, without=Reply):
+        words = type_words(field.type) + (" or null" if _may_be_null(field.type) else "")
+        mark = ", *optional*" if field.name in optional else ""
+        rows.append([f"`{field.encode_name}`", words + mark, description_of(field.type)])
+    return table(("field", "type", "meaning"), rows) if rows else ""
+
+
+def _may_be_null(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.Metadata):
+        return _may_be_null(kind.type)
+    return isinstance(kind, inspect.UnionType) and kind.includes_none
+
+
+# Sections ---------------------------------------------------------------------------------------------------------
+
+
+def all_commands() -> list[tuple[str, Command]]:
+    """Each command once, with the workers that have it in this form."""
+    owners: dict[type[Request], list[str]] = {}
+    found: dict[type[Request], Command] = {}
+    for worker in WORKERS.values():
+        for command in commands_of(worker).values():
+            owners.setdefault(command.request, []).append(worker.name)
+            found[command.request] = command
+    everywhere = len(WORKERS)
+    return [("" if len(names) == everywhere else ", ".join(names), found[key]) for key, names in owners.items()]
+
+
+def render_commands() -> str:
+    commands = all_commands()
+    overview = table(
+        ("command", "kind", "answer", "what it does"),
+        [
+            [
+                f"[`{command.name}`](#{command.name})",
+                "job" if command.is_job else "control",
+                ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in command.replies)),
+                _doc(command.request),
+            ]
+            for _, command in commands
+        ],
+    )
+    return "\n\n".join([overview, *(_render_command(where, command) for where, command in commands)])
+
+
+def _render_command(where: str, command: Command) -> str:
+    parts = [f"### {command.name}", _doc(command.request)]
+    if where:
+        parts.append(f"Only {where}.")
+    fields = fields_of(command.request, without=Request)
+    parts.append(request_table(fields) if fields else "It has no fields of its own.")
+    answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in replies_of(command)))
+    events = ", ".join(f"`{tag_of(event)}`" for event in command.events)
+    parts.append(f"Ends with {answers}." + (f" Sends {events} before." if events else ""))
+    return "\n\n".join(parts)
+
+
+def render_lines(types: Iterable[type[Reply]]) -> str:
+    """A heading, a sentence and a table for each line that a worker may send."""
+    return "\n\n".join(_render_line(line) for line in types)
+
+
+def _render_line(line: type[Reply]) -> str:
+    title = f"### {tag_of(line)}{VARIANTS.get(line, '')}"
+    return "\n\n".join(part for part in (title, _doc(line), reply_table(line)) if part)
+
+
+# Replies that share a status with another one.
+VARIANTS: dict[type[Reply], str] = {
+    replies.ManyDone: " (many files)",
+    replies.BatchDone: " (batch)",
+    replies.BatchFailed: " (batch)",
+}
+
+
+def _doc(struct: type[Request | Reply]) -> str:
+    """The first docstring written for this very type."""
+    own = struct.__dict__.get("__doc__") or ""
+    return " ".join(own.split())
+
+
+def every_event() -> list[type[Reply]]:
+    events = {event for _, command in all_commands() for event in command.events}
+    return sorted(events, key=tag_of)
+
+
+def every_reply() -> list[type[Reply]]:
+    answers = [reply for _, command in all_commands() for reply in replies_of(command)]
+    return list(dict.fromkeys(answers))
+
+
+def render_settings() -> str:
+    rows = []
+    for name in READERS:
+        flag = "" if name == "log" else f"`--{name.replace('_', '-')}`"
+        variable = f"`{VARIABLES[name]}`" if name in VARIABLES else ""
+        key = f"`{name}`" if name in FILE_FIELDS else ""
+        rows.append([flag, variable, key, SETTING_MEANINGS[name]])
+    return table(("flag", "variable", "key", "meaning"), rows)
+
+
+def every_code() -> list[str]:
+    """The codes of all error classes, in the order in which they are written down."""
+    classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.DsuError)]
+    codes = dict.fromkeys(item.code for item in classes if item is not errors.DsuError)
+    return [*codes, errors.DsuError.code]
+
+
+def render_codes() -> str:
+    return table(("code", "meaning"), ([f"`{code}`", CODE_MEANINGS[code]] for code in every_code()))
+
+
+def render_common() -> str:
+    info = inspect.type_info(Request)
+    return request_table(info.fields if isinstance(info, inspect.StructType) else ())
+
+
+SECTIONS: dict[str, Callable[[], Any]] = {
+    "protocol": lambda: PROTOCOL_VERSION,
+    "version": lambda: __version__,
+    "longest": lambda: f"{MAX_LINE_BYTES:,}".replace(",", " "),
+    "common": render_common,
+    "settings": render_settings,
+    "life": lambda: render_lines(LIFE),
+    "commands": render_commands,
+    "events": lambda: render_lines(every_event()),
+    "replies": lambda: render_lines(every_reply()),
+    "codes": render_codes,
+}
+
+
+def render() -> str:
+    """The whole of docs/protocol.md."""
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return INSERTION.sub(lambda found: str(SECTIONS[found[1]]()), template)
+
+
+def main(argv: Sequence[str]) -> int:
+    text = render()
+    if "--check" in argv:
+        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
+        if not fresh:
+            sys.stderr.write(f"{TARGET.name} is stale; `python -m utils.serving.docs` writes it.\n")
+        return 0 if fresh else 1
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
