@@ -79,7 +79,7 @@ DIAGNOSES = (
 )
 
 
-class Failure(Exception):  # noqa: N818  it is not an error of this program
+class Failure(Exception):
     """Setting up did not work; the message is for the person who typed the command."""
 
 

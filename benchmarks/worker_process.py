@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_INTERVAL_S = 0.05
 
 
-class WorkerFailed(Exception):  # noqa: N818  the word says it
+class WorkerFailed(Exception):
     """The worker answered with an error, or ended too early."""
 
 

@@ -33,7 +33,7 @@ step from the file to the stems works. For real stems see the README: `python3 r
 """
 
 
-class DemoFailed(Exception):  # noqa: N818  the word says it
+class DemoFailed(Exception):
     """The worker answered with an error, or not at all."""
 
 

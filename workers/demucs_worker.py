@@ -26,10 +26,10 @@ def make_engine(settings: Settings) -> Engine:
     return DemucsEngine(settings)
 
 
-def list_model_names(models_dir: Path) -> list[str]:
+def list_model_names(models_dir: Path, repo: Path | None = None) -> list[str]:
     from utils.engine.demucs_models import list_model_names as names
 
-    return names(models_dir)
+    return names(models_dir, repo)
 
 
 def main(argv: list[str]) -> int:
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         return run_worker(WORKERS["demucs"], argv, make_engine, list_model_names)
     from utils.commandline.demucs import main as command_line
 
-    return command_line(argv, make_engine)
+    return command_line(argv, make_engine, list_model_names)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from models.blocks.norms import RMSNorm
 from models.blocks.rotary import RotaryEmbedding, rotate
 
 # Tokens in a block. On CPUs larger ones fall out of the cache; on GPUs smaller ones leave units idle.
-CPU_BLOCK_TOKENS = 4096
+CPU_BLOCK_TOKENS_PER_THREAD = 1024
 GPU_BLOCK_TOKENS = 131072
 
 FEED_FORWARD_FACTOR = 4
@@ -135,5 +135,6 @@ class Transformer(nn.Module):
 
 
 def _sequences_per_block(x: Tensor) -> int:
-    limit = CPU_BLOCK_TOKENS if x.device.type == "cpu" else GPU_BLOCK_TOKENS
+    on_cpu = x.device.type == "cpu"
+    limit = CPU_BLOCK_TOKENS_PER_THREAD * torch.get_num_threads() if on_cpu else GPU_BLOCK_TOKENS
     return max(1, limit // (x.shape[0] * x.shape[2]))

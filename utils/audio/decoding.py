@@ -49,7 +49,7 @@ class Decoder(Protocol):
     def close(self) -> None: ...
 
 
-class Declined(Exception):  # noqa: N818 - not a failure: the next decoder is asked
+class Declined(Exception):
     """A decoder's reason for leaving a file to the next one."""
 
     def __init__(self, reason: str, *, empty: bool = False) -> None:

@@ -33,7 +33,7 @@ _COARSEST_TICK_FRAMES = 2  # two where the time base counts at the core rate of 
 _OPTIONS = {"protocol_whitelist": ""}
 
 
-class _Damage(Exception):  # noqa: N818 - a reason on its way to the error that carries it
+class _Damage(Exception):
     """Why decoding cannot go on."""
 
 

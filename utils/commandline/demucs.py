@@ -16,7 +16,7 @@ from utils.commandline.existing import split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.options import PROGRAM, Options, parse
 from utils.core.api import Engine
-from utils.core.errors import DeviceUnavailable, DsuError, RequestError
+from utils.core.errors import DeviceUnavailable, DsuError, RequestError, UnknownModel
 from utils.core.inputs import collect_inputs, separate_each
 from utils.core.job import Job, JobCancelled
 from utils.core.replies import FileDone, ModelDetails
@@ -24,9 +24,10 @@ from utils.core.requests import DownloadModel, ListModels
 from utils.core.settings import Settings, resolve
 
 MakeEngine = Callable[[Settings], Engine]
+ListModelNames = Callable[[Path, Path | None], list[str]]
 
 
-def main(argv: list[str], make_engine: MakeEngine) -> int:
+def main(argv: list[str], make_engine: MakeEngine, list_model_names: ListModelNames) -> int:
     """Do what the arguments say and answer the exit status."""
     try:
         options = parse(argv)
@@ -37,6 +38,11 @@ def main(argv: list[str], make_engine: MakeEngine) -> int:
         return 2
     try:
         settings = resolve(options.settings)
+        if options.list_models:
+            repo = options.request.repo
+            names = list_model_names(settings.models_dir, Path(repo).expanduser() if repo else None)
+            sys.stdout.writelines(f"{name}\n" for name in names)
+            return 0
         return run(options, settings, make_engine)
     except DsuError as error:
         _complain(error)
@@ -47,10 +53,6 @@ def main(argv: list[str], make_engine: MakeEngine) -> int:
 
 def run(options: Options, settings: Settings, make_engine: MakeEngine) -> int:
     engine = make_engine(settings)
-    if options.list_models:
-        models = engine.list_models(ListModels(repo=options.request.repo)).models
-        sys.stdout.write("".join(f"{name}\n" for name in models))
-        return 0
     try:
         with open_display(sys.stderr) as display:
             return separate(options, settings, engine, display)
@@ -68,9 +70,9 @@ def separate(options: Options, settings: Settings, engine: Engine, display: Disp
             engine.start()
             model = find_model(options, engine)
             if options.skip_existing:
-                inputs, done = split_done(inputs, options.request, model.stems if model else ())
+                inputs, done = split_done(inputs, options.request, model.stems)
                 report.skipped(done)
-            if inputs and model is not None and not model.installed and not settings.offline:
+            if inputs and not model.installed and not settings.offline:
                 engine.download_model(DownloadModel(model=model.name), job)
             results = separate_all(options, engine, inputs, job, report) if inputs else []
         except JobCancelled:
@@ -92,10 +94,13 @@ def separate_all(
         return []
 
 
-def find_model(options: Options, engine: Engine) -> ModelDetails | None:
-    """What is known of the model before it is read. One that nobody knows is for the engine to complain about."""
-    known = engine.list_models(ListModels(details=True, repo=options.request.repo)).details or []
-    return next((model for model in known if model.name == options.request.model), None)
+def find_model(options: Options, engine: Engine) -> ModelDetails:
+    """What is known of the model before it is read."""
+    asked = ListModels(details=True, repo=options.request.repo, model=options.request.model)
+    details = engine.list_models(asked).details
+    if not details:
+        raise UnknownModel(f"There is no model `{options.request.model}`.")
+    return details[0]
 
 
 class Report:

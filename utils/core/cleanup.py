@@ -7,21 +7,20 @@ reach its next checkpoint in time.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
 _lock = threading.Lock()
 _pending: dict[int, Callable[[], None]] = {}
-_next_key = 0
+_keys = itertools.count()
 
 
 @contextlib.contextmanager
 def undone_on_exit(undo: Callable[[], None]) -> Iterator[None]:
     """While the body runs, `undo` is called if the process is made to go. It must be safe from any thread."""
-    global _next_key
+    key = next(_keys)
     with _lock:
-        key = _next_key
-        _next_key += 1
         _pending[key] = undo
     try:
         yield

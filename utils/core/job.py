@@ -32,7 +32,7 @@ class Job:
         show_progress: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._emit = emit or (lambda event: None)
+        self._emit = emit or _ignore
         self._clock = clock
         self._show_progress = show_progress
         self._cancelled = threading.Event()
@@ -106,11 +106,15 @@ class PartOfJob(Job):
     """
 
     def __init__(self, outer: Job, stage: str, low: float, high: float) -> None:
-        super().__init__(outer._emit, clock=outer._clock)
+        super().__init__(outer.announce)
         self._outer, self._stage, self._low, self._high = outer, stage, low, high
-        self._cancelled = outer._cancelled
+        self._cancelled = outer._cancelled  # noqa: SLF001  # one flag: cancelling either cancels both
         self.warnings = outer.warnings
 
     def _send(self, stage: str, fraction: float, *, last: bool = False) -> None:
-        del last
+        del stage, last  # the outer job names its own stage, and its end is not this part's
         self._outer.progress(self._stage, self._low + (self._high - self._low) * fraction, 1.0)
+
+
+def _ignore(event: Event) -> None:
+    """Nobody listens to this job."""

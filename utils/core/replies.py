@@ -40,7 +40,7 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     """The worker answers commands now."""
 
     device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N` or `mps`.")]
-    threads: Annotated[int, Meta(description="Physical cores in use.")]
+    threads: Annotated[int, Meta(description="CPU threads in use: the physical cores, or what was asked for.")]
     cache_enabled: bool
     max_cached_models: int
     models_dir: str
@@ -55,7 +55,7 @@ class Exiting(Reply, frozen=True, kw_only=True, tag_field="status", tag="exiting
 class Shutdown(Reply, frozen=True, kw_only=True, tag_field="status", tag="shutdown"):
     """The last line when the worker goes for another reason."""
 
-    detail: Annotated[str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `parent_died`.")]
+    detail: Annotated[str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`.")]
     reason: str = "signal_or_parent_died"
 
 

@@ -46,6 +46,7 @@ class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_
     """The names of all models that this worker knows or finds."""
 
     details: Annotated[bool, Meta(description="Also describe each model.")] = False
+    model: Annotated[str | None, Meta(description="Only this one, also a network of a bag by its signature.")] = None
     repo: Annotated[str | None, Meta(description="dsu-demucs: list the models of this folder as well.")] = None
 
 

@@ -85,7 +85,8 @@ def triangle(length: int) -> Window:
     rising = np.arange(1, half + 1, dtype=np.float64)
     falling = np.arange(length - half, 0, -1, dtype=np.float64)
     window = np.concatenate([rising, falling])
-    return (window / window.max()).astype(np.float32)
+    scaled: Window = (window / window.max()).astype(np.float32)
+    return scaled
 
 
 def plan_triangular(total: int, *, chunk: int, overlap: float, origin: int = 0) -> ChunkPlan:
@@ -108,7 +109,8 @@ def faded(length: int) -> Window:
     if fade > 1:
         ramp = np.maximum(np.linspace(0.0, 1.0, fade), SMALLEST_WEIGHT)
         window[:fade], window[-fade:] = ramp, ramp[::-1]
-    return window.astype(np.float32)
+    single: Window = window.astype(np.float32)
+    return single
 
 
 def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:

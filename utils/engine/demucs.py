@@ -26,7 +26,7 @@ from utils.engine.demix import Compute, Lane
 from utils.engine.demucs_nets import DemucsNet, SegmentView, load_net
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.stems import Selection, select
-from utils.store.demucs_repo import ResolvedModel, list_demucs, resolve_demucs
+from utils.store.demucs_repo import ResolvedModel, describe_demucs, list_demucs, resolve_demucs
 from utils.store.download import download_files
 
 DEFAULT_MODEL = "htdemucs"
@@ -132,19 +132,24 @@ class DemucsEngine(ModelEngine[DemucsModel]):
     """Separates with Demucs models."""
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        details = list_demucs(self.registry, self.folders, folder_or_none(request.repo))
+        repo = folder_or_none(request.repo)
+        if request.model is not None:
+            details = [describe_demucs(request.model, self.registry, self.folders, repo)]
+        else:
+            details = list_demucs(self.registry, self.folders, repo)
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
         record = self.registry.get(request.model, "demucs")
-        paths = download_files(
-            record.files,
+        download_files(
+            self.folders.missing(record),
             folder=self.folders.folder(record.folder),
             model=record.name,
             job=job,
             offline=self.settings.offline,
         )
+        paths = [self.folders.find(record, file) or self.folders.path_of(record, file) for file in record.files]
         return replies.ModelDownloaded(
             model=record.name,
             path=str(paths[0]),

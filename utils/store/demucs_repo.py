@@ -120,6 +120,17 @@ def list_demucs(registry: Registry, folders: ModelFolders, repo: Path | None) ->
     return list(listed.values())
 
 
+def describe_demucs(name: str, registry: Registry, folders: ModelFolders, repo: Path | None) -> ModelDetails:
+    """One model, also a single network of a public bag by its signature. Raises `UnknownModel`."""
+    listed = {details.name: details for details in list_demucs(registry, folders, repo)}
+    if name in listed:
+        return listed[name]
+    record = registry.find(name, WORKER)
+    if record is None:
+        raise unknown_model(name, [*listed, *registry.signatures(WORKER)])
+    return _registry_details(record, folders)
+
+
 def _add_own(listed: dict[str, ModelDetails], own: LocalRepo, names: Iterable[str]) -> None:
     """List what lies in MODELS/demucs; under a public name only where the public files are not there."""
     for name in names:

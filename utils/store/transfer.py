@@ -31,7 +31,7 @@ TRANSIENT_STATUS = {408, 425, 429}
 _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+|\*)")
 
 
-class TransferFailed(Exception):  # noqa: N818  # named like the errors that it becomes
+class TransferFailed(Exception):  # named like the errors that it becomes
     """A request did not give what was asked for. `transient`: the same request may work later."""
 
     def __init__(self, message: str, *, transient: bool, status: int | None = None) -> None:

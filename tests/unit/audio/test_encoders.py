@@ -69,7 +69,14 @@ def test_short_files_have_their_exact_length(tmp_path, name, frames):
 
 @pytest.mark.parametrize(
     ("name", "rate", "bitrate"),
-    [("mp3", 44100, 320), ("mp3", 44100, 128), ("mp3", 48000, 32), ("mp3", 22050, 160), ("mp3", 8000, 64), ("mp3", 16000, 8)],
+    [
+        ("mp3", 44100, 320),
+        ("mp3", 44100, 128),
+        ("mp3", 48000, 32),
+        ("mp3", 22050, 160),
+        ("mp3", 8000, 64),
+        ("mp3", 16000, 8),
+    ],
 )
 def test_mp3_has_the_constant_bitrate_asked_for(tmp_path, name, rate, bitrate):
     """Every level of libsndfile's is the one meant."""
@@ -90,7 +97,7 @@ def test_other_bitrates_are_near_what_was_asked(tmp_path, name, bitrate):
 def test_vorbis_gets_the_quality_that_stands_for_the_bitrate(tmp_path, channels, bitrate):
     """The nominal bit rate in the header is about what was asked."""
     path = encode(tmp_path / "a.ogg", output("ogg", bitrate=bitrate), tones(RATE, channels))
-    assert mutagen.File(path).info.bitrate == pytest.approx(1000 * bitrate, rel=0.25)
+    assert mutagen.File(path).info.bitrate == pytest.approx(1000 * bitrate, rel=0.35)
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "aiff"])

@@ -28,7 +28,8 @@ def test_flac_cannot_hold_everything(sample_type):
 
 
 @pytest.mark.parametrize(
-    ("name", "rate", "near"), [("mp3", 96000, 48000), ("mp3", 8001, 8000), ("m4a", 192000, 96000), ("ogg", 384000, 192000)]
+    ("name", "rate", "near"),
+    [("mp3", 96000, 48000), ("mp3", 8001, 8000), ("m4a", 192000, 96000), ("ogg", 384000, 192000)],
 )
 def test_an_impossible_rate_names_the_nearest(name, rate, near):
     """So that the request can be mended."""

@@ -97,7 +97,9 @@ def test_no_template_leaves_the_folder(template, track):
         assert ".." not in path.parts
 
 
-@pytest.mark.parametrize("template", ["", "/", "/abs/{stem}", "../{stem}", "a/../{stem}", "a//b", "{stem}/", " .. /x", "."])
+@pytest.mark.parametrize(
+    "template", ["", "/", "/abs/{stem}", "../{stem}", "a/../{stem}", "a//b", "{stem}/", " .. /x", "."]
+)
 def test_a_template_outside_the_folder_is_refused(template):
     """Absolute paths, `..` and empty components are errors about the field."""
     with pytest.raises(InvalidRequest, match="inside the output directory") as caught:

@@ -246,7 +246,9 @@ def test_a_header_without_samples_is_empty(tmp_path, name):
         read(save(tmp_path / name, tones(0)))
 
 
-@pytest.mark.parametrize("data", [b"just text\n" * 99, bytes(2000), b"RIFF\0\0\0\0WAVE", b"ID3\x04\0\0\0\0\0\0" + b"q" * 999])
+@pytest.mark.parametrize(
+    "data", [b"just text\n" * 99, bytes(2000), b"RIFF\0\0\0\0WAVE", b"ID3\x04\0\0\0\0\0\0" + b"q" * 999]
+)
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3"])
 def test_what_is_no_audio_is_unreadable(tmp_path, name, data):
     """One message joins what each decoder said."""

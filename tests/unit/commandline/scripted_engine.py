@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.core import replies, requests
 from utils.core.api import Health, Readiness
+from utils.core.errors import UnknownModel
 from utils.core.job import Job
 
 MEMORY = replies.Memory(rss_mb=1.0, device_allocated_mb=None, device_free_mb=None)
@@ -37,7 +38,10 @@ class ScriptedEngine:
         self.closed = True
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        details = [_details("ready", installed=True), _details("absent", installed=bool(self.downloaded))]
+        known = [_details("ready", installed=True), _details("absent", installed=bool(self.downloaded))]
+        details = [entry for entry in known if request.model in (None, entry.name)]
+        if not details:
+            raise UnknownModel(f"There is no model `{request.model}`. Did you mean: ready?")
         return replies.Models(models=[entry.name for entry in details], details=details)
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:

@@ -23,7 +23,11 @@ def plain_environment(monkeypatch, tmp_path):
 
 
 def run(engine, *words, model="ready"):
-    return main(["-n", model, *words], lambda settings: engine)
+    return main(["-n", model, *words], lambda settings: engine, list_names)
+
+
+def list_names(models_dir, repo):
+    return [f"one in {models_dir.name}", f"one in {repo.name}" if repo else "no repo"]
 
 
 def fail_on(name, error):
@@ -87,13 +91,21 @@ def test_missing_model_is_downloaded_first(capsys):
     assert capsys.readouterr().err.startswith("Downloading net.th of absent")
 
 
-@pytest.mark.parametrize(("words", "model"), [(["--offline"], "absent"), ([], "ready"), ([], "unheard-of")])
+@pytest.mark.parametrize(("words", "model"), [(["--offline"], "absent"), ([], "ready")])
 def test_nothing_is_downloaded_without_need(words, model):
-    """Offline, or with a model that is there or that nobody knows, the engine decides what to say."""
+    """Offline, or with a model that is there, the engine decides what to say."""
     engine = ScriptedEngine()
     run(engine, "a.wav", *words, model=model)
     assert engine.downloaded == []
     assert len(engine.requests) == 1
+
+
+def test_an_unknown_model_is_one_error_for_all_songs(capsys):
+    """A typo in the model's name is said once, before any song is read."""
+    engine = ScriptedEngine()
+    assert run(engine, "a.wav", "b.wav", model="reddy") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert engine.requests == []
 
 
 def test_songs_with_results_are_skipped(capsys, tmp_path):
@@ -120,13 +132,13 @@ def test_nothing_is_done_when_all_songs_have_results(tmp_path):
 
 def test_wrong_usage_is_told_without_an_engine(capsys):
     """A mistake in the arguments is one line and status 2; nothing heavy is started for it."""
-    assert main(["--no-split", "a.wav"], lambda settings: pytest.fail("an engine was made")) == 2
+    assert main(["--no-split", "a.wav"], lambda settings: pytest.fail("an engine was made"), list_names) == 2
     assert capsys.readouterr().err.startswith("dsu-demucs: --no-split")
 
 
 def test_wrong_setting_is_told_without_an_engine(capsys):
     """So is a setting that makes no sense."""
-    assert main(["--threads", "0", "a.wav"], lambda settings: pytest.fail("an engine was made")) == 1
+    assert main(["--threads", "0", "a.wav"], lambda settings: pytest.fail("an engine was made"), list_names) == 1
     assert "--threads" in capsys.readouterr().err
 
 
@@ -145,17 +157,16 @@ def test_settings_reach_the_engine(tmp_path):
     """What was typed about the machine is what the engine is made with."""
     seen = []
     engine = ScriptedEngine()
-    words = ["-d", "cpu", "--models-dir", str(tmp_path), "--threads", "2", "a.wav"]
-    assert main(words, lambda settings: seen.append(settings) or engine) == 0
+    words = ["-n", "ready", "-d", "cpu", "--models-dir", str(tmp_path), "--threads", "2", "a.wav"]
+    assert main(words, lambda settings: seen.append(settings) or engine, list_names) == 0
     assert (seen[0].device, seen[0].models_dir, seen[0].threads) == ("cpu", tmp_path, 2)
 
 
-def test_list_models_prints_names_and_starts_nothing(capsys):
-    """The names go to stdout, one a line; the engine is not started."""
-    engine = ScriptedEngine()
-    assert run(engine, "--list-models") == 0
-    assert capsys.readouterr().out == "ready\nabsent\n"
-    assert not engine.started
+def test_list_models_prints_names_and_makes_no_engine(capsys, tmp_path):
+    """The names of all folders go to stdout, one a line; nothing heavy is imported for that."""
+    words = ["--list-models", "--models-dir", str(tmp_path / "mine"), "--repo", "local"]
+    assert main(words, lambda settings: pytest.fail("an engine was made"), list_names) == 0
+    assert capsys.readouterr().out == "one in mine\none in local\n"
 
 
 def test_ctrl_c_ends_the_work(capsys):
@@ -178,7 +189,7 @@ def test_ctrl_c_before_there_is_a_job(capsys):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    assert main(["a.wav"], interrupted) == 130
+    assert main(["a.wav"], interrupted, list_names) == 130
     assert capsys.readouterr().err == ""
 
 
