@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
@@ -77,16 +77,16 @@ class Affine(NamedTuple):
 
 
 class Apollo(nn.Module):
-    """The network. Features are (frames, bands, width), with the frames of all signals after each other."""
+    """The network. Features are (signals, frames, bands, width); a signal is one audio channel of one example."""
 
     def __init__(self, params: ApolloParams) -> None:
         super().__init__()
         width = params.feature_dim
         self.params = params
         self.stft = Stft(params.window_samples, params.window_samples // 2)
-        self.BN = nn.ModuleList(band_layer(2 * bins + 1, width) for bins in params.band_widths)
-        self.net = nn.ModuleList(Layer(width) for _ in range(params.layer))
-        self.output = nn.ModuleList(band_layer(width, 4 * bins) for bins in params.band_widths)
+        self.BN = nn.ModuleList(BandLayer(2 * bins + 1, width) for bins in params.band_widths)
+        self.net = nn.Sequential(*(Layer(width) for _ in range(params.layer)))
+        self.output = nn.ModuleList(BandLayer(width, 4 * bins) for bins in params.band_widths)
         self.inward = Derived(lambda: stack_bands(self.BN))
         self.outward = Derived(lambda: stack_bands(self.output))
 
@@ -97,38 +97,61 @@ class Apollo(nn.Module):
         samples = mix.shape[-1]
         # Reflection needs more samples than half a window.
         signals = F.pad(mix, (0, max(0, self.params.window_samples // 2 + 1 - samples))).flatten(0, 1)
-        restored: Tensor = self.stft.inverse(self._restore(self.stft(signals)), signals.shape[-1])
-        return restored[:, :samples].unflatten(0, mix.shape[:2]).unsqueeze(1)
-
-    def _restore(self, parts: Tensor) -> Tensor:
-        """Spectra (signals, bins, frames, 2), old to new."""
-        signals, _, frames, _ = parts.shape
-        features = self._embed(parts.transpose(1, 2).flatten(0, 1))
-        for layer in self.net:
-            features = layer(features, frames)
-        return self._project(features).unflatten(0, (signals, frames)).transpose(1, 2)
+        parts = self.stft(signals).transpose(1, 2)
+        restored = self._project(self.net(self._embed(parts))).transpose(1, 2)
+        estimates: Tensor = self.stft.inverse(restored, signals.shape[-1])
+        return torch.unflatten(estimates[:, :samples], 0, mix.shape[:2]).unsqueeze(1)
 
     def _embed(self, parts: Tensor) -> Tensor:
-        """(frames, bins, 2) to tokens (frames, bands, width)."""
+        """(signals, frames, bins, 2) to features."""
         narrow, *_, last = self.params.band_widths
-        split = parts.shape[1] - last
-        groups = (parts[:, :split].unflatten(1, (-1, narrow)), parts[:, None, split:])
+        bins = parts.flatten(0, 1)
+        split = bins.shape[1] - last
+        groups = (torch.unflatten(bins[:, :split], 1, (-1, narrow)), bins[:, None, split:])
         described = [describe_bands(group).transpose(0, 1) for group in groups]
-        affines = self.inward.get()
-        tokens = [torch.baddbmm(a.bias, x, a.weight) for x, a in zip(described, affines, strict=True)]
-        return torch.cat(tokens).transpose(0, 1).contiguous()
+        embedded = [affine(group, weights) for group, weights in zip(described, self.inward.get(), strict=True)]
+        return torch.unflatten(torch.cat(embedded).transpose(0, 1), 0, parts.shape[:2]).contiguous()
 
     def _project(self, features: Tensor) -> Tensor:
-        """Tokens (frames, bands, width) to (frames, bins, 2)."""
-        normed = unit_rms(features).transpose(0, 1)
-        groups = normed.split((BANDS - 1, 1))
-        affines = self.outward.get()
-        bins = [F.glu(torch.baddbmm(a.bias, x, a.weight)) for x, a in zip(groups, affines, strict=True)]
-        return torch.cat([group.unflatten(-1, (2, -1)).permute(1, 0, 3, 2).flatten(1, 2) for group in bins], dim=1)
+        """Features to (signals, frames, bins, 2)."""
+        groups = torch.split(unit_rms(features).flatten(0, 1).transpose(0, 1), [BANDS - 1, 1])
+        projected = [F.glu(affine(group, weights)) for group, weights in zip(groups, self.outward.get(), strict=True)]
+        bins = [torch.unflatten(group, -1, (2, -1)).permute(1, 0, 3, 2).flatten(1, 2) for group in projected]
+        return torch.unflatten(torch.cat(bins, dim=1), 0, features.shape[:2])
+
+
+# Bands: one layer for each of them in the checkpoint, two batched products here ---------------------------------------
+
+
+class BandLayer(nn.Sequential):
+    """The layer of one band, as checkpoints hold it. It is never called by itself: see `stack_bands`."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(RmsNorm(inputs), Pointwise(inputs, outputs))
+
+    def folded(self) -> Affine:
+        """The layer without its norm, whose weights move into the linear part."""
+        norm, linear = cast("tuple[RmsNorm, Pointwise]", tuple(self))
+        return Affine(norm.weight[:, None] * linear.weight[..., 0].T, cast("Tensor", linear.bias)[None])
+
+
+def stack_bands(layers: nn.ModuleList) -> tuple[Affine, Affine]:
+    """All the narrow bands, which are equally wide, and the last one."""
+    folded = [cast("BandLayer", layer).folded() for layer in layers]
+    return stack(folded[:-1]), stack(folded[-1:])
+
+
+def stack(bands: Sequence[Affine]) -> Affine:
+    return Affine(torch.stack([band.weight for band in bands]), torch.stack([band.bias for band in bands]))
+
+
+def affine(features: Tensor, weights: Affine) -> Tensor:
+    """Apply each band's layer to (bands, frames, inputs)."""
+    return torch.baddbmm(weights.bias, features, weights.weight)
 
 
 def describe_bands(parts: Tensor) -> Tensor:
-    """(frames, bands, bins, 2) to each band's shape and level (frames, bands, 2 * bins + 1), with a mean square of 1."""
+    """(…, bins, 2) to the band's shape and level (…, 2 * bins + 1), with a mean square of 1."""
     power = (parts.square().sum((-2, -1), keepdim=True) + POWER_EPSILON).sqrt()
     shape = (parts / power).transpose(-2, -1).flatten(-2)
     return unit_rms(torch.cat((shape, power.squeeze(-1).log()), dim=-1))
@@ -138,24 +161,18 @@ def unit_rms(features: Tensor) -> Tensor:
     return F.rms_norm(features, features.shape[-1:], eps=NORM_EPSILON)
 
 
-def band_layer(inputs: int, outputs: int) -> nn.Sequential:
-    """The layer of one band, as checkpoints hold it. It is never called: `stack_bands` runs all bands at once."""
-    return nn.Sequential(RmsNorm(inputs), Pointwise(inputs, outputs))
-
-
-def stack_bands(layers: nn.ModuleList) -> tuple[Affine, Affine]:
-    """The band layers as two batched products: all the narrow bands, and the last one. The norms' weights are within."""
-    return stack_alike(layers[:-1]), stack_alike(layers[-1:])
-
-
-def stack_alike(layers: nn.ModuleList) -> Affine:
-    weights = [norm.weight[:, None] * linear.weight[..., 0].T for norm, linear in layers]  # type: ignore[misc]
-    return Affine(torch.stack(weights), torch.stack([linear.bias[None] for _, linear in layers]))  # type: ignore[misc]
+# Layers -----------------------------------------------------------------------------------------------------------
 
 
 class RmsNorm(nn.RMSNorm):
+    """The mean square over the last axis becomes 1, then each value gets its weight."""
+
     def __init__(self, width: int) -> None:
         super().__init__(width, eps=NORM_EPSILON)
+
+    def forward(self, features: Tensor) -> Tensor:
+        # The fused kernels want weights of the features' own precision.
+        return F.rms_norm(features, features.shape[-1:], self.weight.to(features.dtype), NORM_EPSILON)
 
 
 class Pointwise(nn.Conv1d):
@@ -176,8 +193,9 @@ class Layer(nn.Module):
         self.band_net = BandAttention(width)
         self.seq_net = TimeConvolutions(width)
 
-    def forward(self, features: Tensor, frames: int) -> Tensor:
-        return self.seq_net(self.band_net(features), frames)  # type: ignore[no-any-return]
+    def forward(self, features: Tensor) -> Tensor:
+        refined: Tensor = self.seq_net(self.band_net(features))
+        return refined
 
 
 class BandAttention(nn.Module):
@@ -198,43 +216,47 @@ class BandAttention(nn.Module):
         self.register_buffer("sin_freq", sin)
 
     def forward(self, features: Tensor) -> Tensor:
-        features = features + self._attend(self.input_norm(features))
-        hidden = self.MLP(features)
-        gate, value = hidden.split(hidden.shape[-1] // 2, dim=-1)
+        tokens = features.flatten(0, 1)
+        tokens = tokens + self._attend(self.input_norm(tokens))
+        hidden: Tensor = self.MLP(tokens)
+        gate, value = torch.split(hidden, hidden.shape[-1] // 2, dim=-1)
         # In place, since nothing else in the network is as large as these.
-        return features + self.MLP_output(F.silu(gate, inplace=True).mul_(value))  # type: ignore[no-any-return]
+        change: Tensor = self.MLP_output(F.silu(gate, inplace=True).mul_(value))
+        return (tokens + change).view_as(features)
 
     def _attend(self, normed: Tensor) -> Tensor:
-        heads = self.weight(normed).unflatten(-1, (HEADS, 3, -1))
+        heads = torch.unflatten(self.weight(normed), -1, (HEADS, 3, -1))
         query, key = self._rotate(heads[..., :2, :]).unbind(-2)
         value = heads[..., 2, :]
         attended = F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
-        return self.output(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        return output
 
     def _rotate(self, heads: Tensor) -> Tensor:
         """Turn neighbouring pairs of (frames, bands, heads, 2, values) by an angle that grows with the band's number."""
         cos, sin = (table[:BANDS, None, None].to(heads.dtype) for table in (self.cos_freq, self.sin_freq))
         signed_sin = torch.stack((-sin[..., ::2], sin[..., 1::2]), dim=-1).flatten(-2)
-        swapped = heads.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        swapped = torch.unflatten(heads, -1, (-1, 2)).flip(-1).flatten(-2)
         return torch.addcmul(heads * cos, swapped, signed_sin)
 
 
 def rotary_tables(width: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each position's angles, each angle twice: once for either value of its pair."""
     frequencies = 10000.0 ** (-torch.arange(0, width, 2) / width)
     angles = torch.outer(torch.arange(POSITIONS), frequencies).repeat_interleave(2, dim=-1)
     return angles.cos(), angles.sin()
 
 
 class TimeConvolutions(nn.Module):
-    """Three residual convolution blocks along time, on every band by itself."""
+    """Three residual blocks that convolve along time, every band by itself."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(TimeBlock(width) for _ in range(3))
 
-    def forward(self, features: Tensor, frames: int) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         for block in self.blocks:
-            features = features + block(features, frames)
+            features = features + block(features)
         return features
 
 
@@ -244,17 +266,25 @@ class TimeBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv1d(width, width, TAPS, padding=TAPS // 2, groups=width),
+            TimeConv(width),
             RmsNorm(width),
             Pointwise(width, 4 * width),
             nn.SiLU(inplace=True),
             Pointwise(4 * width, width),
         )
 
-    def forward(self, features: Tensor, frames: int) -> Tensor:
-        images = features.unflatten(0, (-1, frames)).permute(0, 3, 1, 2)
-        along_time = self.conv[0]
-        convolved = F.conv2d(
-            images, along_time.weight.unsqueeze(-1), along_time.bias, padding=(TAPS // 2, 0), groups=images.shape[1]
-        )
-        return self.conv[1:](convolved.permute(0, 2, 3, 1).flatten(0, 1))  # type: ignore[no-any-return]
+    def forward(self, features: Tensor) -> Tensor:
+        mixed: Tensor = self.conv(features)
+        return mixed
+
+
+class TimeConv(nn.Conv1d):
+    """A depthwise convolution along the frames. It reads features as an image whose channels lie innermost."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, TAPS, padding=TAPS // 2, groups=width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        image = features.permute(0, 3, 1, 2)
+        convolved = F.conv2d(image, self.weight[..., None], self.bias, padding=(TAPS // 2, 0), groups=self.groups)
+        return convolved.permute(0, 2, 3, 1)

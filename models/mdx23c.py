@@ -6,9 +6,10 @@ convolutions (TFC) and lets every frequency see all others through a narrow full
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
@@ -47,6 +48,8 @@ class Mdx23cParams:
     def __post_init__(self) -> None:
         if self.dim_f > self.n_fft // 2 + 1:
             raise ValueError(f"`audio.dim_f` is {self.dim_f}, more than `audio.n_fft` has frequencies.")
+        if self.heights[-1] < self.bottleneck_factor:
+            raise ValueError("`model.bottleneck_factor` is larger than the coarsest level's frequencies.")
         shrink = self.num_subbands * self.scale[1] ** self.num_scales
         if self.dim_f % shrink:
             raise ValueError(f"`audio.dim_f` must be a multiple of {shrink} for these sub-bands and scales.")
@@ -131,20 +134,20 @@ class Mdx23c(nn.Module):
 
     def _missing_samples(self, samples: int) -> int:
         """What completes the audio to a number of frames that all scales divide, and to what reflection needs."""
-        hop, multiple = self.params.hop_samples, self.params.scale[0] ** self.params.num_scales
+        hop, multiple = self.params.hop_samples, int(self.params.scale[0] ** self.params.num_scales)
         hops = -(-max(samples, self.params.n_fft // 2 + 1) // hop)
         frames = -(-(hops + 1) // multiple) * multiple
         return (frames - 1) * hop - samples
 
     def _fold(self, parts: Tensor) -> Tensor:
         """(batch, channels, bins, frames, 2) to (batch, channels * 2 * sub-bands, frames, bins of a sub-band)."""
-        bands = parts[:, :, : self.params.dim_f].unflatten(2, (self.params.num_subbands, -1))
+        bands = torch.unflatten(parts[:, :, : self.params.dim_f], 2, (self.params.num_subbands, -1))
         return bands.permute(0, 1, 5, 2, 4, 3).flatten(1, 3)
 
     def _unfold(self, features: Tensor) -> Tensor:
         """The reverse of `_fold` for several stems; the bins above the highest sub-band are zero."""
         shape = (-1, self.params.audio_channels, 2, self.params.num_subbands)
-        parts = features.unflatten(1, shape).permute(0, 1, 2, 4, 6, 5, 3).flatten(3, 4)
+        parts = torch.unflatten(features, 1, shape).permute(0, 1, 2, 4, 6, 5, 3).flatten(3, 4)
         return F.pad(parts, (0, 0, 0, 0, 0, self.stft.bins - self.params.dim_f))
 
     def _refine(self, features: Tensor) -> Tensor:
@@ -159,10 +162,10 @@ class Mdx23c(nn.Module):
         return features
 
     def _estimate(self, features: Tensor, stems: Sequence[int] | None) -> Tensor:
-        if stems is None:
-            return self.final_conv(features)  # type: ignore[no-any-return]  # modules are untyped when called
-        rows = self.final_conv[2].weight.unflatten(0, (self.params.num_stems, -1))[list(stems)].flatten(0, 1)
-        return F.conv2d(self.final_conv[:2](features), rows)
+        narrow, activate, last = cast("tuple[nn.Conv2d, nn.Module, nn.Conv2d]", tuple(self.final_conv))
+        heads = torch.unflatten(last.weight, 0, (self.params.num_stems, -1))
+        wanted = heads if stems is None else heads[list(stems)]
+        return F.conv2d(activate(narrow(features)), wanted.flatten(0, 1))
 
 
 class EncoderBlock(nn.Module):
@@ -187,7 +190,8 @@ class DecoderBlock(nn.Module):
         self.tfc_tdf = TfcTdf(2 * width, width, height, params)
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
-        return self.tfc_tdf(torch.cat((self.upscale(features), skip), dim=1))  # type: ignore[no-any-return]
+        joined: Tensor = self.tfc_tdf(torch.cat((self.upscale(features), skip), dim=1))
+        return joined
 
 
 class Rescale(nn.Module):
@@ -201,7 +205,8 @@ class Rescale(nn.Module):
         self.conv = nn.Sequential(make_norm(params.norm, inputs), make_activation(params.act), change)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.conv(features)  # type: ignore[no-any-return]
+        rescaled: Tensor = self.conv(features)
+        return rescaled
 
 
 class TfcTdf(nn.Module):
@@ -233,9 +238,10 @@ class TfcTdfBlock(nn.Module):
         self.shortcut = pointwise(inputs, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
-        mixed = self.tfc1(features)
+        mixed: Tensor = self.tfc1(features)
         mixed = mixed + self.tdf(mixed)
-        return self.tfc2(mixed) + self.shortcut(features)  # type: ignore[no-any-return]
+        refined: Tensor = self.tfc2(mixed) + self.shortcut(features)
+        return refined
 
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
@@ -261,7 +267,7 @@ def make_activation(name: str) -> nn.Module:
     """`gelu`, `relu`, or `elu` followed by its alpha."""
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]()
-    try:
-        return nn.ELU(float(name.removeprefix("elu")))
-    except ValueError as error:
-        raise ValueError(f"The configuration's `model.act` is `{name}`, which is not a known activation.") from error
+    alpha = re.fullmatch(r"elu([0-9]*\.?[0-9]+)", name)
+    if alpha is None:
+        raise ValueError(f"The configuration's `model.act` must be gelu, relu, or elu with its alpha; it is `{name}`.")
+    return nn.ELU(float(alpha[1]))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
@@ -72,20 +72,23 @@ class ScnetParams:
         model = Section(config, "model")
         model.reject_unknown(field.name for field in fields(cls))
         defaults = cls()
-        lists = {key: model.integers(key, getattr(defaults, key)) for key in INTEGER_LISTS}
-        integers = {key: model.integer(key, getattr(defaults, key)) for key in INTEGERS}
         return cls(
-            **integers,
-            **lists,
             sources=model.names("sources", defaults.sources),
+            audio_channels=model.integer("audio_channels", defaults.audio_channels),
+            dims=model.integers("dims", defaults.dims),
+            nfft=model.integer("nfft", defaults.nfft),
+            hop_size=model.integer("hop_size", defaults.hop_size),
+            win_size=model.integer("win_size", defaults.win_size),
             normalized=model.switch("normalized", default=defaults.normalized),
             band_SR=model.numbers("band_SR", defaults.band_SR),
+            band_stride=model.integers("band_stride", defaults.band_stride),
+            band_kernel=model.integers("band_kernel", defaults.band_kernel),
+            conv_depths=model.integers("conv_depths", defaults.conv_depths),
             compress=model.number("compress", defaults.compress),
+            conv_kernel=model.integer("conv_kernel", defaults.conv_kernel),
+            num_dplayer=model.integer("num_dplayer", defaults.num_dplayer),
+            expand=model.integer("expand", defaults.expand),
         )
-
-
-INTEGERS = ("audio_channels", "nfft", "hop_size", "win_size", "conv_kernel", "num_dplayer", "expand")
-INTEGER_LISTS = ("dims", "band_stride", "band_kernel", "conv_depths")
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ class Scnet(nn.Module):
         self.encoder = nn.ModuleList(Encoder(*pair, bands, params) for pair, bands in zip(widths, levels, strict=True))
         self.separation_net = Separation(params)
         self.decoder = nn.ModuleList(
-            nn.Sequential(Fusion(width), Expansion(width, output, bands))
+            nn.ModuleList((Fusion(width), Expansion(width, output, bands)))
             for width, output, bands in reversed(list(zip(params.dims[1:], outputs, levels, strict=True)))
         )
 
@@ -143,7 +146,7 @@ class Scnet(nn.Module):
         padded = F.pad(mix, (0, self._missing_samples(samples)))
         features = self.stft(padded).permute(0, 1, 4, 2, 3).flatten(1, 2)
         spectra = self._separate(features, self._kept_channels(stems))
-        parts = spectra.unflatten(1, (-1, self.params.audio_channels, 2)).permute(0, 1, 2, 4, 5, 3)
+        parts = torch.unflatten(spectra, 1, (-1, self.params.audio_channels, 2)).permute(0, 1, 2, 4, 5, 3)
         estimates: Tensor = self.stft.inverse(parts, padded.shape[-1])
         return estimates[..., :samples]
 
@@ -156,9 +159,8 @@ class Scnet(nn.Module):
         """The channels of the last layer that hold the wanted stems."""
         if stems is None:
             return None
-        channels = list(range(self.params.dims[0] * len(self.params.sources)))
-        own = self.params.dims[0]
-        return [channel for stem in stems for channel in channels[stem * own :][:own]]
+        width = self.params.dims[0]
+        return [channel for stem in stems for channel in range(stem * width, (stem + 1) * width)]
 
     def _separate(self, features: Tensor, kept_channels: list[int] | None) -> Tensor:
         skips = []
@@ -166,7 +168,8 @@ class Scnet(nn.Module):
             features, skip = encode(features)
             skips.append(skip)
         features = self.separation_net(features)
-        for fuse, expand in self.decoder:  # type: ignore[misc]  # a list of pairs, which torch does not say
+        for level in self.decoder:
+            fuse, expand = cast("tuple[Fusion, Expansion]", tuple(cast("nn.ModuleList", level)))
             fused = fuse(features, skips.pop())
             features = expand(fused, None if skips else kept_channels)
         return features
@@ -202,7 +205,7 @@ class Shrinking(nn.Module):
         )
 
     def forward(self, features: Tensor) -> list[Tensor]:
-        parts = features.split([band.rows for band in self.bands], dim=2)
+        parts = torch.split(features, [band.rows for band in self.bands], dim=2)
         bands = zip(self.convs, parts, self.bands, strict=True)
         return [conv(F.pad(part, (0, 0, *band.padding))) for conv, part, band in bands]
 
@@ -218,7 +221,7 @@ class RowRefiner(nn.Module):
         rows = band.transpose(1, 2).flatten(0, 1)
         for layer in self.layers:
             rows = rows + layer(rows)
-        return F.gelu(rows).unflatten(0, (len(band), -1)).transpose(1, 2)
+        return torch.unflatten(F.gelu(rows), 0, (len(band), -1)).transpose(1, 2)
 
 
 def row_layers(width: int, params: ScnetParams) -> nn.Sequential:
@@ -282,7 +285,7 @@ class Lstm(nn.LSTM):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.register_load_state_dict_post_hook(lambda module, _: module.flatten_parameters())
+        self.register_load_state_dict_post_hook(lambda module, _: module.flatten_parameters())  # type: ignore[no-untyped-call]  # so in torch
 
 
 class WholeNorm(nn.GroupNorm):
@@ -309,7 +312,8 @@ def to_time_spectrum(features: Tensor) -> Tensor:
 def from_time_spectrum(features: Tensor, frames: int) -> Tensor:
     """The reverse of `to_time_spectrum`."""
     real, imaginary = features.float().chunk(2, dim=-1)
-    return torch.fft.irfft(torch.complex(real, imaginary), n=frames, dim=2, norm="ortho")
+    signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), n=frames, dim=2, norm="ortho")
+    return signal
 
 
 # Decoder ----------------------------------------------------------------------------------------------------------
@@ -339,12 +343,15 @@ class Expansion(nn.Module):
         )
 
     def forward(self, features: Tensor, kept_channels: list[int] | None = None) -> Tensor:
-        parts = features.split([band.shrunk_rows for band in self.bands], dim=2)
+        parts = torch.split(features, [band.shrunk_rows for band in self.bands], dim=2)
         bands = zip(self.convtrs, parts, self.bands, strict=True)
         return torch.cat([expand_band(conv, part, band, kept_channels) for conv, part, band in bands], dim=2)
 
 
 def expand_band(conv: nn.Module, part: Tensor, band: Band, kept_channels: list[int] | None) -> Tensor:
-    keep = slice(None) if kept_channels is None else kept_channels
-    expanded = F.conv_transpose2d(part, conv.weight[:, keep], conv.bias[keep], (band.stride, 1))
+    """One band's rows as they were before they shrank; of the channels, only those wanted."""
+    weight, bias = cast("Tensor", conv.weight), cast("Tensor", conv.bias)
+    if kept_channels is not None:
+        weight, bias = weight[:, kept_channels], bias[kept_channels]
+    expanded = F.conv_transpose2d(part, weight, bias, (band.stride, 1))
     return expanded.narrow(2, (expanded.shape[2] - band.rows) // 2, band.rows)

@@ -133,7 +133,9 @@ class Roformer(nn.Module):
         if mix.ndim != 3 or mix.shape[1] != self.params.channels:  # noqa: PLR2004 - the axes named below
             raise ValueError(f"The network takes (batch, {self.params.channels}, samples), not {tuple(mix.shape)}.")
         spectrum = self.stft(mix)
-        tokens = self._transform(self.band_split(self._gather_bands(spectrum.permute(0, 3, 2, 1, 4).flatten(-2))))
+        bands = self._gather_bands(spectrum.permute(0, 3, 2, 1, 4).flatten(-2))
+        # What the transformers add to stays in single precision also where their products are not.
+        tokens = self._transform(self.band_split(bands).float())
         heads = range(self.params.num_stems) if stems is None else stems
         masks = torch.stack([self._mask(head, tokens) for head in heads], dim=1)
         masked = complex_product(spectrum[:, None], masks)

@@ -17,7 +17,7 @@ class Section:
     def __init__(self, config: Mapping[str, Any], name: str) -> None:
         values = config.get(name)
         if not isinstance(values, Mapping):
-            raise ValueError(f"The configuration has no section `{name}`.")
+            raise ValueError(f"The configuration has no section `{name}`.")  # noqa: TRY004 - one error for all of it
         self.name = name
         self.values = values
 
@@ -55,7 +55,7 @@ class Section:
         return self._read(key, default, _is_text, "a word")
 
     def _read(self, key: str, default: T | None, fits: Callable[[Any], bool], expected: str) -> T:
-        value = self.values.get(key, default)
+        value: T = self.values.get(key, default)
         if not fits(value):
             found = "missing" if key not in self.values else f"{value!r}"
             raise ValueError(f"The configuration's `{self.name}.{key}` must be {expected}; it is {found}.")

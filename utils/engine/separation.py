@@ -21,7 +21,7 @@ from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats, scan
 from utils.audio.tagging import TagSet, read_tags
 from utils.audio.writing import OutputFormat, StemSet, open_stems
-from utils.core.errors import OutOfMemory
+from utils.core.errors import DsuError, OutOfMemory
 from utils.core.job import Job
 from utils.core.replies import Done, Separating, Timing
 from utils.core.requests import Separate
@@ -119,7 +119,7 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
         paths={name: str(target) for name, target in written.paths.items()},
         duration=round(duration, 3),
         speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
-        sample_rate=output.sample_rate,
+        sample_rate=output.file_rate,
         model=recipe.model,
         device=recipe.compute.device,
         model_from_cache=loaded.from_cache,
@@ -207,7 +207,7 @@ def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: 
     with (
         _open(path, request, recipe, job) as reader,
         ReadAhead(iter(reader)) as blocks,
-        WriteBehind[Part](lambda part: _write(files, recipe.selection, part)) as writer,
+        WriteBehind[Part](lambda part: _write(files, recipe, part)) as writer,
         Runner(recipe.compute, job, recipe.free_memory) as runner,
     ):
         song = Song(iter(blocks), channels=recipe.channels, total=stats.frames)
@@ -226,9 +226,14 @@ def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: 
     return _Spent(blocks.busy_s, runner.busy_s, writer.busy_s)
 
 
-def _write(files: StemSet, selection: Selection, part: Part) -> None:
+def _write(files: StemSet, recipe: Recipe, part: Part) -> None:
     stems: Samples = part.stems.numpy()
-    for output in selection.outputs:
+    if not np.isfinite(stems).all():
+        raise DsuError(
+            f"The network gave samples that are no numbers {part.start / recipe.sample_rate:.1f} s into the song.",
+            hint='Half precision overflows with some models: use "precision":"fp32". Else the checkpoint is damaged.',
+        )
+    for output in recipe.selection.outputs:
         files.write(output.name, np.ascontiguousarray(output.render(stems, part.mix)))
 
 

@@ -86,7 +86,7 @@ def assign(net: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, dtype: 
     try:
         nn.Module.load_state_dict(net, ready, strict=True, assign=True)
     except RuntimeError as error:
-        raise CheckpointMismatch(f"`{path.name}` does not fit the network: {_first_line(error)}") from error
+        raise CheckpointMismatch(f"`{path.name}` does not fit the network: {_first_sentence(error)}") from error
     _require_complete(net, path)
 
 
@@ -173,14 +173,15 @@ def _unsafe(path: Path, name: str) -> CheckpointUnsafe:
 
 def _unreadable(path: Path, error: Exception) -> CheckpointInvalid:
     return CheckpointInvalid(
-        f"`{path.name}` is damaged, incomplete or not a checkpoint: {_first_line(error)}",
+        f"`{path.name}` is damaged, incomplete or not a checkpoint: {_first_sentence(error)}",
         hint="Delete it and download it again.",
     )
 
 
-def _first_line(error: Exception) -> str:
-    lines = _ADVICE_OF_TORCH.sub("", str(error)).strip().splitlines()
-    return lines[0][:200] if lines else f"{type(error).__name__}."
+def _first_sentence(error: Exception) -> str:
+    lines = _ADVICE_OF_TORCH.sub("", str(error)).strip().splitlines() or [type(error).__name__]
+    sentence = re.split(r"\.\s", lines[0])[0]
+    return f"{sentence[:200].rstrip('.')}."
 
 
 # Unwrapping ---------------------------------------------------------------------------------------------------------

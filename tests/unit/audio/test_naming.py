@@ -89,12 +89,11 @@ def test_no_template_leaves_the_folder(template, track):
     """Whatever the template: an error, or a relative path without `..`."""
     try:
         path = expand(template, track=track)
-    except InvalidRequest as error:
-        assert error.field == "name_template"
-    else:
-        assert path.parts
-        assert not path.is_absolute()
-        assert ".." not in path.parts
+    except InvalidRequest:
+        return
+    assert path.parts
+    assert not path.is_absolute()
+    assert ".." not in path.parts
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Paths as Windows needs them, checked on any system, and as people can read them."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -45,4 +44,4 @@ def test_a_path_that_is_no_text_can_be_shown():
 
 def test_the_absolute_form_has_no_dots():
     """A path is made absolute and collapsed without following links."""
-    assert absolute(Path("a/../b")) == Path(os.getcwd()) / "b"
+    assert absolute(Path("a/../b")) == Path.cwd() / "b"

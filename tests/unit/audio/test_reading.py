@@ -3,6 +3,7 @@
 import os
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sounds import RATE, cut, noise, read, save, save_video, sdr, set_data_size,
 
 from utils.audio import decoding, reading
 from utils.audio.channels import mixing_matrix
+from utils.audio.paths import os_path
 from utils.audio.reading import open_audio, probe
 from utils.core.errors import InputEmpty, InputNotFound, InputUnreadable, InvalidRequest
 
@@ -141,7 +143,7 @@ def test_an_impossible_part_is_a_bad_request(tmp_path, part):
 
 
 @needs_posix_names
-@pytest.mark.parametrize("name", ["Björk – 曲 🎵.wav", "wait....wav", "a...", " a ", "con.wav", 'a:b?"c.wav', "-v.wav"])
+@pytest.mark.parametrize("name", ["Björk - 曲 🎵.wav", "wait....wav", "a...", " a ", "con.wav", 'a:b?"c.wav', "-v.wav"])
 def test_any_name_can_be_read(tmp_path, name):
     """Unicode, emoji, trailing dots and characters with a meaning elsewhere."""
     path = tmp_path / name
@@ -161,9 +163,8 @@ def test_names_that_look_like_addresses_or_are_no_text(tmp_path, name):
 def test_a_long_path_can_be_read(tmp_path):
     """More than 300 characters in all."""
     folder = tmp_path / ("a" * 120) / ("b" * 120) / ("c" * 120)
-    os.makedirs(reading.os_path(folder))
-    plain = save(tmp_path / "plain.wav", tones(100))
-    os.replace(plain, reading.os_path(folder / "song.wav"))
+    Path(os_path(folder)).mkdir(parents=True)
+    save(tmp_path / "plain.wav", tones(100)).replace(os_path(folder / "song.wav"))
     assert read(folder / "song.wav").shape == (2, 100)
 
 

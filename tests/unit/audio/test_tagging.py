@@ -84,7 +84,8 @@ def test_tags_cross_formats(tmp_path, source, target):
     """What one kind of tags says, the others can say."""
     first = plain_file(tmp_path, source)
     write_tags(first, source, Tags(TEXTS, COVER), stem="", model="", version="")
-    second = plain_file(tmp_path / "second" if (tmp_path / "second").mkdir() else tmp_path / "second", target)
+    (tmp_path / "second").mkdir()
+    second = plain_file(tmp_path / "second", target)
     write_tags(second, target, read_tags(first), stem="", model="", version="")
     assert read_tags(second) == Tags(TEXTS, COVER)
 

@@ -188,16 +188,14 @@ def test_folders_that_existed_stay_with_what_is_in_them(tmp_path):
 @pytest.mark.parametrize("clip", ["rescale", "none"])
 def test_a_forced_exit_leaves_nothing(tmp_path, clip):
     """Another thread may take everything back at any moment; the writer then ends in an error, not in a file."""
-    with (
-        pytest.raises((OutputNotWritable, JobCancelled)),
-        stems_in(tmp_path / "out", wanted=output(clip=clip)) as stems,
-    ):  # noqa: PT012
+    with stems_in(tmp_path / "out", wanted=output(clip=clip)) as stems:
         write_all(stems, {"drums": noise(FRAMES), "vocals": noise(FRAMES)})
         watcher = threading.Thread(target=cleanup.run_all)
         watcher.start()
         watcher.join()
         assert files(tmp_path) == []
-        stems.commit()
+        with pytest.raises((OutputNotWritable, JobCancelled)):
+            stems.commit()
     assert files(tmp_path) == []
 
 
@@ -430,7 +428,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows forbids")
-@pytest.mark.parametrize("stem", ["Gesang – 声 🎵", "dots...", " spaced ", 'a:"b"?', "x" * 240])
+@pytest.mark.parametrize("stem", ["Gesang - 声 🎵", "dots...", " spaced ", 'a:"b"?', "x" * 240])
 def test_any_name_can_be_written(tmp_path, stem):
     """Unicode, emoji, trailing dots and long names."""
     written = save_stems(tmp_path, {stem: tones(100)}, frames=100)

@@ -17,6 +17,7 @@ from utils.core.errors import (
     CheckpointMismatch,
     CheckpointUnsafe,
     ConfigInvalid,
+    DsuError,
     InputEmpty,
     InputNotFound,
     InputUnreadable,
@@ -232,6 +233,17 @@ def test_samples_that_are_no_numbers_are_refused(run, tmp_path):
     assert nothing_written(tmp_path / "out")
 
 
+def test_a_network_that_overflows_is_an_error(run, tmp_path, monkeypatch):
+    """Stems full of NaN are never written as a success."""
+    from utils.engine.demucs_nets import SegmentView
+
+    monkeypatch.setattr(SegmentView, "__call__", lambda self, mix: torch.full((1, 4, *mix.shape[1:]), torch.nan))
+    with pytest.raises(DsuError, match="no numbers") as caught:
+        run()
+    assert "fp32" in caught.value.hint
+    assert nothing_written(tmp_path / "out")
+
+
 def test_an_output_that_cannot_be_written(run, tmp_path):
     """A file where the folder should be is an error about the output."""
     (tmp_path / "out").write_text("in the way")
@@ -323,7 +335,6 @@ def test_parameters_that_newer_networks_dropped_are_ignored(run, repo, tmp_path)
 
 def test_quantised_members_say_what_is_missing(run, repo, tmp_path):
     """Without diffq, a quantised checkpoint says so instead of failing obscurely."""
-    pytest.importorskip("demucs")
 
     def quantise(package):
         package["state"] = {"__quantized": True, "quantized": [], "others": []}

@@ -1,0 +1,46 @@
+"""Networks with weights that let every part of them show, and signals to run them on, for the tests of this folder."""
+
+import torch
+from torch import Tensor, nn
+
+from models.apollo import Apollo, ApolloParams
+from models.mdx23c import Mdx23c, Mdx23cParams
+from models.scnet import Scnet, ScnetParams
+
+TINY = {"scnet": (Scnet, ScnetParams), "mdx23c": (Mdx23c, Mdx23cParams), "apollo": (Apollo, ApolloParams)}
+
+
+def tiny(name: str) -> nn.Module:
+    """A tiny network of that kind, with the same weights each time."""
+    network, params = TINY[name]
+    torch.manual_seed(1)
+    return scrambled(network(params.tiny()))
+
+
+def scrambled(net: nn.Module) -> nn.Module:
+    """The network, ready to run, without weights of exactly 1 or 0: they would hide a norm that is left out."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return net.eval()
+
+
+def twin(net: nn.Module, peer: nn.Module) -> nn.Module:
+    """`net` with the weights of another implementation, all of which it must know."""
+    net.load_state_dict(peer.state_dict(), strict=True)
+    return net.eval()
+
+
+def noise(*shape: int) -> Tensor:
+    return 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(3))
+
+
+def run(net: nn.Module, mix: Tensor, **options: object) -> Tensor:
+    with torch.inference_mode():
+        return net(mix, **options)
+
+
+def agreement_db(estimate: Tensor, reference: Tensor) -> float:
+    """How far the difference lies below the reference."""
+    return float(10 * torch.log10(reference.square().sum() / (reference - estimate).square().sum()))

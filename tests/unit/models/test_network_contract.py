@@ -1,0 +1,85 @@
+"""What the engine may expect of every network, whatever is inside."""
+
+import pytest
+import torch
+from networks import TINY, agreement_db, noise, run, tiny
+
+pytestmark = pytest.mark.parametrize("name", TINY)
+
+
+@pytest.mark.parametrize("samples", [1, 7, 777, 5001])
+def test_any_length_comes_back_with_a_stem_axis(name, samples):
+    """Audio of any length gives stems of the same length, all finite."""
+    estimates = run(tiny(name), noise(2, 2, samples))
+    assert estimates.ndim == 4
+    assert estimates.shape[0] == 2
+    assert estimates.shape[2:] == (2, samples)
+    assert estimates.isfinite().all()
+
+
+def test_examples_of_a_batch_do_not_influence_each_other(name):
+    """An example in a batch gives what it gives alone."""
+    net, mix = tiny(name), noise(3, 2, 4000)
+    together = run(net, mix)
+    alone = torch.cat([run(net, example[None]) for example in mix])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_wanted_heads_equal_the_same_part_of_all(name):
+    """Asking for some stems gives these of all stems, in the order asked."""
+    net, mix = tiny(name), noise(1, 2, 4000)
+    everything = run(net, mix)
+    for wanted in ([everything.shape[1] - 1], list(reversed(range(everything.shape[1])))):
+        torch.testing.assert_close(run(net, mix, stems=wanted), everything[:, wanted], atol=1e-6, rtol=0)
+
+
+def test_a_head_that_is_not_there_is_refused(name):
+    """A stem number beyond the last head is an error, never another stem."""
+    with pytest.raises((IndexError, ValueError)):
+        run(tiny(name), noise(1, 2, 4000), stems=[9])
+
+
+def test_half_precision_stays_close_to_single(name):
+    """Under autocast the output is in single precision and close to what it is without."""
+    net, mix = tiny(name), noise(1, 2, 4000)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = run(net, mix)
+    assert rough.dtype == torch.float32
+    assert 30 < agreement_db(rough, run(net, mix)) < 100
+
+
+def test_tensors_assigned_to_a_meta_network_are_all_it_needs(name):
+    """A network built without memory works as soon as it has the tensors of a checkpoint."""
+    net, mix = tiny(name), noise(1, 2, 4000)
+    network, params = TINY[name]
+    with torch.device("meta"):
+        built = network(params.tiny()).eval()
+    built.load_state_dict(net.state_dict(), assign=True, strict=True)
+    torch.testing.assert_close(run(built, mix), run(net, mix), atol=0, rtol=0)
+
+
+def test_new_weights_replace_what_was_worked_out_from_the_old_ones(name):
+    """Loading other weights into a network that has run already gives the other weights' output."""
+    net, mix = tiny(name), noise(1, 2, 4000)
+    before = run(net, mix)
+    net.load_state_dict({key: tensor * 1.1 for key, tensor in net.state_dict().items()})
+    after = run(net, mix)
+    fresh = tiny(name)
+    fresh.load_state_dict(net.state_dict())
+    torch.testing.assert_close(after, run(fresh, mix), atol=0, rtol=0)
+    assert not torch.allclose(before, after)
+
+
+def test_a_network_works_outside_of_inference_mode_too(name):
+    """What a network keeps from a run in inference mode can be used after it."""
+    net, mix = tiny(name), noise(1, 2, 4000)
+    inside = run(net, mix)
+    with torch.no_grad():
+        torch.testing.assert_close(net(mix), inside, atol=0, rtol=0)
+
+
+def test_the_input_is_left_as_it_was(name):
+    """A network does not write into the audio it is given."""
+    mix = noise(1, 2, 4000)
+    run(tiny(name), mix)
+    torch.testing.assert_close(mix, noise(1, 2, 4000), atol=0, rtol=0)
