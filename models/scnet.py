@@ -57,6 +57,8 @@ class ScnetParams:
             raise ValueError("`model.num_dplayer` must be even: every Fourier transform needs its inverse.")
         if self.conv_kernel % 2 == 0:
             raise ValueError("`model.conv_kernel` must be odd, so that it has a middle.")
+        if any(band.rows < 1 or band.shrunk_rows < 1 for level in plan_levels(self) for band in level):
+            raise ValueError("`model.band_SR` leaves a band without frequencies at this `model.nfft`.")
 
     @classmethod
     def tiny(cls) -> ScnetParams:
@@ -117,8 +119,6 @@ def plan_levels(params: ScnetParams) -> Iterator[tuple[Band, ...]]:
         edges = [0, *(ceil(rows * sum(params.band_SR[:band])) for band in range(1, len(params.band_SR))), rows]
         heights = [upper - lower for lower, upper in pairwise(edges)]
         bands = tuple(map(Band, heights, params.band_kernel, params.band_stride))
-        if any(band.shrunk_rows < 1 or band.rows < 1 for band in bands):
-            raise ValueError("`model.dims` has more levels than `model.nfft` has frequencies to shrink.")
         yield bands
         rows = sum(band.shrunk_rows for band in bands)
 

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from utils.core.bootstrap import limit_threads
+
 ROOT = Path(__file__).resolve().parents[1]
+# As in a worker, and before any test imports torch.
+limit_threads(None)
 # Helpers that tests of several folders share, such as `worker_process`.
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 

@@ -26,7 +26,7 @@ class RotaryEmbedding(nn.Module):
 
     def _table(self, length: int) -> Tensor:
         positions = torch.arange(length, device=self.freqs.device, dtype=torch.float32)
-        angles = torch.outer(positions, self.freqs.float())
+        angles = positions[:, None] * self.freqs.float()
         return torch.stack((angles.cos(), angles.sin()), dim=-1)
 
 

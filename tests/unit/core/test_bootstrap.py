@@ -87,7 +87,7 @@ def test_streams_of_other_kinds_are_left_alone():
 )
 def test_threads_are_what_was_asked_then_what_is_set(monkeypatch, asked, before, after):
     """The number that was asked for wins over variables, and those over the count of cores."""
-    for name in (*bootstrap.THREAD_VARIABLES, "KMP_BLOCKTIME"):
+    for name in (*bootstrap.THREAD_VARIABLES, "KMP_BLOCKTIME", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
     if before:
         monkeypatch.setenv("OMP_NUM_THREADS", before)
@@ -97,6 +97,7 @@ def test_threads_are_what_was_asked_then_what_is_set(monkeypatch, asked, before,
     assert os.environ["OMP_NUM_THREADS"] == after
     assert os.environ["MKL_NUM_THREADS"] == str(count)
     assert os.environ["KMP_BLOCKTIME"] == bootstrap.BLOCK_TIME_MS
+    assert os.environ["GOMP_SPINCOUNT"] == bootstrap.SPIN_COUNT
 
 
 def test_there_is_at_least_one_core():

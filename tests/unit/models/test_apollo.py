@@ -40,11 +40,12 @@ def peer_class():
     return PeerApollo
 
 
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
-@pytest.mark.parametrize("samples", [8820, 9999])
+@pytest.mark.parametrize(
+    ("variant", "samples"), [(variant, 6000) for variant in VARIANTS] + [("public settings", 6174)]
+)
 def test_another_implementation_agrees(peer_class, variant, samples):
     """Another implementation with the same random weights gives the same output."""
-    model = MODEL | variant
+    model = MODEL | VARIANTS[variant]
     torch.manual_seed(0)
     peer = scrambled(peer_class(**model))
     ours = twin(Apollo(ApolloParams.from_config({"model": model})), peer)

@@ -27,7 +27,7 @@ VARIANTS = {
     "public settings": {},
     "batch norm": {"norm": "BatchNorm", "act": "relu"},
     "group norm": {"norm": "GroupNorm4", "act": "elu0.5"},
-    "no norm": {"norm": None, "num_blocks_per_scale": 1},
+    "no norm": {"norm": "none", "num_blocks_per_scale": 1},
     "uneven scale": {"scale": [2, 4], "num_subbands": 2},
     "one scale": {"num_scales": 1, "growth": 8},
 }

@@ -50,11 +50,13 @@ def peer_class():
     return SCNet
 
 
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
-@pytest.mark.parametrize("samples", [8192, 8193, 9300])
+@pytest.mark.parametrize(
+    ("variant", "samples"),
+    [(variant, 4200) for variant in VARIANTS] + [("defaults", 4095), ("defaults", 4096), ("defaults", 4352)],
+)
 def test_another_implementation_agrees(peer_class, variant, samples):
     """Another implementation with the same random weights gives the same output."""
-    model = MODEL | variant
+    model = MODEL | VARIANTS[variant]
     torch.manual_seed(0)
     peer = scrambled(peer_class(**model))
     ours = twin(Scnet(ScnetParams.from_config({"model": model})), peer)
@@ -92,16 +94,10 @@ def test_a_stride_of_one_keeps_the_rows_and_others_divide_them_rounding_up():
         ({"conv_kernel": 4}, "model.conv_kernel"),
         ({"num_dplayer": 3}, "model.num_dplayer"),
         ({"sources": []}, "model.sources"),
+        ({"nfft": 16, "band_SR": [0.9, 0.05, 0.05]}, "model.band_SR"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(wrong, key):
     """A value that no network can have is an error that names its key."""
     with pytest.raises(ValueError, match=f"`{key}`"):
         ScnetParams.from_config({"model": MODEL | wrong})
-
-
-def test_more_levels_than_frequencies_are_refused():
-    """A network whose bands would shrink to nothing is an error when it is built."""
-    params = ScnetParams.from_config({"model": MODEL | {"nfft": 16, "dims": [4, 8, 8, 8, 8]}})
-    with pytest.raises(ValueError, match=r"model\.nfft"):
-        Scnet(params)
