@@ -58,7 +58,7 @@ def measure(folder: Path, minutes: float) -> Measured:
         peak = watch.stop()
     shutil.rmtree(out)
     source.unlink()
-    return Measured(minutes, round(ready * 2**20), peak, done["elapsed"])
+    return Measured(minutes, round(ready * 1e6), peak, done["elapsed"])
 
 
 def make_model(models_dir: Path) -> None:
