@@ -213,7 +213,14 @@ def test_what_it_describes_is_what_it_sends(worker):
 
 @pytest.mark.parametrize(
     "flags",
-    [["--worker", "--help"], ["--worker", "--version"], ["--worker", "--list-models"], ["--help"], ["--version"], ["--list-models"]],
+    [
+        ["--worker", "--help"],
+        ["--worker", "--version"],
+        ["--worker", "--list-models"],
+        ["--help"],
+        ["--version"],
+        ["--list-models"],
+    ],
 )
 def test_texts_need_no_torch(row, worker_dir, tmp_path, flags):
     """They answer at once, on stdout, with status 0."""

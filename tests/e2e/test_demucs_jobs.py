@@ -76,6 +76,7 @@ def test_a_separation_as_clients_see_it(worker, separate, tmp_path):
     assert percents[-1] == 100
     done = lines[-1]
     assert done["stems"] == STEMS
+    assert done["warnings"] == []
     assert done["files"] == [f"{stem}.wav" for stem in STEMS]
     assert done["output_dir"] == str(tmp_path / "out" / "tiny" / "short")
     assert (done["sample_rate"], done["duration"], done["model"], done["device"]) == (44100, 4.0, "tiny", "cpu")
@@ -338,7 +339,19 @@ def test_the_command_line_separates_and_counts_failures(worker_dir, repo, songs,
     """As demucs users type it: the good file is written, the bad one is status 1, nothing but paths is on stdout."""
     bad = tmp_path / "bad.wav"
     bad.write_text("not audio")
-    words = ["-n", "tiny", "--repo", str(repo), "-o", str(tmp_path / "out"), "--two-stems", "vocals", "--mp3", "-d", "cpu"]
+    words = [
+        "-n",
+        "tiny",
+        "--repo",
+        str(repo),
+        "-o",
+        str(tmp_path / "out"),
+        "--two-stems",
+        "vocals",
+        "--mp3",
+        "-d",
+        "cpu",
+    ]
     done = subprocess.run(
         [*worker_command(WORKERS["demucs"], worker_dir), *words, "--print-paths", str(songs / "short.wav"), str(bad)],
         capture_output=True,

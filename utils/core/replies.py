@@ -55,7 +55,9 @@ class Exiting(Reply, frozen=True, kw_only=True, tag_field="status", tag="exiting
 class Shutdown(Reply, frozen=True, kw_only=True, tag_field="status", tag="shutdown"):
     """The last line when the worker goes for another reason."""
 
-    detail: Annotated[str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`.")]
+    detail: Annotated[
+        str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`.")
+    ]
     reason: str = "signal_or_parent_died"
 
 
@@ -245,8 +247,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
-    """A separation succeeded."""
+    """A separation succeeded. `warnings` is always there."""
 
+    warnings: list[str] | UnsetType = []
     elapsed: Annotated[float, Meta(description="Seconds the separation itself took.")]
     output_dir: str
     files: Annotated[list[str], Meta(description="Names inside `output_dir`.")]

@@ -25,7 +25,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What every command may carry."""
 
     id: Annotated[
-        RequestId | None, Meta(description="Repeated on every line that this request causes. Nothing is added without it.")
+        RequestId | None,
+        Meta(description="Repeated on every line that this request causes. Nothing is added without it."),
     ] = None
     strict: Annotated[bool, Meta(description="Fail on unknown fields instead of warning about them.")] = False
     debug: Annotated[bool, Meta(description="Add a traceback to an error.")] = False
@@ -170,11 +171,17 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     """Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`."""
 
     shifts: (
-        Annotated[int, Meta(ge=0, le=100, description="Random time shifts to average over; default 1, 0 for quantised bags.")]
+        Annotated[
+            int, Meta(ge=0, le=100, description="Random time shifts to average over; default 1, 0 for quantised bags.")
+        ]
         | None
     ) = None
-    overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of neighbouring segments, as a part of one.")] = 0.25
-    segment: Annotated[float, Meta(gt=0, description="Length of a segment in seconds; default the model's.")] | None = None
+    overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of neighbouring segments, as a part of one.")] = (
+        0.25
+    )
+    segment: Annotated[float, Meta(gt=0, description="Length of a segment in seconds; default the model's.")] | None = (
+        None
+    )
     segments: Annotated[float, Meta(gt=0, description="Another name of `segment`.")] | None = None
     jobs: Annotated[int, Meta(ge=0, description="CPU: segments run at the same time, each by its own thread.")] = 0
     repo: Annotated[str | None, Meta(description="A folder of local models: `.th` files and bag `.yaml` files.")] = None
@@ -193,5 +200,7 @@ class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
 
     jobs: Annotated[list[dict[str, Any]], Meta(min_length=1, description="The jobs, each as if sent alone.")]
     continue_on_error: Annotated[bool, Meta(description="Go on after a job that failed.")] = False
-    group_by_model: Annotated[bool, Meta(description="Run jobs of one model together; results keep their order.")] = False
+    group_by_model: Annotated[bool, Meta(description="Run jobs of one model together; results keep their order.")] = (
+        False
+    )
     progress: Annotated[bool, Meta(description="Send `progress` lines of the whole.")] = True

@@ -199,7 +199,12 @@ def _name_of(value: object) -> str:
 
 
 def addressed(reply: R, to: RequestId | None, warnings: Sequence[str] = ()) -> R:
-    """The reply as it is sent: with the request's id, if it had one, and with warnings, if there are any."""
+    """The reply as it is sent: with the request's id, if it had one, and with the warnings.
+
+    Most replies have `warnings` only where there are any; those that set them, if to an empty list, always have them.
+    """
     told = [] if reply.warnings is UNSET else list(reply.warnings)
     told += [warning for warning in warnings if warning not in told]
-    return msgspec.structs.replace(reply, id=UNSET if to is None else to, warnings=told or UNSET)
+    return msgspec.structs.replace(
+        reply, id=UNSET if to is None else to, warnings=UNSET if reply.warnings is UNSET and not told else told
+    )
