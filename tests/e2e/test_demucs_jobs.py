@@ -273,7 +273,7 @@ def test_silence_is_a_success(worker, separate, tmp_path):
 
 def test_names_of_any_script_survive(worker, separate, songs, tmp_path):
     """Paths in any script go in and come out unchanged."""
-    name = "Пісня 🎧 – שיר ･ naïve"
+    name = "Пісня 🎧 – שיר ･ naïve"  # noqa: RUF001
     path = tmp_path / f"{name}.wav"
     path.write_bytes((songs / "short.wav").read_bytes())
     worker.send(separate(input=str(path), stems=["bass"]))

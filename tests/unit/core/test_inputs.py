@@ -182,5 +182,5 @@ def test_warnings_stay_with_their_file():
     """And are told for the whole as well."""
     job = Job()
     result, _ = separate(Recorder("loud", None), "a.wav", "b.wav", job=job)
-    assert [one.get("warnings") for one in result.results] == [["loud"], None]
+    assert [one.get("warnings") for one in result.results] == [["loud"], []]
     assert job.warnings == ["loud"]
