@@ -15,7 +15,16 @@ DEMUCS: dict[str, str] = {
     "demucs": "demucs.demucs:Demucs",
 }
 
-ARCHITECTURES: dict[str, str] = {**DEMUCS}
+# Networks of our own, built from a configuration. Each has a class of parameters called `XParams` beside it.
+OWN: dict[str, str] = {
+    "bs_roformer": "models.bs_roformer:BSRoformer",
+    "mel_band_roformer": "models.mel_band_roformer:MelBandRoformer",
+    "scnet": "models.scnet:Scnet",
+    "mdx23c": "models.mdx23c:Mdx23c",
+    "apollo": "models.apollo:Apollo",
+}
+
+ARCHITECTURES: dict[str, str] = {**DEMUCS, **OWN}
 
 
 def network_class(name: str) -> Any:
