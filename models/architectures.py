@@ -31,3 +31,9 @@ def network_class(name: str) -> Any:
     """The class of the architecture called `name`. Raises `KeyError` for a name that is not in the table."""
     module, _, attribute = ARCHITECTURES[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def params_class(name: str) -> Any:
+    """The class of the parameters of one of our own networks."""
+    module, _, attribute = OWN[name].partition(":")
+    return getattr(importlib.import_module(module), f"{attribute}Params")

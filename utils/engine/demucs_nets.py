@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from models.architectures import DEMUCS, network_class
-from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ModelNotInstalled
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
 from utils.store.checkpoints import assign, read_checkpoint
+from utils.store.pickles import imports_from
 
 
 class DemucsNet:
@@ -69,14 +70,20 @@ class SegmentView:
 
 def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
     """Read a `.th` checkpoint and build its network on the CPU."""
-    allowed = [Fraction, *(network_class(name) for name in DEMUCS)]
-    package = read_checkpoint(path, mapped=mapped, allow=allowed, allow_unsafe=allow_unsafe)
+    networks = [network_class(name) for name in DEMUCS]
+    allowed = [Fraction, *networks, *_quantisers()]
+    try:
+        package = read_checkpoint(path, mapped=mapped, allow=allowed, allow_unsafe=allow_unsafe)
+    except CheckpointUnsafe as error:
+        if not _quantisers() and imports_from(path, "diffq"):
+            raise _diffq_missing(path) from error
+        raise
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= package.keys():
         raise CheckpointInvalid(
             f"`{path.name}` is not a checkpoint of the demucs package: it has no class, arguments and state.",
             hint="Weights of other programs belong to the worker of their architecture.",
         )
-    if package["klass"] not in allowed[1:]:
+    if package["klass"] not in networks:
         raise CheckpointInvalid(f"`{path.name}` names a class that is not a Demucs network.")
     net = _build(package, path)
     net.eval().requires_grad_(requires_grad=False)
@@ -114,12 +121,28 @@ def _modern_keys(net: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
+def _quantisers() -> list[type]:
+    """The classes that quantised checkpoints name, where diffq is installed."""
+    try:
+        from diffq import DiffQuantizer, UniformQuantizer
+    except ImportError:
+        return []
+    return [DiffQuantizer, UniformQuantizer]
+
+
 def _restore_quantised(net: nn.Module, state: dict[str, Any], path: Path) -> None:
     try:
         from diffq import restore_quantized_state
     except ImportError as error:
-        raise ModelNotInstalled(
-            f"`{path.name}` is quantised, and the package that reads such weights, diffq, is not installed here.",
-            hint="Install diffq (`pip install diffq`) beside DSU, or use the unquantised model, such as `mdx_extra`.",
-        ) from error
-    restore_quantized_state(net, state)
+        raise _diffq_missing(path) from error
+    try:
+        restore_quantized_state(net, state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointInvalid(f"The quantised weights in `{path.name}` cannot be decoded: {error}.") from error
+
+
+def _diffq_missing(path: Path) -> ModelNotInstalled:
+    return ModelNotInstalled(
+        f"`{path.name}` is quantised, and the package that reads such weights, diffq, is not installed here.",
+        hint="Install diffq (`pip install diffq`) beside DSU, or use the unquantised model, such as `mdx_extra`.",
+    )

@@ -25,6 +25,13 @@ def first_unusual_global(path: Path) -> str | None:
     return None
 
 
+def imports_from(path: Path, package: str) -> bool:
+    """Does the checkpoint's pickle name anything of this package?"""
+    with contextlib.suppress(OSError, zipfile.BadZipFile), _pickle_of(path) as stream:
+        return any(name.startswith(f"{package}.") for name in _globals(stream))
+    return False
+
+
 @contextlib.contextmanager
 def _pickle_of(path: Path) -> Iterator[IO[bytes]]:
     if not zipfile.is_zipfile(path):

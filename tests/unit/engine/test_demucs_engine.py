@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -333,21 +335,24 @@ def test_parameters_that_newer_networks_dropped_are_ignored(run, repo, tmp_path)
     assert done.model == "bbbb0001"
 
 
-def test_quantised_members_say_what_is_missing(run, repo, tmp_path):
-    """Without diffq, a quantised checkpoint says so instead of failing obscurely."""
+def test_quantised_members_say_what_is_missing(run, repo, tmp_path, monkeypatch):
+    """A quantised checkpoint names classes of diffq; where that is not installed, the error says so and what to do."""
+    quantiser = type("DiffQuantizer", (), {"__module__": "diffq.diffq"})
+    package = types.ModuleType("diffq")
+    package.diffq = types.ModuleType("diffq.diffq")
+    package.diffq.DiffQuantizer = quantiser
 
-    def quantise(package):
-        package["state"] = {"__quantized": True, "quantized": [], "others": []}
+    def quantise(content):
+        content["state"] = {"__quantized": True, "meta": {"klass": quantiser, "init_kwargs": {}}}
 
-    fields = copy_repo(repo, tmp_path / "q", quantise)
-    try:
-        import diffq  # noqa: F401
-    except ImportError:
-        with pytest.raises(ModelNotInstalled, match="diffq"):
-            run(**fields)
-    else:
-        with pytest.raises(Exception):  # noqa: B017  # diffq itself says what it lacks
-            run(**fields)
+    with monkeypatch.context() as installed:
+        installed.setitem(sys.modules, "diffq", package)
+        installed.setitem(sys.modules, "diffq.diffq", package.diffq)
+        fields = copy_repo(repo, tmp_path / "quantised", quantise)
+    monkeypatch.setitem(sys.modules, "diffq", None)  # as if it were not installed, also where it is
+    with pytest.raises(ModelNotInstalled, match="diffq") as caught:
+        run(**fields)
+    assert "pip install diffq" in caught.value.hint
 
 
 def test_a_bag_with_wrong_weights_is_refused(run, repo, tmp_path):
