@@ -33,7 +33,6 @@ class ModelEngine(ABC, Generic[M]):
         self.mapped = True
         self._registry: Registry | None = None
         self._registry_lock = threading.Lock()
-        self._busy_model: str | None = None
         self.cache: ModelCache[M] = ModelCache(settings.max_cached_models, 0)
 
     # What subclasses give ---------------------------------------------------------------------------------------
@@ -61,7 +60,11 @@ class ModelEngine(ABC, Generic[M]):
         self.device = devices.choose(self.settings.device)
         devices.prepare_torch(self.threads)
         self.cache = ModelCache(
-            self.settings.max_cached_models, devices.model_budget_bytes(self.device), self._release_memory
+            self.settings.max_cached_models,
+            devices.model_budget_bytes(self.device),
+            self._release_memory,
+            device=self.device,
+            max_parked_bytes=devices.model_budget_bytes("cpu"),
         )
         return Readiness(
             device=self.device,

@@ -1,4 +1,8 @@
-"""Which models stay loaded: the least recently used go first, bounded by count and by bytes. Safe from any thread."""
+"""Which models stay loaded: the least recently used go first, bounded by count and by bytes. Safe from any thread.
+
+A model that has to leave a graphics card to make room for another is parked in the host's memory, so that going back
+to it costs a copy and no load. On the CPU there is nothing to park: the memory is the same.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,9 @@ class Loaded(Protocol):
     def size_bytes(self) -> int:
         """Memory that the model takes now."""
 
+    def move(self, device: str) -> None:
+        """Bring what is loaded to a device."""
+
 
 M = TypeVar("M", bound=Loaded)
 
@@ -35,10 +42,21 @@ M = TypeVar("M", bound=Loaded)
 class ModelCache(Generic[M]):
     """Loaded models by identifier. A job keeps a reference to its own model, so dropping one never breaks a job."""
 
-    def __init__(self, max_models: int, max_bytes: int, on_drop: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        max_models: int,
+        max_bytes: int,
+        on_drop: Callable[[], None] = lambda: None,
+        *,
+        device: str = "cpu",
+        max_parked_bytes: int = 0,
+    ) -> None:
         self._models: OrderedDict[str, M] = OrderedDict()
+        self._parked: OrderedDict[str, M] = OrderedDict()
+        self._device = device
         self._max_models = max_models
         self._max_bytes = max_bytes
+        self._max_parked_bytes = max_parked_bytes if device != "cpu" else 0
         self._on_drop = on_drop
         self._active: str | None = None
         self._lock = threading.RLock()
@@ -48,46 +66,52 @@ class ModelCache(Generic[M]):
         return self._max_models
 
     def get(self, identifier: str) -> M | None:
-        """The model, now the most recently used one; None if it is not loaded."""
+        """The model, now the most recently used one, back from where it was parked; None if it is not loaded.
+
+        This and `put` move networks, so only the thread that runs jobs may call them.
+        """
         with self._lock:
             model = self._models.get(identifier)
             if model is not None:
                 self._models.move_to_end(identifier)
-            return model
+                return model
+            parked = self._parked.pop(identifier, None)
+        if parked is not None:
+            parked.move(self._device)
+            self.put(parked)
+        return parked
 
     def put(self, model: M) -> None:
         """Keep a model, at the cost of those used longest ago."""
         with self._lock:
             self._models[model.identifier] = model
             self._models.move_to_end(model.identifier)
-            self.trim()
-
-    def trim(self) -> None:
-        """Drop models until the rest is within both bounds; the newest stays unless the cache is off."""
-        with self._lock:
-            while len(self._models) > self._max_models or (len(self._models) > 1 and self._bytes() > self._max_bytes):
-                self._drop(next(iter(self._models)))
+            for evicted in self._trim():
+                if evicted is not model:
+                    self._park(evicted)
 
     def keep_only(self, identifier: str) -> bool:
-        """Drop all models but one. True if there was anything to drop."""
+        """Give up all models but one. True if there was anything to give up."""
         with self._lock:
             others = [key for key in self._models if key != identifier]
             for key in others:
-                self._drop(key)
+                self._park(self._drop(key))
             return bool(others)
 
     def clear(self) -> int:
-        """Drop every model; how many there were."""
+        """Drop every model, parked ones too; how many were loaded."""
         with self._lock:
             count = len(self._models)
+            self._parked.clear()
             for key in list(self._models):
                 self._drop(key)
             return count
 
     def resize(self, max_models: int) -> None:
+        """Drop at once what is too much. It is not parked: a job may be using it on the device."""
         with self._lock:
             self._max_models = max_models
-            self.trim()
+            self._trim()
 
     def activate(self, model: M) -> None:
         """Make a model the one that is used when a request names none."""
@@ -116,8 +140,25 @@ class ModelCache(Generic[M]):
     def _bytes(self) -> int:
         return sum(model.size_bytes() for model in self._models.values())
 
-    def _drop(self, identifier: str) -> None:
-        del self._models[identifier]
+    def _trim(self) -> list[M]:
+        """Drop models until the rest is within both bounds; the newest stays unless the cache is off."""
+        dropped = []
+        while len(self._models) > self._max_models or (len(self._models) > 1 and self._bytes() > self._max_bytes):
+            dropped.append(self._drop(next(iter(self._models))))
+        return dropped
+
+    def _drop(self, identifier: str) -> M:
+        model = self._models.pop(identifier)
         if self._active == identifier:
             self._active = None
         self._on_drop()
+        return model
+
+    def _park(self, model: M) -> None:
+        if self._max_parked_bytes == 0:
+            return
+        model.move("cpu")
+        self._on_drop()
+        self._parked[model.identifier] = model
+        while sum(parked.size_bytes() for parked in self._parked.values()) > self._max_parked_bytes:
+            self._parked.popitem(last=False)

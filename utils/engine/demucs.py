@@ -83,6 +83,12 @@ class DemucsModel:
             return Fraction(of_bag).limit_denominator(1_000_000)
         return net.segment_s
 
+    def move(self, device: str) -> None:
+        with self._lock:
+            self._device = device
+            for net in self._nets.values():
+                net.to(device)
+
     @property
     def networks_read(self) -> int:
         return len(self._nets)

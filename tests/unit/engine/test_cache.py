@@ -12,6 +12,7 @@ class FakeModel:
     name: str
     bytes: int = 10
     stems: tuple[str, ...] = ("a", "b")
+    device: str = "cuda"
 
     @property
     def identifier(self):
@@ -19,6 +20,9 @@ class FakeModel:
 
     def size_bytes(self):
         return self.bytes
+
+    def move(self, device):
+        self.device = device
 
 
 def cache_of(*names, max_models=3, max_bytes=1000):
@@ -94,3 +98,46 @@ def test_dropping_releases_memory():
     cache.put(FakeModel("a"))
     cache.put(FakeModel("b"))
     assert calls == [1]
+
+
+def card(max_models=1, max_parked_bytes=25):
+    return ModelCache(max_models, 1000, device="cuda", max_parked_bytes=max_parked_bytes)
+
+
+def test_a_model_that_makes_room_is_parked_and_comes_back():
+    """On a graphics card, going back to a model costs a copy: it is the same model, moved."""
+    cache, first = card(), FakeModel("a")
+    cache.put(first)
+    cache.put(FakeModel("b"))
+    assert first.device == "cpu"
+    assert loaded(cache) == ["b"]
+    assert cache.get("id-a") is first
+    assert first.device == "cuda"
+    assert loaded(cache) == ["a"]
+
+
+def test_parked_models_are_bounded_by_bytes():
+    """The host's memory is not endless either: the oldest parked model goes."""
+    cache = card()
+    for name in "abcd":
+        cache.put(FakeModel(name))
+    assert cache.get("id-a") is None
+    assert cache.get("id-c") is not None
+
+
+@pytest.mark.parametrize("act", [lambda cache: cache.clear(), lambda cache: cache.resize(0)])
+def test_what_a_running_job_may_use_is_not_moved(act):
+    """Clearing and resizing come from another thread; they forget models where they are."""
+    cache, model = card(), FakeModel("a")
+    cache.put(model)
+    act(cache)
+    assert model.device == "cuda"
+    assert cache.get("id-a") is None
+
+
+def test_on_the_cpu_nothing_is_parked():
+    """Parked there, a model would take the very memory that it was to give up."""
+    cache = ModelCache(1, 1000, device="cpu", max_parked_bytes=1000)
+    cache.put(FakeModel("a"))
+    cache.put(FakeModel("b"))
+    assert cache.get("id-a") is None
