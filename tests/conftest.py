@@ -1,5 +1,6 @@
 """Options and fixtures of all tests."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from utils.core.bootstrap import limit_threads
 
 ROOT = Path(__file__).resolve().parents[1]
+if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Started by nohup: go on ignoring it here, but workers under test must not inherit that they should.
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 # As in a worker, and before any test imports torch.
 limit_threads(None)
 # Helpers that tests of several folders share, such as `worker_process`.

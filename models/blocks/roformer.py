@@ -4,6 +4,7 @@ one mask per stem, masked spectrum to signal. A network adds its bands.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -99,7 +100,7 @@ def _read(model: Section, name: str, kind: type, default: Any) -> Any:
     return 0 if name in MAY_BE_ZERO and model.values.get(name, default) == 0 else model.integer(name, default)
 
 
-class Roformer(nn.Module):
+class Roformer(nn.Module, ABC):
     """(batch, channels, samples) to (batch, stems, channels, samples).
 
     `band_bins` is the number of bins in each band; `linears` is the number of layers in the mask estimators.
@@ -144,13 +145,13 @@ class Roformer(nn.Module):
         signal: Tensor = self.stft.inverse(masked, mix.shape[-1])
         return signal
 
+    @abstractmethod
     def _gather_bands(self, spectrum: Tensor) -> Tensor:
         """(batch, frames, bins, values of a bin) to (batch, frames, values of all bands)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _merge_bands(self, mask: Tensor) -> Tensor:
         """(batch, frames, values of all bands) to (batch, frames, bins, values of a bin)."""
-        raise NotImplementedError
 
     def _mask(self, head: int, tokens: Tensor) -> Tensor:
         """(batch, channels, bins, frames, 2), in single precision; in memory, frames come first."""

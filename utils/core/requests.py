@@ -20,6 +20,10 @@ SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 ClipMode = Literal["rescale", "clamp", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
+# The least length, instead of "more than 0": that is checked against the smallest number there is, which counts as zero
+# once torch flushes denormals.
+SHORTEST_S = 0.001
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What every command may carry."""
@@ -117,7 +121,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the input, in seconds."""
 
     start: Annotated[float, Meta(ge=0, description="Where the part begins.")] = 0.0
-    duration: Annotated[float, Meta(gt=0, description="How long it is.")] = 30.0
+    duration: Annotated[float, Meta(ge=SHORTEST_S, description="How long it is.")] = 30.0
 
 
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
@@ -179,10 +183,10 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of neighbouring segments, as a part of one.")] = (
         0.25
     )
-    segment: Annotated[float, Meta(gt=0, description="Length of a segment in seconds; default the model's.")] | None = (
-        None
-    )
-    segments: Annotated[float, Meta(gt=0, description="Another name of `segment`.")] | None = None
+    segment: (
+        Annotated[float, Meta(ge=SHORTEST_S, description="Length of a segment in seconds; default the model's.")] | None
+    ) = None
+    segments: Annotated[float, Meta(ge=SHORTEST_S, description="Another name of `segment`.")] | None = None
     jobs: Annotated[int, Meta(ge=0, description="CPU: segments run at the same time, each by its own thread.")] = 0
     repo: Annotated[str | None, Meta(description="A folder of local models: `.th` files and bag `.yaml` files.")] = None
     other_method: Annotated[

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid
+from utils.core.requests import SHORTEST_S
 
 LARGEST_BYTES = 16 << 10  # far more than any bag needs, too little for a file made to use up memory
 
@@ -19,7 +20,7 @@ class BagFile(msgspec.Struct, frozen=True):
 
     models: Annotated[tuple[str, ...], Meta(min_length=1)]
     weights: tuple[tuple[float, ...], ...] | None = None
-    segment: Annotated[float, Meta(gt=0)] | None = None
+    segment: Annotated[float, Meta(ge=SHORTEST_S)] | None = None
 
 
 def read_bag(path: Path) -> BagFile:

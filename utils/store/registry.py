@@ -15,11 +15,12 @@ import msgspec
 from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid, UnknownModel, did_you_mean, nearest
+from utils.core.requests import SHORTEST_S
 from utils.store.folders import configs_folder
 from utils.store.names import require_plain_name, require_plain_path
 
 Count = Annotated[int, Meta(gt=0)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=SHORTEST_S)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 T = TypeVar("T")
 

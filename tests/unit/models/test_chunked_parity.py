@@ -46,9 +46,7 @@ def separate(net, mix, *, stems, chunk, overlaps, batch_size):
     parts = []
     job = Job()
     with Runner(Compute(device="cpu", threads=2, batch_size=batch_size), job, lambda: False) as runner:
-        demix(
-            song, [lane], channels=len(mix), runner=runner, scale=Scale(), device="cpu", job=job, sink=parts.append
-        )
+        demix(song, [lane], channels=len(mix), runner=runner, scale=Scale(), device="cpu", job=job, sink=parts.append)
     return torch.cat([part.stems for part in parts], dim=-1).numpy()
 
 

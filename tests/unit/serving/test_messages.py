@@ -24,7 +24,7 @@ def refusal(request, **fields):
         ({"shifts": True}, "shifts", "`shifts` must be a whole number, not true or false."),
         ({"shifts": 500}, "shifts", "`shifts` must be at most 100."),
         ({"overlap": 1}, "overlap", "`overlap` must be less than 1."),
-        ({"segment": 0}, "segment", "`segment` must be more than 0."),
+        ({"segment": 0}, "segment", "`segment` must be at least 0.001."),
         ({"progress": "yes"}, "progress", "`progress` must be true or false, not a string."),
         ({"stems": "vocals"}, "stems", "`stems` must be a list, not a string."),
         ({"stems": ["vocals", 3]}, "stems[1]", "`stems[1]` must be a string, not a whole number."),
