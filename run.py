@@ -31,7 +31,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 FLAVORS = ("cpu", "cuda", "mac-mps")
 DEV_REQUIREMENTS = "requirements-dev.txt"
 OLDEST_PYTHON = (3, 11)
-BENCHMARKS = ("memory", "startup")
+BENCHMARKS = ("memory", "startup", "demucs")
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff check": ("ruff", "check", "."),
@@ -318,7 +318,7 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """measure memory or startup and write benchmarks/RESULTS.md"""
+    """measure memory, startup or demucs and write benchmarks/RESULTS.md"""
     flavor, rest = split_flavor(words)
     if not rest or rest[0] not in BENCHMARKS:
         raise Failure(f"Which benchmark? `python3 run.py bench NAME` knows: {', '.join(BENCHMARKS)}.")

@@ -41,6 +41,10 @@ class MemoryWatch:
     def stop(self) -> int:
         """Bytes. Call it while the process lives."""
         self._peak = max(self._peak, recorded_peak(self._process))
+        return self.sampled_peak()
+
+    def sampled_peak(self) -> int:
+        """Bytes, as far as samples tell; also for a process that has ended."""
         self._stop.set()
         self._thread.join()
         return self._peak
