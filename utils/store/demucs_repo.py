@@ -8,7 +8,7 @@ MODELS/demucs themselves. No torch here: checkpoints are only found and their ha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from utils.core.replies import ModelDetails
 from utils.store.bag_file import BagFile, read_bag
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
-from utils.store.registry import FileRecord, ModelRecord, Registry, unknown_model
+from utils.store.installed import public_details, require_installed
+from utils.store.registry import ModelRecord, Registry, unknown_model
 
 WORKER = "demucs"
 FOLDER = "demucs"
@@ -94,12 +95,12 @@ def resolve_demucs(
         return given.get(name)
     record = registry.find(name, WORKER)
     if record is not None and folders.installed(record):
-        return _installed(record, folders)
+        return _installed(record, require_installed(record, folders, offline=offline))
     own = _own_repo(folders)
     if own is not None and name in own and (record is None or _is_complete(own, name)):
         return own.get(name)
     if record is not None:
-        raise _not_installed(record, folders, offline=offline)
+        return _installed(record, require_installed(record, folders, offline=offline))
     local = [known for found in (given, own) if found is not None for known in found.names()]
     raise unknown_model(name, [*registry.names(WORKER), *local, *registry.signatures(WORKER)])
 
@@ -109,7 +110,7 @@ def list_demucs(registry: Registry, folders: ModelFolders, repo: Path | None) ->
 
     What is listed under a name is what `resolve_demucs` gives for it.
     """
-    listed = {name: _registry_details(registry.get(name, WORKER), folders) for name in registry.names(WORKER)}
+    listed = {name: public_details(registry.get(name, WORKER), folders) for name in registry.names(WORKER)}
     own = _own_repo(folders)
     if own is not None:
         public = set(registry.signatures(WORKER))
@@ -128,7 +129,7 @@ def describe_demucs(name: str, registry: Registry, folders: ModelFolders, repo: 
     record = registry.find(name, WORKER)
     if record is None:
         raise unknown_model(name, [*listed, *registry.signatures(WORKER)])
-    return _registry_details(record, folders)
+    return public_details(record, folders)
 
 
 def _add_own(listed: dict[str, ModelDetails], own: LocalRepo, names: Iterable[str]) -> None:
@@ -176,48 +177,13 @@ def _is_complete(repo: LocalRepo, name: str) -> bool:
     return True
 
 
-def _installed(record: ModelRecord, folders: ModelFolders) -> ResolvedModel:
-    """A model of the registry. A file of unknown size is known by its hash; the others were hashed when they came."""
-    paths = {file.name: folders.find(record, file) or folders.path_of(record, file) for file in record.files}
-    for file in record.files:
-        if file.size_bytes is None and file.sha256 is not None:
-            require_sha256(paths[file.name], file.sha256)
+def _installed(record: ModelRecord, paths: Mapping[str, Path]) -> ResolvedModel:
+    """A model of the registry whose files are there."""
     if record.bag is None:
         return ResolvedModel(record.name, tuple(paths.values()), None, None, record)
     by_signature = record.files_by_signature()
     members = tuple(paths[by_signature[signature].name] for signature in record.bag.members)
     return ResolvedModel(record.name, members, record.bag.weights, record.bag.segment_s, record)
-
-
-def _not_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> ModelNotInstalled:
-    folder = folders.folder(record.folder)
-    missing = "; ".join(_state_of(file, folders.path_of(record, file)) for file in folders.missing(record))
-    hint = f'Send {{"cmd":"download_model","model":"{record.name}"}} to fetch it.'
-    if offline:
-        urls = ", ".join(url for file in folders.missing(record) for url in file.urls[:1])
-        hint = f"Offline mode is on, so nothing is fetched. Get {urls} elsewhere and put it into `{folder}`."
-    return ModelNotInstalled(
-        f"The model `{record.name}` is not installed in `{folder}`: {missing}.", hint=hint, field="model"
-    )
-
-
-def _state_of(file: FileRecord, path: Path) -> str:
-    if not path.is_file():
-        return f"`{file.name}` is missing"
-    return f"`{file.name}` has {path.stat().st_size} bytes and should have {file.size_bytes}"
-
-
-def _registry_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
-    return ModelDetails(
-        name=record.name,
-        type=record.type,
-        stems=list(record.stems),
-        description=record.description,
-        installed=folders.installed(record),
-        size_bytes=record.size_bytes,
-        sdr=record.sdr,
-        license=record.license,
-    )
 
 
 def _local_details(repo: LocalRepo, name: str) -> ModelDetails:

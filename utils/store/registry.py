@@ -1,7 +1,7 @@
-"""The facts about public models, read from configs/models.json: names, files, hashes, licences. Facts only, no I/O
-beyond that one file.
+"""The facts about public models, read from configs/models/WORKER.json: names, files, hashes, licences. Facts only, no
+I/O beyond these lists.
 
-A file that several models share is written once, in the table `files`, under its signature. A model's `files` are
+A file that several models share is written once, in its list's table `files`, under its signature. A model's `files` are
 such signatures or whole records; a bag's files are those of its members, in the order in which they first appear.
 """
 
@@ -67,6 +67,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         require_plain_name(self.name)
         require_plain_path(self.folder)
+        if self.config is not None:
+            require_plain_path(self.config)
         if self.bag is not None:
             _require_fitting_bag(self, self.bag)
 
@@ -98,18 +100,14 @@ class Registry:
             self._records.setdefault(record.worker, {})[record.name] = record
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Registry:
-        """Read the registry. Raises `ConfigInvalid` naming the file and the place in it."""
-        source = path or configs_folder() / "models.json"
-        try:
-            document = msgspec.json.decode(source.read_bytes(), type=_Document)
-            files = {key: _convert(file, FileRecord, f"files.{key}") for key, file in document.files.items()}
-            records = [_record(entry, document.files, index) for index, entry in enumerate(document.models)]
-            _require_unique(records)
-        except OSError as error:
-            raise ConfigInvalid(f"The list of models `{source}` cannot be read: {error.strerror}.") from error
-        except (msgspec.DecodeError, ValueError) as error:
-            raise ConfigInvalid(f"The list of models `{source}` is malformed: {error}.") from error
+    def load(cls, *lists: Path) -> Registry:
+        """Read these lists, or all in configs/models. Raises `ConfigInvalid` naming the file and the place in it."""
+        records: list[ModelRecord] = []
+        files: dict[str, FileRecord] = {}
+        for source in lists or _public_lists():
+            own_records, own_files = _read_list(source)
+            records += own_records
+            files.update(own_files)
         return cls(records, files)
 
     def names(self, worker: str) -> list[str]:
@@ -157,6 +155,27 @@ def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:
         suggestions=near,
         field="model",
     )
+
+
+def _public_lists() -> list[Path]:
+    folder = configs_folder() / "models"
+    lists = sorted(folder.glob("*.json"))
+    if not lists:
+        raise ConfigInvalid(f"The folder `{folder}` holds no list of models. It belongs beside the program.")
+    return lists
+
+
+def _read_list(source: Path) -> tuple[list[ModelRecord], dict[str, FileRecord]]:
+    try:
+        document = msgspec.json.decode(source.read_bytes(), type=_Document)
+        files = {key: _convert(file, FileRecord, f"files.{key}") for key, file in document.files.items()}
+        records = [_record(entry, document.files, index) for index, entry in enumerate(document.models)]
+        _require_unique(records)
+    except OSError as error:
+        raise ConfigInvalid(f"The list of models `{source}` cannot be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigInvalid(f"The list of models `{source}` is malformed: {error}.") from error
+    return records, files
 
 
 def _record(entry: dict[str, Any], table: Mapping[str, dict[str, Any]], index: int) -> ModelRecord:

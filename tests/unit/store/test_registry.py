@@ -13,7 +13,44 @@ from utils.core.errors import ConfigInvalid, UnknownModel
 from utils.store.folders import configs_folder
 from utils.store.registry import Registry
 
+WORKERS = ["demucs", "bsroformer"]
+NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo"}
+SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "apollo_lew_uni"}
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
+
+
+# The names that clients of the network worker know, in their order.
+PUBLIC_NETWORKS = [
+    "scnet_xl_ihf",
+    "bsroformer_4stem",
+    "aname_4stem_large",
+    "logic_roformer",
+    "bsrofo_sw",
+    "vocals_melband",
+    "vocals_bsroformer_viperx",
+    "vocals_mdx23c",
+    "resurrection_vocals",
+    "revive2_vocals",
+    "revive3e_vocals",
+    "resurrection_inst",
+    "gabox_inst_fv7z",
+    "gabox_inst_fv8",
+    "gabox_inst_fv4",
+    "inst_v1e_plus",
+    "karaoke_becruily",
+    "karaoke_aufr33",
+    "denoise",
+    "dereverb",
+    "drumsep_mdx23c_aufr33",
+    "drumsep_mdx23c_jarredou",
+    "guitar_becruily",
+    "aspiration",
+    "apollo",
+    "chorus_male_female",
+    "bleed_suppressor",
+    "crowd",
+    "denoise_debleed",
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +89,22 @@ def load(tmp_path):
 def test_default_model_and_public_ones_come_first(registry):
     """Names are in the registry's order, the default model first."""
     assert registry.names("demucs")[: len(PUBLIC)] == PUBLIC
+    assert registry.names("bsroformer")[: len(PUBLIC_NETWORKS)] == PUBLIC_NETWORKS
     assert registry.names("no_such_worker") == []
 
 
-def test_every_record_can_be_got(registry):
+@pytest.mark.parametrize("worker", WORKERS)
+def test_every_record_can_be_got(registry, worker):
     """Every name and every signature has a record with its own name."""
-    for name in [*registry.names("demucs"), *registry.signatures("demucs")]:
-        assert registry.get(name, "demucs").name == name
+    for name in [*registry.names(worker), *registry.signatures(worker)]:
+        assert registry.get(name, worker).name == name
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_each_worker_has_a_list_of_its_own(worker):
+    """The list called after a worker holds the models of that worker only."""
+    records = msgspec.json.decode((configs_folder() / "models" / f"{worker}.json").read_bytes())["models"]
+    assert {record["worker"] for record in records} == {worker}
 
 
 def test_files_are_published_securely_and_can_be_checked(registry):
@@ -84,10 +130,38 @@ def test_bags_fit_their_files_and_stems(registry):
             assert all(sum(column) > 0 for column in zip(*record.bag.weights, strict=True))
 
 
-def test_numbers_and_licences_have_sources(registry):
+def test_networks_are_one_file_each_published_securely(registry):
+    """A network's checkpoint has https addresses, except where its user must have it already."""
+    for name in registry.names("bsroformer"):
+        record = registry.get(name, "bsroformer")
+        (file,) = record.files
+        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS)
+        assert len(set(file.urls)) == len(file.urls)
+        assert all(url.startswith("https://") for url in file.urls)
+        assert file.size_bytes is not None or not file.urls
+        assert record.folder == ("apollo" if record.type == "apollo" else "bsroformer")
+
+
+def test_networks_do_not_share_file_names(registry):
+    """No checkpoint of one network can be taken for another's."""
+    files = [file.name for name in registry.names("bsroformer") for file in registry.get(name, "bsroformer").files]
+    assert sorted(files) == sorted(set(files))
+
+
+def test_every_network_configuration_belongs_to_a_record(registry):
+    """The configurations in the project are those that the records name, each in the folder of its type."""
+    records = [registry.get(name, "bsroformer") for name in registry.names("bsroformer")]
+    assert {record.type for record in records} == NETWORK_TYPES
+    assert all(record.config.partition("/")[0] == record.type for record in records)
+    there = {f"{kind}/{path.name}" for kind in NETWORK_TYPES for path in (configs_folder() / kind).iterdir()}
+    assert {record.config for record in records} == there
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_numbers_and_licences_have_sources(registry, worker):
     """A published score or a licence is never without whoever states it."""
-    for name in registry.names("demucs"):
-        record = registry.get(name, "demucs")
+    for name in registry.names(worker):
+        record = registry.get(name, worker)
         assert (record.sdr is None) == (record.sdr_source is None)
         assert (record.license is None) == (record.license_source is None)
 
@@ -168,6 +242,7 @@ def set_file(**fields):
         (set_model(lisence="MIT"), "lisence"),
         (set_model(name="../one"), "plain name"),
         (set_model(folder="../demucs"), "plain name"),
+        (set_model(config="../one.yaml"), "plain name"),
         (set_model(files=["a"]), "one too many"),
         (set_model(bag={"members": ["c"]}), "no `c`"),
         (set_model(bag={"members": []}), "bag"),
@@ -201,6 +276,25 @@ def test_missing_registry(tmp_path):
     """A registry that is not there is an error that names the path."""
     with pytest.raises(ConfigInvalid, match=r"none\.json"):
         Registry.load(tmp_path / "none.json")
+
+
+def test_several_lists_make_one_registry(tmp_path, document):
+    """Models of several lists are found together, each with the files of its own list."""
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    other = {**document["models"][0], "name": "two", "worker": "other"}
+    for path, models in zip(paths, [document["models"], [other]], strict=True):
+        path.write_text(json.dumps({**document, "models": models}), encoding="utf-8")
+    registry = Registry.load(*paths)
+    assert (registry.names("demucs"), registry.names("other")) == (["one"], ["two"])
+    assert registry.get("b", "other").files[0].name == "b.th"
+
+
+def test_installation_without_lists(tmp_path, monkeypatch):
+    """A program without its lists says which folder it misses."""
+    monkeypatch.setattr("utils.store.registry.configs_folder", lambda: tmp_path / "configs")
+    with pytest.raises(ConfigInvalid, match="no list of models") as caught:
+        Registry.load()
+    assert str(tmp_path / "configs" / "models") in caught.value.message
 
 
 def test_example_settings_are_valid_json():

@@ -1,0 +1,129 @@
+"""Public configurations of networks: YAML read as plain data, with the one Python tag that they use.
+
+Nothing in a file is ever run, and a file made to use up time or memory is refused before its values are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from utils.core.errors import ConfigInvalid
+
+LARGEST_BYTES = 1 << 20
+MOST_VALUES = 20_000  # public configurations have some hundreds, with all that is for training
+LONGEST_VALUE = 10_000  # a text; long numbers take time that grows with the square of their digits
+SECTIONS = ("audio", "model", "training", "inference")
+REQUIRED = SECTIONS[:-1]
+
+# The safe loader's converters fail in all these ways where a value does not fit its tag, as in `!!bool maybe`.
+_UNFIT = (ValueError, LookupError, AttributeError, TypeError)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The sections of a configuration; `audio`, `model`, `training` and `inference` (perhaps empty) are always there.
+
+    Raises `ConfigInvalid` naming the file and, where the text itself is wrong, the line.
+    """
+    config = _parse(_read(path), path)
+    if not isinstance(config, dict):
+        raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it must hold {_listed(REQUIRED)}.")
+    config.setdefault("inference", {})
+    for name in SECTIONS:
+        if name not in config:
+            raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it has no section `{name}`.")
+        if not isinstance(config[name], Mapping):
+            raise ConfigInvalid(f"In `{path.name}` the section `{name}` must hold names with values.")
+    return config
+
+
+def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """The stems that a network of this configuration puts out, in its order."""
+    training = config["training"]
+    target = training.get("target_instrument")
+    stems = [target] if target else training.get("instruments")
+    if isinstance(stems, list | tuple) and stems and all(isinstance(stem, str) and stem for stem in stems):
+        return tuple(stems)
+    raise ConfigInvalid(f"In `{path.name}`, `training` must name the stems: `instruments`, or one `target_instrument`.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigInvalid(
+            f"`{path.name}` is too large for a configuration; those have less than {LARGEST_BYTES} bytes."
+        )
+    return content
+
+
+def _parse(content: bytes, path: Path) -> Any:
+    try:
+        return yaml.load(content, Loader=_Loader)  # noqa: S506 - it is a safe loader
+    except yaml.MarkedYAMLError as error:
+        raise ConfigInvalid(f"{_place(path, error.problem_mark)}: {error.problem or error.context}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigInvalid(f"`{path.name}` is not a text in YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise ConfigInvalid(f"`{path.name}` is nested too deeply for a configuration.") from error
+    except _UNFIT as error:
+        raise ConfigInvalid(f"`{path.name}` has a value that does not fit its type: {error}.") from error
+
+
+def _place(path: Path, mark: yaml.Mark | None) -> str:
+    return f"`{path.name}`" if mark is None else f"`{path.name}`, line {mark.line + 1}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"the sections {', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the package has no types
+    """The safe loader, with tuples, and with a bound on values; an alias counts as all that it stands for."""
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self._values = 0
+        self._values_in: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        event = self.peek_event()
+        before = self._values
+        self._count(1, event.start_mark)
+        node = super().compose_node(parent, index)
+        if isinstance(event, yaml.AliasEvent):
+            if node not in self._values_in:
+                raise _refusal(f"`*{event.anchor}` stands within what it stands for", event.start_mark)
+            self._count(self._values_in[node], event.start_mark)
+        elif isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
+            raise _refusal("a value is too long for a configuration", event.start_mark)
+        else:
+            self._values_in[node] = self._values - before
+        return node
+
+    def _count(self, values: int, mark: yaml.Mark) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            raise _refusal(f"a configuration has at most {MOST_VALUES} values", mark)
+
+
+def _refusal(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _tuple(loader: _Loader, node: yaml.Node) -> tuple[Any, ...]:
+    return tuple(loader.construct_sequence(node, deep=True))
+
+
+def _refuse_tag(_: _Loader, node: yaml.Node) -> Any:
+    raise _refusal(f"the tag `{node.tag}` is not allowed, since a configuration is plain values", node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
+_Loader.add_constructor(None, _refuse_tag)
