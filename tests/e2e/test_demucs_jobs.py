@@ -174,6 +174,17 @@ def test_many_inputs_and_a_bad_one(worker, separate, songs, tmp_path):
     assert (lines[-1]["succeeded"], lines[-1]["failed"]) == (1, 1)
 
 
+def test_many_inputs_are_numbered(worker, separate, songs, tmp_path):
+    """`{index}` in a name template is the number of the input."""
+    twin = tmp_path / "twin.wav"
+    twin.write_bytes((songs / "short.wav").read_bytes())
+    request = separate(inputs=[str(songs / "short.wav"), str(twin)], stems=["bass"], name_template="{index} {stem}")
+    del request["input"]
+    worker.send(request)
+    done = job_lines(worker, "done", "error")[-1]
+    assert [Path(path).name for path in done["files"]] == ["1 bass.wav", "2 bass.wav"]
+
+
 def test_a_batch_feeds_results_forward(worker, separate, tmp_path):
     """The second job's input is a stem of the first."""
     second = separate(input={"from": 0, "stem": "Vocals"}, output=str(tmp_path / "second"), two_stems="drums")

@@ -134,7 +134,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 def _add_separation(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--stems", metavar="A,B", help="write just these stems")
     group.add_argument("--two-stems", metavar="STEM", help="write STEM and no_STEM, everything else")
-    group.add_argument("--other-method", choices=("add", "minus", "none"), help="how no_STEM is made; default add")
+    group.add_argument(
+        "--other-method", choices=("add", "minus", "none"), help="how no_STEM is made; default minus: mix minus stem"
+    )
     group.add_argument("--shifts", type=int, metavar="N", help="random time shifts to average over; default 1")
     group.add_argument("--overlap", type=float, metavar="PART", help="of neighbouring segments; default 0.25")
     length = group.add_mutually_exclusive_group()

@@ -61,5 +61,10 @@ class Engine(Protocol):
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded: ...
 
-    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done:
-        """Separate `request.input`. `track` names the result where two inputs share a file name."""
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
+        """Separate `request.input`. `track` names the result where two inputs share a file name.
+
+        `index` is the number of the input among many, from 1.
+        """

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from utils.core.api import Engine
-from utils.core.errors import DsuError, InputNotFound
+from utils.core.errors import DsuError, InputNotFound, InvalidRequest
 from utils.core.failures import error_reply
 from utils.core.job import Job, PartOfJob
 from utils.core.replies import Done, Error, FileDone, ManyDone, Reply
@@ -111,6 +111,7 @@ def separate_each(
 
     A file that fails is counted, and the rest goes on. If all fail, the first error is raised. Cancelling ends all.
     """
+    _require_own_names(request.name_template, len(inputs))
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
@@ -119,7 +120,7 @@ def separate_each(
         part = part_of(job, "files", index, len(inputs))
         one = msgspec.structs.replace(request, input=str(path), inputs=None)
         try:
-            done = engine.separate(one, part, track=None if track == path.stem else track)
+            done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does to one file, the rest goes on
             traceback.clear_frames(error.__traceback__)  # what it holds may be large, and more files follow
             first_error = first_error or error
@@ -132,6 +133,15 @@ def separate_each(
     if first_error is not None and not any(isinstance(result, Done) for result in results):
         raise _none_worked(first_error, len(results)) from first_error
     return _many_done(results, time.monotonic() - started)
+
+
+def _require_own_names(template: str | None, count: int) -> None:
+    """Many files must not be written over each other."""
+    if template is not None and count > 1 and "{track}" not in template and "{index}" not in template:
+        raise InvalidRequest(
+            f"`name_template` gives all {count} files the same names. Use {{track}} or {{index}} in it.",
+            field="name_template",
+        )
 
 
 def part_of(job: Job, stage: str, index: int, count: int) -> PartOfJob:

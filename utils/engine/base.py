@@ -44,7 +44,9 @@ class ModelEngine(ABC, Generic[M]):
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded: ...
 
     @abstractmethod
-    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done: ...
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done: ...
 
     @abstractmethod
     def _identify(self, name: str | None, repo: str | None) -> tuple[str, str]:

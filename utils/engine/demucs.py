@@ -164,7 +164,9 @@ class DemucsEngine(ModelEngine[DemucsModel]):
             files=[str(path) for path in paths],
         )
 
-    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done:
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
         if not isinstance(request, requests.DemucsSeparate):
             raise InvalidRequest("dsu-demucs needs a request of its own kind.")
         separation.check_input(request)
@@ -184,7 +186,7 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         from_cache = cached is not None and model.networks_read == had
         loaded = Loaded(seconds=time.perf_counter() - started, from_cache=from_cache)
         recipe = self._recipe(request, model, selection, needed, _numbers(request, model))
-        return separation.separate(request, recipe, loaded, job, track=track)
+        return separation.separate(request, recipe, loaded, job, track=track, index=index)
 
     # Models ------------------------------------------------------------------------------------------------------
 

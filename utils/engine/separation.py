@@ -58,11 +58,25 @@ class Loaded:
     from_cache: bool
 
 
-def separate(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, *, track: str | None = None) -> Done:
-    """Separate one file; where memory runs out even for single chunks, again with shorter ones."""
+@dataclass(frozen=True)
+class Named:
+    """What the files of a result are called after, and the number of the input among many."""
+
+    track: str
+    index: int
+
+
+def separate(
+    request: Separate, recipe: Recipe, loaded: Loaded, job: Job, *, track: str | None = None, index: int = 1
+) -> Done:
+    """Separate one file; where memory runs out even for single chunks, again with shorter ones.
+
+    `track` and `index` name the result where it is one of many.
+    """
+    named = Named(track or Path(request.input or "").stem, index)
     while True:
         try:
-            return _separate_once(request, recipe, loaded, job, track)
+            return _separate_once(request, recipe, loaded, job, named)
         except OutOfMemory:
             shorter = recipe.shorter()
             if shorter is None:
@@ -78,7 +92,7 @@ def check_input(request: Separate) -> Path:
     return path
 
 
-def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, track: str | None) -> Done:
+def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, named: Named) -> Done:
     started = time.perf_counter()
     path = Path(request.input or "").expanduser()
     job.announce(Separating(input=path.name))
@@ -87,7 +101,7 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
     scanned = time.perf_counter()
     output = _output_format(request, recipe, path)
     frames = _output_frames(stats, output, recipe, path)
-    targets = _targets(request, recipe, track or path.stem)
+    targets = _targets(request, recipe, named)
     folder = Path(request.folder).expanduser().absolute()
     tags = TagSet(source=read_tags(path), model=recipe.model, version=__version__)
     with open_stems(
@@ -177,14 +191,14 @@ def _output_frames(stats: AudioStats, output: OutputFormat, recipe: Recipe, path
     return resampled_frames(stats.source_frames, probe(path).sample_rate, output.sample_rate)
 
 
-def _targets(request: Separate, recipe: Recipe, track: str) -> dict[str, Path]:
+def _targets(request: Separate, recipe: Recipe, named: Named) -> dict[str, Path]:
     folder = Path(request.folder).expanduser().absolute()
     relative = lay_out(
         request.name_template or recipe.template,
         recipe.selection.names,
-        track=track,
+        track=named.track,
         model=recipe.model,
-        index=1,
+        index=named.index,
         extension=request.format,
     )
     return {name: folder / path for name, path in relative.items()}

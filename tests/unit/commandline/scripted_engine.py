@@ -59,7 +59,9 @@ class ScriptedEngine:
             )
         return replies.ModelDownloaded(model=request.model, path="/m", size_bytes=10, sha256="", files=["/m"])
 
-    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done:
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
         self.requests.append(request)
         job.checkpoint()
         self.act(request, job)

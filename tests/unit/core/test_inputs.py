@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.core import replies
-from utils.core.errors import DiskFull, InputNotFound, InputUnreadable
+from utils.core.errors import DiskFull, InputNotFound, InputUnreadable, InvalidRequest
 from utils.core.inputs import collect_inputs, separate_each, unique_tracks
 from utils.core.job import Job, JobCancelled
 from utils.core.requests import Separate
@@ -20,8 +20,10 @@ class Recorder:
     def __init__(self, *outcomes):
         self.outcomes = list(outcomes)
         self.asked = []
+        self.numbers = []
 
-    def separate(self, request, job, *, track=None):
+    def separate(self, request, job, *, track=None, index=1):
+        self.numbers.append(index)
         self.asked.append((request.input, request.inputs, track))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, BaseException):
@@ -49,9 +51,9 @@ def done(name):
     )
 
 
-def separate(engine, *names, job=None):
+def separate(engine, *names, job=None, **fields):
     told = []
-    request = Separate(inputs=list(names), output="/out")
+    request = Separate(inputs=list(names), output="/out", **fields)
     result = separate_each(engine, request, [Path(name) for name in names], job or Job(), told.append)
     return result, told
 
@@ -169,6 +171,23 @@ def test_cancelling_ends_all():
     with pytest.raises(JobCancelled):
         separate(engine, "a.wav", "b.wav", "c.wav")
     assert len(engine.asked) == 2
+
+
+def test_files_are_numbered_from_one():
+    """`{index}` in a name template is the number of the input."""
+    engine = Recorder(None, None, None)
+    separate(engine, "a.wav", "b.wav", "c.wav", name_template="{index} {stem}")
+    assert engine.numbers == [1, 2, 3]
+
+
+def test_many_files_need_names_of_their_own():
+    """A template without track and number would write each song over the one before, so it is refused."""
+    engine = Recorder(None)
+    with pytest.raises(InvalidRequest) as caught:
+        separate(engine, "a.wav", "b.wav", name_template="{stem}")
+    assert caught.value.field == "name_template"
+    assert engine.asked == []
+    separate(engine, "a.wav", name_template="{stem}")
 
 
 def test_progress_is_that_of_all_files():

@@ -80,7 +80,9 @@ class FakeEngine:
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
         raise UnknownModel(f"There is no model `{request.model}`.", suggestions=["quick"])
 
-    def separate(self, request: requests.Separate, job: Job, *, track: str | None = None) -> replies.Done:
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
         model = request.model or "quick"
         self.asked.append(f"{model}:{request.input}")
         source = Path(request.input or "")
