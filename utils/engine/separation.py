@@ -20,7 +20,7 @@ from utils.audio.reading import AudioReader, open_audio, probe
 from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats, scan
 from utils.audio.tagging import TagSet, read_tags
-from utils.audio.writing import OutputFormat, StemSet, open_stems
+from utils.audio.writing import OutputFormat, StemSet, Written, open_stems
 from utils.core.errors import DsuError, OutOfMemory
 from utils.core.job import Job
 from utils.core.replies import Done, Separating, Timing
@@ -123,26 +123,39 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
         job.warn(warning)
     job.finish("write")
     ended = time.perf_counter()
-    duration, elapsed = stats.frames / recipe.sample_rate, ended - started
-    common = Path(os.path.commonpath([target.parent for target in written.paths.values()]))
+    timing = Timing(
+        load=round(loaded.seconds, 3),
+        decode=round(scanned - started + spent.decode_s, 3),
+        infer=round(spent.infer_s, 3),
+        encode=round(ended - encoding + spent.encode_s, 3),
+    )
+    return _done(written, recipe, loaded, stats, output.file_rate, timing, ended - started)
+
+
+def _done(
+    written: Written,
+    recipe: Recipe,
+    loaded: Loaded,
+    stats: AudioStats,
+    sample_rate: int,
+    timing: Timing,
+    elapsed: float,
+) -> Done:
+    folder = Path(os.path.commonpath([path.parent for path in written.paths.values()]))
+    duration = stats.frames / recipe.sample_rate
     return Done(
         elapsed=round(elapsed, 3),
-        output_dir=str(common),
-        files=[target.relative_to(common).as_posix() for target in written.paths.values()],
+        output_dir=str(folder),
+        files=[path.relative_to(folder).as_posix() for path in written.paths.values()],
         stems=list(written.paths),
-        paths={name: str(target) for name, target in written.paths.items()},
+        paths={name: str(path) for name, path in written.paths.items()},
         duration=round(duration, 3),
         speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
-        sample_rate=output.file_rate,
+        sample_rate=sample_rate,
         model=recipe.model,
         device=recipe.compute.device,
         model_from_cache=loaded.from_cache,
-        timing=Timing(
-            load=round(loaded.seconds, 3),
-            decode=round(scanned - started + spent.decode_s, 3),
-            infer=round(spent.infer_s, 3),
-            encode=round(ended - encoding + spent.encode_s, 3),
-        ),
+        timing=timing,
         gain=written.gain,
         settings=dict(recipe.settings),
     )
