@@ -21,7 +21,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 BLOCK_TIME_MS = "1"
 # The same for GNU OpenMP, which torch uses on Linux, in turns of a loop. By default its threads spin until they are
 # needed; where other programs want the cores too, that makes networks half as fast, and this costs nothing alone.
-SPIN_COUNT = "10000"
+SPIN_COUNT = "30000"
 
 
 class Streams(NamedTuple):

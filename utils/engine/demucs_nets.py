@@ -7,17 +7,21 @@ A demucs checkpoint pickles its own class with the arguments to build it. Only t
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from models.architectures import DEMUCS, network_class
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
+from utils.engine.builder import without_data
 from utils.store.checkpoints import assign, read_checkpoint
 from utils.store.pickles import imports_from
+
+# Arguments that only shape the random weights that a checkpoint then replaces; off, nothing is computed for them.
+RANDOM_START: dict[str, Any] = {"rescale": 0, "emb_smooth": False}
 
 
 class DemucsNet:
@@ -93,11 +97,11 @@ def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
 def _build(package: dict[str, Any], path: Path) -> nn.Module:
     klass, state = package["klass"], package["state"]
     known = inspect.signature(klass).parameters
-    kwargs = {key: value for key, value in package["kwargs"].items() if key in known}
+    given = {**package["kwargs"], **RANDOM_START}
+    kwargs = {key: value for key, value in given.items() if key in known}
     quantised = bool(state.get("__quantized"))
     try:
-        # Without the data of the weights the network is built at once; quantised ones are decoded in place.
-        with torch.device("cpu" if quantised else "meta"):
+        with nullcontext() if quantised else without_data():  # quantised weights are decoded in place
             net = cast(nn.Module, klass(*package["args"], **kwargs))
     except (TypeError, ValueError) as error:
         raise CheckpointMismatch(f"`{path.name}` holds arguments that its network does not take: {error}.") from error
