@@ -24,7 +24,13 @@ WORKERS: dict[str, Worker] = {
     "demucs": Worker(
         name="dsu-demucs",
         script="workers/demucs_worker.py",
-        groups=("control", "models", "cache", "demucs", "batch"),
+        groups=("control", "demucs", "cache", "batch"),
         description="Demucs models: drums, bass, other, vocals (and guitar, piano)",
+    ),
+    "bsroformer": Worker(
+        name="dsu-bsroformer",
+        script="workers/bsroformer_worker.py",
+        groups=("control", "bsroformer", "cache", "batch"),
+        description="BS-RoFormer, Mel-Band RoFormer, SCNet and MDX23C models, and Apollo restoration",
     ),
 }

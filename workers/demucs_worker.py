@@ -27,9 +27,9 @@ def make_engine(settings: Settings) -> Engine:
 
 
 def list_model_names(models_dir: Path, repo: Path | None = None) -> list[str]:
-    from utils.engine.demucs_models import list_model_names as names
+    from utils.engine.model_names import demucs_names
 
-    return names(models_dir, repo)
+    return demucs_names(models_dir, repo)
 
 
 def main(argv: list[str]) -> int:

@@ -20,6 +20,17 @@ SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 ClipMode = Literal["rescale", "clamp", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
+EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
+Quality = Literal["fast", "balanced", "best"]
+
+# How a client names a network of its own.
+ModelPath = Annotated[str | None, Meta(description="The checkpoint of a network of your own, instead of `model`.")]
+ConfigPath = Annotated[str | None, Meta(description="The YAML configuration that belongs to `model_path`.")]
+ModelType = Annotated[
+    str | None,
+    Meta(description="The kind of network in `model_path`; without it, the configuration or the checkpoint tells."),
+]
+
 # The least length, instead of "more than 0": that is checked against the smallest number there is, which counts as zero
 # once torch flushes denormals.
 SHORTEST_S = 0.001
@@ -52,7 +63,12 @@ class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_
 
     details: Annotated[bool, Meta(description="Also describe each model.")] = False
     model: Annotated[str | None, Meta(description="Only this one, also a network of a bag by its signature.")] = None
-    repo: Annotated[str | None, Meta(description="dsu-demucs: list the models of this folder as well.")] = None
+
+
+class DemucsListModels(ListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
+    """The names of all models that this worker knows or finds."""
+
+    repo: Annotated[str | None, Meta(description="List the models of this folder as well.")] = None
 
 
 class ListCached(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_cached"):
@@ -104,10 +120,27 @@ class LoadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="load_m
     """Load a model and make it the active one."""
 
     model: Annotated[str | None, Meta(description="The model's name; without it, the worker's default.")] = None
-    repo: Annotated[str | None, Meta(description="dsu-demucs: a folder of local models.")] = None
 
 
-class PreloadModel(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+class DemucsLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a model and make it the active one."""
+
+    repo: Annotated[str | None, Meta(description="A folder of local models.")] = None
+
+
+class DemucsPreload(DemucsLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Load a model without making it the active one."""
+
+
+class NetworkLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a model and make it the active one."""
+
+    model_path: ModelPath = None
+    config_path: ConfigPath = None
+    model_type: ModelType = None
+
+
+class NetworkPreload(NetworkLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
     """Load a model without making it the active one."""
 
 
@@ -170,6 +203,11 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     def sample_type(self) -> SampleType:
         return self.pcm_type or self.subtype or "PCM_16"
 
+    @property
+    def model_key(self) -> str | None:
+        """The same for requests that use the same model."""
+        return self.model
+
 
 class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`."""
@@ -197,6 +235,66 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     @property
     def segment_s(self) -> float | None:
         return self.segment if self.segment is not None else self.segments
+
+
+class NetworkMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A network of your own as a member of an ensemble."""
+
+    model_path: Annotated[str, Meta(description="The checkpoint.")]
+    config_path: Annotated[str, Meta(description="Its YAML configuration.")]
+    model_type: ModelType = None
+
+
+class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK/STEM.wav`."""
+
+    model_path: ModelPath = None
+    config_path: ConfigPath = None
+    model_type: ModelType = None
+    quality: Annotated[
+        Quality | None,
+        Meta(description="A preset of `overlap` and `use_tta`, which count where they are given as well."),
+    ] = None
+    overlap: (
+        Annotated[int, Meta(ge=1, le=50, description="How many windows cover each sample; default 1, without seams.")]
+        | None
+    ) = None
+    num_overlap: Annotated[int, Meta(ge=1, le=50, description="Another name of `overlap`.")] | None = None
+    chunk_seconds: (
+        Annotated[float, Meta(ge=0.1, le=600, description="Length of a window; default the configuration's.")] | None
+    ) = None
+    use_fast: Annotated[bool, Meta(description="Accepted; there is one way, and it is the fast one.")] = True
+    use_tta: Annotated[
+        bool | None,
+        Meta(
+            description="Also separate with swapped channels and with inverted polarity, and average: 3 times the work."
+        ),
+    ] = None
+    extract_instrumental: Annotated[
+        bool, Meta(description="Also write `instrumental`: the mix minus the vocals, sample for sample.")
+    ] = False
+    ensemble: (
+        Annotated[
+            list[str | NetworkMember],
+            Meta(min_length=2, max_length=16, description="Several networks instead of `model`: names, or files."),
+        ]
+        | None
+    ) = None
+    ensemble_type: Annotated[
+        EnsembleType, Meta(description="How the members' results become one, over the waveform or the spectrogram.")
+    ] = "avg_wave"
+    ensemble_weights: Annotated[
+        list[Annotated[float, Meta(ge=0)]] | None, Meta(description="How much each member counts in an average.")
+    ] = None
+
+    @property
+    def windows(self) -> int | None:
+        return self.overlap if self.overlap is not None else self.num_overlap
+
+    @property
+    def model_key(self) -> str | None:
+        members = None if self.ensemble is None else repr(self.ensemble)
+        return members or self.model_path or self.model
 
 
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):

@@ -6,7 +6,6 @@ import gc
 import threading
 import time
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from utils import device as devices
@@ -16,6 +15,7 @@ from utils.core.bootstrap import physical_cores
 from utils.core.job import Job
 from utils.core.settings import Settings
 from utils.engine.cache import Loaded, ModelCache
+from utils.store.download import download_files
 from utils.store.folders import ModelFolders
 from utils.store.registry import Registry
 
@@ -24,6 +24,8 @@ M = TypeVar("M", bound=Loaded)
 
 class ModelEngine(ABC, Generic[M]):
     """Loads models into a cache on one device. Subclasses say what a model is and how a file is separated."""
+
+    worker: str  # whose models these are, in the registry
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -41,19 +43,16 @@ class ModelEngine(ABC, Generic[M]):
     def list_models(self, request: requests.ListModels) -> replies.Models: ...
 
     @abstractmethod
-    def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded: ...
-
-    @abstractmethod
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done: ...
 
     @abstractmethod
-    def _identify(self, name: str | None, repo: str | None) -> tuple[str, str]:
+    def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
         """The name and the cache's identifier of a model, checked to be installed."""
 
     @abstractmethod
-    def _load(self, name: str, repo: str | None, job: Job) -> M:
+    def _load(self, request: requests.LoadModel, job: Job) -> M:
         """Read a model from disk, wholly, onto the device, and put it into the cache."""
 
     # Life --------------------------------------------------------------------------------------------------------
@@ -120,30 +119,48 @@ class ModelEngine(ABC, Generic[M]):
 
     def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
         started = time.perf_counter()
-        name, identifier = self._identify(request.model, request.repo)
+        name, identifier = self._identify(request)
         model = self.cache.get(identifier)
         cached = model is not None
         job.announce(replies.LoadingModel(model=name))
         if model is None:
-            model = self._load_and_keep(name, request.repo, job)
+            model = self._load_and_keep(request, job)
         self.cache.activate(model)
         elapsed = round(time.perf_counter() - started, 3)
         return replies.ModelLoaded(model=name, stems=list(model.stems), cached=cached, elapsed=elapsed)
 
-    def preload_model(self, request: requests.PreloadModel, job: Job) -> replies.ModelPreloaded:
-        name, identifier = self._identify(request.model, request.repo)
+    def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
+        name, identifier = self._identify(request)
         model = self.cache.get(identifier)
         cached = model is not None
         job.announce(replies.PreloadingModel(model=name))
         if model is None:
-            model = self._load_and_keep(name, request.repo, job)
+            model = self._load_and_keep(request, job)
         return replies.ModelPreloaded(
             model=name, stems=list(model.stems), already_cached=cached, cached_count=len(self.cache.entries())
         )
 
-    def _load_and_keep(self, name: str, repo: str | None, job: Job) -> M:
+    def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
+        record = self.registry.get(request.model, self.worker)
+        download_files(
+            self.folders.missing(record),
+            folder=self.folders.folder(record.folder),
+            model=record.name,
+            job=job,
+            offline=self.settings.offline,
+        )
+        paths = [self.folders.find(record, file) or self.folders.path_of(record, file) for file in record.files]
+        return replies.ModelDownloaded(
+            model=record.name,
+            path=str(paths[0]),
+            size_bytes=paths[0].stat().st_size,
+            sha256=record.files[0].sha256 or "",
+            files=[str(path) for path in paths],
+        )
+
+    def _load_and_keep(self, request: requests.LoadModel, job: Job) -> M:
         job.checkpoint()
-        model = self._load(name, repo, job)
+        model = self._load(request, job)
         if self.cache.max_models == 0:
             job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")
         return model
@@ -155,7 +172,3 @@ class ModelEngine(ABC, Generic[M]):
     def _active_name(self) -> str | None:
         active = self.cache.active
         return active.name if active is not None else None
-
-
-def folder_or_none(repo: str | None) -> Path | None:
-    return Path(repo).expanduser() if repo else None

@@ -21,11 +21,15 @@ RANDOM = (
 )
 FILLINGS = frozenset([*(f"{name}_" for name in RANDOM), "mul_", "div_", "__imul__", "__itruediv__"])
 
+# Where the small tables begin that networks work out from their sizes alone.
+TABLES = frozenset({"arange", "linspace", "hann_window"})
+
 
 class _WithoutFilling(TorchFunctionMode):
-    """Leaves tensors that would be filled with random numbers, or scaled, as they are.
+    """Leaves tensors that would be filled with random numbers, or scaled, as they are; makes tables on the CPU.
 
-    On `meta` there is nothing to fill, but torch imports its compiler to find that out, which takes over a second.
+    On `meta` there is nothing to do for either, but torch imports its compiler to find that out, which takes over a
+    second.
     """
 
     def __torch_function__(
@@ -36,13 +40,16 @@ class _WithoutFilling(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = dict(kwargs or {})
-        if getattr(func, "__name__", "") in FILLINGS:
+        name = getattr(func, "__name__", "")
+        if name in FILLINGS:
             return args[0] if args else named["tensor"]
+        if name in TABLES:
+            named["device"] = named.get("device") or "cpu"
         return func(*args, **named)
 
 
 @contextmanager
 def without_data() -> Iterator[None]:
-    """Networks that are built inside take no memory and no time for their weights."""
+    """Networks that are built inside take no memory and no time for their weights; only small tables are filled."""
     with torch.device("meta"), _WithoutFilling():
         yield

@@ -90,10 +90,10 @@ class ModelCache(Generic[M]):
                 if evicted is not model:
                     self._park(evicted)
 
-    def keep_only(self, identifier: str) -> bool:
-        """Give up all models but one. True if there was anything to give up."""
+    def keep_only(self, *identifiers: str) -> bool:
+        """Give up all models but these. True if there was anything to give up."""
         with self._lock:
-            others = [key for key in self._models if key != identifier]
+            others = [key for key in self._models if key not in identifiers]
             for key in others:
                 self._park(self._drop(key))
             return bool(others)

@@ -22,7 +22,8 @@ from utils import device as devices
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job
 from utils.engine.chunking import Chunk, ChunkPlan, mirrored_positions
-from utils.engine.song import Scale, Song
+from utils.engine.parts import Part
+from utils.engine.song import UNSCALED, Scale, Song
 
 
 class Network(Protocol):
@@ -39,13 +40,20 @@ class Network(Protocol):
 class Lane:
     """A network, where it looks, and how much it counts for each stem.
 
-    Around the song the network sees silence, or, `mirrored`, the song's mirror image.
+    Around the song the network sees silence, or, `mirrored`, the song's mirror image. It sees the song scaled, and its
+    output is scaled back. Its stems go to the rows of the result from `row` on.
     """
 
     net: Network
     plan: ChunkPlan
     gains: npt.NDArray[np.float32]  # (stems,)
     mirrored: bool = False
+    scale: Scale = UNSCALED
+    row: int = 0
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.row, self.row + len(self.gains))
 
 
 @dataclass(frozen=True)
@@ -59,32 +67,23 @@ class Compute:
     workers: int = 1  # CPU: chunks that run at the same time, each in a thread of its own
 
 
-@dataclass(frozen=True)
-class Part:
-    """Finished samples of the stems, and the mix at the same place."""
-
-    start: int
-    stems: Tensor  # (stems, channels, samples), on the CPU
-    mix: npt.NDArray[np.float32]  # (channels, samples)
-
-
 class Accumulator:
     """Sums chunks of stems on the device, from the first unfinished sample on."""
 
-    def __init__(self, stems: int, channels: int, total: int, device: str) -> None:
-        self._sum = torch.zeros(stems, channels, 0, device=device)
+    def __init__(self, rows: int, channels: int, total: int, device: str) -> None:
+        self._sum = torch.zeros(rows, channels, 0, device=device)
         self._from = 0
         self._total = total
 
-    def add(self, start: int, block: Tensor) -> None:
-        """Add a block that starts at `start`; what lies outside the song is dropped."""
+    def add(self, start: int, block: Tensor, rows: slice) -> None:
+        """Add a block that starts at `start` to these rows; what lies outside the song is dropped."""
         low, high = max(start, 0), min(start + block.shape[-1], self._total)
         if high <= low:
             return
         missing = high - self._from - self._sum.shape[-1]
         if missing > 0:
             self._sum = torch.nn.functional.pad(self._sum, (0, missing))
-        self._sum[..., low - self._from : high - self._from] += block[..., low - start : high - start]
+        self._sum[rows, :, low - self._from : high - self._from] += block[..., low - start : high - start]
 
     def take_until(self, position: int) -> tuple[int, Tensor]:
         """Remove and return the samples before `position`, and where they start."""
@@ -164,25 +163,22 @@ def demix(
     *,
     channels: int,
     runner: Runner,
-    scale: Scale,
     device: str,
     job: Job,
     sink: Callable[[Part], None],
 ) -> None:
     """Separate a whole song, handing finished parts to `sink` in order."""
-    accumulator = Accumulator(len(lanes[0].gains), channels, song.total, device)
+    accumulator = Accumulator(max(lane.rows.stop for lane in lanes), channels, song.total, device)
     next_chunk = [0] * len(lanes)
     chunks_total, chunks_done = sum(len(lane.plan) for lane in lanes), 0
     while chunks_done < chunks_total:
         job.checkpoint()
         turn = min(range(len(lanes)), key=lambda i: _reached(lanes[i], next_chunk[i]))
         batch = _next_batch(lanes[turn], next_chunk[turn], runner.batch_size)
-        _add_batch(song, lanes[turn], batch, runner, scale, accumulator)
+        _add_batch(song, lanes[turn], batch, runner, accumulator)
         next_chunk[turn] += len(batch)
         chunks_done += len(batch)
-        _hand_over(
-            song, accumulator, min(_reached(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)), scale, sink
-        )
+        _hand_over(song, accumulator, min(_reached(lane, i) for lane, i in zip(lanes, next_chunk, strict=True)), sink)
         song.forget_before(min(_looks_back_to(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True)))
         job.progress("separate", chunks_done, chunks_total)
 
@@ -215,11 +211,11 @@ def _view(lane: Lane, chunk: Chunk) -> tuple[int, int]:
     return chunk.start - (length - chunk.length) // 2, length
 
 
-def _see(song: Song, lane: Lane, chunk: Chunk, scale: Scale) -> Tensor:
+def _see(song: Song, lane: Lane, chunk: Chunk) -> Tensor:
     start, length = _view(lane, chunk)
     if lane.mirrored and not 0 <= start <= song.total - length:
-        return torch.from_numpy(song.read_at(mirrored_positions(chunk, lane.plan, song.total), scale))
-    return torch.from_numpy(song.read(start, length, scale))
+        return torch.from_numpy(song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale))
+    return torch.from_numpy(song.read(start, length, lane.scale))
 
 
 def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
@@ -232,20 +228,19 @@ def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
     return chunks
 
 
-def _add_batch(
-    song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, scale: Scale, accumulator: Accumulator
-) -> None:
-    mixes = [_see(song, lane, chunk, scale) for chunk in batch]
+def _add_batch(song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator) -> None:
+    mixes = [_see(song, lane, chunk) for chunk in batch]
     gains = torch.from_numpy(lane.gains)[:, None, None]
     for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
         before = chunk.start - _view(lane, chunk)[0]
         seen = output[..., before : before + chunk.length]
+        if lane.scale != UNSCALED:
+            seen = seen * lane.scale.std + lane.scale.mean
         fade = torch.from_numpy(lane.plan.weights(chunk.number))
-        accumulator.add(chunk.start, seen * (gains * fade).to(output.device))
+        accumulator.add(chunk.start, seen * (gains * fade).to(output.device), lane.rows)
 
 
-def _hand_over(song: Song, accumulator: Accumulator, position: int, scale: Scale, sink: Callable[[Part], None]) -> None:
+def _hand_over(song: Song, accumulator: Accumulator, position: int, sink: Callable[[Part], None]) -> None:
     start, stems = accumulator.take_until(position)
     if stems.shape[-1] > 0:
-        stems = (stems * scale.std + scale.mean).cpu()
-        sink(Part(start, stems, song.read(start, stems.shape[-1])))
+        sink(Part(start, stems.cpu(), song.read(start, stems.shape[-1])))

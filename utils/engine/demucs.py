@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,14 @@ from utils.core import replies, requests
 from utils.core.errors import ConfigInvalid, InvalidRequest
 from utils.core.job import Job
 from utils.engine import separation
-from utils.engine.base import ModelEngine, folder_or_none
+from utils.engine.base import ModelEngine
 from utils.engine.chunking import plan_triangular
 from utils.engine.demix import Compute, Lane
 from utils.engine.demucs_nets import DemucsNet, SegmentView, load_net
 from utils.engine.separation import Loaded, Recipe
+from utils.engine.song import Scale
 from utils.engine.stems import Selection, select
 from utils.store.demucs_repo import ResolvedModel, describe_demucs, list_demucs, resolve_demucs
-from utils.store.download import download_files
 
 DEFAULT_MODEL = "htdemucs"
 TEMPLATE = "{model}/{track}/{stem}"
@@ -137,8 +138,10 @@ class Numbers:
 class DemucsEngine(ModelEngine[DemucsModel]):
     """Separates with Demucs models."""
 
+    worker = "demucs"
+
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        repo = folder_or_none(request.repo)
+        repo = _repo(request)
         if request.model is not None:
             details = [describe_demucs(request.model, self.registry, self.folders, repo)]
         else:
@@ -146,31 +149,13 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
-    def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
-        record = self.registry.get(request.model, "demucs")
-        download_files(
-            self.folders.missing(record),
-            folder=self.folders.folder(record.folder),
-            model=record.name,
-            job=job,
-            offline=self.settings.offline,
-        )
-        paths = [self.folders.find(record, file) or self.folders.path_of(record, file) for file in record.files]
-        return replies.ModelDownloaded(
-            model=record.name,
-            path=str(paths[0]),
-            size_bytes=paths[0].stat().st_size,
-            sha256=record.files[0].sha256 or "",
-            files=[str(path) for path in paths],
-        )
-
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
         if not isinstance(request, requests.DemucsSeparate):
             raise InvalidRequest("dsu-demucs needs a request of its own kind.")
         separation.check_input(request)
-        resolved = self._resolve(request.model, request.repo)
+        resolved = self._resolve(request.model, _repo(request))
         cached = self.cache.get(_identifier(resolved))
         had = cached.networks_read if cached is not None else 0
         started = time.perf_counter()
@@ -190,12 +175,12 @@ class DemucsEngine(ModelEngine[DemucsModel]):
 
     # Models ------------------------------------------------------------------------------------------------------
 
-    def _identify(self, name: str | None, repo: str | None) -> tuple[str, str]:
-        resolved = self._resolve(name, repo)
+    def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
+        resolved = self._resolve(request.model, _repo(request))
         return resolved.name, _identifier(resolved)
 
-    def _load(self, name: str, repo: str | None, job: Job) -> DemucsModel:
-        model = self._new_model(self._resolve(name, repo))
+    def _load(self, request: requests.LoadModel, job: Job) -> DemucsModel:
+        model = self._new_model(self._resolve(request.model, _repo(request)))
         self._read_networks(model, range(len(model)), job)
         return model
 
@@ -215,12 +200,12 @@ class DemucsEngine(ModelEngine[DemucsModel]):
             allow_unsafe=self.settings.allow_unsafe_checkpoints,
         )
 
-    def _resolve(self, name: str | None, repo: str | None) -> ResolvedModel:
+    def _resolve(self, name: str | None, repo: Path | None) -> ResolvedModel:
         return resolve_demucs(
             name or DEFAULT_MODEL,
             registry=self.registry,
             folders=self.folders,
-            repo=folder_or_none(repo),
+            repo=repo,
             offline=self.settings.offline,
         )
 
@@ -257,7 +242,7 @@ class DemucsEngine(ModelEngine[DemucsModel]):
                 precision=request.precision,
                 workers=max(1, workers),
             ),
-            lanes=lambda total: _lanes(model, selection, needed, numbers, total),
+            lanes=lambda total, scale: _lanes(model, selection, needed, numbers, total, scale),
             settings={
                 "shifts": numbers.shifts,
                 "overlap": numbers.overlap,
@@ -266,10 +251,14 @@ class DemucsEngine(ModelEngine[DemucsModel]):
                 "seed": numbers.seed,
                 "networks": len(needed),
             },
-            scaled=True,
             free_memory=lambda: self.cache.keep_only(model.identifier),
             shorter=shorter,
         )
+
+
+def _repo(request: requests.Request) -> Path | None:
+    repo = getattr(request, "repo", None)  # a request that is not of this worker's own kind has none
+    return Path(repo).expanduser() if repo else None
 
 
 def _numbers(request: requests.DemucsSeparate, model: DemucsModel) -> Numbers:
@@ -291,7 +280,7 @@ def _identifier(resolved: ResolvedModel) -> str:
 
 
 def _lanes(
-    model: DemucsModel, selection: Selection, members: Sequence[int], numbers: Numbers, total: int
+    model: DemucsModel, selection: Selection, members: Sequence[int], numbers: Numbers, total: int, scale: Scale
 ) -> list[Lane]:
     """One lane for each needed member and each of its time shifts."""
     chance = random.Random(numbers.seed)  # noqa: S311  # repeatable on purpose
@@ -308,6 +297,7 @@ def _lanes(
                 view,
                 plan_triangular(total, chunk=chunk, overlap=numbers.overlap, origin=origin),
                 gains.astype(np.float32),
+                scale=scale,
             )
             for origin in origins
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +26,14 @@ from utils.core.job import Job
 from utils.core.replies import Done, Separating, Timing
 from utils.core.requests import Separate
 from utils.engine.background import ReadAhead, WriteBehind
-from utils.engine.demix import Compute, Lane, Part, Runner, demix
+from utils.engine.blending import Blend, Unblended
+from utils.engine.demix import Compute, Lane, Runner, demix
+from utils.engine.parts import Part
 from utils.engine.song import Samples, Scale, Song
 from utils.engine.stems import Selection
 
 SILENCE_BLOCK = 1 << 16
+SMALLEST_DEVIATION = 1e-8  # keeps the scale of silence finite
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Recipe:
     selection: Selection
     template: str  # the layout of the files where the request names none
     compute: Compute
-    lanes: Callable[[int], list[Lane]]  # for a song of so many samples
+    lanes: Callable[
+        [int, Scale], list[Lane]
+    ]  # for a song of so many samples, which this makes zero-mean and unit-deviation
     settings: dict[str, object]  # the numbers used, echoed in `done`
-    scaled: bool  # networks see the song with its mean removed and its deviation made one
     free_memory: Callable[[], bool]  # release what the job does not need; False if there is nothing
     shorter: Callable[[], Recipe | None]  # the same with shorter chunks, where that is possible
+    blend: Callable[[], Blend] | None = None  # where lanes have rows of their own: how rows become stems
 
 
 @dataclass(frozen=True)
@@ -229,12 +234,12 @@ def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: 
     if stats.peak == 0.0:
         _write_silence(files, recipe, stats.frames, job)
         return _Spent()
-    scale = Scale(stats.mean, stats.std + 1e-8) if recipe.scaled else Scale()
-    lanes = recipe.lanes(stats.frames)
+    lanes = recipe.lanes(stats.frames, Scale(stats.mean, stats.std + SMALLEST_DEVIATION))
+    blend = recipe.blend() if recipe.blend is not None else Unblended()
     with (
         _open(path, request, recipe, job) as reader,
         ReadAhead(iter(reader)) as blocks,
-        WriteBehind[Part](lambda part: _write(files, recipe, part)) as writer,
+        WriteBehind[Part](lambda part: _write_all(files, recipe, blend.push(part))) as writer,
         Runner(recipe.compute, job, recipe.free_memory) as runner,
     ):
         song = Song(iter(blocks), channels=recipe.channels, total=stats.frames)
@@ -243,14 +248,19 @@ def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: 
             lanes,
             channels=recipe.channels,
             runner=runner,
-            scale=scale,
             device=recipe.compute.device,
             job=job,
             sink=writer.put,
         )
+    _write_all(files, recipe, blend.finish())
     for warning in reader.warnings:
         job.warn(warning)
     return _Spent(blocks.busy_s, runner.busy_s, writer.busy_s)
+
+
+def _write_all(files: StemSet, recipe: Recipe, parts: Iterable[Part]) -> None:
+    for part in parts:
+        _write(files, recipe, part)
 
 
 def _write(files: StemSet, recipe: Recipe, part: Part) -> None:

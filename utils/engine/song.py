@@ -22,6 +22,9 @@ class Scale:
     std: float = 1.0
 
 
+UNSCALED = Scale()
+
+
 class Song:
     """Random access to a stream of blocks (channels, n) between what was forgotten and the end."""
 

@@ -59,8 +59,25 @@ class Selection:
         return Selection(outputs, tuple(range(len(self.needed))))
 
 
+@dataclass(frozen=True)
+class Complement:
+    """One more output that a model offers: the mix minus some of its stems."""
+
+    name: str
+    without: tuple[int, ...]  # the stems that are taken away
+
+    def output(self, count: int) -> Output:
+        return Output(self.name, tuple(-float(i in self.without) for i in range(count)), mix_weight=1.0)
+
+
 def select(
-    model_stems: Sequence[str], *, stems: Sequence[str] | None, two_stems: str | None, other_method: str
+    model_stems: Sequence[str],
+    *,
+    stems: Sequence[str] | None,
+    two_stems: str | None,
+    other_method: str = "minus",
+    complement: Complement | None = None,
+    with_complement: bool = False,
 ) -> Selection:
     """Work out the outputs that a request asks for.
 
@@ -69,16 +86,32 @@ def select(
         stems: names to write, or None for all.
         two_stems: write this stem and the rest as `no_STEM`.
         other_method: the rest is `minus` (mix minus the stem), `add` (sum of the others) or `none` (not written).
+        complement: what `stems` may name besides the model's own.
+        with_complement: write the complement in any case. A stem of the same name gives way to it.
     """
     if stems is not None and two_stems is not None:
         raise InvalidRequest("Ask for either `stems` or `two_stems`, not both.", field="two_stems")
+    if complement is not None and stems is not None and _names_it(stems, complement, model_stems):
+        with_complement = True
+        stems = [name for name in stems if name.casefold() != complement.name.casefold()]
     if two_stems is not None:
         outputs = _stem_and_rest(model_stems, _find(two_stems, model_stems, "two_stems"), other_method)
+    elif stems == [] and with_complement:
+        outputs = []
     else:
         wanted = range(len(model_stems)) if stems is None else _find_all(stems, model_stems)
         outputs = [Output(model_stems[i], _unit(i, len(model_stems))) for i in wanted]
+    if complement is not None and with_complement:
+        outputs = [output for output in outputs if output.name.casefold() != complement.name.casefold()]
+        outputs.append(complement.output(len(model_stems)))
     needed = tuple(i for i in range(len(model_stems)) if any(output.weights[i] for output in outputs))
     return Selection(tuple(outputs), needed)
+
+
+def _names_it(stems: Sequence[str], complement: Complement, model_stems: Sequence[str]) -> bool:
+    """Do the stems that are asked for name the complement, and no stem of the model by the same name?"""
+    name = complement.name.casefold()
+    return name in {stem.casefold() for stem in stems} - {stem.casefold() for stem in model_stems}
 
 
 def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[Output]:

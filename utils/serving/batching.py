@@ -18,7 +18,7 @@ from utils.core.failures import error_reply
 from utils.core.inputs import hand_over_warnings, part_of
 from utils.core.job import Job
 from utils.core.replies import BatchDone, BatchFailed, Cancelled, Done, Error, Reply
-from utils.core.requests import Batch, Request, RequestId
+from utils.core.requests import Batch, Request, RequestId, Separate
 from utils.serving import messages
 from utils.serving.commands import Command, Context
 
@@ -113,7 +113,7 @@ def grouped(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def _model(step: Step) -> str | None:
-    return getattr(step.request, "model", None)
+    return step.request.model_key if isinstance(step.request, Separate) else getattr(step.request, "model", None)
 
 
 # Running ----------------------------------------------------------------------------------------------------------

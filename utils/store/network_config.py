@@ -18,26 +18,31 @@ MOST_VALUES = 20_000  # public configurations have some hundreds, with all that 
 LONGEST_VALUE = 10_000  # a text; long numbers take time that grows with the square of their digits
 SECTIONS = ("audio", "model", "training", "inference")
 REQUIRED = SECTIONS[:-1]
+OTHER_NAME_OF_MODEL = "kwargs"  # BandIt v2
+
+# Configurations of Demucs say this of the sound in `training`, by other names.
+SOUND = {"sample_rate": "samplerate", "num_channels": "channels"}
 
 # The safe loader's converters fail in all these ways where a value does not fit its tag, as in `!!bool maybe`.
 _UNFIT = (ValueError, LookupError, AttributeError, TypeError)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The sections of a configuration; `audio`, `model`, `training` and `inference` (perhaps empty) are always there.
+    """The sections of a configuration; `audio`, `training` and `inference` (perhaps empty) are always there.
 
-    Raises `ConfigInvalid` naming the file and, where the text itself is wrong, the line.
+    The network's options are in `model`, in the section that `model` names, or in `kwargs`, as their kind has it. Raises `ConfigInvalid` naming the file and, where the text itself is wrong, the line.
     """
     config = _parse(_read(path), path)
     if not isinstance(config, dict):
         raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it must hold {_listed(REQUIRED)}.")
     config.setdefault("inference", {})
-    for name in SECTIONS:
+    for name in (*SECTIONS[:1], _section_of_options(config), *SECTIONS[2:]):
         if name not in config:
             raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it has no section `{name}`.")
         if not isinstance(config[name], Mapping):
             raise ConfigInvalid(f"In `{path.name}` the section `{name}` must hold names with values.")
-    return config
+    sound = {key: config["training"][name] for key, name in SOUND.items() if name in config["training"]}
+    return {**config, "audio": {**sound, **config["audio"]}}
 
 
 def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
@@ -48,6 +53,13 @@ def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if isinstance(stems, list | tuple) and stems and all(isinstance(stem, str) and stem for stem in stems):
         return tuple(stems)
     raise ConfigInvalid(f"In `{path.name}`, `training` must name the stems: `instruments`, or one `target_instrument`.")
+
+
+def _section_of_options(config: Mapping[str, Any]) -> str:
+    named = config.get("model")
+    if isinstance(named, str):
+        return named
+    return OTHER_NAME_OF_MODEL if named is None and OTHER_NAME_OF_MODEL in config else "model"
 
 
 def _read(path: Path) -> bytes:

@@ -22,11 +22,12 @@ class Terminal(io.StringIO):
 
 
 class ScriptedEngine:
-    """Knows the models `ready` and `absent`; `act` is called for each song before its stems are written."""
+    """Knows the models `ready`, `absent` and `mine`, which is not public; `act` is called before stems are written."""
 
     def __init__(self, act: Callable[[requests.Separate, Job], None] = lambda request, job: None) -> None:
         self.act = act
         self.requests: list[requests.Separate] = []
+        self.listed: list[requests.ListModels] = []
         self.downloaded: list[str] = []
         self.started = self.closed = False
 
@@ -38,13 +39,24 @@ class ScriptedEngine:
         self.closed = True
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        known = [_details("ready", installed=True), _details("absent", installed=bool(self.downloaded))]
+        self.listed.append(request)
+        known = [
+            _details("ready", installed=True),
+            _details("absent", installed=bool(self.downloaded)),
+            _details("mine", installed=True),
+        ]
         details = [entry for entry in known if request.model in (None, entry.name)]
         if not details:
-            raise UnknownModel(f"There is no model `{request.model}`. Did you mean: ready?")
+            raise UnknownModel(
+                f"There is no model `{request.model}`. Did you mean: ready?",
+                hint='Send {"cmd":"list_models"} for the names of all models.',
+                field="model",
+            )
         return replies.Models(models=[entry.name for entry in details], details=details)
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
+        if request.model == "mine":
+            raise UnknownModel("There is no model `mine`.")
         self.downloaded.append(request.model)
         for received in (0, 10):
             job.announce(
@@ -57,7 +69,7 @@ class ScriptedEngine:
                     eta=0.0,
                 )
             )
-        return replies.ModelDownloaded(model=request.model, path="/m", size_bytes=10, sha256="", files=["/m"])
+        return replies.ModelDownloaded(model=request.model, path="/m", size_bytes=10_000_000, sha256="", files=["/m"])
 
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
@@ -93,7 +105,7 @@ class ScriptedEngine:
     def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
         return replies.ModelLoaded(model=request.model or "ready", stems=["drums"], cached=True, elapsed=0.0)
 
-    def preload_model(self, request: requests.PreloadModel, job: Job) -> replies.ModelPreloaded:
+    def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
         return replies.ModelPreloaded(model="ready", stems=["drums"], already_cached=True, cached_count=1)
 
 
@@ -104,7 +116,7 @@ def _details(name: str, *, installed: bool) -> replies.ModelDetails:
         stems=["drums", "vocals"],
         description="",
         installed=installed,
-        size_bytes=10,
+        size_bytes=10_000_000,
         sdr=None,
         license=None,
     )

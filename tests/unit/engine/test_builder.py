@@ -46,3 +46,35 @@ def test_loading_a_checkpoint_leaves_the_compiler_alone(repo):
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_tables_are_made_for_real():
+    """What follows from sizes alone has its values, and a device that was asked for is kept."""
+    with without_data():
+        window = torch.hann_window(4)
+        table = 2.0 ** torch.arange(4)
+        steps = torch.linspace(0, 1, 3, device=None)
+        asked = torch.arange(4, device="meta")
+        weight = torch.zeros(4)
+    assert table.tolist() == [1.0, 2.0, 4.0, 8.0]
+    assert steps.tolist() == [0.0, 0.5, 1.0]
+    assert window.tolist() == [0.0, 0.5, 1.0, 0.5]
+    assert asked.is_meta
+    assert weight.is_meta
+
+
+def test_building_our_networks_leaves_the_compiler_alone():
+    """None of our own architectures does something on `meta` that makes torch import its compiler."""
+    code = (
+        "import sys\n"
+        "from models.architectures import OWN, network_class, params_class\n"
+        "from utils.engine.builder import without_data\n"
+        "for kind in OWN:\n"
+        "    network, params = network_class(kind), params_class(kind).tiny()\n"
+        "    with without_data():\n"
+        "        network(params)\n"
+        "    if 'torch._dynamo' in sys.modules:\n"
+        "        sys.exit(kind)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (finished.returncode, finished.stderr) == (0, "")

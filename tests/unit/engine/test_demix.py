@@ -30,6 +30,15 @@ class Identity:
         return mix[:, None].clone()
 
 
+class Watching(Identity):
+    """Keeps the first chunk that it is shown."""
+
+    def __call__(self, mix):
+        if not self.batches:
+            self.seen = mix[0].numpy().copy()
+        return super().__call__(mix)
+
+
 class Hungry(Identity):
     """Runs out of memory above `limit` samples in a batch."""
 
@@ -43,12 +52,12 @@ class Hungry(Identity):
         return super().__call__(mix)
 
 
-def run(samples, lanes, job=None, scale=None, free_memory=lambda: False, **compute):
+def run(samples, lanes, job=None, free_memory=lambda: False, **compute):
     job = job or Job()
     song = Song((samples[:, i : i + 97] for i in range(0, samples.shape[1], 97)), channels=2, total=samples.shape[1])
     parts = []
     with Runner(Compute(device="cpu", threads=1, **compute), job, free_memory) as runner:
-        demix(song, lanes, channels=2, runner=runner, scale=scale or Scale(), device="cpu", job=job, sink=parts.append)
+        demix(song, lanes, channels=2, runner=runner, device="cpu", job=job, sink=parts.append)
     assert [p.start for p in parts] == list(np.cumsum([0] + [p.stems.shape[-1] for p in parts[:-1]]))
     mix = np.concatenate([p.mix for p in parts], axis=-1)
     np.testing.assert_array_equal(mix, samples)
@@ -130,8 +139,20 @@ def test_gains_count_for_each_stem():
 def test_scale_is_undone():
     """Networks see the scaled song; the stems are at the song's own level."""
     samples = 3 * noise(800) + 1
-    lane = Lane(Identity(), plan_triangular(800, chunk=100, overlap=0.25), ONE)
-    np.testing.assert_allclose(run(samples, [lane], scale=Scale(mean=1.0, std=3.0))[0], samples, atol=1e-5)
+    net = Watching()
+    lane = Lane(net, plan_triangular(800, chunk=100, overlap=0.25), ONE, scale=Scale(mean=1.0, std=3.0))
+    np.testing.assert_allclose(run(samples, [lane])[0], samples, atol=1e-5)
+    np.testing.assert_allclose(net.seen, (samples[:, :100] - 1) / 3, atol=1e-5)
+
+
+def test_lanes_can_have_rows_of_their_own():
+    """What is not to be added up is handed on side by side."""
+    samples = noise(500)
+    plan = plan_triangular(500, chunk=100, overlap=0.25)
+    lanes = [Lane(Identity(), plan, ONE), Lane(Identity(), plan, 3 * ONE, row=1), Lane(Identity(), plan, ONE, row=1)]
+    out = run(samples, lanes)
+    np.testing.assert_allclose(out[0], samples, atol=1e-5)
+    np.testing.assert_allclose(out[1], 4 * samples, atol=1e-5)
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -377,8 +377,8 @@ def test_a_public_model_that_is_not_installed_says_how_to_get_it(run):
 def test_load_model_then_separate_from_cache(run, repo):
     """`load_model` reads everything and makes the model active; the second load is from the cache."""
     engine = run.engine
-    first = engine.load_model(requests.LoadModel(model="tiny_ft", repo=str(repo)), Job())
-    again = engine.load_model(requests.LoadModel(model="tiny_ft", repo=str(repo)), Job())
+    first = engine.load_model(requests.DemucsLoad(model="tiny_ft", repo=str(repo)), Job())
+    again = engine.load_model(requests.DemucsLoad(model="tiny_ft", repo=str(repo)), Job())
     assert (first.cached, again.cached) == (False, True)
     assert engine.ping().model_loaded == "tiny_ft"
     done, _ = run(model="tiny_ft")
@@ -388,8 +388,8 @@ def test_load_model_then_separate_from_cache(run, repo):
 def test_preload_does_not_change_the_active_model(run, repo):
     """A preloaded model waits in the cache."""
     engine = run.engine
-    engine.load_model(requests.LoadModel(model="tiny", repo=str(repo)), Job())
-    reply = engine.preload_model(requests.PreloadModel(model="aaaa0002", repo=str(repo)), Job())
+    engine.load_model(requests.DemucsLoad(model="tiny", repo=str(repo)), Job())
+    reply = engine.preload_model(requests.DemucsPreload(model="aaaa0002", repo=str(repo)), Job())
     assert (reply.already_cached, reply.cached_count) == (False, 2)
     assert engine.ping().model_loaded == "tiny"
     assert {entry.name: entry.active for entry in engine.list_cached().models} == {"tiny": True, "aaaa0002": False}
@@ -435,7 +435,7 @@ def test_a_hybrid_network_goes_on_with_shorter_segments_when_memory_is_short(run
 
 def test_models_are_listed_with_and_without_details(run, repo):
     """Names first; details say what is installed."""
-    names = run.engine.list_models(requests.ListModels()).models
+    names = run.engine.list_models(requests.DemucsListModels()).models
     assert names[:8] == [
         "htdemucs",
         "htdemucs_ft",
@@ -446,7 +446,7 @@ def test_models_are_listed_with_and_without_details(run, repo):
         "mdx_q",
         "mdx_extra_q",
     ]
-    details = run.engine.list_models(requests.ListModels(details=True, repo=str(repo))).details
+    details = run.engine.list_models(requests.DemucsListModels(details=True, repo=str(repo))).details
     by_name = {entry.name: entry for entry in details}
     assert by_name["tiny"].installed
     assert not by_name["htdemucs"].installed

@@ -11,7 +11,7 @@ from models.architectures import OWN, network_class, params_class
 from utils.core.job import Job
 from utils.engine.chunking import plan_faded
 from utils.engine.demix import Compute, Lane, Runner, demix
-from utils.engine.song import Scale, Song
+from utils.engine.song import Song
 
 CASES = sorted(
     meta.parent.name for meta in FOLDER.glob("*/meta.json") if json.loads(meta.read_text())["model_type"] in OWN
@@ -46,7 +46,7 @@ def separate(net, mix, *, stems, chunk, overlaps, batch_size):
     parts = []
     job = Job()
     with Runner(Compute(device="cpu", threads=2, batch_size=batch_size), job, lambda: False) as runner:
-        demix(song, [lane], channels=len(mix), runner=runner, scale=Scale(), device="cpu", job=job, sink=parts.append)
+        demix(song, [lane], channels=len(mix), runner=runner, device="cpu", job=job, sink=parts.append)
     return torch.cat([part.stems for part in parts], dim=-1).numpy()
 
 

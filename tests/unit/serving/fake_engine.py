@@ -73,7 +73,7 @@ class FakeEngine:
         elapsed = float("nan") if self.active == "nan" else 0.5
         return replies.ModelLoaded(model=self.active, stems=STEMS, cached=False, elapsed=elapsed)
 
-    def preload_model(self, request: requests.PreloadModel, job: Job) -> replies.ModelPreloaded:
+    def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
         job.announce(replies.PreloadingModel(model=request.model or "quick"))
         return replies.ModelPreloaded(model=request.model or "quick", stems=STEMS, already_cached=False, cached_count=1)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from utils.serving.commands import Command, Group, batch, cache, control, demucs, merge, models
+from utils.serving.commands import Command, Group, batch, bsroformer, cache, control, demucs, merge
 from workers import Worker
 
 GROUPS: dict[str, Group] = {
-    group.name: group for group in (control.GROUP, models.GROUP, cache.GROUP, demucs.GROUP, batch.GROUP)
+    group.name: group for group in (control.GROUP, cache.GROUP, demucs.GROUP, bsroformer.GROUP, batch.GROUP)
 }
 
 

@@ -1,0 +1,44 @@
+"""What the tests of the network engine share: an engine, and a way to separate and read the stems."""
+
+from pathlib import Path
+
+import soundfile
+from demucs_case import write_song
+
+from utils.core.job import Job
+from utils.core.requests import NetworkSeparate
+from utils.core.settings import Settings
+from utils.engine.bsroformer import NetworkEngine
+
+RATE = 44100
+
+
+class Case:
+    """One engine and a folder to work in."""
+
+    def __init__(self, folder, **settings):
+        self.folder = folder
+        self.engine = NetworkEngine(Settings(models_dir=folder / "models", device="cpu", threads=2, **settings))
+        self.engine.start()
+
+    def song(self, seconds=2.5, name="song.wav", **options):
+        write_song(self.folder / name, seconds, **options)
+        return self.folder / name
+
+    def run(self, files=None, song=None, job=None, **fields):
+        """The reply and the stems (channels, samples) by name."""
+        song = song or self.song()
+        if files is not None:
+            fields = {"model_path": str(files.checkpoint), "config_path": str(files.config), **fields}
+        fields = {"output": str(self.folder / "out"), "pcm_type": "FLOAT", "clip": "none", **fields}
+        done = self.engine.separate(NetworkSeparate(input=str(song), **fields), job or Job())
+        return done, {name: read(path) for name, path in done.paths.items()}
+
+
+def read(path):
+    return soundfile.read(Path(path), dtype="float32", always_2d=True)[0].T
+
+
+def member(files):
+    """A network as `ensemble` names it."""
+    return {"model_path": str(files.checkpoint), "config_path": str(files.config)}
