@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from utils.core.replies import Downloading, Event, FileDone, LoadingModel, Progress, Separating
+from utils.core.replies import Downloading, Event, FileDone, LoadingModel, ModelDownloaded, Progress, Separating
 
 if TYPE_CHECKING:
     import rich.progress
@@ -82,12 +82,29 @@ def open_display(out: IO[str]) -> Iterator[Display]:
         yield Bar(progress)
 
 
-def describe_file(done: FileDone) -> str:
-    """The line of one finished song."""
-    if not done.ok:
-        error = done.error or {}
-        hint = f" {error['hint']}" if "hint" in error else ""
-        return f"{done.input}: {error.get('message', 'failed.')}{hint}"
+# What stays -------------------------------------------------------------------------------------------------------
+
+
+def describe_done(done: FileDone) -> str:
+    """The line of a song that was separated."""
     paths = [Path(path) for path in (done.paths or {}).values()]
     folders = sorted({str(path.parent) for path in paths})
     return f"{done.input} -> {', '.join(folders)}: {' '.join(path.name for path in paths)}"
+
+
+def describe_download(done: ModelDownloaded, size_bytes: int | None) -> str:
+    """The line of a model whose files are there. Where its size is not known, its first file has one."""
+    size = done.size_bytes if size_bytes is None else size_bytes
+    return f"{done.model} ({size / 1e6:.1f} MB) -> {', '.join(done.files)}"
+
+
+def describe_result(result: dict[str, Any]) -> str:
+    """How one separation went, for `--verbose`."""
+    if result["status"] != "done":
+        return f"{result['code']}: {result['message']}"
+    timing = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result["timing"].items())
+    settings = ", ".join(f"{name} {value}" for name, value in result.get("settings", {}).items())
+    return (
+        f"{result['output_dir']}: {result['duration']:.1f} s of audio in {result['elapsed']:.1f} s "
+        f"({result['speed']:.1f} times real time) with {result['model']} on {result['device']}; {timing}; {settings}"
+    )

@@ -7,38 +7,69 @@ stems of a model are not known before it is read, less may be recognised; such a
 from __future__ import annotations
 
 import glob
+import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from utils.core.inputs import unique_tracks
-from utils.core.requests import DemucsSeparate
-
-TEMPLATE = "{model}/{track}/{stem}"
+from utils.core.requests import Separate
 
 
-def split_done(inputs: Sequence[Path], request: DemucsSeparate, stems: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """The songs still to do, and those whose results exist. `stems` are the model's; empty if they are not known."""
-    tracks = unique_tracks(inputs)
-    names = expected_stems(request, stems)
-    done = [path for path, track in zip(inputs, tracks, strict=True) if all(_exists(request, track, n) for n in names)]
+@dataclass(frozen=True)
+class Results:
+    """What a request writes for each song. Where one is not known, None stands for a stem of any name."""
+
+    template: str  # below the output folder, where the request has none
+    model: str
+    stems: tuple[str | None, ...]
+
+
+def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> tuple[list[Path], list[Path]]:
+    """The songs still to do, and those whose results exist."""
+    tracks = dict(zip(inputs, unique_tracks(inputs), strict=True))
+    template = request.name_template or results.template
+    if "{track}" not in template and len(inputs) > 1:
+        return list(inputs), []  # whose results they are does not show
+    done = [path for path, track in tracks.items() if _is_done(request, template, results, track)]
     todo = [path for path in inputs if path not in done]
-    before = dict(zip(inputs, tracks, strict=True))
-    if unique_tracks(todo) != [before[path] for path in todo]:
+    if unique_tracks(todo) != [tracks[path] for path in todo]:
         return list(inputs), []  # songs of one name: without the first, the second would take its place
     return todo, done
 
 
-def expected_stems(request: DemucsSeparate, stems: Sequence[str]) -> list[str]:
-    """The names of the stems that the request gives; one wildcard if they cannot be known."""
+def expected_stems(
+    request: Separate, model_stems: Sequence[str], *, rest: bool = True, also: Sequence[str] = ()
+) -> tuple[str | None, ...]:
+    """The stems that a request gives. `rest` says whether `two_stems` writes both; `also` are further ones."""
     if request.two_stems is not None:
-        one = glob.escape(request.two_stems)
-        both = [one, f"no_{one}"]
-        return both[:1] if request.other_method == "none" else both
-    return [glob.escape(stem) for stem in request.stems or stems] or ["*"]
+        own: list[str | None] = [request.two_stems, f"no_{request.two_stems}"] if rest else [request.two_stems]
+    else:
+        own = [*(request.stems or model_stems or (None,))]
+    return (*own, *also)
 
 
-def _exists(request: DemucsSeparate, track: str, stem: str) -> bool:
-    template = request.name_template or TEMPLATE
-    relative = template.format(model=glob.escape(request.model or "*"), track=glob.escape(track), stem=stem, index="*")
-    pattern = Path(glob.escape(str(Path(request.folder).expanduser())), f"{relative}.{request.format}")
+def _is_done(request: Separate, template: str, results: Results, track: str) -> bool:
+    return all(_exists(request, template, results.model, track, stem) for stem in results.stems)
+
+
+def _exists(request: Separate, template: str, model: str, track: str, stem: str | None) -> bool:
+    values = {
+        "model": glob.escape(model),
+        "track": glob.escape(track),
+        "stem": "*" if stem is None else _in_any_case(stem),
+        "index": "*",
+    }
+    folder = glob.escape(str(Path(request.folder).expanduser()))
+    pattern = Path(folder, f"{_filled(template, values)}.{request.format}")
     return next(glob.iglob(str(pattern)), None) is not None  # noqa: PTH207  # the pattern holds escapes and may be absolute
+
+
+def _filled(template: str, patterns: dict[str, str]) -> str:
+    pieces = string.Formatter().parse(template)
+    return "".join(glob.escape(literal) + (patterns[field] if field else "") for literal, field, _, _ in pieces)
+
+
+def _in_any_case(stem: str) -> str:
+    """A pattern for a stem, which may be asked for in another case than the model's."""
+    return "".join(f"[{one.lower()}{one.upper()}]" if one.isalpha() else glob.escape(one) for one in stem)

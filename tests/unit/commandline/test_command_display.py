@@ -2,10 +2,11 @@
 
 import io
 
+import pytest
 from scripted_engine import Terminal
 
-from utils.commandline.display import describe_file, open_display
-from utils.core.replies import Downloading, FileDone, LoadingModel, Progress, Separating
+from utils.commandline.display import describe_done, describe_download, describe_result, open_display
+from utils.core.replies import Downloading, FileDone, LoadingModel, ModelDownloaded, Progress, Separating
 
 EVENTS = [
     Downloading(model="m", file="net.th", percent=0.0, received_bytes=0, total_bytes=10, eta=None),
@@ -37,17 +38,22 @@ def test_a_terminal_gets_a_bar():
     assert "song.wav [ok]" in text
 
 
-def test_a_good_file_is_described_by_its_stems():
+def test_a_song_is_described_by_its_stems():
     """The line of a song says where its stems are."""
     done = FileDone(
         input="song.wav", index=0, ok=True, paths={"drums": "/o/song/drums.wav", "bass": "/o/song/bass.wav"}
     )
-    assert describe_file(done).replace("\\", "/") == "song.wav -> /o/song: drums.wav bass.wav"
+    assert describe_done(done).replace("\\", "/") == "song.wav -> /o/song: drums.wav bass.wav"
 
 
-def test_a_failed_file_is_described_by_its_error():
-    """The line of a song that failed is its error, with the hint where there is one."""
-    error = {"code": "input_empty", "message": "It is empty.", "hint": "Fetch it again."}
-    assert (
-        describe_file(FileDone(input="a.wav", index=0, ok=False, error=error)) == "a.wav: It is empty. Fetch it again."
-    )
+@pytest.mark.parametrize(("size_bytes", "told"), [(336_000_000, "336.0 MB"), (None, "84.1 MB")])
+def test_a_model_is_described_by_its_files(size_bytes, told):
+    """The line of a model says how large it is, as far as that is known, and where its files are."""
+    done = ModelDownloaded(model="bag", path="/m/a.th", size_bytes=84_141_911, sha256="", files=["/m/a.th", "/m/b.th"])
+    assert describe_download(done, size_bytes) == f"bag ({told}) -> /m/a.th, /m/b.th"
+
+
+def test_a_failed_result_is_described_by_its_error():
+    """With `--verbose` a song that failed has its code."""
+    result = {"status": "error", "code": "input_empty", "message": "It is empty."}
+    assert describe_result(result) == "input_empty: It is empty."

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from utils.commandline.existing import expected_stems, split_done
-from utils.commandline.options import parse
+from utils.commandline.demucs_options import parse
+from utils.commandline.existing import Results, expected_stems, split_done
 
 STEMS = ("drums", "vocals")
+TEMPLATE = "{model}/{track}/{stem}"
 
 
 def results(out, *names):
@@ -19,7 +20,8 @@ def results(out, *names):
 
 def todo(out, *words, inputs=("a.wav", "b.wav"), stems=STEMS):
     request = parse(["-n", "net", "-o", str(out), *words, *inputs]).request
-    return [path.as_posix() for path in split_done([Path(name) for name in inputs], request, stems)[0]]
+    expected = Results(TEMPLATE, "net", expected_stems(request, stems))
+    return [path.as_posix() for path in split_done([Path(name) for name in inputs], request, expected)[0]]
 
 
 def test_song_with_all_its_stems_is_done(tmp_path):
@@ -60,15 +62,36 @@ def test_songs_of_one_name_are_never_skipped(tmp_path):
     assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav")) == ["x/a.wav", "y/a.wav"]
 
 
+def test_stem_in_another_case_is_the_same(tmp_path):
+    """Stems are asked for in any case, and written as the model calls them."""
+    results(tmp_path, "net/a/Vocals.wav", "net/a/no_Vocals.wav")
+    assert todo(tmp_path, "--two-stems", "vocals") == ["b.wav"]
+
+
+def test_brackets_of_a_template_are_plain_too(tmp_path):
+    """What stands between the fields of a template is no pattern."""
+    results(tmp_path, "net/[1] a/drums.wav", "net/1 b/drums.wav")
+    assert todo(tmp_path, "--filename", "[1] {track}/{stem}.{ext}", stems=("drums",)) == ["b.wav"]
+
+
+def test_names_without_the_track_tell_nothing_about_many_songs(tmp_path):
+    """Results that are only numbered may be those of any song."""
+    results(tmp_path, "net/1 drums.wav", "net/2 drums.wav")
+    words = ["--filename", "{index} {stem}.{ext}"]
+    assert todo(tmp_path, *words, stems=("drums",)) == ["a.wav", "b.wav"]
+    assert todo(tmp_path, *words, inputs=("a.wav",), stems=("drums",)) == []
+
+
 @pytest.mark.parametrize(
-    ("words", "names"),
+    ("words", "more", "stems"),
     [
-        ([], ["drums", "vocals"]),
-        (["--stems", "drums"], ["drums"]),
-        (["--two-stems", "vocals"], ["vocals", "no_vocals"]),
-        (["--two-stems", "vocals", "--other-method", "none"], ["vocals"]),
+        ([], {}, ("drums", "vocals")),
+        (["--stems", "drums"], {}, ("drums",)),
+        (["--two-stems", "vocals"], {}, ("vocals", "no_vocals")),
+        (["--two-stems", "vocals"], {"rest": False}, ("vocals",)),
+        (["--stems", "drums"], {"also": ["instrumental"]}, ("drums", "instrumental")),
     ],
 )
-def test_expected_stems_are_those_asked_for(words, names):
+def test_expected_stems_are_those_asked_for(words, more, stems):
     """What is written follows from the options."""
-    assert expected_stems(parse([*words, "a.wav"]).request, STEMS) == names
+    assert expected_stems(parse([*words, "a.wav"]).request, STEMS, **more) == stems

@@ -1,156 +1,166 @@
-"""What is typed becomes a request, or a sentence about what is wrong with it."""
+"""What every program understands: output, machine, models at hand, songs."""
+
+import argparse
 
 import pytest
+from both_programs import PROGRAMS
 
 from utils import __version__
-from utils.commandline.options import Options, parse
+from utils.commandline import options
 from utils.core.errors import InvalidRequest
 
 
-def one(*words: str) -> Options:
-    return parse([*words, "song.wav"])
-
-
-def test_plain_song_gets_the_defaults_of_demucs():
-    """Without options: htdemucs, 16-bit WAV, below `separated`."""
-    options = one()
-    request = options.request
-    assert options.tracks == ("song.wav",)
-    assert (request.model, request.folder, request.format, request.sample_type) == (
-        "htdemucs",
-        "separated",
-        "wav",
-        "PCM_16",
-    )
-    assert (request.shifts, request.overlap, request.name_template, request.bitrate) == (None, 0.25, None, None)
-    assert options.settings == {}
+@pytest.fixture(params=PROGRAMS, ids=lambda program: program.name)
+def program(request):
+    return request.param
 
 
 @pytest.mark.parametrize(
     ("words", "field", "value"),
     [
-        (["-n", "htdemucs_ft"], "model", "htdemucs_ft"),
-        (["--repo", "nets"], "repo", "nets"),
+        ([], "model", "ready"),
+        ([], "folder", "separated"),
+        ([], "format", "wav"),
+        ([], "sample_type", "PCM_16"),
+        ([], "name_template", None),
         (["-o", "out"], "output", "out"),
         (["--out", "out"], "output", "out"),
-        (["--two-stems", "vocals"], "two_stems", "vocals"),
-        (["--two-stems=vocals"], "two_stems", "vocals"),
-        (["--other-method", "minus"], "other_method", "minus"),
-        (["--stems", "drums, bass"], "stems", ["drums", "bass"]),
+        (["--format", "opus"], "format", "opus"),
         (["--mp3"], "format", "mp3"),
-        (["--mp3"], "bitrate", 320),
-        (["--mp3", "--mp3-bitrate", "192"], "bitrate", 192),
-        (["--format", "ogg", "--bitrate", "128"], "bitrate", 128),
+        (["--mp3"], "bitrate", None),
         (["--flac"], "format", "flac"),
+        (["--format", "ogg", "--bitrate", "128"], "bitrate", 128),
+        (["--mp3", "--bitrate", "128"], "bitrate", 128),
         (["--int24"], "pcm_type", "PCM_24"),
         (["--float32"], "pcm_type", "FLOAT"),
-        (["--shifts", "2"], "shifts", 2),
-        (["--overlap", "0.1"], "overlap", 0.1),
-        (["--segment", "7"], "segment", 7.0),
-        (["-j", "2"], "jobs", 2),
-        (["--clip-mode", "clamp"], "clip", "clamp"),
         (["--sample-rate", "48000"], "output_sample_rate", 48000),
         (["--sample-rate", "source"], "output_sample_rate", "source"),
-        (["--seed", "5"], "seed", 5),
-        (["--precision", "bf16"], "precision", "bf16"),
+        (["--clip-mode", "none"], "clip", "none"),
         (["--overwrite"], "overwrite", True),
+        (["--stems", "drums, bass"], "stems", ["drums", "bass"]),
+        (["--two-stems", "vocals"], "two_stems", "vocals"),
+        (["--two-stems=vocals"], "two_stems", "vocals"),
+        (["--batch-size", "4"], "batch_size", 4),
+        (["--precision", "bf16"], "precision", "bf16"),
     ],
 )
-def test_option_sets_its_field(words, field, value):
-    """Each option ends up in the request's field of the same meaning."""
-    assert getattr(one(*words).request, field) == value
+def test_option_sets_its_field(program, words, field, value):
+    """Each shared option ends up in the request's field of the same meaning."""
+    assert getattr(program.one(*words).request, field) == value
 
 
-def test_existing_results_are_replaced_unless_skipped():
-    """`--overwrite` says what happens anyway; `--skip-existing` is for the command line, not for the request."""
-    assert one("--skip-existing").skip_existing
-    assert not one("--overwrite").skip_existing
-
-
-def test_options_about_the_machine_are_settings():
+def test_options_about_the_machine_are_settings(program):
     """Device, threads and folders of models are not part of the request; those not given are left out."""
     words = ["-d", "cpu", "--threads", "2", "--models-dir", "m", "--offline", "--allow-unsafe-checkpoints"]
-    assert one(*words).settings == {
+    assert program.one(*words).settings == {
         "device": "cpu",
         "threads": 2,
         "models_dir": "m",
         "offline": True,
         "allow_unsafe_checkpoints": True,
     }
+    assert program.one().settings == {}
+
+
+@pytest.mark.parametrize("switch", ["list_models", "download", "skip_existing", "print_paths", "verbose"])
+def test_what_the_program_itself_does_is_off_until_asked_for(program, switch):
+    """These are no fields of a request."""
+    assert not getattr(program.one(), switch)
+    assert getattr(program.one(f"--{switch.replace('_', '-')}"), switch)
+
+
+def test_existing_results_are_replaced_unless_skipped(program):
+    """`--overwrite` says what happens anyway; `--skip-existing` is for the command line, not for the request."""
+    assert program.one("--skip-existing").request.overwrite
+    assert not program.one("--overwrite").skip_existing
 
 
 @pytest.mark.parametrize(
-    ("words", "template"),
+    ("words", "tracks"),
     [
-        (["--filename", "{track}/{stem}.{ext}"], None),
-        (["--filename", "{track}_{stem}.{ext}"], "{model}/{track}_{stem}"),
-        (["--filename", "{stem}.wav"], "{model}/{stem}"),
-        (["--filename", "{track}.{trackext}/{stem}.{ext}"], "{model}/{track}.wav/{stem}"),
-        (["--flac", "--filename", "{ext}/{stem}.{ext}"], "{model}/flac/{stem}"),
+        (["a.wav", "b.wav"], ("a.wav", "b.wav")),
+        (["a.wav", "--flac", "b.wav", "-o", "out", "c"], ("a.wav", "b.wav", "c")),
+        (["--", "-a.wav", "--b.wav"], ("-a.wav", "--b.wav")),
+        (["a.wav", "--", "-b.wav"], ("a.wav", "-b.wav")),
     ],
 )
-def test_filename_becomes_a_name_template_below_the_model(words, template):
-    """The template of demucs counts from OUT/MODEL and carries the extension; the request's does neither."""
-    assert one(*words).request.name_template == template
+def test_songs_stand_anywhere(program, words, tracks):
+    """Before, between and after options; what follows `--` is a song whatever it looks like."""
+    assert program.parse([program.model_option, "ready", *words]).tracks == tracks
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("words", "message"),
     [
-        (["--no-split"], "--segment"),
-        (["--mp3-preset", "2"], "--mp3-bitrate"),
-        (["--mp3-bitrate", "320"], "--mp3"),
-        (["--bitrate", "320"], "wav"),
-        (["--sample-rate", "high"], "'high'"),
-        (["--shifts", "-1"], "--shifts"),
-        (["--overlap", "1"], "--overlap"),
-        (["--sample-rate", "10"], "--sample-rate"),
-        (["--filename", "{title}.{ext}"], "{title}"),
-        (["--filename", "{track"], "brace"),
-        (["--filename", "{stem}"], ".{ext}"),
-        (["--filename", "{stem}.flac"], ".wav"),
-        (["--mp3", "--flac"], "--mp3"),
-        (["--format", "wma"], "wma"),
-        (["--segmnt", "7"], "--segmnt"),
-        (["--overwrite", "--skip-existing"], "--overwrite"),
-        (["--segment", "7", "--no-split"], "--segment"),
+        (["--bitrate", "320"], "--bitrate is for lossy formats; wav has none."),
+        (["--sample-rate", "high"], "--sample-rate: a number or `source` is needed, not 'high'."),
+        (["--threads", "many"], "--threads: a whole number is needed, not 'many'."),
+        (["--overlap", "much"], "--overlap: a"),
+        (["--batch-size", "0"], "--batch-size takes a whole number of at least 1."),
+        (["--batch-size", "999"], "--batch-size takes a whole number of at most 256."),
+        (["--stems", "a,,b"], "--stems: names with commas between them are needed, not 'a,,b'."),
+        (["--stems", "a", "--two-stems", "b"], "--two-stems: not allowed with argument --stems."),
+        (["--mp3", "--flac"], "--flac: not allowed with argument --mp3."),
+        (["--int24", "--float32"], "--float32: not allowed with argument --int24."),
+        (["--overwrite", "--skip-existing"], "--skip-existing: not allowed with argument --overwrite."),
+        (["--format", "wma"], "--format: invalid choice: 'wma'"),
+        (["--clip-mode", "hard"], "--clip-mode: invalid choice: 'hard'"),
+        (["--offlin"], "There is no option --offlin. Did you mean: --offline"),
+        (["--two-stms=vocals"], "There is no option --two-stms. Did you mean: --two-stems"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused(words, part):
-    """A wrong, unknown or unsupported option is an error that names it."""
+def test_what_is_wrong_is_refused(program, words, message):
+    """A wrong or unknown option is an error that names it, and the nearest there is."""
     with pytest.raises(InvalidRequest) as caught:
-        one(*words)
-    assert part in caught.value.message
+        program.one(*words)
+    assert caught.value.message.startswith(message)
 
 
-def test_no_song_is_an_error_unless_models_are_listed():
-    """There must be something to separate."""
-    with pytest.raises(InvalidRequest, match="song or folder"):
-        parse(["-n", "htdemucs"])
-    assert parse(["--list-models"]).list_models
+def test_a_missing_value_is_refused(program):
+    """An option at the end that needs a value says so."""
+    with pytest.raises(InvalidRequest, match="-o/--out: expected one argument"):
+        program.parse([program.model_option, "ready", "song.wav", "-o"])
 
 
-def test_trackext_needs_songs_of_one_extension():
-    """One template serves all songs, so `{trackext}` must mean the same for each."""
-    words = ["--filename", "{track}.{trackext}.{stem}.{ext}"]
-    assert parse([*words, "a.mp3", "b.mp3"]).request.name_template == "{model}/{track}.mp3.{stem}"
-    for tracks in (["a.mp3", "b.wav"], ["folder"]):
-        with pytest.raises(InvalidRequest, match="one extension"):
-            parse([*words, *tracks])
+def test_no_song_is_an_error_unless_only_models_are_asked_for(program):
+    """There must be something to separate, to list or to fetch."""
+    with pytest.raises(InvalidRequest, match="song or folder") as caught:
+        program.parse([program.model_option, "ready"])
+    assert caught.value.hint == f"`{program.name} --help` lists the options."
+    assert program.parse(["--list-models"]).list_models
+    assert program.parse([program.model_option, "ready", "--download"]).download
 
 
-def test_help_names_every_option_that_works(capsys):
-    """`--help` lists what can be used, and not what is refused."""
+def test_help_names_every_option_that_works(program, capsys):
+    """`--help` lists what can be used, shows examples, and mentions no name of a field."""
     with pytest.raises(SystemExit) as caught:
-        parse(["--help"])
+        program.parse(["--help"])
     text = capsys.readouterr().out
     assert caught.value.code == 0
-    assert all(word in text for word in ("--two-stems", "--repo", "--print-paths", "--worker"))
-    assert "--no-split" not in text
+    assert all(option in text for option in program.one().wording.options)
+    assert f"\n  {program.name} " in text
+    assert "--worker" in text
+    assert "_" not in "".join(word for word in text.split() if word.startswith("--"))
 
 
-def test_version_is_the_project_s(capsys):
+def test_version_is_the_project_s(program, capsys):
     """`--version` prints the one version there is."""
     with pytest.raises(SystemExit):
-        parse(["--version"])
-    assert capsys.readouterr().out.strip() == f"dsu-demucs {__version__}"
+        program.parse(["--version"])
+    assert capsys.readouterr().out.strip() == f"{program.name} {__version__}"
+
+
+@pytest.mark.parametrize("text", ["much", "nan", "inf", ""])
+def test_a_number_is_finite(text):
+    """What would make every comparison meaningless is no number here."""
+    with pytest.raises(argparse.ArgumentTypeError, match="a number is needed"):
+        options.number(text)
+    assert options.numbers("1, 2.5") == [1.0, 2.5]
+
+
+@pytest.mark.parametrize("template", ["{title}", "{stem", "{0}"])
+def test_templates_have_known_fields_only(template):
+    """An unknown field or a lonely brace is an error that names the option."""
+    with pytest.raises(InvalidRequest, match="--names"):
+        options.template_fields(template, "--names", {"stem"})
+    assert options.template_fields("{stem} {{x}}", "--names", {"stem"}) == {"stem"}

@@ -1,0 +1,242 @@
+"""The whole run of every program, over an engine without models."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from both_programs import PROGRAMS
+from scripted_engine import ScriptedEngine, Terminal
+
+from utils.core.errors import DeviceUnavailable, InputEmpty, InvalidRequest
+
+
+@pytest.fixture(params=PROGRAMS, ids=lambda program: program.name)
+def program(request):
+    return request.param
+
+
+def no_engine(settings):
+    pytest.fail("an engine was made")
+
+
+def fail_on(name, error):
+    def act(request, job):
+        if Path(request.input).name == name:
+            raise error
+
+    return act
+
+
+def test_songs_are_separated_one_after_the_other(program, capsys):
+    """Each song gets its line on stderr, stdout stays empty, the status is 0."""
+    engine = ScriptedEngine()
+    assert program.run(engine, "a.wav", "b.wav", "--flac") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.partition(" ")[0] for line in err.splitlines()] == ["a.wav", "b.wav"]
+    assert [request.format for request in engine.requests] == ["flac", "flac"]
+    assert engine.started
+    assert engine.closed
+
+
+def test_folder_gives_the_songs_in_it_but_not_earlier_results(program, tmp_path):
+    """A folder stands for its audio files; the output folder inside it is left out."""
+    (tmp_path / "separated").mkdir()
+    (tmp_path / "separated" / "drums.wav").touch()
+    engine = ScriptedEngine()
+    assert program.run(engine, str(tmp_path)) == 0
+    assert [Path(request.input).name for request in engine.requests] == ["a.wav", "b.wav"]
+
+
+def test_print_paths_lists_what_was_written(program, capsys):
+    """With `--print-paths` stdout holds one existing file a line, and nothing else."""
+    program.run(ScriptedEngine(), "a.wav", "--print-paths")
+    lines = capsys.readouterr().out.splitlines()
+    assert [Path(line).name for line in lines] == ["drums.wav", "vocals.wav"]
+    assert all(Path(line).exists() for line in lines)
+
+
+def test_one_bad_song_does_not_stop_the_others(program, capsys):
+    """The status is 1, the bad song's line is its error, and the other song is done."""
+    engine = ScriptedEngine(fail_on("a.wav", InputEmpty("It is empty.")))
+    assert program.run(engine, "a.wav", "b.wav") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "a.wav: It is empty."
+    assert lines[1].startswith("b.wav -> ")
+
+
+def test_errors_of_a_song_speak_of_options(program, capsys):
+    """What the engine says of a field, the line of the song says of the option; and it stays one line."""
+    error = InvalidRequest("Too\nmuch in `batch_size`.", hint='Use "precision":"fp32".', field="batch_size")
+    assert program.run(ScriptedEngine(fail_on("a.wav", error)), "a.wav", "b.wav") == 1
+    assert capsys.readouterr().err.splitlines()[0] == "a.wav: Too much in --batch-size. Use --precision fp32."
+
+
+def test_a_name_for_many_songs_is_refused_with_the_option(program, capsys):
+    """A template that would give all songs the same files is one error, in the words of the program."""
+    assert program.run(ScriptedEngine(), "a.wav", "b.wav", program.template_option, program.template) == 2
+    told = f"{program.name}: {program.template_option} gives all 2 files the same names."
+    assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize("error", [InputEmpty("It is empty."), ZeroDivisionError("division")])
+def test_when_all_fail_each_is_told_once(program, capsys, error):
+    """The only song failed, foreseen or not: one line, status 1, no traceback."""
+    assert program.run(ScriptedEngine(fail_on("a.wav", error)), "a.wav") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_missing_model_is_downloaded_first(program, capsys):
+    """A known model that is not installed is fetched before the first song."""
+    engine = ScriptedEngine()
+    assert program.run(engine, "a.wav", model="absent") == 0
+    assert engine.downloaded == ["absent"]
+    assert capsys.readouterr().err.startswith("Downloading net.th of absent")
+
+
+@pytest.mark.parametrize(("words", "model"), [(["--offline"], "absent"), ([], "ready")])
+def test_nothing_is_downloaded_without_need(program, words, model):
+    """Offline, or with a model that is there, the engine decides what to say."""
+    engine = ScriptedEngine()
+    program.run(engine, "a.wav", *words, model=model)
+    assert engine.downloaded == []
+    assert len(engine.requests) == 1
+
+
+def test_an_unknown_model_is_one_error_for_all_songs(program, capsys):
+    """A typo in the model's name is said once, before any song is read."""
+    engine = ScriptedEngine()
+    assert program.run(engine, "a.wav", "b.wav", model="reddy") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert engine.requests == []
+
+
+def test_songs_with_results_are_skipped(program, capsys, tmp_path):
+    """With `--skip-existing` only the song without results is separated, and the status is 0."""
+    for folder in ("a", "ready/a"):  # where the one and where the other program puts them
+        (tmp_path / "separated" / folder).mkdir(parents=True)
+        for stem in ("drums", "vocals"):
+            (tmp_path / "separated" / folder / f"{stem}.wav").touch()
+    engine = ScriptedEngine()
+    assert program.run(engine, "a.wav", "b.wav", "--skip-existing") == 0
+    assert [request.input for request in engine.requests] == ["b.wav"]
+    assert "a.wav: skipped" in capsys.readouterr().err
+    assert program.run(engine, "a.wav", "b.wav") == 0
+    assert len(engine.requests) == 3
+
+
+@pytest.mark.parametrize("words", [["--threads", "many", "a.wav"], ["--nonsense", "a.wav"], []])
+def test_wrong_usage_is_told_without_an_engine(program, capsys, words):
+    """A mistake in the arguments is one line and status 2; nothing heavy is started for it."""
+    assert program.main(words, no_engine, no_engine) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{program.name}: ")
+    assert err.count("\n") == 1
+
+
+def test_wrong_setting_is_told_without_an_engine(program, capsys):
+    """So is a setting that makes no sense."""
+    assert program.main([program.model_option, "ready", "--threads", "0", "a.wav"], no_engine, no_engine) == 1
+    assert capsys.readouterr().err == f"{program.name}: --threads must be a whole number of at least 1, not 0.\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_are_no_error(program, capsys, option):
+    """They are printed on stdout, with status 0."""
+    assert program.main([option], no_engine, no_engine) == 0
+    assert program.name in capsys.readouterr().out
+
+
+def test_device_that_is_not_there_ends_with_status_2(program, capsys):
+    """As in worker mode: the device is never exchanged for another."""
+
+    class WithoutCuda(ScriptedEngine):
+        def start(self):
+            raise DeviceUnavailable("There is no CUDA device here.", hint="Use cpu.")
+
+    assert program.run(WithoutCuda(), "-d", "cuda", "a.wav") == 2
+    assert capsys.readouterr().err == f"{program.name}: There is no CUDA device here. Use cpu.\n"
+
+
+def test_settings_reach_the_engine(program, tmp_path):
+    """What was typed about the machine is what the engine is made with."""
+    seen = []
+    words = [program.model_option, "ready", "-d", "cpu", "--models-dir", str(tmp_path), "--threads", "2", "a.wav"]
+    assert program.main(words, lambda settings: seen.append(settings) or ScriptedEngine(), no_engine) == 0
+    assert (seen[0].device, seen[0].models_dir, seen[0].threads) == ("cpu", tmp_path, 2)
+
+
+def test_download_alone_says_where_the_model_is(program, capsys):
+    """Without songs the model is fetched, its path and size are told, and the status is 0."""
+    engine = ScriptedEngine()
+    assert program.run(engine, "--download", "--print-paths", model="absent") == 0
+    out, err = capsys.readouterr()
+    assert out == "/m\n"
+    assert err.splitlines() == ["Downloading net.th of absent", "absent (10.0 MB) -> /m"]
+    assert engine.downloaded == ["absent"]
+    assert engine.requests == []
+    assert engine.closed
+
+
+def test_download_before_songs(program):
+    """With songs the model is fetched first, then they are separated."""
+    engine = ScriptedEngine(lambda request, job: engine.downloaded.append("then the song"))
+    assert program.run(engine, "--download", "a.wav", model="absent") == 0
+    assert engine.downloaded == ["absent", "then the song"]
+
+
+def test_download_of_a_model_of_the_user_s_own(program, capsys):
+    """A model that nobody publishes but that is there needs no download, which is said."""
+    assert program.run(ScriptedEngine(), "--download", model="mine") == 0
+    assert capsys.readouterr().err == "mine is a model of your own; there is nothing to download.\n"
+
+
+def test_download_of_an_unknown_model_is_an_error(program, capsys):
+    """Its name is told, and what people type to see the names there are."""
+    assert program.run(ScriptedEngine(), "--download", model="reddy") == 1
+    told = "There is no model `reddy`. Did you mean: ready? --list-models lists all models."
+    assert capsys.readouterr().err == f"{program.name}: {told}\n"
+
+
+def test_ctrl_c_ends_the_work(program, capsys):
+    """Ctrl-C in the first song: the second is not begun, the status is 130, the engine is closed."""
+
+    def interrupt(request, job):
+        signal.raise_signal(signal.SIGINT)
+        job.checkpoint()
+
+    engine = ScriptedEngine(interrupt)
+    assert program.run(engine, "a.wav", "b.wav") == 130
+    assert len(engine.requests) == 1
+    assert engine.closed
+    assert "Stopped." in capsys.readouterr().err
+
+
+def test_ctrl_c_before_there_is_a_job(program, capsys):
+    """While the engine is still being imported, Ctrl-C is no traceback either."""
+
+    def interrupted(settings):
+        raise KeyboardInterrupt
+
+    assert program.main([program.model_option, "ready", "a.wav"], interrupted, no_engine) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_verbose_says_how_it_went(program, capsys):
+    """With `-v` each song's speed, device and settings follow, and what the engine wants people to know."""
+    engine = ScriptedEngine(lambda request, job: job.warn("The batch was halved."))
+    program.run(engine, "-v", "a.wav")
+    err = capsys.readouterr().err
+    assert "Note: The batch was halved." in err
+    assert "2.0 times real time" in err
+    assert "shifts 1" in err
+
+
+def test_terminal_shows_progress(program, monkeypatch):
+    """On a terminal the bar moves."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    program.run(ScriptedEngine(lambda request, job: job.progress("separate", 1, 4)), "a.wav")
+    assert "%" in screen.getvalue()

@@ -1,0 +1,54 @@
+"""Fields and commands become options."""
+
+import pytest
+
+from utils.commandline.bsroformer_options import parse
+
+WORDING = parse(["-m", "net", "song.wav"]).wording
+
+
+@pytest.mark.parametrize(
+    ("field", "option"),
+    [
+        ("model", "--model"),
+        ("chunk_seconds", "--chunk-seconds"),
+        ("use_tta", "--tta"),
+        ("output", "--out"),
+        ("output_sample_rate", "--sample-rate"),
+        ("preview", "`preview`"),
+    ],
+)
+def test_a_field_is_called_by_its_option(field, option):
+    """A field that nobody can type keeps its name."""
+    assert WORDING.option(field) == option
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("Give in `model_path` the file.", "Give in --model-path the file."),
+        ('Use "precision":"fp32".', "Use --precision fp32."),
+        ('Use "format": "wav" or "flac".', 'Use --format wav or "flac".'),
+        ('Use "pcm_type": "PCM_24".', "Use --int24."),
+        ('Use "pcm_type": "PCM_16".', 'Use "pcm_type": "PCM_16".'),
+        ('The nearest it has is "bitrate": 192.', "The nearest it has is --bitrate 192."),
+        ('Send {"cmd":"download_model","model":"net"} to fetch it.', "--download fetches it."),
+        ('{"cmd":"list_models"} lists them.', "--list-models lists all models."),
+        ('Send {"cmd":"cancel"}.', 'Send {"cmd":"cancel"}.'),
+        ("Delete `net.ckpt`.", "Delete `net.ckpt`."),
+    ],
+)
+def test_a_hint_for_programs_becomes_one_for_people(hint, told):
+    """Fields, settings and commands in it are replaced by what is typed instead."""
+    assert WORDING.of_hint(hint) == told
+
+
+def test_only_the_field_of_an_error_is_renamed_in_its_message():
+    """Other words in backticks may be names that happen to be the same, such as that of a folder."""
+    assert WORDING.of_error("There is no audio in `stems`.", field="inputs") == "There is no audio in `stems`."
+    assert WORDING.of_error("`overlap` of `stems` is wrong.", field="overlap") == "--overlap of `stems` is wrong."
+
+
+def test_an_error_is_one_line():
+    """Also one with a hint, and one that came on several."""
+    assert WORDING.of_error("Too\n  much.", hint="Use\nless.") == "Too much. Use less."

@@ -1,0 +1,69 @@
+"""What engines say about requests, in the words of a command line: `chunk_seconds` becomes --chunk-seconds. Pure.
+
+Engines speak to programs that send fields and commands; people type options. What has no option is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable
+
+# A hint that tells programs to send a command, and what people do instead.
+INSTEAD_OF_COMMANDS = {
+    "list_models": "--list-models lists all models.",
+    "download_model": "--download fetches it.",
+}
+_COMMAND = re.compile(r'\{"cmd": ?"(\w+)"')
+_FIELD = re.compile(r"`(\w+)`")
+_SETTING = re.compile(r'"(\w+)": ?"?(\w+)"?')
+
+
+class Wording:
+    """The options of one command line, by the fields that they set."""
+
+    def __init__(self, actions: Iterable[argparse.Action]) -> None:
+        self._options: dict[str, str] = {}
+        self._switches: dict[tuple[str, str], str] = {}
+        for action in actions:
+            if not action.option_strings or action.help == argparse.SUPPRESS:
+                continue
+            option = max(action.option_strings, key=len)
+            if action.nargs == 0 and isinstance(action.const, str):
+                self._switches[action.dest, action.const] = option
+            else:
+                self._options.setdefault(action.dest, option)
+
+    @property
+    def options(self) -> list[str]:
+        """All that can be typed."""
+        return [*self._options.values(), *self._switches.values()]
+
+    def option(self, field: str) -> str:
+        """What is typed to set a field."""
+        return self._options.get(field, f"`{field}`")
+
+    def of(self, text: str) -> str:
+        """A text that says nothing but fields in backticks: no names of files, which may be the same."""
+        return _FIELD.sub(lambda found: self.option(found[1]), text)
+
+    def of_error(self, message: str, hint: str | None = None, field: str | None = None) -> str:
+        """One line for an error. In its message only the field that it is about is renamed; others may be names."""
+        told = message if field is None else message.replace(f"`{field}`", self.option(field))
+        return one_line(told if hint is None else f"{told} {self.of_hint(hint)}")
+
+    def of_hint(self, hint: str) -> str:
+        command = _COMMAND.search(hint)
+        if command is not None:
+            return INSTEAD_OF_COMMANDS.get(command[1], hint)
+        return self.of(_SETTING.sub(self._setting, hint))
+
+    def _setting(self, found: re.Match[str]) -> str:
+        field, value = found.groups()
+        if switch := self._switches.get((field, value)):
+            return switch
+        return f"{self._options[field]} {value}" if field in self._options else found[0]
+
+
+def one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines())
