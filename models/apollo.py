@@ -59,6 +59,10 @@ class ApolloParams:
         )
 
     @property
+    def outputs(self) -> int:
+        return 1
+
+    @property
     def window_samples(self) -> int:
         return int(self.sr * self.win // 1000)
 

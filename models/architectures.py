@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# Networks of the demucs package. Their checkpoints name the class; these are all that may be named.
+# Networks of the demucs package, by the class that their checkpoints name; these are all that may be named.
 DEMUCS: dict[str, str] = {
-    "htdemucs": "demucs.htdemucs:HTDemucs",
-    "hdemucs": "demucs.hdemucs:HDemucs",
-    "demucs": "demucs.demucs:Demucs",
+    "HTDemucs": "demucs.htdemucs:HTDemucs",
+    "HDemucs": "demucs.hdemucs:HDemucs",
+    "Demucs": "demucs.demucs:Demucs",
 }
 
 # Networks of our own, built from a configuration. Each has a class of parameters called `XParams` beside it.
@@ -20,8 +20,13 @@ OWN: dict[str, str] = {
     "bs_roformer": "models.bs_roformer:BSRoformer",
     "mel_band_roformer": "models.mel_band_roformer:MelBandRoformer",
     "scnet": "models.scnet:Scnet",
+    "scnet_masked": "models.scnet_masked:ScnetMasked",
+    "scnet_tran": "models.scnet_tran:ScnetTran",
     "mdx23c": "models.mdx23c:Mdx23c",
     "apollo": "models.apollo:Apollo",
+    "bandit": "models.bandit:Bandit",
+    "bandit_v2": "models.bandit_v2:BanditV2",
+    "htdemucs": "models.htdemucs:Htdemucs",
 }
 
 ARCHITECTURES: dict[str, str] = {**DEMUCS, **OWN}

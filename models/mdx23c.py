@@ -89,6 +89,14 @@ class Mdx23cParams:
         )
 
     @property
+    def channels(self) -> int:
+        return self.audio_channels
+
+    @property
+    def outputs(self) -> int:
+        return self.num_stems
+
+    @property
     def spectrum_channels(self) -> int:
         """Channels of one stem's spectrogram: audio channel, real and imaginary part, sub-band."""
         return self.audio_channels * 2 * self.num_subbands

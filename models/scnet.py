@@ -7,16 +7,18 @@ in turn. The decoder mirrors the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import pairwise
 from math import ceil
-from typing import Any, cast
+from typing import Any, ClassVar, Self, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
+from models.blocks.recurrent import kept_flat
 from models.blocks.sections import Section
 from models.blocks.stft import Stft
 
@@ -41,6 +43,8 @@ class ScnetParams:
     num_dplayer: int = 6
     expand: int = 1
 
+    IGNORED: ClassVar[tuple[str, ...]] = ()
+
     def __post_init__(self) -> None:
         if len(self.dims) < 2 or self.dims[0] != 2 * self.audio_channels:  # noqa: PLR2004 - the input and one level
             raise ValueError(
@@ -61,7 +65,7 @@ class ScnetParams:
             raise ValueError("`model.band_SR` leaves a band without frequencies at this `model.nfft`.")
 
     @classmethod
-    def tiny(cls) -> ScnetParams:
+    def tiny(cls) -> Self:
         """Small enough for a test: two stems, two levels."""
         return cls(
             sources=("vocals", "other"), dims=(4, 8, 12), nfft=512, hop_size=128, win_size=512,
@@ -69,28 +73,40 @@ class ScnetParams:
         )  # fmt: skip
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> ScnetParams:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The parameters that a public configuration describes."""
         model = Section(config, "model")
-        model.reject_unknown(field.name for field in fields(cls))
-        defaults = cls()
-        return cls(
-            sources=model.names("sources", defaults.sources),
-            audio_channels=model.integer("audio_channels", defaults.audio_channels),
-            dims=model.integers("dims", defaults.dims),
-            nfft=model.integer("nfft", defaults.nfft),
-            hop_size=model.integer("hop_size", defaults.hop_size),
-            win_size=model.integer("win_size", defaults.win_size),
-            normalized=model.switch("normalized", default=defaults.normalized),
-            band_SR=model.numbers("band_SR", defaults.band_SR),
-            band_stride=model.integers("band_stride", defaults.band_stride),
-            band_kernel=model.integers("band_kernel", defaults.band_kernel),
-            conv_depths=model.integers("conv_depths", defaults.conv_depths),
-            compress=model.number("compress", defaults.compress),
-            conv_kernel=model.integer("conv_kernel", defaults.conv_kernel),
-            num_dplayer=model.integer("num_dplayer", defaults.num_dplayer),
-            expand=model.integer("expand", defaults.expand),
-        )
+        model.reject_unknown((field.name for field in fields(cls)), cls.IGNORED)
+        return cls(**cls.values_in(model))
+
+    @classmethod
+    def values_in(cls, model: Section) -> dict[str, Any]:
+        """The fields' values in the section `model`."""
+        return {
+            "sources": model.names("sources", cls.sources),
+            "audio_channels": model.integer("audio_channels", cls.audio_channels),
+            "dims": model.integers("dims", cls.dims),
+            "nfft": model.integer("nfft", cls.nfft),
+            "hop_size": model.integer("hop_size", cls.hop_size),
+            "win_size": model.integer("win_size", cls.win_size),
+            "normalized": model.switch("normalized", default=cls.normalized),
+            "band_SR": model.numbers("band_SR", cls.band_SR),
+            "band_stride": model.integers("band_stride", cls.band_stride),
+            "band_kernel": model.integers("band_kernel", cls.band_kernel),
+            "conv_depths": model.integers("conv_depths", cls.conv_depths),
+            "compress": model.number("compress", cls.compress),
+            "conv_kernel": model.integer("conv_kernel", cls.conv_kernel),
+            "num_dplayer": model.integer("num_dplayer", cls.num_dplayer),
+            "expand": model.integer("expand", cls.expand),
+        }
+
+    @property
+    def channels(self) -> int:
+        return self.audio_channels
+
+    @property
+    def outputs(self) -> int:
+        return len(self.sources)
 
 
 @dataclass(frozen=True)
@@ -126,15 +142,19 @@ def plan_levels(params: ScnetParams) -> Iterator[tuple[Band, ...]]:
 class Scnet(nn.Module):
     """The network. Spectrograms are (batch, channels, frequency, time) outside of the separation part."""
 
+    WINDOW: ClassVar[Callable[..., Tensor]] = torch.ones
+
     def __init__(self, params: ScnetParams) -> None:
         super().__init__()
         self.params = params
-        self.stft = Stft(params.nfft, params.hop_size, params.win_size, normalized=params.normalized, window=torch.ones)
+        self.stft = Stft(
+            params.nfft, params.hop_size, params.win_size, normalized=params.normalized, window=self.WINDOW
+        )
         levels = list(plan_levels(params))
         widths = list(pairwise(params.dims))
         outputs = [params.dims[0] * len(params.sources), *params.dims[1:-1]]
         self.encoder = nn.ModuleList(Encoder(*pair, bands, params) for pair, bands in zip(widths, levels, strict=True))
-        self.separation_net = Separation(params)
+        self.separation_net = Separation(params, self._dual_paths(params))
         self.decoder = nn.ModuleList(
             nn.ModuleList((Fusion(width), Expansion(width, output, bands)))
             for width, output, bands in reversed(list(zip(params.dims[1:], outputs, levels, strict=True)))
@@ -144,11 +164,21 @@ class Scnet(nn.Module):
         """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
         samples = mix.shape[-1]
         padded = F.pad(mix, (0, self._missing_samples(samples)))
-        features = self.stft(padded).permute(0, 1, 4, 2, 3).flatten(1, 2)
-        spectra = self._separate(features, self._kept_channels(stems))
-        parts = torch.unflatten(spectra, 1, (-1, self.params.audio_channels, 2)).permute(0, 1, 2, 4, 5, 3)
-        estimates: Tensor = self.stft.inverse(parts, padded.shape[-1])
+        estimates: Tensor = self.stft.inverse(self._estimate(self.stft(padded), stems), padded.shape[-1])
         return estimates[..., :samples]
+
+    def _dual_paths(self, params: ScnetParams) -> Callable[[int], nn.Module]:
+        """What makes the separation part's blocks of a given width."""
+        return partial(DualPath, expand=params.expand)
+
+    def _estimate(self, parts: Tensor, stems: Sequence[int] | None) -> Tensor:
+        """(batch, channels, bins, frames, 2) to (batch, stems, channels, bins, frames, 2): the spectra themselves."""
+        features = parts.permute(0, 1, 4, 2, 3).flatten(1, 2)
+        return self._split_stems(self._separate(features, self._kept_channels(stems)))
+
+    def _split_stems(self, spectra: Tensor) -> Tensor:
+        shape = (-1, self.params.audio_channels, 2)
+        return torch.unflatten(spectra, 1, shape).permute(0, 1, 2, 4, 5, 3)
 
     def _missing_samples(self, samples: int) -> int:
         """At least one sample, at most two hops, to an even number of frames; more where reflection needs it."""
@@ -243,12 +273,10 @@ def row_layers(width: int, params: ScnetParams) -> nn.Sequential:
 class Separation(nn.Module):
     """Dual-path blocks, every second one on the Fourier transform over time of what the one before it made."""
 
-    def __init__(self, params: ScnetParams) -> None:
+    def __init__(self, params: ScnetParams, dual_path: Callable[[int], nn.Module]) -> None:
         super().__init__()
         width = params.dims[-1]
-        self.dp_modules = nn.ModuleList(
-            DualPath(width * (1 + block % 2), params.expand) for block in range(params.num_dplayer)
-        )
+        self.dp_modules = nn.ModuleList(dual_path(width * (1 + block % 2)) for block in range(params.num_dplayer))
 
     def forward(self, features: Tensor) -> Tensor:
         frames = features.shape[-1]
@@ -268,7 +296,9 @@ class DualPath(nn.Module):
 
     def __init__(self, width: int, expand: int) -> None:
         super().__init__()
-        self.lstm_layers = nn.ModuleList(Lstm(width, width * expand, bidirectional=True) for _ in range(2))
+        self.lstm_layers = nn.ModuleList(
+            kept_flat(nn.LSTM(width, width * expand, bidirectional=True)) for _ in range(2)
+        )
         self.linear_layers = nn.ModuleList(nn.Linear(2 * width * expand, width) for _ in range(2))
         self.norm_layers = nn.ModuleList(WholeNorm(width) for _ in range(2))
 
@@ -278,14 +308,6 @@ class DualPath(nn.Module):
             features = features + linear(lstm(sequences)[0]).view_as(features)
             features = features.transpose(0, 2).contiguous()
         return features
-
-
-class Lstm(nn.LSTM):
-    """An LSTM whose weights lie in one piece of device memory after loading, as its kernels want them."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.register_load_state_dict_post_hook(lambda module, _: module.flatten_parameters())  # type: ignore[no-untyped-call]  # so in torch
 
 
 class WholeNorm(nn.GroupNorm):

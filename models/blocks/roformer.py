@@ -82,6 +82,10 @@ class RoformerParams:
         return 2 if self.stereo else 1
 
     @property
+    def outputs(self) -> int:
+        return self.num_stems
+
+    @property
     def bins(self) -> int:
         return self.stft_n_fft // 2 + 1
 

@@ -21,7 +21,8 @@ class Stft(nn.Module):
     """The transform of one network's configuration, and its inverse. It has no entry in the state dict.
 
     `window` is a maker such as `torch.hann_window` (the default; periodic) or `torch.ones` for a rectangular one. A
-    window shorter than `n_fft` is centred in it.
+    window shorter than `n_fft` is centred in it. `pad_mode` is what lies beyond the signal's ends: `reflect`, its mirror
+    image, or `constant`, silence.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Stft(nn.Module):
         win_samples: int | None = None,
         *,
         normalized: bool = False,
+        pad_mode: str = "reflect",
         window: Callable[..., Tensor] = torch.hann_window,
     ) -> None:
         super().__init__()
@@ -38,6 +40,7 @@ class Stft(nn.Module):
         self.hop_samples = hop_samples
         self.win_samples = n_fft if win_samples is None else win_samples
         self.normalized = normalized
+        self.pad_mode = pad_mode
         self._make_window = window
         self.window = Derived(self._window_on)
 
@@ -59,6 +62,7 @@ class Stft(nn.Module):
                 self.hop_samples,
                 self.win_samples,
                 self.window.get(flat.device),
+                pad_mode=self.pad_mode,
                 normalized=self.normalized,
                 return_complex=True,
             )

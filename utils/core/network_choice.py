@@ -37,7 +37,7 @@ def choices_of(request: NetworkSeparate) -> list[Choice]:
         return [choice_of(request)]
     if request.model or request.model_path:
         other = "model" if request.model else "model_path"
-        raise InvalidRequest(f"Send either `ensemble` or `{other}`, not both.", field="ensemble")
+        raise InvalidRequest(f"Give either `ensemble` or `{other}`, not both.", field="ensemble")
     return [_member(member) for member in request.ensemble]
 
 
@@ -46,7 +46,7 @@ def choice_of(request: NetworkLoad | NetworkSeparate) -> Choice:
     if request.model_path:
         if request.model:
             raise InvalidRequest(
-                "Send either `model` or `model_path` with `config_path`, not both.", field="model_path"
+                "Give either `model` or `model_path` with `config_path`, not both.", field="model_path"
             )
         if not request.config_path:
             raise InvalidRequest("`model_path` needs the network's YAML file in `config_path`.", field="config_path")

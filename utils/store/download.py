@@ -60,6 +60,7 @@ def download_files(
     if absent and offline:
         raise _offline(model, absent, folder)
     if absent:
+        _require_addresses(model, absent, folder)
         _prepare(folder, absent)
     for index, file in enumerate(files):
         meter.begin(index)
@@ -115,7 +116,7 @@ class _Fetch:
         if mismatch is not None:
             raise mismatch
         raise DownloadFailed(
-            f"`{self._file.name}` could not be downloaded. {'; '.join(failures) or 'No address of it is known'}.",
+            f"`{self._file.name}` could not be downloaded. {'; '.join(failures)}.",
             hint=f"Check the connection (HTTPS_PROXY is honoured), or put the file into `{self._target.parent}` yourself.",
         ) from cause
 
@@ -226,6 +227,15 @@ def _bytes_to_come(folder: Path, file: FileRecord) -> int:
     part = part_path(folder / file.name)
     there = part.stat().st_size if part.is_file() else 0
     return max(0, (file.size_bytes or 0) - there)
+
+
+def _require_addresses(model: str, absent: Sequence[FileRecord], folder: Path) -> None:
+    names = [f"`{file.name}`" for file in absent if not file.urls]
+    if names:
+        raise DownloadFailed(
+            f"`{model}` cannot be downloaded: no address of {', '.join(names)} is known.",
+            hint=f"If you have the file, put it into `{folder}`.",
+        )
 
 
 def _offline(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:

@@ -25,6 +25,12 @@ def test_examples_of_a_batch_do_not_influence_each_other(name):
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
+def test_parameters_tell_the_number_of_heads(name):
+    """The parameters say how many stems come out, without a run."""
+    net = tiny(name)
+    assert run(net, noise(1, 2, 4000)).shape[1] == net.params.outputs
+
+
 def test_wanted_heads_equal_the_same_part_of_all(name):
     """Asking for some stems gives these of all stems, in the order asked."""
     net, mix = tiny(name), noise(1, 2, 4000)
@@ -45,7 +51,7 @@ def test_half_precision_stays_close_to_single(name):
     with torch.autocast("cpu", torch.bfloat16):
         rough = run(net, mix)
     assert rough.dtype == torch.float32
-    assert 30 < agreement_db(rough, run(net, mix)) < 100
+    assert 25 < agreement_db(rough, run(net, mix)) < 100
 
 
 def test_tensors_assigned_to_a_meta_network_are_all_it_needs(name):

@@ -43,6 +43,26 @@ def test_sections_with_tuples(written):
     assert config["inference"] == {}
 
 
+def test_section_of_options_by_another_name(written):
+    """Options may be in a section that `model` names, or in `kwargs` where there is no `model`."""
+    named = written("audio: {}\nmodel: htdemucs\nhtdemucs: {depth: 4}\ntraining: {}\n")
+    assert read_config(named)["htdemucs"] == {"depth": 4}
+    other = written("cls: Bandit\naudio: {}\nkwargs: {n_bands: 64}\ntraining: {}\n")
+    assert read_config(other)["kwargs"] == {"n_bands": 64}
+
+
+def test_sound_that_training_describes(written):
+    """Rate and channels are in `audio` also where a file has them in `training`; what `audio` says comes first."""
+    config = read_config(
+        written(
+            GOOD.replace("training:", "training:\n  samplerate: 8000\n  channels: 2").replace(
+                "{c", "{num_channels: 1, c"
+            )
+        )
+    )
+    assert config["audio"] == {"sample_rate": 8000, "num_channels": 1, "chunk_size": 1000}
+
+
 def test_anchors_are_usual(written):
     """Values may be written once and used again, also by merging."""
     config = read_config(written(GOOD + "inference: &a {batch_size: [1, 2]}\nextra: {<<: *a, more: *a}\n"))
@@ -87,6 +107,8 @@ def test_tags_never_run(written, tmp_path, value):
         ("[audio, model]", "sections"),
         ("just words", "sections"),
         ("audio: {}\nmodel: {}\n", "`training`"),
+        ("audio: {}\nmodel: htdemucs\ntraining: {}\n", "`htdemucs`"),
+        ("audio: {}\nmodel: 3\ntraining: {}\n", "`model`"),
         (GOOD + "inference: 3\n", "`inference`"),
         (GOOD.replace("audio: {chunk_size: 1000}", "audio: htdemucs"), "`audio`"),
         (GOOD + "? {a: 1}\n: b\n", "line 8"),

@@ -216,11 +216,21 @@ def test_missing_files_of_a_request(own, missing, error, field):
         ({"feature_dim": 256, "layer": 6}, (), "apollo"),
         ({}, ["encoder.0.SDlayer.convs.0.weight"], "scnet"),
         ({"num_bands": 60, "freqs_per_bands": [2]}, ["layers.0.0.norm.gamma"], "mel_band_roformer"),
+        ({"band_SR": [0.2]}, ["encoder.0.SDlayer.convs.0.weight", "pos_embed_f"], "scnet_masked"),
+        ({"band_SR": [0.2], "tran_depth": 1}, (), "scnet_tran"),
+        ({"band_specs": "musical", "n_bands": 64}, (), "bandit"),
+        ("htdemucs", (), "htdemucs"),
+        ("hdemucs", (), "htdemucs"),
     ],
 )
 def test_guess(model, keys, kind):
     """The configuration's own keys decide; the tensors' names do where it says nothing or two things."""
     assert guess_type({"model": model}, keys) == kind
+
+
+def test_guess_where_the_options_have_another_name():
+    """The options of BandIt's second generation are not in `model`."""
+    assert guess_type({"kwargs": {"band_type": "musical", "n_bands": 64}}) == "bandit_v2"
 
 
 def test_types_are_those_of_the_table_of_networks():

@@ -14,7 +14,7 @@ from utils.store.folders import configs_folder
 from utils.store.registry import Registry
 
 WORKERS = ["demucs", "bsroformer"]
-NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo"}
+NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo", "bandit", "htdemucs"}
 SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "apollo_lew_uni"}
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
 

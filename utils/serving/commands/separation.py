@@ -23,7 +23,7 @@ def check(request: Separate) -> None:
     if request.input is None and request.inputs is None:
         raise InvalidRequest("`separate` needs an audio file in `input`, or many in `inputs`.", field="input")
     if request.input is not None and request.inputs is not None:
-        raise InvalidRequest("Send either `input` or `inputs`, not both.", field="inputs")
+        raise InvalidRequest("Give either `input` or `inputs`, not both.", field="inputs")
     if not (request.input or request.inputs):
         raise InvalidRequest("There is nothing to separate: the input is empty.", field="input")
     _ = request.folder  # raises where there is none
