@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.core.errors import InvalidRequest
-from utils.engine.stems import select
+from utils.engine.stems import Complement, select
 
 STEMS = ("drums", "bass", "other", "vocals")
 
@@ -66,3 +66,47 @@ def test_contradictory_wishes_are_refused(wish):
     """No stems at all, or two ways of choosing at once, is an error."""
     with pytest.raises(InvalidRequest):
         choose(**wish)
+
+
+# The complement ---------------------------------------------------------------------------------------------------
+
+INSTRUMENTAL = Complement("instrumental", (3,))
+
+
+def chosen(**fields):
+    options = {"stems": None, "two_stems": None, "complement": INSTRUMENTAL, **fields}
+    return select(STEMS, **options)
+
+
+def test_the_complement_is_written_when_asked_for():
+    """After the stems, or alone; what it is made of is needed then."""
+    assert chosen().names == list(STEMS)
+    assert chosen(with_complement=True).names == [*STEMS, "instrumental"]
+    alone = chosen(stems=["Instrumental"])
+    assert (alone.names, alone.needed) == (["instrumental"], (3,))
+    both = chosen(stems=["bass", "instrumental"])
+    assert (both.names, both.needed) == (["bass", "instrumental"], (1, 3))
+
+
+def test_a_stem_of_the_same_name_is_the_stem_unless_the_complement_is_asked_for():
+    """The model's own `instrumental` is what `stems` means; `extract_instrumental` puts the exact one in its place."""
+    own = ["vocals", "Instrumental"]
+    complement = Complement("instrumental", (0,))
+    plain = select(own, stems=["instrumental"], two_stems=None, complement=complement)
+    assert (plain.names, plain.needed) == (["Instrumental"], (1,))
+    exact = select(own, stems=None, two_stems=None, complement=complement, with_complement=True)
+    assert (exact.names, exact.needed) == (["vocals", "instrumental"], (0,))
+
+
+def test_the_complement_is_the_mix_minus_its_stems():
+    """Sample for sample."""
+    rng = np.random.default_rng(0)
+    stems, mix = rng.standard_normal((4, 2, 10)).astype(np.float32), rng.standard_normal((2, 10)).astype(np.float32)
+    rest = Complement("rest", (0, 2)).output(4)
+    np.testing.assert_allclose(rest.render(stems, mix), mix - stems[0] - stems[2], atol=1e-6)
+
+
+def test_without_a_complement_its_name_is_unknown():
+    """As any other name that is no stem."""
+    with pytest.raises(InvalidRequest):
+        chosen(stems=["instrumental"], complement=None)
