@@ -30,8 +30,9 @@ UNFINISHED = VENV / "dsu-unfinished"
 
 FLAVORS = ("cpu", "cuda", "mac-mps")
 DEV_REQUIREMENTS = "requirements-dev.txt"
+PEER_REQUIREMENTS = "requirements-peers.txt"  # installed without what they depend on
 OLDEST_PYTHON = (3, 11)
-BENCHMARKS = ("memory", "startup", "demucs")
+BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks")
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff check": ("ruff", "check", "."),
@@ -233,7 +234,7 @@ def read_stamp() -> dict[str, Any]:
 
 def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
     """The requirements files wanted, each with the hash of its content."""
-    names = [f"requirements-{flavor}.txt", *([DEV_REQUIREMENTS] if dev else [])]
+    names = [f"requirements-{flavor}.txt", *([DEV_REQUIREMENTS, PEER_REQUIREMENTS] if dev else [])]
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
@@ -254,8 +255,12 @@ def create_venv() -> None:
 
 
 def install(files: Sequence[str], title: str) -> None:
-    wanted = [word for name in files for word in ("-r", name)]
-    must_succeed(title, [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted])
+    pip = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    wanted = [word for name in files if name != PEER_REQUIREMENTS for word in ("-r", name)]
+    if wanted:
+        must_succeed(title, [*pip, *wanted])
+    if PEER_REQUIREMENTS in files:
+        must_succeed("Installing networks of others", [*pip, "--no-deps", "-r", PEER_REQUIREMENTS])
 
 
 def set_up(flavor: str | None = None, *, dev: bool = False) -> Path:
@@ -318,7 +323,7 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """measure memory, startup or demucs and write benchmarks/RESULTS.md"""
+    """measure memory, startup, demucs, loading or networks and write benchmarks/RESULTS.md"""
     flavor, rest = split_flavor(words)
     if not rest or rest[0] not in BENCHMARKS:
         raise Failure(f"Which benchmark? `python3 run.py bench NAME` knows: {', '.join(BENCHMARKS)}.")

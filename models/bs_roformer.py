@@ -37,22 +37,8 @@ class BSRoformerParams(RoformerParams):
 
     @classmethod
     def tiny(cls) -> BSRoformerParams:
-        """A network for tests: real in every part, small in every size."""
-        return cls(
-            dim=8,
-            depth=2,
-            stereo=True,
-            num_stems=2,
-            time_transformer_depth=1,
-            freq_transformer_depth=1,
-            dim_head=4,
-            heads=2,
-            freqs_per_bands=(2, 2, 2, 4, 4, 8, 11),
-            stft_n_fft=64,
-            stft_hop_length=16,
-            stft_win_length=64,
-            mlp_expansion_factor=2,
-        )
+        """Small enough for a test."""
+        return cls.small(freqs_per_bands=(2, 2, 2, 4, 4, 8, 11))
 
 
 class BSRoformer(Roformer):

@@ -45,22 +45,8 @@ class MelBandRoformerParams(RoformerParams):
 
     @classmethod
     def tiny(cls) -> MelBandRoformerParams:
-        """A network for tests: real in every part, small in every size."""
-        return cls(
-            dim=8,
-            depth=2,
-            stereo=True,
-            num_stems=2,
-            time_transformer_depth=1,
-            freq_transformer_depth=1,
-            dim_head=4,
-            heads=2,
-            num_bands=6,
-            stft_n_fft=64,
-            stft_hop_length=16,
-            stft_win_length=64,
-            mlp_expansion_factor=2,
-        )
+        """Small enough for a test."""
+        return cls.small(num_bands=6)
 
 
 class MelBandRoformer(Roformer):

@@ -68,6 +68,14 @@ class RoformerParams:
         )
 
     @classmethod
+    def small(cls, **own: Any) -> Self:
+        """Real in every part, small in every size; `own` is what the network adds."""
+        return cls(
+            dim=8, depth=2, stereo=True, num_stems=2, time_transformer_depth=1, freq_transformer_depth=1,
+            dim_head=4, heads=2, stft_n_fft=64, stft_hop_length=16, stft_win_length=64, mlp_expansion_factor=2, **own,
+        )  # fmt: skip
+
+    @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """From a public configuration. Raises `ValueError` naming what is wrong in it."""
         model = Section(config, "model")

@@ -65,9 +65,13 @@ def load_network(source: NetworkSource, *, device: str, mapped: bool, allow_unsa
     """Read a network and bring it to a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
     config = read_config(source.config)
     net, params = build(source, config)
-    tensors = unwrap_state(
-        read_checkpoint(source.checkpoint, mapped=mapped, allow_unsafe=allow_unsafe), source.checkpoint
+    content = read_checkpoint(
+        source.checkpoint,
+        mapped=mapped,
+        allow=getattr(net, "PICKLED_WITH", ()),  # plain classes that some programs save beside the weights
+        allow_unsafe=allow_unsafe,
     )
+    tensors = unwrap_state(content, source.checkpoint)
     complete = getattr(net, "complete_state", None)  # some files leave out what the network shares
     if complete is not None:
         tensors = complete(tensors)
@@ -133,8 +137,9 @@ class NetworkView:
 
 
 def _numbers(config: Mapping[str, Any], source: NetworkSource) -> Numbers:
-    audio, inference = config["audio"], config["inference"]
-    rate = audio.get("sample_rate") or config["model"].get("sr") or DEFAULT_RATE
+    audio, model, inference = config["audio"], config.get("model"), config["inference"]
+    own_rate = model.get("sr") if isinstance(model, Mapping) else None
+    rate = audio.get("sample_rate") or own_rate or DEFAULT_RATE
     chunk = inference.get("chunk_size") or audio.get("chunk_size")
     return Numbers(
         sample_rate=_whole(rate, "audio.sample_rate", source),

@@ -151,7 +151,7 @@ def _found_details(name: str, files: FoundFiles) -> ModelDetails:
         stems, problem = list(output_stems(config, files.config)), ""
     except ConfigInvalid as error:
         config, stems, problem = None, [], error.message
-    marked = _only_marked(CONFIG_MARKS, config["model"]) if config is not None else None
+    marked = _only_marked(CONFIG_MARKS, _option_names(config)) if config is not None else None
     return ModelDetails(
         name=name,
         type=marked or "unknown",

@@ -50,6 +50,7 @@ def commands(monkeypatch, tmp_path):
     for flavor in run.FLAVORS:
         (tmp_path / f"requirements-{flavor}.txt").write_text("numpy==1\n")
     (tmp_path / run.DEV_REQUIREMENTS).write_text("pytest==1\n")
+    (tmp_path / run.PEER_REQUIREMENTS).write_text("peer==1\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
     for name, value in paths.items():
@@ -79,7 +80,13 @@ def test_tests_add_their_requirements_to_what_is_there(commands):
     run.set_up()
     run.set_up(dev=True)
     run.set_up()
-    assert commands.installed() == [["requirements-cpu.txt"], ["requirements-dev.txt"]]
+    assert commands.installed() == [["requirements-cpu.txt"], ["requirements-dev.txt"], ["requirements-peers.txt"]]
+
+
+def test_networks_of_others_come_without_their_programs_needs(commands):
+    """Only the programs whose networks are compared with ours are installed without what they depend on."""
+    run.set_up(dev=True)
+    assert ["--no-deps" in words for words in commands.commands if "venv" not in words] == [False, True]
 
 
 def test_changed_requirements_are_installed_again(commands):
@@ -87,7 +94,7 @@ def test_changed_requirements_are_installed_again(commands):
     run.set_up(dev=True)
     (run.ROOT / "requirements-cpu.txt").write_text("numpy==2\n")
     run.set_up(dev=True)
-    assert commands.kinds == ["venv", "pip", "pip"]
+    assert commands.kinds == ["venv", "pip", "pip", "pip"]
     assert commands.installed()[-1] == ["requirements-cpu.txt"]
 
 

@@ -28,6 +28,14 @@ def test_a_frame_is_the_windowed_fourier_transform():
     torch.testing.assert_close(torch.complex(*transform(mix)[:, 4].unbind(-1)), expected)
 
 
+def test_silence_beyond_the_ends():
+    """With constant padding the first frame sees silence before the signal, not its mirror image."""
+    transform = Stft(64, 16, pad_mode="constant")
+    mix = signal(256)
+    expected = torch.fft.rfft(torch.cat((torch.zeros(32), mix[:32])) * torch.hann_window(64))
+    torch.testing.assert_close(torch.complex(*transform(mix)[:, 0].unbind(-1)), expected)
+
+
 def test_without_a_length_whole_hops_come_back():
     """The inverse is `hop * (frames - 1)` long unless told otherwise."""
     transform = Stft(64, 16)

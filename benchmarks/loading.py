@@ -1,0 +1,173 @@
+"""Time and memory until a network is ready to run, against the plain way, each in a process of its own, in turns.
+
+The plain way fills the network with random numbers, reads the file and copies it into the network. Ours is that of the
+engine: shapes alone, and then the mapped file as the weights. Both have imported torch and the network's class before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import psutil
+import torch
+from torch import nn
+
+from benchmarks.results import table, write_section
+from benchmarks.worker_process import ROOT, recorded_peak
+from models.architectures import network_class, params_class
+from tools.make_network import SAMPLE_RATE, full_size, full_size_config, public_yaml, seeded_network
+from utils.core.bootstrap import physical_cores
+from utils.device import prepare_torch
+from utils.engine.builder import without_data
+from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.network_config import read_config
+
+KIND = "bs_roformer"
+LAYERS = 7  # of the public model's 12; then the file has about 500 MB
+TIME_TARGET = 0.15
+MEMORY_TARGET = 1.2
+MB = 1e6
+
+
+class Load(NamedTuple):
+    """Seconds until the network is ready, and until it has also run once; bytes that the process had grown by then."""
+
+    ready_s: float
+    first_s: float
+    ready_bytes: int
+    first_bytes: int
+
+
+def load_ours(checkpoint: Path, config: Path) -> nn.Module:
+    tensors = unwrap_state(read_checkpoint(checkpoint), checkpoint)
+    with without_data():
+        net = cast(nn.Module, network_class(KIND)(read_params(config)))
+    complete = getattr(net, "complete_state", dict)
+    assign(net, complete(tensors), path=checkpoint)
+    return net.eval()
+
+
+def load_plainly(checkpoint: Path, config: Path) -> nn.Module:
+    net = cast(nn.Module, network_class(KIND)(read_params(config)))
+    net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    return net.eval()
+
+
+WAYS = {"plain": load_plainly, "DSU": load_ours}
+
+
+def read_params(config: Path) -> Any:
+    return params_class(KIND).from_config(read_config(config))
+
+
+def measure(way: str, checkpoint: Path, config: Path) -> Load:
+    """Load the network in this process and run it on one second."""
+    network_class(KIND)
+    process = psutil.Process()
+    mix = torch.zeros(1, 2, SAMPLE_RATE)
+    before = process.memory_info().rss
+    started = time.perf_counter()
+    net = WAYS[way](checkpoint, config)
+    ready_s, ready_bytes = time.perf_counter() - started, peak_bytes(process) - before
+    with torch.inference_mode():
+        net(mix)
+    return Load(ready_s, time.perf_counter() - started, ready_bytes, peak_bytes(process) - before)
+
+
+def peak_bytes(process: psutil.Process) -> int:
+    """The most that the process ever held, or holds now where the system keeps no record of that."""
+    return max(recorded_peak(process), int(process.memory_info().rss))
+
+
+def measure_apart(way: str, checkpoint: Path, config: Path) -> Load:
+    """The same in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.loading", "--load", way, str(checkpoint), str(config)]
+    finished = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return Load(*json.loads(finished.stdout))
+
+
+def large_params() -> Any:
+    return replace(full_size(KIND), depth=LAYERS)
+
+
+def make_files(folder: Path) -> tuple[Path, Path]:
+    """A checkpoint of about 500 MB in single precision, and its configuration."""
+    public = full_size_config(KIND)
+    checkpoint, config = folder / "network.ckpt", folder / "network.yaml"
+    config.write_text(public_yaml({**public, "model": {**public["model"], "depth": LAYERS}}), encoding="utf-8")
+    torch.save(seeded_network(KIND, large_params(), seed=0).state_dict(), checkpoint)
+    return checkpoint, config
+
+
+def medians(loads: Sequence[Load]) -> Load:
+    """Of the times the median, of the memory the most."""
+    ready_s, first_s, ready_bytes, first_bytes = zip(*loads, strict=True)
+    return Load(statistics.median(ready_s), statistics.median(first_s), max(ready_bytes), max(first_bytes))
+
+
+def report(plain: Load, ours: Load, file_bytes: int) -> str:
+    time_target, memory_target = f"<= {TIME_TARGET} of plain", f"<= {MEMORY_TARGET} of the file"
+    rows = [
+        seconds_row("until the network is ready, s", plain.ready_s, ours.ready_s, time_target),
+        seconds_row("until one second of audio has run too, s", plain.first_s, ours.first_s, ""),
+        memory_row("growth until ready, MB", plain.ready_bytes, ours.ready_bytes, file_bytes, memory_target),
+        memory_row("growth until that second has run, MB", plain.first_bytes, ours.first_bytes, file_bytes, ""),
+    ]
+    return table(["", "plain", "DSU", "DSU / plain", "DSU / file", "target"], rows)
+
+
+def seconds_row(what: str, plain_s: float, ours_s: float, target: str) -> list[str]:
+    return [what, f"{plain_s:.3f}", f"{ours_s:.3f}", f"{ours_s / plain_s:.3f}", "", target]
+
+
+def memory_row(what: str, plain: int, ours: int, file_bytes: int, target: str) -> list[str]:
+    ratios = [f"{ours / plain:.3f}", f"{ours / file_bytes:.3f}"]
+    return [what, f"{plain / MB:.0f}", f"{ours / MB:.0f}", *ratios, target]
+
+
+def compare(checkpoint: Path, config: Path, rounds: int) -> dict[str, list[Load]]:
+    """Both ways in turns. The file is in the system's cache by then."""
+    loads: dict[str, list[Load]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way, measured in loads.items():
+            measured.append(measure_apart(way, checkpoint, config))
+    return loads
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser("run.py bench loading", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--load", nargs=3, metavar=("WAY", "CHECKPOINT", "CONFIG"), help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.load:
+        way, checkpoint_name, config_name = options.load
+        prepare_torch(physical_cores())
+        print(json.dumps(measure(way, Path(checkpoint_name), Path(config_name))))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint, config = make_files(Path(folder))
+        file_bytes = checkpoint.stat().st_size
+        loads = compare(checkpoint, config, options.rounds)
+    body = report(medians(loads["plain"]), medians(loads["DSU"]), file_bytes)
+    note = (
+        f"A BS-RoFormer of {file_bytes / MB:.0f} MB in single precision, its file in the system's cache; "
+        f"{options.rounds} rounds in turns, each load in a fresh process that has imported torch and the network; "
+        "medians of the times, the most memory."
+    )
+    write_section("Loading a network", f"`python3 run.py bench loading`. {note}\n\n{body}")
+    print(body)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,186 @@
+"""Forward time of our networks against other implementations of them, at the size of public models.
+
+Both run with the same random weights on the same chunk, in one process and in turns. Nothing is timed before their
+outputs agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.results import table, write_section
+from tools.make_network import RECIPES, channels_of, full_size, full_size_config, full_size_path, seeded_network
+from utils.core.bootstrap import physical_cores
+from utils.device import prepare_torch
+
+AGREEMENT_DB = 80.0
+SECONDS = 10.0
+
+# What all implementations can do: some transformers leave the lowest bin as it is, whatever they are told.
+IN_COMMON: dict[str, dict[str, Any]] = {kind: {"zero_dc": False} for kind in ("bs_roformer", "mel_band_roformer")}
+
+PeerMaker = Callable[[str, Path], nn.Module]
+
+
+class Disagreement(Exception):
+    """Another implementation gives something else, so that its time says nothing."""
+
+
+class Timed(NamedTuple):
+    """One network: the seconds of its runs by implementation, ours under `DSU`."""
+
+    kind: str
+    parameters: int
+    chunk_s: float
+    runs: Mapping[str, list[float]]
+
+
+# Other implementations ----------------------------------------------------------------------------------------------
+
+
+def pymss_network(kind: str, config: Path) -> nn.Module:
+    from pymss_core import get_model_from_config  # type: ignore[import-untyped]
+
+    return cast(nn.Module, get_model_from_config(kind, str(config), pymss_options(kind))[0])
+
+
+def pymss_options(kind: str) -> dict[str, Any]:
+    """What is in common, and a count of a mask's layers, which it does not take from the configurations' own."""
+    depth = {"mlp_hidden_layers": full_size(kind).mask_estimator_depth} if kind == "mel_band_roformer" else {}
+    return {**IN_COMMON.get(kind, {}), **depth}
+
+
+# Who implements which kinds, and how its network is built from a public configuration.
+PEERS: dict[str, tuple[frozenset[str], PeerMaker]] = {
+    "pymss-core": (frozenset(RECIPES), pymss_network),
+}
+
+
+def peers_of(kind: str, weights: Mapping[str, Tensor]) -> dict[str, nn.Module]:
+    """The other implementations of a kind, with our weights, all of which they must know."""
+    made = {name: make(kind, full_size_path(kind)) for name, (kinds, make) in PEERS.items() if kind in kinds}
+    for peer in made.values():
+        peer.load_state_dict(weights, strict=True)
+        peer.eval()
+    return made
+
+
+# Measuring ----------------------------------------------------------------------------------------------------------
+
+
+def chunk_samples(config: Mapping[str, Any], seconds: float) -> int:
+    """The configuration's chunk, or a shorter one that a network without padding of its own can take as well."""
+    audio = config["audio"]
+    bound = min(int(audio["chunk_size"]), int(seconds * audio["sample_rate"]))
+    if "hop_length" not in audio or "num_scales" not in config["model"]:
+        return bound
+    hop, multiple = int(audio["hop_length"]), 2 ** int(config["model"]["num_scales"])
+    frames = (bound // hop + 1) // multiple * multiple
+    return int(hop * (frames - 1))
+
+
+def measure(kind: str, seconds: float, rounds: int) -> Timed:
+    """Check that all implementations agree, which also warms them up; then time them in turns."""
+    config, params = full_size_config(kind), replace(full_size(kind), **IN_COMMON.get(kind, {}))
+    samples = chunk_samples(config, seconds)
+    ours = seeded_network(kind, params, seed=0)
+    networks = {"DSU": ours, **peers_of(kind, ours.state_dict())}
+    mix = 0.1 * torch.randn(1, channels_of(params), samples, generator=torch.Generator().manual_seed(1))
+    runs: dict[str, list[float]] = {name: [] for name in networks}
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of others
+        require_agreement(kind, {name: net(mix) for name, net in networks.items()})
+        for _ in range(rounds):
+            for name, net in networks.items():
+                runs[name].append(forward_s(net, mix))
+    parameters = sum(tensor.numel() for tensor in ours.parameters())
+    return Timed(kind, parameters, samples / config["audio"]["sample_rate"], runs)
+
+
+def forward_s(net: nn.Module, mix: Tensor) -> float:
+    started = time.perf_counter()
+    net(mix)
+    return time.perf_counter() - started
+
+
+def require_agreement(kind: str, outputs: Mapping[str, Tensor]) -> None:
+    for name, output in outputs.items():
+        agreement = agreement_db(output, outputs["DSU"])
+        if agreement < AGREEMENT_DB:
+            raise Disagreement(f"{kind}: the output of {name} agrees with ours to {agreement:.0f} dB only.")
+
+
+def agreement_db(output: Tensor, ours: Tensor) -> float:
+    """How far the difference lies below our output; others may leave out the stem's axis and the last samples."""
+    reference = ours[..., : output.shape[-1]]
+    difference = reference - output.reshape(reference.shape)
+    smallest = torch.finfo(torch.float32).tiny
+    return float(10 * torch.log10(reference.square().sum() / difference.square().sum().clamp_min(smallest)))
+
+
+# Reporting ----------------------------------------------------------------------------------------------------------
+
+
+def heads(names: Iterable[str]) -> list[str]:
+    others = [cell for name in names for cell in (f"{name} s", f"DSU / {name}")]
+    return ["network", "million parameters", "chunk s", "DSU s", *others]
+
+
+def row(timed: Timed, names: Iterable[str]) -> list[str]:
+    """Medians, with the minimum in brackets; ratios of both."""
+    ours = timed.runs["DSU"]
+    others = [
+        cell
+        for name in names
+        for cell in ([spread(timed.runs[name]), ratio(ours, timed.runs[name])] if name in timed.runs else ["", ""])
+    ]
+    return [timed.kind, f"{timed.parameters / 1e6:.1f}", f"{timed.chunk_s:.1f}", spread(ours), *others]
+
+
+def spread(runs: list[float]) -> str:
+    return f"{statistics.median(runs):.2f} ({min(runs):.2f})"
+
+
+def ratio(ours: list[float], others: list[float]) -> str:
+    return f"{statistics.median(ours) / statistics.median(others):.2f} ({min(ours) / min(others):.2f})"
+
+
+def report(measured: Iterable[Timed]) -> str:
+    return table(heads(PEERS), [row(timed, PEERS) for timed in measured])
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser("run.py bench networks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="the longest chunk; public ones have 8 to 12 s")
+    parser.add_argument("--only", nargs="+", choices=list(RECIPES), metavar="KIND", help=f"of {', '.join(RECIPES)}")
+    options = parser.parse_args(argv)
+    threads = physical_cores()
+    prepare_torch(threads)
+    measured = []
+    for kind in options.only or RECIPES:
+        measured.append(measure(kind, options.seconds, options.rounds))
+        print(report(measured[-1:]), flush=True)
+    body = report(measured)
+    note = (
+        f"One forward pass of a stereo chunk (the public configuration's, at most {options.seconds:g} s) in single "
+        f"precision on {threads} threads, {options.rounds} rounds in turns: median, and the minimum in brackets. Same "
+        f"random weights; the outputs agree to {AGREEMENT_DB:.0f} dB or better."
+    )
+    write_section("Networks against other implementations", f"`python3 run.py bench networks`. {note}\n\n{body}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
