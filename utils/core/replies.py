@@ -264,6 +264,9 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
     timing: Timing
     gain: Annotated[float, Meta(description="The one gain applied to all stems against clipping; 1 if none.")] = 1.0
     settings: Annotated[dict[str, Any], Meta(description="The numbers that were used: shifts, overlap, …")] = {}
+    report: Annotated[str, Meta(description="Absolute path of the picture, where one was asked for.")] | UnsetType = (
+        UNSET
+    )
 
 
 class ManyDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):

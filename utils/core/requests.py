@@ -183,6 +183,9 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     ] = "rescale"
     overwrite: Annotated[bool, Meta(description="Replace files that exist; otherwise they are an error.")] = True
     progress: Annotated[bool, Meta(description="Send `progress` lines.")] = True
+    report: Annotated[
+        bool, Meta(description="Also write `report.png`: waveforms and spectrograms of the mix and the stems.")
+    ] = False
     batch_size: Annotated[int, Meta(ge=1, le=256, description="Chunks run together.")] | None = None
     precision: Annotated[Precision, Meta(description="The arithmetic of the network.")] = "auto"
     seed: Annotated[int, Meta(ge=0, description="Makes random shifts repeatable; default 0.")] = 0

@@ -60,6 +60,7 @@ class ModelEngine(ABC, Generic[M]):
     def start(self) -> Readiness:
         self.device = devices.choose(self.settings.device)
         devices.prepare_torch(self.threads)
+        gc.freeze()  # what the imports left stays anyway; looking through it would cost the first load a tenth of a second
         self.cache = ModelCache(
             self.settings.max_cached_models,
             devices.model_budget_bytes(self.device),

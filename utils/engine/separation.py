@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from utils import __version__
 from utils.audio.naming import lay_out
+from utils.audio.picture import Sketch
 from utils.audio.reading import AudioReader, open_audio, probe
 from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats, scan
 from utils.audio.tagging import TagSet, read_tags
 from utils.audio.writing import OutputFormat, StemSet, Written, open_stems
-from utils.core.errors import DsuError, OutOfMemory
+from utils.core.errors import DsuError, OutOfMemory, OutputError
 from utils.core.job import Job
 from utils.core.replies import Done, Separating, Timing
 from utils.core.requests import Separate
@@ -33,6 +36,8 @@ from utils.engine.song import Samples, Scale, Song
 from utils.engine.stems import Selection
 
 SILENCE_BLOCK = 1 << 16
+MIX = "the mix"
+REPORT = "report"  # what stands for a stem in the name of the picture
 SMALLEST_DEVIATION = 1e-8  # keeps the scale of silence finite
 
 
@@ -108,6 +113,7 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
     frames = _output_frames(stats, output, recipe, path)
     targets = _targets(request, recipe, named)
     folder = Path(request.folder).expanduser().absolute()
+    sketch = Sketch([MIX, *recipe.selection.names], recipe.sample_rate) if request.report else None
     tags = TagSet(source=read_tags(path), model=recipe.model, version=__version__)
     with open_stems(
         targets,
@@ -119,13 +125,14 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
         tags=tags,
         overwrite=request.overwrite,
     ) as files:
-        spent = _fill(files, path, request, recipe, stats, job)
+        spent = _fill(_Outputs(files, recipe, sketch), path, request, recipe, stats, job)
         encoding = time.perf_counter()
         written = files.commit(
             on_progress=lambda fraction: job.progress("write", fraction, 1.0), checkpoint=job.checkpoint
         )
     for warning in written.warnings:
         job.warn(warning)
+    picture = _save_picture(sketch, request, recipe, named, job) if sketch is not None else UNSET
     job.finish("write")
     ended = time.perf_counter()
     timing = Timing(
@@ -134,7 +141,8 @@ def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, 
         infer=round(spent.infer_s, 3),
         encode=round(ended - encoding + spent.encode_s, 3),
     )
-    return _done(written, recipe, loaded, stats, output.file_rate, timing, ended - started)
+    done = _done(written, recipe, loaded, stats, output.file_rate, timing, ended - started)
+    return msgspec.structs.replace(done, report=picture)
 
 
 def _done(
@@ -209,15 +217,30 @@ def _output_frames(stats: AudioStats, output: OutputFormat, recipe: Recipe, path
     return resampled_frames(stats.source_frames, probe(path).sample_rate, output.sample_rate)
 
 
+def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, named: Named, job: Job) -> str | UnsetType:
+    """The picture beside the stems, named as they are. The stems are there already, so its failure is not the job's."""
+    (target,) = _laid_out(request, recipe, named, [REPORT], "png").values()
+    try:
+        sketch.save(target, title=f"{named.track}  ·  {recipe.model}")
+    except OutputError as error:
+        job.warn(f"The picture was left out. {error.message}")
+        return UNSET
+    return str(target)
+
+
 def _targets(request: Separate, recipe: Recipe, named: Named) -> dict[str, Path]:
+    return _laid_out(request, recipe, named, recipe.selection.names, request.format)
+
+
+def _laid_out(request: Separate, recipe: Recipe, named: Named, names: Sequence[str], extension: str) -> dict[str, Path]:
     folder = Path(request.folder).expanduser().absolute()
     relative = lay_out(
         request.name_template or recipe.template,
-        recipe.selection.names,
+        names,
         track=named.track,
         model=recipe.model,
         index=named.index,
-        extension=request.format,
+        extension=extension,
     )
     return {name: folder / path for name, path in relative.items()}
 
@@ -229,17 +252,49 @@ class _Spent:
     encode_s: float = 0.0
 
 
-def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: AudioStats, job: Job) -> _Spent:
+class _Outputs:
+    """Where finished samples go: into the stems' files, and into a sketch where a picture was asked for."""
+
+    def __init__(self, files: StemSet, recipe: Recipe, sketch: Sketch | None) -> None:
+        self._files = files
+        self._recipe = recipe
+        self._sketch = sketch
+
+    def write(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            stems = _finite(part, self._recipe)
+            for output in self._recipe.selection.outputs:
+                self._write_stem(output.name, np.ascontiguousarray(output.render(stems, part.mix)))
+            if self._sketch is not None:
+                self._sketch.add(MIX, part.mix)
+
+    def write_silence(self, frames: int, job: Job) -> None:
+        """Silence has silent stems; no network needs to be asked."""
+        for size in _blocks(frames):
+            job.checkpoint()
+            silence = np.zeros((self._recipe.channels, size), dtype=np.float32)
+            for name in self._recipe.selection.names:
+                self._write_stem(name, silence)
+            if self._sketch is not None:
+                self._sketch.add(MIX, silence)
+
+    def _write_stem(self, name: str, samples: Samples) -> None:
+        self._files.write(name, samples)
+        if self._sketch is not None:
+            self._sketch.add(name, samples)
+
+
+def _fill(outputs: _Outputs, path: Path, request: Separate, recipe: Recipe, stats: AudioStats, job: Job) -> _Spent:
     """Write all samples of all stems; returns the seconds spent on each part."""
     if stats.peak == 0.0:
-        _write_silence(files, recipe, stats.frames, job)
+        outputs.write_silence(stats.frames, job)
         return _Spent()
     lanes = recipe.lanes(stats.frames, Scale(stats.mean, stats.std + SMALLEST_DEVIATION))
     blend = recipe.blend() if recipe.blend is not None else Unblended()
     with (
         _open(path, request, recipe, job) as reader,
         ReadAhead(iter(reader)) as blocks,
-        WriteBehind[Part](lambda part: _write_all(files, recipe, blend.push(part))) as writer,
+        WriteBehind[Part](lambda part: outputs.write(blend.push(part))) as writer,
         Runner(recipe.compute, job, recipe.free_memory) as runner,
     ):
         song = Song(iter(blocks), channels=recipe.channels, total=stats.frames)
@@ -252,34 +307,20 @@ def _fill(files: StemSet, path: Path, request: Separate, recipe: Recipe, stats: 
             job=job,
             sink=writer.put,
         )
-    _write_all(files, recipe, blend.finish())
+    outputs.write(blend.finish())
     for warning in reader.warnings:
         job.warn(warning)
     return _Spent(blocks.busy_s, runner.busy_s, writer.busy_s)
 
 
-def _write_all(files: StemSet, recipe: Recipe, parts: Iterable[Part]) -> None:
-    for part in parts:
-        _write(files, recipe, part)
-
-
-def _write(files: StemSet, recipe: Recipe, part: Part) -> None:
+def _finite(part: Part, recipe: Recipe) -> Samples:
     stems: Samples = part.stems.numpy()
     if not np.isfinite(stems).all():
         raise DsuError(
             f"The network gave samples that are no numbers {part.start / recipe.sample_rate:.1f} s into the song.",
             hint='Half precision overflows with some models: use "precision":"fp32". Else the checkpoint is damaged.',
         )
-    for output in recipe.selection.outputs:
-        files.write(output.name, np.ascontiguousarray(output.render(stems, part.mix)))
-
-
-def _write_silence(files: StemSet, recipe: Recipe, frames: int, job: Job) -> None:
-    """Silence has silent stems; no network needs to be asked."""
-    for size in _blocks(frames):
-        job.checkpoint()
-        for name in recipe.selection.names:
-            files.write(name, np.zeros((recipe.channels, size), dtype=np.float32))
+    return stems
 
 
 def _blocks(frames: int) -> Iterator[int]:

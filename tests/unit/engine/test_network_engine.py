@@ -571,3 +571,20 @@ def limit_memory(monkeypatch, most):
         return real(self, mix)
 
     monkeypatch.setattr(networks.NetworkView, "__call__", call)
+
+
+def test_a_picture_is_written_where_one_is_asked_for(case, files):
+    """Beside the stems, named as they are; the reply says where. Silence can be drawn too."""
+    done, _ = case.run(files, report=True)
+    assert done.report == str(case.folder / "out" / "song" / "report.png")
+    assert sorted(path.name for path in (case.folder / "out" / "song").iterdir()) == [
+        "other.wav",
+        "report.png",
+        "vocals.wav",
+    ]
+    done, _ = case.run(files, report=True, name_template="{track}_({stem})")
+    assert done.report == str(case.folder / "out" / "song_(report).png")
+    silence = case.folder / "silence.wav"
+    soundfile.write(silence, np.zeros((5000, 2)), RATE)
+    assert case.run(files, silence, report=True)[0].report.endswith("report.png")
+    assert case.run(files)[0].report is msgspec.UNSET
