@@ -127,6 +127,31 @@ def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:
     return ChunkPlan(origin=-border, end=total + border, chunk=chunk, hop=hop, window=faded(chunk), starts_before=total)
 
 
+def plan_on_grid(total: int, *, chunk: int, fade: int, grid: int) -> ChunkPlan:
+    """Chunks that start on a grid and share `fade` samples with the next one, for networks that compute in frames.
+
+    Args:
+        total: the song's samples.
+        chunk: samples of a chunk, made a multiple of `grid`.
+        fade: samples of a cross-fade, made a multiple of `grid` and at most half a chunk.
+        grid: samples from one frame to the next.
+    """
+    frames = max(1, round(chunk / grid))
+    shared = min(round(fade / grid), frames // 2)
+    window = np.ones(frames * grid, dtype=np.float64)
+    if shared > 0:
+        ramp = (np.arange(shared * grid) + 0.5) / (shared * grid)
+        window[: len(ramp)], window[-len(ramp) :] = ramp, ramp[::-1]
+    return ChunkPlan(
+        origin=0,
+        end=total,
+        chunk=frames * grid,
+        hop=(frames - shared) * grid,
+        window=window.astype(np.float32),
+        starts_before=total,
+    )
+
+
 def mirrored_positions(chunk: Chunk, plan: ChunkPlan, total: int) -> npt.NDArray[np.int64]:
     """Which samples of the song a whole chunk of a faded plan shows to the network; -1 is silence.
 

@@ -40,14 +40,16 @@ class Network(Protocol):
 class Lane:
     """A network, where it looks, and how much it counts for each stem.
 
-    Around the song the network sees silence, or, `mirrored`, the song's mirror image. It sees the song scaled, and its
-    output is scaled back. Its stems go to the rows of the result from `row` on.
+    Around the song the network sees silence; or, `mirrored`, the song's mirror image; or, `bounded`, nothing: what it is
+    shown ends where the song does. It sees the song scaled, and its output is scaled back. Its stems go to the rows of
+    the result from `row` on.
     """
 
     net: Network
     plan: ChunkPlan
     gains: npt.NDArray[np.float32]  # (stems,)
     mirrored: bool = False
+    bounded: bool = False
     scale: Scale = UNSCALED
     row: int = 0
 
@@ -174,7 +176,7 @@ def demix(
     while chunks_done < chunks_total:
         job.checkpoint()
         turn = min(range(len(lanes)), key=lambda i: _reached(lanes[i], next_chunk[i]))
-        batch = _next_batch(lanes[turn], next_chunk[turn], runner.batch_size)
+        batch = _next_batch(lanes[turn], next_chunk[turn], runner.batch_size, song.total)
         _add_batch(song, lanes[turn], batch, runner, accumulator)
         next_chunk[turn] += len(batch)
         chunks_done += len(batch)
@@ -198,31 +200,36 @@ def _looks_back_to(lane: Lane, index: int, total: int) -> int:
 
 def _first_seen(lane: Lane, chunk: Chunk, total: int) -> int:
     if not lane.mirrored:
-        return _view(lane, chunk)[0]
+        return _view(lane, chunk, total)[0]
     positions = mirrored_positions(chunk, lane.plan, total)
     return int(positions[positions >= 0].min())
 
 
-def _view(lane: Lane, chunk: Chunk) -> tuple[int, int]:
+def _view(lane: Lane, chunk: Chunk, total: int) -> tuple[int, int]:
     """Where the network looks for a chunk, start and length: the chunk lies in the middle of what it wants to see."""
     if lane.mirrored:
         return chunk.start, lane.plan.chunk
     length = lane.net.input_length(chunk.length)
-    return chunk.start - (length - chunk.length) // 2, length
+    start = chunk.start - (length - chunk.length) // 2
+    if lane.bounded:
+        first = max(start, 0)
+        return first, min(start + length, total) - first
+    return start, length
 
 
 def _see(song: Song, lane: Lane, chunk: Chunk) -> Tensor:
-    start, length = _view(lane, chunk)
+    start, length = _view(lane, chunk, song.total)
     if lane.mirrored and not 0 <= start <= song.total - length:
         return torch.from_numpy(song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale))
     return torch.from_numpy(song.read(start, length, lane.scale))
 
 
-def _next_batch(lane: Lane, first: int, size: int) -> list[Chunk]:
-    """The next chunks of one lane that have the same length, at most `size`."""
+def _next_batch(lane: Lane, first: int, size: int, total: int) -> list[Chunk]:
+    """The next chunks of one lane for which the network is shown equally much, at most `size`."""
     chunks = [lane.plan[first]]
+    length = _view(lane, chunks[0], total)[1]
     for index in range(first + 1, min(first + size, len(lane.plan))):
-        if lane.plan[index].length != chunks[0].length:
+        if _view(lane, lane.plan[index], total)[1] != length:
             break
         chunks.append(lane.plan[index])
     return chunks
@@ -232,7 +239,7 @@ def _add_batch(song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, a
     mixes = [_see(song, lane, chunk) for chunk in batch]
     gains = torch.from_numpy(lane.gains)[:, None, None]
     for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
-        before = chunk.start - _view(lane, chunk)[0]
+        before = chunk.start - _view(lane, chunk, song.total)[0]
         seen = output[..., before : before + chunk.length]
         if lane.scale != UNSCALED:
             seen = seen * lane.scale.std + lane.scale.mean

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.engine.chunking import ChunkPlan, faded, mirrored_positions, plan_faded, plan_triangular, triangle
+from utils.engine.chunking import (
+    ChunkPlan,
+    faded,
+    mirrored_positions,
+    plan_faded,
+    plan_on_grid,
+    plan_triangular,
+    triangle,
+)
 
 LENGTHS = st.integers(1, 3000)
 
@@ -114,3 +122,18 @@ def test_mirrored_positions_are_those_of_padding(total, chunk, overlaps):
         expected = np.pad(part, (0, missing), mode=mode) if missing else part
         positions = mirrored_positions(plan[number], plan, total)
         np.testing.assert_array_equal(np.where(positions < 0, 0, song[positions]), expected)
+
+
+@pytest.mark.parametrize("total", [1, 20, 199, 1000, 1234])
+@pytest.mark.parametrize("fade", [0, 5, 40, 500])
+def test_chunks_on_a_grid(total, fade):
+    """All start on it, weights sum to one everywhere, and no fade is longer than half a chunk."""
+    plan = plan_on_grid(total, chunk=203, fade=fade, grid=20)
+    assert plan.chunk == 200
+    assert plan.hop >= 100
+    total_weight = np.zeros(total)
+    for index in range(len(plan)):
+        chunk = plan[index]
+        assert chunk.start % 20 == 0
+        total_weight[chunk.start : chunk.start + chunk.length] += plan.weights(index)
+    np.testing.assert_allclose(total_weight, 1, atol=1e-6)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job, JobCancelled
-from utils.engine.chunking import plan_faded, plan_triangular
+from utils.engine.chunking import plan_faded, plan_on_grid, plan_triangular
 from utils.engine.demix import Compute, Lane, Runner, demix
 from utils.engine.song import Scale, Song
 
@@ -233,3 +233,20 @@ def test_progress_counts_chunks_to_the_end():
     run(noise(1000), [Lane(Identity(), plan, ONE / 2), Lane(Identity(), plan, ONE / 2)], job=job, batch_size=3)
     assert seen[-1] == ("separate", 20, 20)
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+
+
+class Smearing(Identity):
+    """Every sample becomes the mean of the 21 around it; outside of what it is shown it takes zeros."""
+
+    def __call__(self, mix):
+        kernel = torch.full((2, 1, 21), 1 / 21)
+        return torch.nn.functional.conv1d(mix, kernel, padding=10, groups=2)[:, None]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_bounded_network_with_enough_context_gives_what_it_gives_of_the_whole(batch_size):
+    """What it is shown ends where the song does, so both ends are as in one pass over the whole song."""
+    samples = noise(1234)
+    lane = Lane(Smearing(context=20), plan_on_grid(1234, chunk=200, fade=40, grid=20), ONE, bounded=True)
+    whole = Smearing()(torch.from_numpy(samples)[None])[0, 0].numpy()
+    np.testing.assert_allclose(run(samples, [lane], batch_size=batch_size)[0], whole, atol=1e-6)
