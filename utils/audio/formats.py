@@ -88,6 +88,11 @@ class OutputFormat:
         return frames * channels * _BYTES[self.sample_type] + (64 << 10)
 
 
+def most_channels(name: AudioFormat) -> int:
+    """How many channels a file of this format can have."""
+    return _LIMITS[name].max_channels
+
+
 def check_output(output: OutputFormat, *, channels: int) -> None:
     """Raise `UnsupportedFormat` for what the format cannot hold, naming what is nearest."""
     limits = _LIMITS[output.name]

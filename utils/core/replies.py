@@ -99,6 +99,10 @@ class Separating(Event, frozen=True, kw_only=True, tag_field="status", tag="sepa
     input: Annotated[str, Meta(description="The file's name.")]
 
 
+class Restoring(Event, frozen=True, kw_only=True, tag_field="status", tag="restoring"):
+    input: Annotated[str, Meta(description="The file's name.")]
+
+
 class Progress(Event, frozen=True, kw_only=True, tag_field="status", tag="progress"):
     percent: Annotated[float, Meta(ge=0, le=100)]
     stage: str
@@ -220,6 +224,15 @@ class ModelLoaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="mod
     elapsed: float
 
 
+class ApolloLoaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_loaded"):
+    model: str
+    type: str
+    feature_dim: int
+    layer: int
+    cached: bool
+    elapsed: float
+
+
 class ModelPreloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_preloaded"):
     model: str
     stems: list[str]
@@ -267,6 +280,12 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
     report: Annotated[str, Meta(description="Absolute path of the picture, where one was asked for.")] | UnsetType = (
         UNSET
     )
+
+
+class Restored(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
+    """A restoration succeeded. `files` holds absolute paths."""
+
+    cached: Annotated[bool, Meta(description="The network was loaded already.")]
 
 
 class ManyDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):

@@ -7,6 +7,7 @@ JSON, only these.
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,6 +21,15 @@ SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 ClipMode = Literal["rescale", "clamp", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
+FeatureDim = (
+    Annotated[
+        int, Meta(ge=1, description="The width of the network; without it, the configuration or the checkpoint tells.")
+    ]
+    | None
+)
+Layers = (
+    Annotated[int, Meta(ge=1, description="Its layers; without it, the configuration or the checkpoint tells.")] | None
+)
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
 
@@ -298,6 +308,48 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
     def model_key(self) -> str | None:
         members = None if self.ensemble is None else repr(self.ensemble)
         return members or self.model_path or self.model
+
+
+class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_apollo"):
+    """Load an Apollo network, so that the first `apollo` need not."""
+
+    model_path: ModelPath = None
+    config_path: ConfigPath = None
+    feature_dim: FeatureDim = None
+    layer: Layers = None
+
+
+class Apollo(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):
+    """Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`."""
+
+    output: Annotated[str | None, Meta(description="The file to write; its extension says the format.")] = None
+    output_dir: Annotated[
+        str | None, Meta(description="Instead of `output`: the directory to write `TRACK_(restored).wav` to.")
+    ] = None
+    model_path: ModelPath = None
+    config_path: ConfigPath = None
+    feature_dim: FeatureDim = None
+    layer: Layers = None
+    chunk_seconds: Annotated[
+        float, Meta(ge=0.1, le=3600, description="Length of the parts that are restored at once.")
+    ] = 7.0
+    chunk_overlap: Annotated[float, Meta(ge=0, le=60, description="Seconds over which parts are cross-faded.")] = 0.5
+    addition: Annotated[bool, Meta(description="Also write `addition`: what the restoration has added.")] = False
+
+    @property
+    def folder(self) -> str:
+        """The directory to write to."""
+        if self.output is not None and self.output_dir is not None:
+            raise InvalidRequest("Give either the file `output` or the directory `output_dir`.", field="output")
+        if self.output:
+            return str(PurePath(self.output).parent)
+        if not self.output_dir:
+            raise InvalidRequest("`apollo` needs the file to write in `output`.", field="output")
+        return self.output_dir
+
+    @property
+    def model_key(self) -> str | None:
+        return self.model_path or self.model
 
 
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):

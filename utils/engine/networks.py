@@ -44,7 +44,7 @@ class NetworkModel:
         self.net = net
         self.channels = channels
         self.numbers = _numbers(config, source)
-        self.complement = _complement(source.stems, _instruments(config))
+        self.complement = _complement(source.stems, _instruments(config), restores=source.type == "apollo")
 
     def size_bytes(self) -> int:
         return size_bytes(self.net)
@@ -160,13 +160,15 @@ def _instruments(config: Mapping[str, Any]) -> list[str]:
     return [name for name in named if isinstance(name, str)] if isinstance(named, list | tuple) else []
 
 
-def _complement(stems: Sequence[str], instruments: Sequence[str]) -> Complement:
-    """The mix without the vocals; of a network that does not separate vocals, the mix without its stems."""
+def _complement(stems: Sequence[str], instruments: Sequence[str], *, restores: bool) -> Complement:
+    """The mix without the vocals; of a network that does not separate vocals, the mix without its stems; of one that
+    restores, what it has added to the mix.
+    """
     lower = [stem.lower() for stem in stems]
     if VOCALS in lower:
         return Complement(INSTRUMENTAL, (lower.index(VOCALS),))
     everything = tuple(range(len(stems)))
     others = [name for name in instruments if name.lower() not in lower]
     if len(others) == 1:  # a configuration of one target names what is left
-        return Complement(others[0], everything)
+        return Complement(others[0], everything, reversed=restores)
     return Complement(VOCALS if INSTRUMENTAL in lower else INSTRUMENTAL, everything)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from utils.audio.tagging import TagSet, read_tags
 from utils.audio.writing import OutputFormat, StemSet, Written, open_stems
 from utils.core.errors import DsuError, OutOfMemory, OutputError
 from utils.core.job import Job
-from utils.core.replies import Done, Separating, Timing
+from utils.core.replies import Done, Restoring, Separating, Timing
 from utils.core.requests import Separate
 from utils.engine.background import ReadAhead, WriteBehind
 from utils.engine.blending import Blend, Unblended
@@ -58,6 +58,8 @@ class Recipe:
     free_memory: Callable[[], bool]  # release what the job does not need; False if there is nothing
     shorter: Callable[[], Recipe | None]  # the same with shorter chunks, where that is possible
     blend: Callable[[], Blend] | None = None  # where lanes have rows of their own: how rows become stems
+    targets: Mapping[str, Path] | None = None  # the stems' files where the request names them one by one
+    event: type[Separating | Restoring] = Separating  # what is announced
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def check_input(request: Separate) -> Path:
 def _separate_once(request: Separate, recipe: Recipe, loaded: Loaded, job: Job, named: Named) -> Done:
     started = time.perf_counter()
     path = Path(request.input or "").expanduser()
-    job.announce(Separating(input=path.name))
+    job.announce(recipe.event(input=path.name))
     job.begin_stages(scan=3, separate=92, write=5)
     stats = _scan(path, request, recipe, job)
     scanned = time.perf_counter()
@@ -228,7 +230,9 @@ def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, named: Name
     return str(target)
 
 
-def _targets(request: Separate, recipe: Recipe, named: Named) -> dict[str, Path]:
+def _targets(request: Separate, recipe: Recipe, named: Named) -> Mapping[str, Path]:
+    if recipe.targets is not None:
+        return recipe.targets
     return _laid_out(request, recipe, named, recipe.selection.names, request.format)
 
 

@@ -61,13 +61,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Complement:
-    """One more output that a model offers: the mix minus some of its stems."""
+    """One more output that a model offers: the mix minus some of its stems; `reversed`, the stems minus the mix."""
 
     name: str
     without: tuple[int, ...]  # the stems that are taken away
+    reversed: bool = False
 
     def output(self, count: int) -> Output:
-        return Output(self.name, tuple(-float(i in self.without) for i in range(count)), mix_weight=1.0)
+        sign = -1.0 if self.reversed else 1.0
+        return Output(self.name, tuple(-sign * (i in self.without) for i in range(count)), mix_weight=sign)
 
 
 def select(
