@@ -1,7 +1,7 @@
 """Time and memory until a network is ready to run, against the plain way, each in a process of its own, in turns.
 
-The plain way fills the network with random numbers, reads the file and copies it into the network. Ours is that of the
-engine: shapes alone, and then the mapped file as the weights. Both have imported torch and the network's class before.
+The plain way fills the network with random numbers, reads the file and copies it into the network. Ours is the
+worker's: shapes alone, and then the mapped file as the weights. Both have imported torch and the network's class before.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from models.architectures import network_class, params_class
 from tools.make_network import SAMPLE_RATE, full_size, full_size_config, public_yaml, seeded_network
 from utils.core.bootstrap import physical_cores
 from utils.device import prepare_torch
-from utils.engine.builder import without_data
-from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
-from utils.store.network_config import read_config
+from utils.engine.networks import load_network
+from utils.store.network_config import output_stems, read_config
+from utils.store.network_models import NetworkSource
 
 KIND = "bs_roformer"
 LAYERS = 7  # of the public model's 12; then the file has about 500 MB
@@ -49,25 +49,20 @@ class Load(NamedTuple):
 
 
 def load_ours(checkpoint: Path, config: Path) -> nn.Module:
-    tensors = unwrap_state(read_checkpoint(checkpoint), checkpoint)
-    with without_data():
-        net = cast(nn.Module, network_class(KIND)(read_params(config)))
-    complete = getattr(net, "complete_state", dict)
-    assign(net, complete(tensors), path=checkpoint)
-    return net.eval()
+    """As the worker does it."""
+    source = NetworkSource(
+        checkpoint.stem, KIND, checkpoint, config, output_stems(read_config(config), config), record=None
+    )
+    return load_network(source, device="cpu", mapped=True, allow_unsafe=False).net
 
 
 def load_plainly(checkpoint: Path, config: Path) -> nn.Module:
-    net = cast(nn.Module, network_class(KIND)(read_params(config)))
+    net = cast(nn.Module, network_class(KIND)(params_class(KIND).from_config(read_config(config))))
     net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
     return net.eval()
 
 
 WAYS = {"plain": load_plainly, "DSU": load_ours}
-
-
-def read_params(config: Path) -> Any:
-    return params_class(KIND).from_config(read_config(config))
 
 
 def measure(way: str, checkpoint: Path, config: Path) -> Load:

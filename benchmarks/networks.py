@@ -20,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.results import table, write_section
-from tools.make_network import RECIPES, channels_of, full_size, full_size_config, full_size_path, seeded_network
+from tools.make_network import PUBLIC, channels_of, full_size, full_size_config, full_size_path, seeded_network
+from tools.peers import ROFORMERS, mdx23c_of_audio_separator, roformer_of_audio_separator
 from utils.core.bootstrap import physical_cores
 from utils.device import prepare_torch
+from utils.store.network_config import read_config
 
 AGREEMENT_DB = 80.0
 SECONDS = 10.0
@@ -61,10 +63,19 @@ def pymss_options(kind: str) -> dict[str, Any]:
     return {**IN_COMMON.get(kind, {}), **depth}
 
 
-# Who implements which kinds, and how its network is built from a public configuration.
+def audio_separator_network(kind: str, config: Path) -> nn.Module:
+    if kind in ROFORMERS:
+        return roformer_of_audio_separator(kind, replace(full_size(kind), **IN_COMMON[kind]))
+    return mdx23c_of_audio_separator(read_config(config))
+
+
+# Who implements which kinds, and how its network is built from a public configuration. In pymss-core, Bandit takes the
+# second channel of stereo for something else.
 PEERS: dict[str, tuple[frozenset[str], PeerMaker]] = {
-    "pymss-core": (frozenset(RECIPES), pymss_network),
+    "pymss-core": (frozenset(PUBLIC) - {"bandit"}, pymss_network),
+    "audio-separator": (frozenset({*ROFORMERS, "mdx23c"}), audio_separator_network),
 }
+KINDS = [kind for kind in PUBLIC if any(kind in kinds for kinds, _ in PEERS.values())]
 
 
 def peers_of(kind: str, weights: Mapping[str, Tensor]) -> dict[str, nn.Module]:
@@ -164,12 +175,12 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench networks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="the longest chunk; public ones have 8 to 12 s")
-    parser.add_argument("--only", nargs="+", choices=list(RECIPES), metavar="KIND", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=f"of {', '.join(KINDS)}")
     options = parser.parse_args(argv)
     threads = physical_cores()
     prepare_torch(threads)
     measured = []
-    for kind in options.only or RECIPES:
+    for kind in options.only or KINDS:
         measured.append(measure(kind, options.seconds, options.rounds))
         print(report(measured[-1:]), flush=True)
     body = report(measured)

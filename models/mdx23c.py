@@ -261,10 +261,20 @@ def activated(width: int, params: Mdx23cParams) -> tuple[nn.Module, nn.Module]:
     return make_norm(params.norm, width), make_activation(params.act)
 
 
+class ChannelNorm(nn.InstanceNorm2d):
+    """Instance normalisation. On the CPU, torch does the same several times faster as groups of one channel."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        if features.device.type == "cpu":
+            return F.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
+        normed: Tensor = super().forward(features)
+        return normed
+
+
 def make_norm(name: str, width: int) -> nn.Module:
     """The normalisation called `name`, as the public checkpoints were trained: an unknown name means none at all."""
     if name == "InstanceNorm":
-        return nn.InstanceNorm2d(width, affine=True)
+        return ChannelNorm(width, affine=True)
     if name == "BatchNorm":
         return nn.BatchNorm2d(width)
     groups = name.removeprefix("GroupNorm")

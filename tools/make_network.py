@@ -6,8 +6,10 @@ models wherever the whole path from file to stems must run in seconds. What come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -30,7 +32,7 @@ TUPLES = frozenset({"freqs_per_bands", "multi_stft_resolutions_window_sizes"})
 TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 
 # What public configurations of the transformers hold for training. It changes nothing in the network.
-TRAINING_KEYS: dict[str, Any] = {
+FOR_TRAINING: dict[str, Any] = {
     "attn_dropout": 0.1,
     "ff_dropout": 0.1,
     "flash_attn": True,
@@ -56,47 +58,53 @@ class NetworkFiles(NamedTuple):
 class Recipe:
     """What differs between the kinds: sizes that suit 44.1 kHz in place of `tiny()`'s, and how public files say it.
 
-    `last` gives the layers that scale the output; `public` is the configuration of a model that many people use.
+    `last` gives the layers that scale the output; `options` what the section of the network's options holds.
     """
 
     last: Callable[[Any], Iterable[nn.Module]]
-    public: str
     sizes: Mapping[str, Any] = field(default_factory=dict)
     stems: Sequence[str] = STEMS
     target: str | None = None
-    training_keys: Mapping[str, Any] = field(default_factory=dict)
+    section: str = "model"
+    section_is_named: bool = False  # `model` is then the section's name
+    options: Callable[[Any], dict[str, Any]] = asdict
+    further_options: Mapping[str, Any] = field(default_factory=dict)  # all public files have them alike
     in_audio: Mapping[str, str] = field(default_factory=dict)  # parameters that stand in the section `audio`
-    not_in_model: frozenset[str] = frozenset()
+    in_training: Mapping[str, str] = field(default_factory=dict)  # parameters that stand in the section `training`
+    not_in_file: frozenset[str] = frozenset()
     prefix: str = "model."
 
 
-def _mask_layers(net: Any) -> list[nn.Module]:
+def _transformer_masks(net: Any) -> list[nn.Module]:
     return [layers[-1] for estimator in net.mask_estimators for layers, _ in estimator.to_freqs]
 
 
+def _scnet_stems(net: Any) -> Iterable[nn.Module]:
+    return cast("Iterable[nn.Module]", net.decoder[-1][1].convtrs)
+
+
+def _bandit_masks(net: Any) -> list[nn.Module]:
+    return [band.output[0] for stem in net.mask_estim.values() for band in stem.norm_mlp]
+
+
 TRANSFORMER_STFT = {"stft_n_fft": 1024, "stft_hop_length": 256, "stft_win_length": 1024}
+SCNET_STFT = {"nfft": 1024, "hop_size": 256, "win_size": 1024}
+BANDIT_SIZES = {"n_fft": 1024, "win_length": 1024, "hop_length": 256, "n_bands": 16}
 
 RECIPES: dict[str, Recipe] = {
     "bs_roformer": Recipe(
-        last=_mask_layers,
-        public="bs_roformer/vocals_bsroformer_viperx.yaml",
+        last=_transformer_masks,
         sizes={**TRANSFORMER_STFT, "freqs_per_bands": (4,) * 8 + (16,) * 8 + (64,) * 5 + (33,)},
-        training_keys=TRAINING_KEYS,
+        further_options=FOR_TRAINING,
     ),
     "mel_band_roformer": Recipe(
-        last=_mask_layers,
-        public="mel_band_roformer/vocals_melband.yaml",
-        sizes={**TRANSFORMER_STFT, "num_bands": 16},
-        training_keys=TRAINING_KEYS,
+        last=_transformer_masks, sizes={**TRANSFORMER_STFT, "num_bands": 16}, further_options=FOR_TRAINING
     ),
-    "scnet": Recipe(
-        last=lambda net: net.decoder[-1][1].convtrs,
-        public="scnet/scnet_xl_ihf.yaml",
-        sizes={"nfft": 1024, "hop_size": 256, "win_size": 1024},
-    ),
+    "scnet": Recipe(last=_scnet_stems, sizes=SCNET_STFT),
+    "scnet_masked": Recipe(last=lambda net: [net.mask_layer[2]], sizes=SCNET_STFT),
+    "scnet_tran": Recipe(last=_scnet_stems, sizes=SCNET_STFT),
     "mdx23c": Recipe(
         last=lambda net: [net.final_conv[-1]],
-        public="mdx23c/drumsep_mdx23c_jarredou.yaml",
         sizes={"n_fft": 1024, "hop_samples": 256, "dim_f": 512},
         in_audio={
             "n_fft": "n_fft",
@@ -104,15 +112,43 @@ RECIPES: dict[str, Recipe] = {
             "dim_f": "dim_f",
             "audio_channels": "num_channels",
         },
-        not_in_model=frozenset({"num_stems"}),
+        not_in_file=frozenset({"num_stems"}),
     ),
     "apollo": Recipe(
         last=lambda net: [layer[-1] for layer in net.output],
-        public="apollo/apollo_lew_uni.yaml",
         stems=("restored", "addition"),
         target="restored",
         prefix="audio_model.",
     ),
+    "bandit": Recipe(
+        last=lambda net: _bandit_masks(net.bsrnn),
+        sizes=BANDIT_SIZES,
+        further_options={"in_channel": 1, "band_specs": "musical"},
+    ),
+    "bandit_v2": Recipe(
+        last=_bandit_masks,
+        sizes=BANDIT_SIZES,
+        section="kwargs",
+        further_options={"in_channels": 1, "band_type": "musical"},
+    ),
+    "htdemucs": Recipe(
+        last=lambda net: [net.decoder[-1].conv_tr, net.tdecoder[-1].conv_tr],
+        section="htdemucs",
+        section_is_named=True,
+        options=lambda params: dict(params.options),
+        in_training={"samplerate": "samplerate", "audio_channels": "channels", "segment": "segment"},
+    ),
+}
+
+# The configuration of a model that many people use, of the kinds that have one.
+PUBLIC: dict[str, str] = {
+    "bs_roformer": "bs_roformer/vocals_bsroformer_viperx.yaml",
+    "mel_band_roformer": "mel_band_roformer/vocals_melband.yaml",
+    "scnet": "scnet/scnet_xl_ihf.yaml",
+    "mdx23c": "mdx23c/drumsep_mdx23c_jarredou.yaml",
+    "apollo": "apollo/apollo_lew_uni.yaml",
+    "bandit": "bandit/bandit_plus.yaml",
+    "htdemucs": "htdemucs/vocals_htdemucs.yaml",
 }
 
 
@@ -140,7 +176,11 @@ def write_network(
     wanted = recipe.target if stems is None and target is None else target
     instruments = tuple(recipe.stems if stems is None else stems)
     params = small_params(kind, (wanted,) if wanted else instruments, sample_rate, changes or {})
-    training = {"instruments": list(instruments), "target_instrument": wanted}
+    training = {
+        "instruments": list(instruments),
+        "target_instrument": wanted,
+        **{key: getattr(params, name) for name, key in recipe.in_training.items()},
+    }
     chunking = {"chunk_size": round(chunk_seconds * sample_rate), "sample_rate": sample_rate}
     inference = {"batch_size": batch_size, "num_overlap": num_overlap}
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +189,7 @@ def write_network(
         folder / f"{name or kind}.yaml",
     )
     files.config.write_text(public_yaml(config_of(kind, params, chunking, training, inference)), encoding="utf-8")
-    save_state(seeded_network(kind, params, seed).state_dict(), files.checkpoint, form, recipe.prefix)
+    save_state(_seeded_state(kind, params, seed), files.checkpoint, form, recipe.prefix)
     return files
 
 
@@ -159,23 +199,33 @@ def write_network(
 def small_params(kind: str, outputs: Sequence[str], sample_rate: int, changes: Mapping[str, Any]) -> Any:
     """The parameters of a small network that gives `outputs`, at a sample rate."""
     tiny = params_class(kind).tiny()
-    named = {"sources": tuple(outputs), "num_stems": len(outputs), "sample_rate": sample_rate, "sr": sample_rate}
-    known = {key: value for key, value in named.items() if key in {item.name for item in fields(tiny)}}
+    by_any_name = {
+        **dict.fromkeys(("sources", "stems"), tuple(outputs)),
+        "num_stems": len(outputs),
+        **dict.fromkeys(("sample_rate", "samplerate", "sr", "fs"), sample_rate),
+    }
+    known = {key: value for key, value in by_any_name.items() if key in {item.name for item in fields(tiny)}}
     return replace(tiny, **{**known, **RECIPES[kind].sizes, **changes})
 
 
 def full_size_config(kind: str) -> dict[str, Any]:
-    """The configuration of a public model of this kind that many people use."""
+    """The configuration of the model in `PUBLIC`."""
     return read_config(full_size_path(kind))
 
 
 def full_size_path(kind: str) -> Path:
-    return configs_folder() / RECIPES[kind].public
+    return configs_folder() / PUBLIC[kind]
 
 
 def full_size(kind: str) -> Any:
     """The parameters of that model."""
     return params_class(kind).from_config(full_size_config(kind))
+
+
+@lru_cache(maxsize=64)
+def _seeded_state(kind: str, params: Any, seed: int) -> Mapping[str, Tensor]:
+    """The weights of a small network; they are kept, since the same network is often written in several forms."""
+    return seeded_network(kind, params, seed).state_dict()
 
 
 def seeded_network(kind: str, params: Any, seed: int) -> nn.Module:
@@ -194,8 +244,8 @@ def channels_of(params: Any) -> int:
 
 def _set_level(net: nn.Module, last: Sequence[nn.Module], channels: int) -> None:
     """Scale the last layers: fresh networks are so quiet that 16-bit files would hold little but rounding."""
-    mix = torch.from_numpy(song(3.0)[CALIBRATION].T[None, :channels])
-    with torch.inference_mode():
+    mix = _calibration_music()[:, :channels]
+    with torch.inference_mode(), one_thread():
         for _ in range(CALIBRATION_ROUNDS):
             gain = rms(mix) / rms(net(mix))
             if abs(gain - 1) < CLOSE_ENOUGH:
@@ -203,6 +253,22 @@ def _set_level(net: nn.Module, last: Sequence[nn.Module], channels: int) -> None
             for tensor in (tensor for layer in last for tensor in layer.parameters()):
                 tensor.data.mul_(gain)
             net.to("cpu")  # where it is already; but so it forgets what it worked out from the old weights
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Results do not depend on the computer's cores; and networks as small as ours are faster so."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _calibration_music() -> Tensor:
+    return torch.from_numpy(song(3.0)[CALIBRATION].T[None])
 
 
 def rms(audio: Tensor) -> Tensor:
@@ -225,18 +291,20 @@ def config_of(
         **chunking,
         **{key: getattr(params, name) for name, key in RECIPES[kind].in_audio.items()},
     }
-    model = model_section(kind, params)
-    return {"audio": audio, "model": model, "training": dict(training), "inference": dict(inference)}
-
-
-def model_section(kind: str, params: Any) -> dict[str, Any]:
-    """A network's parameters as the section `model` gives them."""
     recipe = RECIPES[kind]
-    elsewhere = {*recipe.in_audio, *recipe.not_in_model}
-    values = {key: value for key, value in asdict(params).items() if key not in elsewhere}
+    named = {"model": recipe.section} if recipe.section_is_named else {}
+    options = {recipe.section: network_section(kind, params)}
+    return {"audio": audio, **named, **options, "training": dict(training), "inference": dict(inference)}
+
+
+def network_section(kind: str, params: Any) -> dict[str, Any]:
+    """A network's parameters as a configuration's section gives them."""
+    recipe = RECIPES[kind]
+    elsewhere = {*recipe.in_audio, *recipe.in_training, *recipe.not_in_file}
+    values = {key: value for key, value in recipe.options(params).items() if key not in elsewhere}
     return {
         key: list(value) if isinstance(value, tuple) and key not in TUPLES else value
-        for key, value in {**values, **recipe.training_keys}.items()
+        for key, value in {**values, **recipe.further_options}.items()
     }
 
 

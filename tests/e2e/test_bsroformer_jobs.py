@@ -25,6 +25,8 @@ NETWORKS = {
     "scnet": {"form": "state_dict", "stems": ["drums", "bass", "other", "vocals"]},
     "mdx23c": {"form": "safetensors"},
     "apollo": {"form": "legacy"},
+    "bandit": {},
+    "htdemucs": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from benchmarks import loading
+from models.architectures import network_class
 from tools.make_network import write_network
+from utils.engine.builder import without_data
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,6 @@ def test_ratios_are_to_the_plain_way_and_to_the_file():
 
 def test_the_network_has_the_promised_size():
     """The checkpoint in single precision would have about 500 MB."""
-    with loading.without_data():
-        net = loading.network_class(loading.KIND)(loading.large_params())
+    with without_data():
+        net = network_class(loading.KIND)(loading.large_params())
     assert 490e6 < 4 * sum(parameter.numel() for parameter in net.parameters()) < 520e6

@@ -1,11 +1,15 @@
 """The parts of the benchmark of networks against other implementations."""
 
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from benchmarks import networks
-from tools.make_network import RECIPES, full_size_config, small_params
+from tools.make_network import full_size_config, small_params
 
 
 class Half(nn.Module):
@@ -51,9 +55,22 @@ def test_implementations_are_timed_in_turns(small, monkeypatch):
 
 def test_nothing_is_timed_that_gives_something_else(small, monkeypatch):
     """An implementation whose output differs is an error that says by how much."""
-    monkeypatch.setattr(networks, "PEERS", {"half": (frozenset(RECIPES), lambda kind, _: Half(build_small(kind)))})
+    monkeypatch.setattr(networks, "PEERS", {"half": (frozenset({"scnet"}), lambda kind, _: Half(build_small(kind)))})
     with pytest.raises(networks.Disagreement, match="half agrees with ours to 6 dB only"):
         networks.measure("scnet", seconds=0.3, rounds=1)
+
+
+def test_a_peers_transformer_has_the_options_that_all_have_in_common(small):
+    """Built for ours as it is timed, it takes the weights and gives the same."""
+    params = replace(networks.full_size("bs_roformer"), **networks.IN_COMMON["bs_roformer"])
+    ours = networks.seeded_network("bs_roformer", params, seed=0)
+    peer = networks.audio_separator_network("bs_roformer", Path("unused.yaml"))
+    peer.load_state_dict(ours.state_dict(), strict=True)
+    mix = torch.randn(1, 2, 5120, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outputs = {"DSU": ours(mix), "audio-separator": peer.eval()(mix)}
+    networks.require_agreement("bs_roformer", outputs)
 
 
 def test_agreement_takes_other_shapes():
@@ -63,7 +80,7 @@ def test_agreement_takes_other_shapes():
     assert networks.agreement_db(1.01 * ours[:, 0, :, :90], ours) == pytest.approx(40, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", RECIPES)
+@pytest.mark.parametrize("kind", networks.KINDS)
 def test_bounded_chunk_fits_the_network(kind):
     """The chunk is the configuration's or a shorter one; a network that halves frames gets a number that it can halve."""
     config = full_size_config(kind)

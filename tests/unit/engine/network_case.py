@@ -18,10 +18,10 @@ class Case:
 
     def __init__(self, folder, **settings):
         self.folder = folder
-        self.engine = NetworkEngine(Settings(models_dir=folder / "models", device="cpu", threads=2, **settings))
+        self.engine = NetworkEngine(Settings(models_dir=folder / "models", device="cpu", threads=1, **settings))
         self.engine.start()
 
-    def song(self, seconds=2.5, name="song.wav", **options):
+    def song(self, seconds=1.7, name="song.wav", **options):
         write_song(self.folder / name, seconds, **options)
         return self.folder / name
 

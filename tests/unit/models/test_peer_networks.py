@@ -4,37 +4,26 @@ Where it deviates from the programs that the public models were trained with, th
 """
 
 import warnings
-from dataclasses import asdict, replace
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
 from networks import scrambled
 from networks import twin as with_weights_of
-from peers import network_of_audio_separator
 from roformer_case import noise, with_random_weights
 
 from models.bs_roformer import BSRoformer, BSRoformerParams
 from models.mdx23c import Mdx23c, Mdx23cParams
 from models.mel_band_roformer import MelBandRoformer, MelBandRoformerParams
+from tools.peers import mdx23c_of_audio_separator, roformer_of_audio_separator
 
 TOLERANCE = 1e-4
 SAMPLES = 320
 
-# Its classes, and the options of ours that they do not have: these are off in the tests below.
-BS = ("roformer.bs_roformer", "BSRoformer", {"use_shared_bias"})
-MEL = ("roformer.mel_band_roformer", "MelBandRoformer", {"linear_transformer_depth"})
-TFC_TDF = ("tfc_tdf_v3", "TFC_TDF_net")
-
 
 def roformer_peer(kind, net):
     """The peer's network with the options and the weights of ours."""
-    module, name, unknown = kind
-    options = {key: value for key, value in asdict(net.params).items() if key not in unknown}
-    assert not any(getattr(net.params, key) for key in unknown)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it measures a spectrum without a window
-        return with_weights_of(network_of_audio_separator(module, name)(**options), net)
+    return with_weights_of(roformer_of_audio_separator(kind, net.params), net)
 
 
 def run_quietly(net, mix):
@@ -67,7 +56,7 @@ def test_bs_roformer(changes):
     """Band-split transformers agree. The peer takes `zero_dc` and `skip_connection`, and heeds neither."""
     params = replace(BSRoformerParams.tiny(), zero_dc=False, **changes)
     net = with_random_weights(BSRoformer(params))
-    ours, theirs = compared(net, roformer_peer(BS, net), noise(2, params.channels, SAMPLES))
+    ours, theirs = compared(net, roformer_peer("bs_roformer", net), noise(2, params.channels, SAMPLES))
     torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=0)
 
 
@@ -76,7 +65,7 @@ def test_the_peer_never_sets_the_zeroth_bin_to_zero():
     wanted = with_random_weights(BSRoformer(BSRoformerParams.tiny()))
     left = with_weights_of(BSRoformer(replace(BSRoformerParams.tiny(), zero_dc=False)), wanted)
     mix = noise(2, 2, SAMPLES)
-    theirs = run_quietly(roformer_peer(BS, wanted), mix)
+    theirs = run_quietly(roformer_peer("bs_roformer", wanted), mix)
     torch.testing.assert_close(run_quietly(left, mix), theirs, atol=TOLERANCE, rtol=0)
     assert not torch.allclose(run_quietly(wanted, mix), theirs, atol=0.1, rtol=0)
 
@@ -90,7 +79,7 @@ def test_mel_band_roformer(changes):
     """Mel-band transformers agree. Here the peer heeds no `mlp_expansion_factor` either: it is always 4."""
     params = replace(MelBandRoformerParams.tiny(), zero_dc=False, mlp_expansion_factor=4, **changes)
     net = with_random_weights(MelBandRoformer(params))
-    ours, theirs = compared(net, roformer_peer(MEL, net), noise(2, params.channels, SAMPLES))
+    ours, theirs = compared(net, roformer_peer("mel_band_roformer", net), noise(2, params.channels, SAMPLES))
     torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=0)
 
 
@@ -107,9 +96,8 @@ def test_mel_band_roformer(changes):
 def test_mdx23c(changes):
     """TFC-TDF networks agree."""
     config = mdx23c_config(**changes)
-    namespaces = {key: SimpleNamespace(**section) for key, section in config.items()}
     torch.manual_seed(0)
-    peer = scrambled(network_of_audio_separator(*TFC_TDF)(SimpleNamespace(**namespaces), "cpu"))
+    peer = scrambled(mdx23c_of_audio_separator(config))
     net = with_weights_of(Mdx23c(Mdx23cParams.from_config(config)), peer)
     mix = noise(2, 2, 1920)
     ours, theirs = compared(net, peer, mix)

@@ -5,10 +5,10 @@ import warnings
 import pytest
 import torch
 from networks import noise, run, scrambled, twin
-from peers import network_of_msst
 
 from models.scnet_masked import ScnetMasked, ScnetMaskedParams
 from models.scnet_tran import ScnetTran, ScnetTranParams
+from tools.peers import network_of_msst
 
 MODEL = {
     "sources": ["vocals", "other", "bass"],

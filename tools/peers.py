@@ -4,18 +4,48 @@ The packages are installed without what they depend on (requirements-peers.txt).
 usual way would import all of the program, so packages on the way to it are replaced by empty ones while that happens.
 """
 
+from __future__ import annotations
+
 import functools
 import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
+
+from torch import nn
 
 AUDIO_SEPARATOR = "audio_separator.separator.uvr_lib_v5"
+
+# The transformers of `audio-separator`, and our options that they do not have, which must be off.
+ROFORMERS = {
+    "bs_roformer": ("roformer.bs_roformer", "BSRoformer", frozenset({"use_shared_bias"})),
+    "mel_band_roformer": ("roformer.mel_band_roformer", "MelBandRoformer", frozenset({"linear_transformer_depth"})),
+}
+
+
+def roformer_of_audio_separator(kind: str, params: Any) -> nn.Module:
+    """A transformer of `audio-separator` with the options of ours."""
+    module, name, unknown = ROFORMERS[kind]
+    options = asdict(params)
+    asked = [key for key in unknown if options.pop(key)]
+    if asked:
+        raise ValueError(f"audio-separator's {name} has no {', '.join(asked)}.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it measures a spectrum without a window
+        return cast(nn.Module, network_of_audio_separator(module, name)(**options))
+
+
+def mdx23c_of_audio_separator(config: Mapping[str, Any]) -> nn.Module:
+    """A TFC-TDF network of `audio-separator` from a public configuration."""
+    sections = {key: SimpleNamespace(**section) for key, section in config.items()}
+    network = network_of_audio_separator("tfc_tdf_v3", "TFC_TDF_net")
+    return cast(nn.Module, network(SimpleNamespace(**sections), "cpu"))
 
 
 def network_of_audio_separator(module: str, name: str) -> Any:
@@ -68,7 +98,8 @@ def _hollow_package(name: str, folder: Path) -> ModuleType:
 
 def _librosa() -> dict[str, ModuleType]:
     """The one function of librosa that the networks need, from another package that has it."""
-    from pymss_core.modules._dsp import mel_filterbank
+    # Imported late, since it is needed only where librosa is missing.
+    from pymss_core.modules._dsp import mel_filterbank  # type: ignore[import-untyped]  # noqa: PLC0415
 
     librosa, filters = ModuleType("librosa"), ModuleType("librosa.filters")
     filters.mel = mel_filterbank  # type: ignore[attr-defined]
