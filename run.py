@@ -30,7 +30,9 @@ UNFINISHED = VENV / "dsu-unfinished"
 
 FLAVORS = ("cpu", "cuda", "mac-mps")
 DEV_REQUIREMENTS = "requirements-dev.txt"
-PEER_REQUIREMENTS = "requirements-peers.txt"  # installed without what they depend on
+# Packages of which some files are used that need nothing else; they are installed without what they depend on.
+ALONE_REQUIREMENTS = "requirements-alone.txt"
+PEER_REQUIREMENTS = "requirements-peers.txt"
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks")
 
@@ -234,7 +236,8 @@ def read_stamp() -> dict[str, Any]:
 
 def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
     """The requirements files wanted, each with the hash of its content."""
-    names = [f"requirements-{flavor}.txt", *([DEV_REQUIREMENTS, PEER_REQUIREMENTS] if dev else [])]
+    names = [f"requirements-{flavor}.txt", ALONE_REQUIREMENTS]
+    names += [DEV_REQUIREMENTS, PEER_REQUIREMENTS] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
@@ -255,12 +258,16 @@ def create_venv() -> None:
 
 
 def install(files: Sequence[str], title: str) -> None:
-    pip = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    wanted = [word for name in files if name != PEER_REQUIREMENTS for word in ("-r", name)]
-    if wanted:
-        must_succeed(title, [*pip, *wanted])
-    if PEER_REQUIREMENTS in files:
-        must_succeed("Installing networks of others", [*pip, "--no-deps", "-r", PEER_REQUIREMENTS])
+    pip: list[str | Path] = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    alone = [name for name in files if name in (ALONE_REQUIREMENTS, PEER_REQUIREMENTS)]
+    whole = [name for name in files if name not in alone]
+    if whole:
+        must_succeed(title, [*pip, *(word for name in whole for word in ("-r", name))])
+    if alone:
+        must_succeed(
+            "Installing packages of which parts are used",
+            [*pip, "--no-deps", *(w for name in alone for w in ("-r", name))],
+        )
 
 
 def set_up(flavor: str | None = None, *, dev: bool = False) -> Path:

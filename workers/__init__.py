@@ -33,4 +33,10 @@ WORKERS: dict[str, Worker] = {
         groups=("control", "bsroformer", "cache", "batch"),
         description="BS-RoFormer, Mel-Band RoFormer, SCNet and MDX23C models, and Apollo restoration",
     ),
+    "audio-separator": Worker(
+        name="dsu-audio-separator",
+        script="workers/audio_separator_worker.py",
+        groups=("control", "audio_separator", "cache", "batch"),
+        description="VR and MDX models, and Apollo restoration",
+    ),
 }

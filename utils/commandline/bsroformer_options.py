@@ -14,7 +14,6 @@ from utils.core.network_choice import check_choice
 from utils.core.requests import EnsembleType, NetworkSeparate, Quality
 
 PROGRAM = "dsu-bsroformer"
-TEMPLATE_FIELDS = {"track", "stem", "model", "index"}
 
 EPILOG = f"""\
 examples:
@@ -37,7 +36,7 @@ def parse(argv: Sequence[str]) -> Options[NetworkSeparate]:
     """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
     parser = _parser()
     words = parser.read(argv)
-    _check_template(words.name_template, words.format or "wav")
+    options.check_name_template(words)
     understood = options.understand(parser, words, NetworkSeparate)
     _check_model(words, understood.request, parser.wording)
     return understood
@@ -87,11 +86,7 @@ def _add_ensemble(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     options.add_folder(group)
-    group.add_argument(
-        "--name-template",
-        metavar="TEMPLATE",
-        help="names below OUT from {track} {stem} {model} {index}, without an extension; default {track}/{stem}",
-    )
+    options.add_name_template(group, "{track}/{stem}")
     options.add_format(group)
 
 
@@ -136,11 +131,3 @@ def _check_model(words: argparse.Namespace, request: NetworkSeparate, wording: W
         )
     if words.download and request.model_path:
         raise InvalidRequest("--download fetches a public model, which --model names; --model-path is a file of yours.")
-
-
-def _check_template(template: str | None, audio_format: str) -> None:
-    if template is None:
-        return
-    options.template_fields(template, "--name-template", TEMPLATE_FIELDS)
-    if template.endswith(f".{audio_format}"):
-        raise InvalidRequest(f"--name-template takes no extension; .{audio_format} is added to it.")

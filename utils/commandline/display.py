@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from utils.core.replies import Downloading, Event, FileDone, LoadingModel, ModelDownloaded, Progress, Separating
+from utils.core.replies import (
+    Downloading,
+    Event,
+    FileDone,
+    LoadingModel,
+    ModelDownloaded,
+    Progress,
+    Restoring,
+    Separating,
+)
 
 if TYPE_CHECKING:
     import rich.progress
@@ -55,7 +64,7 @@ class Bar:
             self._show(event.percent, f"Downloading {event.model} ({event.file})")
         elif isinstance(event, LoadingModel):
             self._show(None, f"Loading {event.model}")
-        elif isinstance(event, Separating):
+        elif isinstance(event, Separating | Restoring):
             self._show(None, event.input)
 
     def line(self, text: str) -> None:

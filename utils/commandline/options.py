@@ -24,6 +24,7 @@ from utils.core.requests import AudioFormat, ClipMode, Precision, Separate
 R = TypeVar("R", bound=Separate)
 
 LOSSY = {"mp3", "ogg", "opus", "m4a"}
+TEMPLATE_FIELDS = {"track", "stem", "model", "index"}
 SETTINGS = ("device", "models_dir", "threads", "offline", "allow_unsafe_checkpoints")
 
 
@@ -102,6 +103,14 @@ def add_models_at_hand(group: argparse._ArgumentGroup) -> None:
 
 def add_folder(group: argparse._ArgumentGroup) -> None:
     group.add_argument("-o", "--out", dest="output", default="separated", metavar="DIR", help="default ./separated")
+
+
+def add_name_template(group: argparse._ArgumentGroup, default: str) -> None:
+    group.add_argument(
+        "--name-template",
+        metavar="TEMPLATE",
+        help=f"names below OUT from {{track}} {{stem}} {{model}} {{index}}, without an extension; default {default}",
+    )
 
 
 def add_format(group: argparse._ArgumentGroup) -> None:
@@ -213,7 +222,7 @@ def _require_lossy(words: argparse.Namespace) -> None:
 def _request(given: dict[str, Any], kind: type[R], wording: Wording) -> R:
     fields = {field: given[field] for field in kind.__struct_fields__ if field in given}
     try:
-        return msgspec.convert({"cmd": "separate", **fields}, kind)
+        return msgspec.convert({"cmd": kind.__struct_config__.tag, **fields}, kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(_explain(str(error), wording)) from error
 
@@ -237,6 +246,16 @@ def _explain(message: str, wording: Wording) -> str:
     for technical, plain in PLAIN_WORDS.items():
         what = what.replace(technical, plain)
     return f"{wording.option(found['field'])} takes {what}."
+
+
+def check_name_template(words: argparse.Namespace) -> None:
+    """Raise what is wrong with `--name-template`."""
+    if words.name_template is None:
+        return
+    template_fields(words.name_template, "--name-template", TEMPLATE_FIELDS)
+    audio_format = words.format or "wav"
+    if words.name_template.endswith(f".{audio_format}"):
+        raise InvalidRequest(f"--name-template takes no extension; .{audio_format} is added to it.")
 
 
 def template_fields(template: str, option: str, known: set[str]) -> set[str]:

@@ -88,7 +88,7 @@ def _work(program: Program[R], options: Options[R], settings: Settings, engine: 
     report = Report(options, display)
     with cancelled_by_signals(job, display.line) as interrupts:
         try:
-            inputs = collect_inputs(options.tracks, leave_out=options.request.output) if options.tracks else []
+            inputs = collect_inputs(options.tracks, leave_out=options.request.folder) if options.tracks else []
             engine.start()
             models = program.find_models(engine, options.request)
             if options.skip_existing:

@@ -136,6 +136,8 @@ class FileDone(Event, frozen=True, kw_only=True, tag_field="status", tag="file_d
 
 class Pong(Reply, frozen=True, kw_only=True, tag_field="status", tag="pong"):
     model_loaded: str | None
+    separator_model: Annotated[str | None, Meta(description="dsu-audio-separator: what separates.")] | UnsetType = UNSET
+    apollo_model: Annotated[str | None, Meta(description="dsu-audio-separator: what restores.")] | UnsetType = UNSET
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,13 +226,10 @@ class ModelLoaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="mod
     elapsed: float
 
 
-class ApolloLoaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_loaded"):
-    model: str
+class ApolloLoaded(ModelLoaded, frozen=True, kw_only=True, tag_field="status", tag="model_loaded"):
     type: str
     feature_dim: int
     layer: int
-    cached: bool
-    elapsed: float
 
 
 class ModelPreloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_preloaded"):

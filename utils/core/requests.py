@@ -30,6 +30,9 @@ FeatureDim = (
 Layers = (
     Annotated[int, Meta(ge=1, description="Its layers; without it, the configuration or the checkpoint tells.")] | None
 )
+ModelFileDir = Annotated[
+    str | None, Meta(description="The directory of the model's file; default the models directory.")
+]
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
 
@@ -308,6 +311,75 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
     def model_key(self) -> str | None:
         members = None if self.ensemble is None else repr(self.ensemble)
         return members or self.model_path or self.model
+
+
+class SpectrumLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a VR or MDX model and make it the active one."""
+
+    model_file_dir: ModelFileDir = None
+
+
+class SpectrumPreload(SpectrumLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Load a VR or MDX model without making it the active one."""
+
+
+class SpectrumSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK_(Stem).wav`."""
+
+    model: Annotated[
+        str | None, Meta(description="The model's file name, or its path; without it, the one loaded last.")
+    ] = None
+    model_file_dir: ModelFileDir = None
+    single_stem: Annotated[str | None, Meta(description="Write just this stem.")] = None
+    invert_spect: Annotated[
+        bool, Meta(description="MDX: take the stem out of the mix bin by bin of a spectrum, not sample by sample.")
+    ] = False
+    vr_aggression: Annotated[
+        int, Meta(ge=-100, le=100, description="VR: how hard the primary stem is cut out; typically 5.")
+    ] = 5
+    vr_enable_tta: Annotated[bool, Meta(description="VR: look at the song twice; twice the work.")] = False
+    vr_high_end_process: Annotated[
+        bool, Meta(description="VR: mirror the range that the network sees into the one above it.")
+    ] = False
+    vr_post_process: Annotated[
+        bool, Meta(description="VR: give back to the primary stem's rest what was cut out where hardly anything was.")
+    ] = False
+    vr_post_process_threshold: Annotated[
+        float, Meta(ge=0, le=1, description="VR: how little counts as hardly anything.")
+    ] = 0.2
+    vr_window_size: Annotated[
+        int, Meta(ge=32, le=8192, description="VR: frames seen at once; 320 is slower and a little better than 512.")
+    ] = 512
+    mdx_segment_size: (
+        Annotated[int, Meta(ge=1, le=65536, description="MDX: frames seen at once; default the model's.")] | None
+    ) = None
+    mdx_overlap: Annotated[
+        float, Meta(ge=0, lt=1, description="MDX: overlap of neighbouring chunks, as a part of one.")
+    ] = 0.25
+    mdx_enable_denoise: Annotated[
+        bool, Meta(description="MDX: run the network twice, so that its own noise cancels; twice the work.")
+    ] = False
+    primary_stem: Annotated[str | None, Meta(description="Of a file that is not known: what its network gives.")] = None
+    secondary_stem: Annotated[str | None, Meta(description="Of a file that is not known: what is left.")] = None
+    vr_model_param: Annotated[
+        str | dict[str, Any] | None,
+        Meta(description="Of a VR file that is not known: its bands, by name (`4band_v3`) or as an object."),
+    ] = None
+    nout: (
+        Annotated[int, Meta(ge=1, description="Of a VR file of version 5.1 that is not known: its capacity.")] | None
+    ) = None
+    nout_lstm: Annotated[int, Meta(ge=1, description="The same of its recurrent part.")] | None = None
+    mdx_n_fft_scale_set: (
+        Annotated[int, Meta(ge=1, description="Of an MDX file that is not known: the size of its transform.")] | None
+    ) = None
+    mdx_dim_f_set: Annotated[int, Meta(ge=1, description="Its bins.")] | None = None
+    mdx_dim_t_set: Annotated[int, Meta(ge=1, le=16, description="Its frames, as a power of 2.")] | None = None
+    compensate: (
+        Annotated[
+            float, Meta(ge=SHORTEST_S, description="By how much its stem is made louder before it is subtracted.")
+        ]
+        | None
+    ) = None
 
 
 class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_apollo"):

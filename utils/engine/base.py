@@ -17,7 +17,7 @@ from utils.core.settings import Settings
 from utils.engine.cache import Loaded, ModelCache
 from utils.store.download import download_files
 from utils.store.folders import ModelFolders
-from utils.store.registry import Registry
+from utils.store.registry import ModelRecord, Registry
 
 M = TypeVar("M", bound=Loaded)
 
@@ -142,7 +142,7 @@ class ModelEngine(ABC, Generic[M]):
         )
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
-        record = self.registry.get(request.model, self.worker)
+        record = self._record(request.model)
         download_files(
             self.folders.missing(record),
             folder=self.folders.folder(record.folder),
@@ -158,6 +158,10 @@ class ModelEngine(ABC, Generic[M]):
             sha256=record.files[0].sha256 or "",
             files=[str(path) for path in paths],
         )
+
+    def _record(self, name: str) -> ModelRecord:
+        """What is known of a public model. Raises `UnknownModel`."""
+        return self.registry.get(name, self.worker)
 
     def _load_and_keep(self, request: requests.LoadModel, job: Job) -> M:
         job.checkpoint()

@@ -8,6 +8,7 @@ from utils.store.demucs_repo import list_demucs
 from utils.store.folders import ModelFolders
 from utils.store.network_models import list_networks
 from utils.store.registry import Registry
+from utils.store.vr_mdx_models import list_vr_mdx
 
 
 def demucs_names(models_dir: Path, repo: Path | None = None) -> list[str]:
@@ -18,3 +19,10 @@ def demucs_names(models_dir: Path, repo: Path | None = None) -> list[str]:
 def network_names(models_dir: Path) -> list[str]:
     """Every network that can be named: the registry's, then those found in the models directory."""
     return [details.name for details in list_networks(Registry.load(), ModelFolders(models_dir))]
+
+
+def spectrum_names(models_dir: Path) -> list[str]:
+    """Every VR and MDX model that can be named, and the networks of dsu-bsroformer that go with them."""
+    registry, folders = Registry.load(), ModelFolders(models_dir)
+    own = [details.name for details in list_vr_mdx(registry, folders)]
+    return own + [details.name for details in list_networks(registry, folders) if details.type in ("mdx23c", "apollo")]

@@ -85,7 +85,7 @@ def _origin(value: object, earlier: Sequence[Step]) -> Origin | None:
         raise InvalidRequest("`input.from` must be the index of an earlier job of the batch.", field="input.from")
     if stem is not None and not isinstance(stem, str):
         raise InvalidRequest("`input.stem` must be the name of a stem.", field="input.stem")
-    if Done not in earlier[index].command.replies:
+    if not any(issubclass(reply, Done) for reply in earlier[index].command.replies):
         raise InvalidRequest(f"jobs[{index}] is no separation, so it has no stems.", field="input.from")
     return Origin(index, stem)
 

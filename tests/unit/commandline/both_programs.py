@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 from scripted_engine import ScriptedEngine
 
-from utils.commandline import bsroformer, bsroformer_options, demucs, demucs_options
+from utils.commandline import (
+    audio_separator,
+    audio_separator_options,
+    bsroformer,
+    bsroformer_options,
+    demucs,
+    demucs_options,
+)
 from utils.commandline.options import Options
 
 
@@ -36,4 +43,12 @@ def _list_names(*where: object) -> list[str]:
 PROGRAMS = [
     Tried("dsu-demucs", demucs_options.parse, demucs.main, "-n", "--filename", "{stem}.{ext}"),
     Tried("dsu-bsroformer", bsroformer_options.parse, bsroformer.main, "-m", "--name-template", "{stem}"),
+    Tried(
+        "dsu-audio-separator",
+        audio_separator_options.parse,
+        audio_separator.main,
+        "-m",
+        "--name-template",
+        "{stem}",
+    ),
 ]

@@ -114,10 +114,11 @@ def test_an_unknown_model_is_one_error_for_all_songs(program, capsys):
 
 def test_songs_with_results_are_skipped(program, capsys, tmp_path):
     """With `--skip-existing` only the song without results is separated, and the status is 0."""
-    for folder in ("a", "ready/a"):  # where the one and where the other program puts them
-        (tmp_path / "separated" / folder).mkdir(parents=True)
-        for stem in ("drums", "vocals"):
-            (tmp_path / "separated" / folder / f"{stem}.wav").touch()
+    for stem in ("drums", "vocals"):
+        for name in (f"a/{stem}", f"ready/a/{stem}", f"a_({stem})"):  # each is where one of the programs puts it
+            path = tmp_path / "separated" / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     engine = ScriptedEngine()
     assert program.run(engine, "a.wav", "b.wav", "--skip-existing") == 0
     assert [request.input for request in engine.requests] == ["b.wav"]

@@ -1,5 +1,6 @@
 """What `run.py` installs, when, and what it says when that fails. No environment is made here: commands are faked."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -31,7 +32,9 @@ class FakeCommands:
 
     @property
     def kinds(self):
-        return ["venv" if "venv" in words else "pip" for words in self.commands]
+        """What was done; neighbouring pip calls, with and without dependencies, are one installation."""
+        kinds = ["venv" if "venv" in words else "pip" for words in self.commands]
+        return [kind for kind, _ in itertools.groupby(kinds)]
 
     def installed(self):
         """The requirements files of each pip call."""
@@ -50,6 +53,7 @@ def commands(monkeypatch, tmp_path):
     for flavor in run.FLAVORS:
         (tmp_path / f"requirements-{flavor}.txt").write_text("numpy==1\n")
     (tmp_path / run.DEV_REQUIREMENTS).write_text("pytest==1\n")
+    (tmp_path / run.ALONE_REQUIREMENTS).write_text("alone==1\n")
     (tmp_path / run.PEER_REQUIREMENTS).write_text("peer==1\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
@@ -65,14 +69,15 @@ def test_first_set_up_makes_an_environment_and_installs(commands):
     """From nothing: venv, then one pip call with the requirements of this machine."""
     assert run.set_up() == run.venv_python()
     assert commands.kinds == ["venv", "pip"]
-    assert commands.installed() == [["requirements-cpu.txt"]]
+    assert commands.installed() == [["requirements-cpu.txt"], ["requirements-alone.txt"]]
 
 
 def test_second_set_up_does_nothing(commands):
     """Once installed, nothing is run again."""
     run.set_up()
+    count = len(commands.commands)
     run.set_up()
-    assert len(commands.commands) == 2
+    assert len(commands.commands) == count
 
 
 def test_tests_add_their_requirements_to_what_is_there(commands):
@@ -80,12 +85,17 @@ def test_tests_add_their_requirements_to_what_is_there(commands):
     run.set_up()
     run.set_up(dev=True)
     run.set_up()
-    assert commands.installed() == [["requirements-cpu.txt"], ["requirements-dev.txt"], ["requirements-peers.txt"]]
+    files = ["cpu", "alone", "dev", "peers"]
+    assert commands.installed() == [[f"requirements-{name}.txt"] for name in files]
 
 
-def test_networks_of_others_come_without_their_programs_needs(commands):
-    """Only the programs whose networks are compared with ours are installed without what they depend on."""
+def test_some_packages_come_without_what_they_depend_on(commands):
+    """Those of which a few files are used, and no others."""
     run.set_up(dev=True)
+    assert commands.installed() == [
+        ["requirements-cpu.txt", "requirements-dev.txt"],
+        ["requirements-alone.txt", "requirements-peers.txt"],
+    ]
     assert ["--no-deps" in words for words in commands.commands if "venv" not in words] == [False, True]
 
 
@@ -94,7 +104,7 @@ def test_changed_requirements_are_installed_again(commands):
     run.set_up(dev=True)
     (run.ROOT / "requirements-cpu.txt").write_text("numpy==2\n")
     run.set_up(dev=True)
-    assert commands.kinds == ["venv", "pip", "pip", "pip"]
+    assert len(commands.commands) == 4
     assert commands.installed()[-1] == ["requirements-cpu.txt"]
 
 
@@ -102,7 +112,7 @@ def test_asked_flavor_is_remembered(commands):
     """Who once asked for a flavor need not ask again."""
     run.set_up("cuda")
     run.set_up()
-    assert commands.installed() == [["requirements-cuda.txt"]]
+    assert commands.installed() == [["requirements-cuda.txt"], ["requirements-alone.txt"]]
 
 
 def test_another_flavor_starts_from_nothing(commands):
@@ -165,7 +175,7 @@ def test_unreadable_stamp_means_not_installed(commands, content):
     run.STAMP.write_text(content)
     run.set_up()
     assert commands.kinds == ["pip"]
-    assert json.loads(run.STAMP.read_text())["files"].keys() == {"requirements-cpu.txt"}
+    assert json.loads(run.STAMP.read_text())["files"].keys() == {"requirements-cpu.txt", "requirements-alone.txt"}
 
 
 def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):

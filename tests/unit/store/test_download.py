@@ -362,7 +362,7 @@ def test_folder_that_cannot_be_made(site, tmp_path):
 
 def test_no_address_is_an_error(tmp_path):
     """A file that nobody publishes cannot be downloaded, and the error says so."""
-    with pytest.raises(DownloadFailed, match="no address of `a.th`"):
+    with pytest.raises(DownloadFailed, match=r"no address of `a.th`"):
         fetch([record("a.th", CONTENT)], tmp_path)
 
 

@@ -1,0 +1,112 @@
+"""What the tests of VR and MDX networks share: a song, a network that costs nothing, and a run of the chunk loop."""
+
+import json
+
+import numpy as np
+import soundfile
+import torch
+
+from utils.core.job import Job
+from utils.engine.audio_separator_nets import band_parameters
+from utils.engine.demix import Compute, Runner, demix
+from utils.engine.song import Song
+from utils.engine.vr.bands import read_layout
+from utils.engine.vr.model import VrModel, load_vr
+from utils.engine.vr.separating import loudest_bin, vr_lanes
+from utils.store.vr_mdx_models import VrMdxSource, VrParameters, own_vr_mdx
+
+EDGE = 4096  # samples at both ends that stand outside comparisons
+TONES = ((0.2, 110), (0.15, 440), (0.1, 1900), (0.1, 5200), (0.05, 9000), (0.05, 13000))
+
+
+class Toy:
+    """A mask that depends on the signal and on where in the window it is."""
+
+    def __init__(self, offset):
+        self.offset = offset
+
+    def eval(self):
+        return self
+
+    def predict_mask(self, magnitude):
+        kernel = torch.tensor([[[0.1, 0.2, 0.4, 0.2, 0.1]]])
+        bins, frames = magnitude.shape[2:]
+        padded = torch.nn.functional.pad(magnitude, (2, 2)).reshape(-1, 1, frames + 4)
+        smooth = torch.nn.functional.conv1d(padded, kernel).reshape(magnitude.shape)
+        sloped = 20 * (smooth - 0.3 * smooth.roll(5, -1)) * (1 + torch.arange(bins)[:, None] / 100)
+        return torch.sigmoid(sloped - 1)[..., self.offset : -self.offset]
+
+
+def toy_model(bands, *, modern, primary="Vocals", net=None):
+    """A VR model with real bands around a network that costs nothing."""
+    layout = read_layout(band_parameters(bands), bands, modern=modern)
+    source = VrMdxSource(bands, None, (primary, f"No {primary}"), VrParameters(bands), None, bands)
+    module = torch.nn.Module()
+    net = net or Toy(64 if modern else 128)
+    module.offset, module.predict_mask = net.offset, net.predict_mask
+    return VrModel(source, module, layout, "cpu", window_multiple=16)
+
+
+def loaded(files):
+    return load_vr(own_vr_mdx(files.checkpoint), device="cpu")
+
+
+def numbers(files):
+    return json.loads(files.numbers.read_text())
+
+
+def song(seconds, *, rate=44100, hop=4096, seed=0):
+    """Tones and noise with a beat, as many samples as a whole number of hops."""
+    count = int(seconds * rate) // hop * hop
+    rng, times = np.random.default_rng(seed), np.arange(count) / rate
+    tones = sum(
+        level * np.sin(2 * np.pi * pitch * times * (1 + 0.02 * np.sin(times * number)))
+        for number, (level, pitch) in enumerate(TONES)
+    )
+    noise = 0.1 * rng.standard_normal((2, count)) * (0.5 + 0.5 * np.sin(2 * np.pi * 2 * times))
+    samples = np.stack([tones, 0.7 * tones]) + noise
+    return (0.9 * samples / np.abs(samples).max()).astype(np.float32)
+
+
+def write(path, samples, rate=44100):
+    soundfile.write(path, samples.T, rate, subtype="FLOAT")
+    return path
+
+
+def blocks(samples, size=30000):
+    return [samples[:, start : start + size] for start in range(0, samples.shape[1], size)]
+
+
+def run(lanes, samples, *, job=None, sink=None, kind=Song):
+    """All rows of the result; every sample must come once, in order."""
+    total = samples.shape[1]
+    rows = max(lane.rows.stop for lane in lanes)
+    out, job = np.zeros((rows, 2, total), dtype=np.float32), job or Job()
+    job.begin_stages(separate=1)
+    reached = 0
+
+    def keep(part):
+        nonlocal reached
+        assert part.start == reached
+        reached += part.stems.shape[-1]
+        out[..., part.start : reached] = part.stems.numpy()
+
+    stream = kind(iter(blocks(samples)), channels=2, total=total)
+    with Runner(Compute("cpu", 1), job, lambda: False) as runner:
+        demix(stream, lanes, channels=2, runner=runner, device="cpu", job=job, sink=sink or keep)
+    assert sink is not None or reached == total
+    return out
+
+
+def separated(model, options, samples, needed=(0, 1), **details):
+    loudest = loudest_bin(model, blocks(samples), samples.shape[1])
+    return run(vr_lanes(model, options, samples=samples.shape[1], loudest=loudest, needed=needed), samples, **details)
+
+
+def sdr_db(reference, estimate):
+    noise = np.sum((reference.astype(np.float64) - estimate) ** 2)
+    return np.inf if noise == 0 else 10 * np.log10(np.sum(reference.astype(np.float64) ** 2) / noise)
+
+
+def inside(stems):
+    return stems[..., EDGE:-EDGE]

@@ -1,0 +1,270 @@
+"""VR and MDX-Net models: their files, and the numbers without which a file is no use.
+
+A `.pth` or `.onnx` file does not say what spectrum its network wants. That is told, in this order, by the fields of a
+request, by a file NAME.json beside it, by the table of known files (configs/vr_mdx/parameters.json) under the hash of
+the file's end, or by the name of a model of the registry. No torch here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from utils.core.errors import ConfigInvalid, ModelNotInstalled
+from utils.core.replies import ModelDetails
+from utils.store.folders import ModelFolders, configs_folder
+from utils.store.installed import public_details, require_installed
+from utils.store.registry import ModelRecord, Registry, unknown_model
+
+WORKER = "audio-separator"
+SUFFIXES = {".pth": "vr", ".onnx": "mdx"}
+HASHED_BYTES = 10000 * 1024  # from the end of a file
+USUAL_COMPENSATION = 1.035
+
+PAIRS = {
+    "Vocals": "Instrumental",
+    "Instrumental": "Vocals",
+    "lead_only": "backing_only",
+    "backing_only": "lead_only",
+    "Primary Stem": "Secondary Stem",
+}
+NO = "No "
+
+Count = Annotated[int, Meta(gt=0)]
+
+
+@dataclass(frozen=True)
+class VrParameters:
+    """What a VR network needs besides its weights."""
+
+    bands: str | Mapping[str, Any]  # the name of a file of band parameters, or what such a file holds
+    capacity: tuple[int, int] | None = None  # of networks from version 5.1 on
+
+
+@dataclass(frozen=True)
+class MdxParameters:
+    """What an MDX network needs besides its weights."""
+
+    n_fft: int
+    bins: int
+    frames: int
+    compensation: float  # by how much the stem must be made louder to be what is missing in the rest
+
+
+@dataclass(frozen=True)
+class VrMdxSource:
+    """A model whose file is there and whose numbers are known. `record` is what the registry knows, if anything."""
+
+    name: str
+    path: Path
+    stems: tuple[str, str]
+    parameters: VrParameters | MdxParameters
+    record: ModelRecord | None
+    identifier: str
+
+    @property
+    def type(self) -> str:
+        return "vr" if isinstance(self.parameters, VrParameters) else "mdx"
+
+
+class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of a model, under the names that requests, files beside models and public tables use."""
+
+    primary_stem: str | None = None
+    secondary_stem: str | None = None
+    vr_model_param: str | dict[str, Any] | None = None
+    nout: Count | None = None
+    nout_lstm: Count | None = None
+    mdx_n_fft_scale_set: Count | None = None
+    mdx_dim_f_set: Count | None = None
+    mdx_dim_t_set: Annotated[int, Meta(ge=1, le=16)] | None = None
+    compensate: Annotated[float, Meta(gt=0)] | None = None
+
+    @property
+    def told(self) -> bool:
+        """Do they describe a network at all?"""
+        return self.vr_model_param is not None or self.mdx_n_fft_scale_set is not None
+
+
+NO_FIELDS = ModelFields()
+
+
+def resolve_vr_mdx(
+    name: str, *, registry: Registry, folders: ModelFolders, fields: ModelFields = NO_FIELDS, offline: bool = False
+) -> VrMdxSource:
+    """The model called `name`, of the registry or found in the models directory.
+
+    Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on.
+    """
+    record = registry.find(name, WORKER)
+    if record is None:
+        found = found_models(folders)
+        if name not in found:
+            raise unknown_model(name, [*registry.names(WORKER), *found])
+        return own_vr_mdx(found[name], fields)
+    (path,) = require_installed(record, folders, offline=offline).values()
+    return _source(path, fields, record)
+
+
+def own_vr_mdx(path: Path, fields: ModelFields = NO_FIELDS) -> VrMdxSource:
+    """The model in a file. Raises `ModelNotInstalled` or `ConfigInvalid`."""
+    if not path.is_file():
+        raise ModelNotInstalled(f"There is no model `{path}`.", field="model")
+    if path.suffix not in SUFFIXES:
+        raise ConfigInvalid(
+            f"`{path.name}` is neither a VR network (`.pth`) nor an MDX network (`.onnx`).", field="model"
+        )
+    return _source(path, fields, None)
+
+
+def list_vr_mdx(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
+    """Every model that can be named, or just one: the registry's in its order, then those that were found."""
+    found = found_models(folders)
+    known = [*registry.names(WORKER), *(other for other in found if registry.find(other, WORKER) is None)]
+    if name is not None and name not in known:
+        raise unknown_model(name, known)
+    return [
+        _found_details(found[each])
+        if (record := registry.find(each, WORKER)) is None
+        else public_details(record, folders)
+        for each in (known if name is None else [name])
+    ]
+
+
+def found_models(folders: ModelFolders) -> dict[str, Path]:
+    """Files that the user has put into the models directory, by name."""
+    folder = folders.folder(WORKER)
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path for path in files if path.suffix in SUFFIXES and path.is_file()}
+
+
+def other_stem(primary: str) -> str:
+    """What is left of a song without the primary stem."""
+    if primary in PAIRS:
+        return PAIRS[primary]
+    return primary.replace(NO, "") if NO in primary else f"{NO}{primary}"
+
+
+def tail_md5(path: Path) -> str:
+    """The MD5 of the end of a file, by which public tables know models; of all of it if it is short."""
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - HASHED_BYTES))
+        return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that go with some files."""
+
+    fields: ModelFields
+    names: tuple[str, ...] = ()
+    hashes: tuple[str, ...] = ()
+
+
+@cache
+def _table() -> tuple[_Row, ...]:
+    path = configs_folder() / "vr_mdx" / "parameters.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[_Row, ...])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigInvalid(f"The table of known models `{path}` cannot be read: {error}.") from error
+
+
+def _source(path: Path, fields: ModelFields, record: ModelRecord | None) -> VrMdxSource:
+    told = _fields_of(path, fields)
+    primary = told.primary_stem or "Vocals"
+    stems = (primary, told.secondary_stem or other_stem(primary))
+    parameters = _parameters(path, told)
+    name = record.name if record is not None else path.name
+    return VrMdxSource(name, path, stems, parameters, record, _identifier(path, stems, parameters))
+
+
+def _identifier(path: Path, *numbers: object) -> str:
+    """Names the file as it is now, and what is made of it."""
+    return f"{path.resolve()}@{path.stat().st_mtime_ns}:{numbers}"
+
+
+def _fields_of(path: Path, asked: ModelFields) -> ModelFields:
+    """The numbers of a file. What a request says counts more than what is known."""
+    known = NO_FIELDS if asked.told else _beside(path) or _known(path)
+    given = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
+    return msgspec.structs.replace(known, **given)
+
+
+def _beside(path: Path) -> ModelFields | None:
+    """What a file beside the model says: NAME.json, or NAME.pth.json."""
+    for beside in (path.with_suffix(".json"), path.with_name(f"{path.name}.json")):
+        if beside.is_file():
+            try:
+                return msgspec.json.decode(beside.read_bytes(), type=ModelFields)
+            except (OSError, msgspec.DecodeError) as error:
+                raise ConfigInvalid(f"`{beside.name}`, beside the model, is malformed: {error}.") from error
+    return None
+
+
+def _known(path: Path) -> ModelFields:
+    """What the table says, by the hash of the file or else by its name."""
+    digest = tail_md5(path)
+    rows = _table()
+    return next(
+        (row.fields for row in rows if digest in row.hashes),
+        next((row.fields for row in rows if path.name in row.names), NO_FIELDS),
+    )
+
+
+def _parameters(path: Path, told: ModelFields) -> VrParameters | MdxParameters:
+    kind = SUFFIXES.get(path.suffix)
+    if kind == "vr" and told.vr_model_param is not None:
+        both = told.nout is not None and told.nout_lstm is not None
+        return VrParameters(told.vr_model_param, (told.nout or 0, told.nout_lstm or 0) if both else None)
+    if kind == "mdx" and told.mdx_n_fft_scale_set and told.mdx_dim_f_set and told.mdx_dim_t_set:
+        return MdxParameters(
+            n_fft=told.mdx_n_fft_scale_set,
+            bins=told.mdx_dim_f_set,
+            frames=2**told.mdx_dim_t_set,
+            compensation=told.compensate or USUAL_COMPENSATION,
+        )
+    raise _untold(path, kind == "vr")
+
+
+def _untold(path: Path, vr: bool) -> ConfigInvalid:
+    wanted = (
+        '"vr_model_param" (such as "4band_v3") and "primary_stem", with "nout" and "nout_lstm" from version 5.1 on'
+        if vr
+        else '"mdx_n_fft_scale_set", "mdx_dim_f_set", "mdx_dim_t_set", "compensate" and "primary_stem"'
+    )
+    return ConfigInvalid(
+        f"`{path.name}` is not among the known models, so nobody knows what spectrum its network wants.",
+        hint=f"Give {wanted}, in the request or in `{path.stem}.json` beside the model.",
+        field="model",
+    )
+
+
+def _found_details(path: Path) -> ModelDetails:
+    stems: Iterable[str] = ()
+    problem = ""
+    try:
+        stems = own_vr_mdx(path).stems
+    except ConfigInvalid as error:
+        problem = error.message
+    return ModelDetails(
+        name=path.name,
+        type=SUFFIXES[path.suffix],
+        stems=list(stems),
+        description=problem or f"Your own, `{path.name}`.",
+        installed=True,
+        size_bytes=path.stat().st_size,
+        sdr=None,
+        license=None,
+    )
