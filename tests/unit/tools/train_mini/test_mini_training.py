@@ -1,0 +1,121 @@
+"""Mixtures from a bank, a training run and what it exports, all very small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tools.train_mini.exporting import ExportTooLarge, as_exported, averaged_weights, export
+from tools.train_mini.mixing import Bank, Mixer
+from tools.train_mini.separating import separate
+from tools.train_mini.training import Run, build_net, schedule, train
+
+SAMPLES = 8192
+CONFIG = """
+audio: {sample_rate: 44100, num_channels: 2, chunk_size: 8192}
+model:
+  {dim: 8, depth: 1, stereo: true, num_stems: 4, time_transformer_depth: 1, freq_transformer_depth: 1, dim_head: 4,
+  heads: 2, freqs_per_bands: [8, 32, 89], stft_n_fft: 256, stft_hop_length: 128, stft_win_length: 256,
+  mlp_expansion_factor: 1}
+training: {instruments: [drums, bass, other, vocals], target_instrument: null}
+inference: {num_overlap: 2, batch_size: 1}
+"""
+
+
+def write_shard(path, seed):
+    clips = np.random.default_rng(seed).integers(-3000, 3000, (2, 4, 150_000, 2), dtype=np.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, clips)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of an instant, whose bank is noise; what it changes in torch is put back."""
+    for number, name in enumerate(("train", "held_out")):
+        write_shard(tmp_path / "bank" / name / "shard-0000.npy", number)
+    config = tmp_path / "bs_roformer" / "small.yaml"
+    config.parent.mkdir()
+    config.write_text(CONFIG)
+    threads = torch.get_num_threads()
+    yield Run(
+        config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=1,
+        segment_samples=SAMPLES, threads=threads, loaders=0,
+    )  # fmt: skip
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+def test_stems_sum_to_the_mixture(run):
+    """Whatever is done to the stems, limiting included, the mixture is their sum; a seed draws the same again."""
+    first, again = (Mixer(Bank(run.bank / "train"), SAMPLES, seed=4) for _ in range(2))
+    for _ in range(12):
+        example, same = first.draw(), again.draw()
+        assert torch.equal(example.stems, same.stems)
+        assert torch.allclose(example.stems.sum(dim=0), example.mix, atol=1e-5)
+        assert example.mix.isfinite().all()
+        assert example.mix.abs().max() > 0
+
+
+def test_a_bank_grows(run):
+    """Shards that appear later are taken in."""
+    bank = Bank(run.bank / "train")
+    assert len(bank) == 2
+    write_shard(run.bank / "train" / "shard-0001.npy", 9)
+    bank.reload()
+    assert len(bank) == 4
+
+
+def test_the_learning_rate_rises_and_falls():
+    """It warms up, and ends at a fiftieth."""
+    assert schedule(0, 0.0) < 0.02
+    assert schedule(1000, 0.0) == pytest.approx(1.0)
+    assert schedule(1000, 1.0) == pytest.approx(0.02)
+
+
+def test_a_run_goes_on_where_it_stopped(run):
+    """A second call with more minutes continues the count of steps; the log has a line for each."""
+    train(run)
+    before = json.loads((run.folder / "log.jsonl").read_text())
+    train(Run(**{**vars(run), "minutes": before["minutes"] + 0.02}))
+    lines = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert 0 < before["step"] < lines[-1]["step"]
+    assert all(len(line["held_out_sdr"]) == 4 for line in lines)
+
+
+def test_the_export_is_the_average_in_half_precision(run, tmp_path):
+    """Another reader gets what `as_exported` says, and the network takes it."""
+    train(run)
+    target = tmp_path / "out" / "weights.safetensors"
+    assert export(run.folder, target) == target.stat().st_size
+    weights, expected = load_file(target), as_exported(averaged_weights(run.folder))
+    assert all(weights[name].dtype == torch.float16 for name in weights)
+    assert all(torch.equal(weights[name].float(), expected[name]) for name in expected)
+    build_net(run.config, seed=0).load_state_dict(expected)
+
+
+def test_an_export_that_is_too_large_leaves_nothing(run, tmp_path, monkeypatch):
+    """The limit is kept, and no file stays."""
+    train(run)
+    monkeypatch.setattr("tools.train_mini.exporting.LARGEST_BYTES", 10)
+    with pytest.raises(ExportTooLarge, match="at most 10"):
+        export(run.folder, tmp_path / "out" / "weights.safetensors")
+    assert not list(Path(tmp_path / "out").iterdir())
+
+
+class Quarter(torch.nn.Module):
+    """Each stem is a quarter of the mixture."""
+
+    def forward(self, mix):
+        return torch.stack([mix / 4] * 4, dim=1)
+
+
+def test_whole_songs_go_through_the_loop_over_chunks():
+    """A song that is no multiple of the chunk comes out whole."""
+    mix = np.random.default_rng(0).standard_normal((2, 20011)).astype(np.float32)
+    config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 2}}
+    stems = separate(Quarter(), config, mix)
+    assert stems.shape == (4, 2, 20011)
+    assert np.allclose(stems.sum(axis=0), mix, atol=1e-4)

@@ -1,0 +1,228 @@
+"""The training loop: time-bounded, seeded, resumable, on the CPU or on a GPU.
+
+The learning rate depends on the time used up, so that a run ends well when its minutes do. What is evaluated and
+exported is the moving average of the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from models.architectures import network_class, params_class
+from models.blocks import transformer
+from tools.train_mini.mixing import Bank, Examples, Mixer
+from tools.train_mini.starting import start_from_masks, use_own_layers
+from utils.store.network_config import read_config
+
+LONGEST_STEP_S = 30.0  # what is beyond was a pause: a stopped process, a sleeping computer
+QUIET, LEAST_ERROR = 1e-8, 1e-5  # energies
+VALIDATION_EXAMPLES, VALIDATION_SAMPLES = 12, 130048
+VALIDATION_SEED = 99
+WARM_UP_STEPS = 60
+NO_BLOCKS = 1 << 40
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run, all of its settings."""
+
+    config: Path  # of the network; its folder is called as the architecture
+    bank: Path
+    folder: Path
+    minutes: float
+    batch_size: int = 8
+    segment_samples: int = 64512
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    ema: float = 0.997
+    clip: float = 5.0
+    seed: int = 1
+    threads: int = 2  # parts of a batch that are computed at the same time
+    loaders: int = 1  # processes that draw examples
+    save_every_s: float = 180.0
+
+
+@dataclass
+class State:
+    """What a checkpoint holds."""
+
+    step: int = 0
+    used_s: float = 0.0
+
+
+def build_net(config_path: Path, seed: int) -> nn.Module:
+    """The network of a configuration, with random weights."""
+    torch.manual_seed(seed)
+    config = read_config(config_path)
+    architecture = config_path.parent.name
+    net: nn.Module = network_class(architecture)(params_class(architecture).from_config(config))
+    return net
+
+
+def train(run: Run) -> Path:
+    """Train until the minutes are used up. An interrupted run goes on where its last checkpoint stands."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    # Blocks that fit a processor's cache pay when separating. Going back through each of them costs more than it saves.
+    transformer.CPU_BLOCK_TOKENS_PER_THREAD = NO_BLOCKS
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    net = build_net(run.config, run.seed).to(device)
+    average = build_net(run.config, run.seed).to(device).eval()
+    optimiser = torch.optim.AdamW(net.parameters(), run.learning_rate, betas=(0.9, 0.99), weight_decay=run.weight_decay)
+    use_own_layers(net)
+    use_own_layers(average)
+    state = _resume(run, net, average, optimiser)
+    if state.step == 0:
+        start_from_masks(net, Mixer(Bank(run.bank / "train"), VALIDATION_SAMPLES, run.seed))
+        average.load_state_dict(net.state_dict())
+    batches = _batches(run, state)
+    held_out = validation_set(run)
+    saved = before = time.monotonic()
+    losses: list[tuple[float, float]] = []
+    with ThreadPoolExecutor(run.threads, initializer=_one_core_each) as pool:
+        while state.used_s < run.minutes * 60:
+            for group in optimiser.param_groups:
+                group["lr"] = run.learning_rate * schedule(state.step, state.used_s / (run.minutes * 60))
+            mix, stems = (tensor.to(device) for tensor in next(batches))
+            losses.append(_step(run, net, optimiser, mix, stems, pool))
+            state.step += 1
+            _follow(average, net, min(run.ema, (1 + state.step) / (10 + state.step)))
+            now = time.monotonic()
+            state.used_s += min(now - before, LONGEST_STEP_S)
+            before = now
+            if now - saved > run.save_every_s:
+                _save(run, net, average, optimiser, state)
+                _log(run, state, losses, validate(average, held_out, device))
+                saved, losses = time.monotonic(), []
+    _save(run, net, average, optimiser, state)
+    _log(run, state, losses, validate(average, held_out, device))
+    return run.folder
+
+
+def schedule(step: int, used: float) -> float:
+    """A short warm-up, then half a cosine down to a fiftieth; `used` is the part of the time that is gone."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, used))))
+
+
+def loss_of(estimates: Tensor, stems: Tensor) -> Tensor:
+    """The amplitude of each stem's error as a part of the mix's, on average.
+
+    Examples count the same, loud or soft. The root keeps small errors worth mending, and unlike absolute differences
+    it does not reward silence where sounds are sparse.
+    """
+    mix_energy = stems.sum(dim=1, keepdim=True).square().mean(dim=(2, 3)) + QUIET
+    missed = (estimates - stems).square().mean(dim=(2, 3))
+    return (missed / mix_energy + LEAST_ERROR).sqrt().mean()
+
+
+def _step(
+    run: Run, net: nn.Module, optimiser: torch.optim.Optimizer, mix: Tensor, stems: Tensor, pool: ThreadPoolExecutor
+) -> tuple[float, float]:
+    """One update; returns the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they wait for each other once a step, not
+    in every operation, which on busy cores takes many times as long."""
+    optimiser.zero_grad(set_to_none=False)
+    parts = min(run.threads, len(mix)) if mix.device.type == "cpu" else 1
+
+    def backward(part: int) -> float:
+        loss = loss_of(net(mix[part::parts]), stems[part::parts]) / parts
+        loss.backward()  # type: ignore[no-untyped-call]  # so in torch
+        return float(loss.detach())
+
+    losses = list(pool.map(backward, range(parts)))
+    steepness = float(nn.utils.clip_grad_norm_(net.parameters(), run.clip))
+    optimiser.step()
+    return sum(losses), steepness
+
+
+def _one_core_each() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    for mean, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(new, 1 - keep)
+
+
+def _batches(run: Run, state: State) -> Iterator[tuple[Tensor, Tensor]]:
+    # A resumed run draws new examples, not those it had.
+    examples = Examples(run.bank / "train", run.segment_samples, run.batch_size, run.seed * 100_000 + state.step)
+    loader = DataLoader(examples, batch_size=None, num_workers=run.loaders, prefetch_factor=4 if run.loaders else None)
+    return iter(loader)
+
+
+# Validation ---------------------------------------------------------------------------------------------------------
+
+
+def validation_set(run: Run) -> tuple[Tensor, Tensor]:
+    """The same mixtures of held-out sounds each time."""
+    mixer = Mixer(Bank(run.bank / "held_out"), VALIDATION_SAMPLES, VALIDATION_SEED)
+    drawn = [mixer.draw() for _ in range(VALIDATION_EXAMPLES)]
+    return torch.stack([example.mix for example in drawn]), torch.stack([example.stems for example in drawn])
+
+
+@torch.inference_mode()
+def validate(net: nn.Module, held_out: tuple[Tensor, Tensor], device: torch.device) -> dict[str, Any]:
+    """The loss, and each stem's SDR over all examples together."""
+    mixes, stems = held_out
+    estimates = torch.cat([net(mixes[i : i + 4].to(device)).cpu() for i in range(0, len(mixes), 4)])
+    wanted = stems.square().sum(dim=(0, 2, 3))
+    missed = (stems - estimates).square().sum(dim=(0, 2, 3))
+    values = (10 * torch.log10(wanted / missed)).tolist()
+    loss = float(torch.stack([loss_of(estimates[i, None], stems[i, None]) for i in range(len(stems))]).mean())
+    return {"held_out_loss": round(loss, 5), "held_out_sdr": [round(value, 2) for value in values]}
+
+
+# Checkpoints --------------------------------------------------------------------------------------------------------
+
+
+def checkpoint_path(folder: Path) -> Path:
+    return folder / "checkpoint.pt"
+
+
+def _save(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, state: State) -> None:
+    content = {
+        "net": net.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "state": vars(state),
+    }
+    part = run.folder / "checkpoint.part"
+    torch.save(content, part)
+    part.replace(checkpoint_path(run.folder))
+
+
+def _resume(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> State:
+    if not checkpoint_path(run.folder).exists():
+        return State()
+    content = torch.load(checkpoint_path(run.folder), weights_only=True, map_location="cpu")
+    net.load_state_dict(content["net"])
+    average.load_state_dict(content["average"])
+    optimiser.load_state_dict(content["optimiser"])
+    return State(**content["state"])
+
+
+def _log(run: Run, state: State, losses: list[tuple[float, float]], held_out: dict[str, Any]) -> None:
+    line = {
+        "step": state.step,
+        "minutes": round(state.used_s / 60, 2),
+        "loss": round(sum(loss for loss, _ in losses) / max(1, len(losses)), 5),
+        "steepness": round(sum(length for _, length in losses) / max(1, len(losses)), 5),
+        **held_out,
+    }
+    with (run.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
