@@ -231,3 +231,12 @@ def test_cancelling_leaves_nothing(worker, separate, songs, tmp_path):
     worker.send({"cmd": "cancel"})
     assert worker.expect("cancelled", "done")["status"] == "cancelled"
     assert not Path(tmp_path / "out").exists()
+
+
+def test_models_of_both_kinds_are_listed(worker):
+    """VR and MDX files, and the networks that go with them; any network that can be named can be asked for."""
+    listed = worker.ask(cmd="list_models")["models"]
+    assert {"UVR-MDX-NET-Inst_HQ_3.onnx", "apollo_lew_uni", "vocals_mdx23c", "my_mdxc"} <= set(listed)
+    assert "vocals_melband" not in listed
+    assert worker.ask(cmd="list_models", model="vocals_melband", details=True)["details"][0]["stems"] == ["vocals"]
+    assert worker.ask(cmd="list_models", model="nothing.pth")["code"] == "unknown_model"

@@ -62,11 +62,12 @@ class AudioSeparatorEngine(NetworkEngine):
     cache: ModelCache[Any]
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        others = [entry for entry in list_networks(self.registry, self.folders) if entry.type in OTHER_TYPES]
+        networks = list_networks(self.registry, self.folders)
         if request.model is None:
+            others = [entry for entry in networks if entry.type in OTHER_TYPES]
             details = [*list_vr_mdx(self.registry, self.folders), *others]
         else:
-            details = [entry for entry in others if entry.name == request.model]
+            details = [entry for entry in networks if entry.name == request.model]
             details = details or list_vr_mdx(self.registry, self.folders, request.model)
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
