@@ -148,6 +148,7 @@ class DemucsPreload(DemucsLoad, frozen=True, kw_only=True, tag_field="cmd", tag=
 class NetworkLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
+    model: Annotated[str | None, Meta(description="The model's name; without it, the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None
@@ -264,6 +265,7 @@ class NetworkMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK/STEM.wav`."""
 
+    model: Annotated[str | None, Meta(description="The model's name; without it, the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None

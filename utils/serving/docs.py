@@ -199,21 +199,33 @@ def render_commands() -> str:
         ("command", "kind", "answer", "what it does"),
         [
             [
-                f"[`{command.name}`](#{command.name})",
+                f"[`{command.name}`](#{_anchor(_title(where, command))}){_whose(where)}",
                 "job" if command.is_job else "control",
                 ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in command.replies)),
                 _doc(command.request),
             ]
-            for _, command in commands
+            for where, command in commands
         ],
     )
     return "\n\n".join([overview, *(_render_command(where, command) for where, command in commands)])
 
 
+def _whose(where: str) -> str:
+    """Which workers have a command in this form, if not all of them."""
+    return f" of {where}" if where else ""
+
+
+def _title(where: str, command: Command) -> str:
+    return f"{command.name}{_whose(where)}"
+
+
+def _anchor(title: str) -> str:
+    """What a heading is linked by on the pages where Markdown is read."""
+    return title.lower().replace(",", "").replace(" ", "-")
+
+
 def _render_command(where: str, command: Command) -> str:
-    parts = [f"### {command.name}", _doc(command.request)]
-    if where:
-        parts.append(f"Only {where}.")
+    parts = [f"### {_title(where, command)}", _doc(command.request)]
     fields = fields_of(command.request, without=Request)
     parts.append(request_table(fields) if fields else "It has no fields of its own.")
     answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in replies_of(command)))
