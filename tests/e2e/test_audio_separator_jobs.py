@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from worker_process import WorkerProcess, statuses, worker_command
+from worker_process import WorkerProcess, job_lines, statuses, worker_command
 
 from tools.make_network import write_network
 from tools.make_vr_mdx import make_mdx, make_vr
@@ -64,14 +64,6 @@ def separate(models, song, tmp_path):
         return {**basis, "model_file_dir": str(models), **fields}
 
     return request
-
-
-def job_lines(worker, *last):
-    """All lines up to the first of these statuses."""
-    lines = [worker.read()]
-    while lines[-1]["status"] not in last:
-        lines.append(worker.read())
-    return lines
 
 
 def read(path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from worker_process import WorkerProcess, clean_environment, statuses, worker_command
+from worker_process import WorkerProcess, clean_environment, job_lines, statuses, worker_command
 
 from tools.make_network import write_network
 from tools.song import song
@@ -27,6 +27,9 @@ NETWORKS = {
     "apollo": {"form": "legacy"},
     "bandit": {},
     "htdemucs": {},
+    "bandit_v2": {},
+    "scnet_masked": {},
+    "scnet_tran": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 
@@ -71,14 +74,6 @@ def separate(songs, tmp_path):
         return {**basis, **files, **fields}
 
     return request
-
-
-def job_lines(worker, *last):
-    """All lines up to the first of these statuses."""
-    lines = [worker.read()]
-    while lines[-1]["status"] not in last:
-        lines.append(worker.read())
-    return lines
 
 
 def read(path):

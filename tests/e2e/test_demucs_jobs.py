@@ -11,7 +11,7 @@ import psutil
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from worker_process import WorkerProcess, clean_environment, statuses, worker_command
+from worker_process import WorkerProcess, clean_environment, job_lines, statuses, worker_command
 
 from workers import WORKERS
 
@@ -50,14 +50,6 @@ def separate(repo, songs, tmp_path):
         return {**basis, "model": "tiny", "repo": str(repo), "shifts": 0, **fields}
 
     return request
-
-
-def job_lines(worker, *last):
-    """All lines up to the first of these statuses."""
-    lines = [worker.read()]
-    while lines[-1]["status"] not in last:
-        lines.append(worker.read())
-    return lines
 
 
 def files_below(folder):

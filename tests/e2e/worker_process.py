@@ -154,3 +154,11 @@ class WorkerProcess:
 
 def statuses(replies: Iterable[dict]) -> list[str]:
     return [reply["status"] for reply in replies]
+
+
+def job_lines(worker: WorkerProcess, *last: str) -> list[dict]:
+    """All further lines, up to the first with one of these statuses."""
+    lines = [worker.read()]
+    while lines[-1]["status"] not in last:
+        lines.append(worker.read())
+    return lines

@@ -51,9 +51,7 @@ class Recipe:
     selection: Selection
     template: str  # the layout of the files where the request names none
     compute: Compute
-    lanes: Callable[
-        [int, Scale], list[Lane]
-    ]  # for a song of so many samples, which this makes zero-mean and unit-deviation
+    lanes: Callable[[int, Scale], list[Lane]]  # for a song of so many samples, with the scale that normalises it
     settings: dict[str, object]  # the numbers used, echoed in `done`
     free_memory: Callable[[], bool]  # release what the job does not need; False if there is nothing
     shorter: Callable[[], Recipe | None]  # the same with shorter chunks, where that is possible
