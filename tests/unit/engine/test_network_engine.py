@@ -22,8 +22,9 @@ from utils.core.errors import (
 )
 from utils.core.job import Job
 from utils.core.replies import LoadingModel, Progress, Separating
-from utils.core.requests import DemucsSeparate, ListModels, NetworkLoad, NetworkMember, NetworkPreload
-from utils.engine import networks, separation
+from utils.core.requests import DemucsSeparate, DownloadModel, ListModels, NetworkLoad, NetworkMember, NetworkPreload
+from utils.engine import base, networks, separation
+from utils.store.registry import FileRecord, ModelRecord, Registry
 
 
 @pytest.fixture
@@ -587,3 +588,26 @@ def test_a_picture_is_written_where_one_is_asked_for(case, files):
     soundfile.write(silence, np.zeros((5000, 2)), RATE)
     assert case.run(files, silence, report=True)[0].report.endswith("report.png")
     assert case.run(files)[0].report is msgspec.UNSET
+
+
+def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch):
+    """Its file goes into the folder of its record; the reply tells path, size and hash, and then it is installed."""
+    file = FileRecord(name="net.ckpt", urls=("https://example.org/net.ckpt",), size_bytes=5, sha256="0" * 64)
+    fields = {"worker": "bsroformer", "type": "mdx23c", "folder": "bsroformer", "stems": ("vocals",)}
+    record = ModelRecord(name="net", description="", files=(file,), config="mdx23c/vocals_mdx23c.yaml", **fields)
+    case.engine._registry = Registry([record], {})
+    asked = []
+
+    def fetch(files, *, folder, **options):
+        asked.append((list(files), options["offline"]))
+        folder.mkdir(parents=True)
+        (folder / files[0].name).write_bytes(b"12345")
+
+    monkeypatch.setattr(base, "download_files", fetch)
+    reply = case.engine.download_model(DownloadModel(model="net"), Job())
+    path = case.folder / "models" / "bsroformer" / "net.ckpt"
+    assert (reply.path, reply.size_bytes, reply.sha256) == (str(path), 5, "0" * 64)
+    assert asked == [([file], False)]
+    assert case.engine.list_models(ListModels(details=True, model="net")).details[0].installed
+    with pytest.raises(UnknownModel):
+        case.engine.download_model(DownloadModel(model="nett"), Job())
