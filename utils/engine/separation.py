@@ -220,6 +220,9 @@ def _output_frames(stats: AudioStats, output: OutputFormat, recipe: Recipe, path
 def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, named: Named, job: Job) -> str | UnsetType:
     """The picture beside the stems, named as they are. The stems are there already, so its failure is not the job's."""
     (target,) = _laid_out(request, recipe, named, [REPORT], "png").values()
+    if target.exists() and not request.overwrite:
+        job.warn(f"The picture was left out: `{target.name}` exists, and `overwrite` is false.")
+        return UNSET
     try:
         sketch.save(target, title=f"{named.track}  ·  {recipe.model}")
     except OutputError as error:

@@ -590,6 +590,18 @@ def test_a_picture_is_written_where_one_is_asked_for(case, files):
     assert case.run(files)[0].report is msgspec.UNSET
 
 
+def test_a_picture_that_exists_is_kept_where_nothing_may_be_replaced(case, files):
+    """The stems are written, and a warning says why there is no picture."""
+    target = case.folder / "out" / "song" / "report.png"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"mine")
+    job = Job()
+    done, _ = case.run(files, job=job, report=True, overwrite=False)
+    assert done.report is msgspec.UNSET
+    assert target.read_bytes() == b"mine"
+    assert any("report.png" in warning for warning in job.warnings)
+
+
 def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch):
     """Its file goes into the folder of its record; the reply tells path, size and hash, and then it is installed."""
     file = FileRecord(name="net.ckpt", urls=("https://example.org/net.ckpt",), size_bytes=5, sha256="0" * 64)
