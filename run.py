@@ -34,7 +34,7 @@ DEV_REQUIREMENTS = "requirements-dev.txt"
 ALONE_REQUIREMENTS = "requirements-alone.txt"
 PEER_REQUIREMENTS = "requirements-peers.txt"
 OLDEST_PYTHON = (3, 11)
-BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks")
+BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff check": ("ruff", "check", "."),
@@ -297,14 +297,15 @@ def set_up(flavor: str | None = None, *, dev: bool = False) -> Path:
 
 
 def demo(words: list[str]) -> int:
-    """separate a song and show what comes out (--input SONG: a file of yours)"""
+    """separate a clip and show what comes out: `demo SONG` takes a file of yours, --open shows the picture"""
     parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
+    parser.add_argument("song", nargs="?", type=Path, help="a song of yours; without it a clip that comes with DSU")
+    parser.add_argument("--open", action="store_true", help="show the picture of the result")
     parser.add_argument("--flavor", choices=FLAVORS, help="which requirements to install")
-    parser.add_argument("--input", type=Path, help="a song of yours; without it a short one is made")
     options = parser.parse_args(words)
     python = set_up(options.flavor)
-    song = [] if options.input is None else ["--input", options.input.absolute()]
-    return run_openly([python, "-m", "tools.demo", "--output", ROOT / "demo", *song], cwd=ROOT)
+    more = [*(["--open"] if options.open else []), *([options.song.absolute()] if options.song else [])]
+    return run_openly([python, "-m", "tools.demo", "--output", ROOT / "demo", *more], cwd=ROOT)
 
 
 def test(words: list[str]) -> int:
@@ -330,7 +331,7 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """measure memory, startup, demucs, loading or networks and write benchmarks/RESULTS.md"""
+    """measure memory, startup, demucs, loading, networks or audiosep and write benchmarks/RESULTS.md"""
     flavor, rest = split_flavor(words)
     if not rest or rest[0] not in BENCHMARKS:
         raise Failure(f"Which benchmark? `python3 run.py bench NAME` knows: {', '.join(BENCHMARKS)}.")

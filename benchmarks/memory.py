@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,18 +16,68 @@ import soundfile
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import MemoryWatch, WorkerProcess
 from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
+from tools.make_network import write_network
+from tools.make_vr_mdx import make_mdx, make_vr
 from tools.song import SAMPLE_RATE, song
 from workers import WORKERS
 
 TARGET = 1.10
 MODEL = "tiny"
-STEMS = 4
-# Of each second: the song and its stems in 16 bit, and the stems once more in 32 bit until their gain is known.
-BYTES_PER_SECOND = SAMPLE_RATE * 2 * (2 + STEMS * 2 + STEMS * 4)
+
+
+class Case(NamedTuple):
+    """A kind of network: who runs it, how a small one is made, and what is asked of it."""
+
+    worker: str
+    what: str
+    stems: int
+    make: Callable[[Path], object]  # in the models directory
+    request: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"Memory of dsu-{self.worker}" + (f", {self.what}" if self.worker != "demucs" else "")
+
+    @property
+    def bytes_per_second(self) -> int:
+        """The song and its stems in 16 bit, and the stems once more in 32 bit until their gain is known."""
+        return SAMPLE_RATE * 2 * (2 + self.stems * (2 + 4))
+
+
+def _make_demucs(models_dir: Path) -> None:
+    write_checkpoint(models_dir / "demucs", HTDEMUCS, tiny_htdemucs, seed=1)
+    write_bag(models_dir / "demucs", MODEL, [HTDEMUCS])
+
+
+CASES = {
+    "demucs": Case("demucs", "Hybrid Transformer Demucs", 4, _make_demucs, {"cmd": "separate", "model": MODEL}),
+    "vr": Case(
+        "audio-separator",
+        "VR",
+        2,
+        lambda models_dir: make_vr(models_dir / "audio-separator", MODEL, bands="4band_v3"),
+        {"cmd": "separate", "model": f"{MODEL}.pth"},
+    ),
+    "mdx": Case(
+        "audio-separator",
+        "MDX",
+        2,
+        lambda models_dir: make_mdx(models_dir / "audio-separator", MODEL, n_fft=6144, bins=2048, frames_log2=8),
+        {"cmd": "separate", "model": f"{MODEL}.onnx"},
+    ),
+    "apollo": Case(
+        "audio-separator",
+        "Apollo",
+        1,
+        lambda models_dir: write_network(models_dir / "bsroformer", "apollo", name=MODEL),
+        {"cmd": "apollo", "model": MODEL},
+    ),
+}
 
 
 class Measured(NamedTuple):
     minutes: float
+    threads: int
     ready_bytes: int
     peak_bytes: int
     elapsed_s: float
@@ -44,26 +95,21 @@ def write_song(path: Path, minutes: float) -> None:
             gain *= 0.999
 
 
-def measure(folder: Path, minutes: float) -> Measured:
+def measure(case: Case, folder: Path, minutes: float) -> Measured:
     source = folder / f"{minutes:g}-minutes.wav"
     write_song(source, minutes)
-    with WorkerProcess(WORKERS["demucs"].script, folder / "models") as worker:
-        worker.wait_for("ready")
+    with WorkerProcess(WORKERS[case.worker].script, folder / "models") as worker:
+        threads = worker.wait_for("ready").content["threads"]
         worker.send({"cmd": "get_status"})
         ready = worker.wait_for("status").content["memory"]["rss_mb"]
         watch = MemoryWatch(worker.pid)
         out = folder / "stems"
-        worker.send({"cmd": "separate", "model": MODEL, "input": str(source), "output": str(out), "progress": False})
+        worker.send({**case.request, "input": str(source), "output_dir": str(out), "progress": False})
         done = worker.wait_for("done").content
         peak = watch.stop()
     shutil.rmtree(out)
     source.unlink()
-    return Measured(minutes, round(ready * 1e6), peak, done["elapsed"])
-
-
-def make_model(models_dir: Path) -> None:
-    write_checkpoint(models_dir / "demucs", HTDEMUCS, tiny_htdemucs, seed=1)
-    write_bag(models_dir / "demucs", MODEL, [HTDEMUCS])
+    return Measured(minutes, threads, round(ready * 1e6), peak, done["elapsed"])
 
 
 def report(short: Measured, long: Measured) -> str:
@@ -78,25 +124,39 @@ def report(short: Measured, long: Measured) -> str:
     )
 
 
+def run(case: Case, lengths: Sequence[float], folder: Path) -> str:
+    """Measure one kind of network and write its section."""
+    case.make(folder / "models")
+    short, long = (measure(case, folder, minutes) for minutes in lengths)
+    shutil.rmtree(folder / "models")
+    body = report(short, long)
+    note = (
+        f"A small {case.what} network with random weights, default settings, threads: {long.threads}, "
+        "16-bit WAV in and out."
+    )
+    write_section(case.title, f"`python3 run.py bench memory`. {note}\n\n{body}")
+    return body
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench memory", description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(CASES)}; default all")
     parser.add_argument("--minutes", type=float, nargs=2, default=(4.0, 60.0), metavar=("SHORT", "LONG"))
     parser.add_argument(
         "--folder", type=Path, help="where the songs and stems lie meanwhile; default the temporary folder"
     )
     options = parser.parse_args(argv)
+    if unknown := set(options.kinds) - set(CASES):
+        parser.error(f"there is no {min(unknown)}; the kinds are {', '.join(CASES)}")
+    cases = [CASES[kind] for kind in options.kinds or CASES]
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        needed = round(max(options.minutes) * 60 * BYTES_PER_SECOND)
+        needed = round(max(options.minutes) * 60 * max(case.bytes_per_second for case in cases))
         if shutil.disk_usage(folder).free < needed:
             print(f"This needs {needed / 1e9:.0f} GB in {folder.parent}; name another place with --folder.")
             return 1
-        make_model(folder / "models")
-        short, long = (measure(folder, minutes) for minutes in options.minutes)
-    body = report(short, long)
-    note = "A tiny Hybrid Transformer Demucs with random weights, default settings, 16-bit WAV in and out."
-    write_section("Memory of dsu-demucs", f"`python3 run.py bench memory`. {note}\n\n{body}")
-    print(body)
+        for case in cases:
+            print(f"{case.title}\n\n{run(case, options.minutes, folder)}\n", flush=True)
     return 0
 
 

@@ -27,6 +27,7 @@ OWN: dict[str, str] = {
     "bandit": "models.bandit:Bandit",
     "bandit_v2": "models.bandit_v2:BanditV2",
     "htdemucs": "models.htdemucs:Htdemucs",
+    "mask_unet": "models.mask_unet:MaskUnet",
 }
 
 ARCHITECTURES: dict[str, str] = {**DEMUCS, **OWN}

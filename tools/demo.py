@@ -1,7 +1,7 @@
 """The demonstration: start a real worker, separate a song through the protocol, show what was written.
 
-Run by `python3 run.py demo`. No trained model is needed: a small net with random weights takes the way that a real one
-takes, and the text says so.
+Run by `python3 run.py demo`. Without a song of the user's it takes the clip that is embedded as stems: the mix is their
+sum, so how close the result comes to the truth can be told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
@@ -18,18 +19,19 @@ from typing import IO, Any, NamedTuple, Self
 import numpy as np
 import soundfile
 
-from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
-from tools.song import SAMPLE_RATE, song
+from tools.metrics import Signal, sdr
 from utils.core.bootstrap import use_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "tiny"
+CLIP = ROOT / "embedded" / "clip"  # a file for each stem, in the order of the model
+MODEL = "dsu_mini"
+CLIP_RATE = 44100
 BAR_WIDTH = 32
 QUIET_PERCENT = 25  # without a terminal: a progress line each time this much more is done
 
 NOTE = """
-The model of this demonstration has random weights, so these stems are not a real separation: they show that every
-step from the file to the stems works. For real stems see the README: `python3 run.py worker demucs song.wav`.
+This is dsu_mini, the small model that comes with DSU (docs/dsu-mini.md). Far better ones can be downloaded:
+`python3 run.py worker bsroformer --list-models` names them, and docs/models.md tells which are for what.
 """
 
 
@@ -45,6 +47,8 @@ class Level(NamedTuple):
     rms_db: float
     duration_s: float
     sample_rate: int
+    sdr_db: float | None = None  # where the truth is known
+    gain_db: float | None = None  # how much better than taking the mix for the stem
 
 
 class ProgressBar:
@@ -75,7 +79,7 @@ class WorkerTalk:
     """A worker process and the two ends of the protocol."""
 
     def __init__(self, models_dir: Path) -> None:
-        command = [sys.executable, str(ROOT / "workers" / "demucs_worker.py"), "--worker"]
+        command = [sys.executable, str(ROOT / "workers" / "bsroformer_worker.py"), "--worker"]
         self._process = subprocess.Popen(  # noqa: S603  our own worker
             [*command, "--models-dir", str(models_dir)],
             stdin=subprocess.PIPE,
@@ -115,23 +119,22 @@ class WorkerTalk:
         raise DemoFailed(f"The worker ended before it answered `{status}`; what it printed above says why.")
 
 
-def make_model(models_dir: Path) -> None:
-    folder = models_dir / "demucs"
-    for old in folder.glob(f"{HTDEMUCS}-*.th"):  # another version of torch may write other bytes, so another name
-        old.unlink()
-    write_checkpoint(folder, HTDEMUCS, tiny_htdemucs, seed=1)
-    write_bag(folder, MODEL, [HTDEMUCS])
+def read_clip() -> dict[str, Signal]:
+    """The stems of the embedded clip (channels, samples)."""
+    paths = sorted(CLIP.glob("*.ogg"))
+    return {path.stem: soundfile.read(path, dtype="float32", always_2d=True)[0].T for path in paths}
 
 
-def make_song(path: Path) -> Path:
+def write_mix(stems: Mapping[str, Signal], path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, song(), SAMPLE_RATE, subtype="PCM_16")
+    mix = np.sum(list(stems.values()), axis=0)
+    soundfile.write(path, mix.T, CLIP_RATE, subtype="FLOAT")
     return path
 
 
 def separate(worker: WorkerTalk, source: Path, folder: Path, out: IO[str]) -> dict[str, Any]:
     """Send the one request of the demonstration and follow it to its end."""
-    request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder)}
+    request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder), "report": True}
     out.write(f"\nTo the worker:   {json.dumps(request)}\n")
     out.flush()
     bar = ProgressBar(out)
@@ -160,6 +163,13 @@ def measure(path: Path) -> Level:
         return Level(path.name, decibels(peak), decibels(rms), audio.frames / audio.samplerate, audio.samplerate)
 
 
+def compare(level: Level, path: Path, truth: Signal, mix: Signal, gain: float) -> Level:
+    """The same with how close the file comes to the truth. All stems may have been lowered by one gain."""
+    estimate = soundfile.read(path, dtype="float32", always_2d=True)[0].T / gain
+    reached = sdr(truth, estimate)
+    return level._replace(sdr_db=reached, gain_db=reached - sdr(truth, mix))
+
+
 def table(levels: list[Level]) -> str:
     width = max(len("file"), *(len(level.file) for level in levels))
     head = f"{'file':<{width}}  {'peak dBFS':>9}  {'RMS dBFS':>8}  {'seconds':>8}  {'Hz':>6}"
@@ -168,34 +178,51 @@ def table(levels: list[Level]) -> str:
         f"{level.sample_rate:6}"
         for level in levels
     ]
+    if all(level.sdr_db is not None for level in levels):
+        head += f"  {'SDR dB':>7}  {'over mix':>8}"
+        rows = [f"{row}  {level.sdr_db:7.1f}  {level.gain_db:+8.1f}" for row, level in zip(rows, levels, strict=True)]
     return "\n".join([head, "-" * len(head), *rows])
 
 
-def run(folder: Path, source: Path | None, out: IO[str]) -> None:
+def run(folder: Path, source: Path | None, out: IO[str]) -> Path:
+    """Separate the song, or the clip, and tell how it went; the picture's path."""
     started = time.monotonic()
-    models_dir = folder / "models"
-    make_model(models_dir)
-    source = source or make_song(folder / "song.wav")
+    truth = {} if source else read_clip()
+    source = source or write_mix(truth, folder / "clip.wav")
     out.write(f"Song: {source}\n")
-    with WorkerTalk(models_dir) as worker:
+    with WorkerTalk(folder / "models") as worker:
         ready = worker.wait_for("ready")
-        out.write(f"Worker dsu-demucs {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
+        out.write(f"Worker dsu-bsroformer {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
         done = separate(worker, source, folder / "stems", out)
         worker.send({"cmd": "exit"})
         worker.wait_for("exiting")
-    paths = [Path(path) for path in done["paths"].values()]
-    out.write(f"\n{paths[0].parent}\n{table([measure(path) for path in paths])}\n{NOTE}")
-    out.write(f"Finished in {time.monotonic() - started:.1f} s.\n")
+    paths = {stem: Path(path) for stem, path in done["paths"].items()}
+    levels = [measure(path) for path in paths.values()]
+    if truth:
+        mix = np.sum(list(truth.values()), axis=0)
+        levels = [
+            compare(level, path, truth[stem], mix, done["gain"])
+            for level, (stem, path) in zip(levels, paths.items(), strict=True)
+        ]
+    out.write(f"\n{done['output_dir']}\n{table(levels)}\n\nPicture: {done['report']}\n{NOTE}")
+    out.write(
+        f"{done['duration']:.1f} s of music in {done['elapsed']:.1f} s, {done['speed']:.1f} times as fast as it plays; "
+        f"all in all {time.monotonic() - started:.1f} s.\n"
+    )
+    return Path(done["report"])
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py demo")
     parser.add_argument("--output", type=Path, default=ROOT / "demo")
-    parser.add_argument("--input", type=Path)
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("song", type=Path, nargs="?")
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:
-        run(options.output, options.input, sys.stdout)
+        picture = run(options.output, options.song, sys.stdout)
+        if options.open:
+            webbrowser.open(picture.as_uri())
     except DemoFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

@@ -138,6 +138,12 @@ RECIPES: dict[str, Recipe] = {
         options=lambda params: dict(params.options),
         in_training={"samplerate": "samplerate", "audio_channels": "channels", "segment": "segment"},
     ),
+    "mask_unet": Recipe(
+        last=lambda _: (),  # its stems add up to the mix anyway
+        sizes={"n_fft": 1024, "hop_samples": 256, "fine_bins": 128, "band_bins": 12},
+        in_audio={"n_fft": "n_fft", "hop_samples": "hop_length"},
+        not_in_file=frozenset({"num_stems"}),
+    ),
 }
 
 # The configuration of a model that many people use, of the kinds that have one.

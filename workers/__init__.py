@@ -39,4 +39,10 @@ WORKERS: dict[str, Worker] = {
         groups=("control", "audio_separator", "cache", "batch"),
         description="VR and MDX models, and Apollo restoration",
     ),
+    "audiosep": Worker(
+        name="dsu-audiosep",
+        script="workers/audiosep_worker.py",
+        groups=("control", "audiosep", "cache", "batch"),
+        description="AudioSep: whatever a text describes",
+    ),
 }

@@ -32,9 +32,9 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start(worker_dir, models):
-    def start_one(*flags):
+    def start_one(*flags, cwd=None):
         command = [*worker_command(WORKERS["audio-separator"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-        return WorkerProcess([*command, "--models-dir", str(models / "dir"), *flags])
+        return WorkerProcess([*command, "--models-dir", str(models / "dir"), *flags], cwd=cwd)
 
     return start_one
 
@@ -156,6 +156,112 @@ def test_the_chain_of_the_documents(worker, models, song, tmp_path, by_reference
     assert done["status"] == "done", done
     assert statuses(done["results"]) == ["done", "done"]
     assert read(out / "restored.wav").shape == (2 * RATE, 2)
+
+
+# As the documents have it, to the letter; only the two folders are put elsewhere.
+EXAMPLE = """
+{
+  "cmd": "batch",
+  "jobs": [
+    {"cmd": "separate", "input": "a.wav", "output_dir": "/out", "model": "3_HP-Vocal-UVR.pth", "model_file_dir": "/models"},
+    {"cmd": "apollo", "input": "/out/a_(Instrumental).wav", "output": "/out/restored.wav", "model_path": "/models/apollo.ckpt", "config_path": "/models/apollo.yaml"}
+  ]
+}
+"""
+
+
+def test_the_example_of_the_documents_word_for_word(start, models, song, tmp_path):
+    """`a.wav` of the working directory, the stem under the name that the second job expects, the restored file."""
+    text = " ".join(EXAMPLE.split())
+    for place, folder in (("/out", tmp_path / "out"), ("/models", models)):
+        text = text.replace(f'"{place}', json.dumps(str(folder))[:-1])
+    with start(cwd=song.parent) as worker:
+        worker.send_bytes(text.encode() + b"\n")
+        done = worker.expect("done", "error")
+    assert done["status"] == "done", done
+    first, second = done["results"]
+    assert first["files"] == ["a_(Instrumental).wav", "a_(Vocals).wav"]
+    assert second["files"] == [str(tmp_path / "out" / "restored.wav")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*first["files"], "restored.wav"]
+    assert read(tmp_path / "out" / "restored.wav").shape == (2 * RATE, 2)
+
+
+@pytest.fixture
+def chain(separate, models):
+    """The jobs of a batch: VR, then Apollo on what it wrote, then MDX."""
+
+    def jobs(**fields):
+        return [
+            separate(model="3_HP-Vocal-UVR.pth", **fields),
+            {
+                "cmd": "apollo",
+                "input": {"from": 0, "stem": "Instrumental"},
+                "output_dir": fields["output_dir"],
+                "model_path": str(models / "apollo.ckpt"),
+            },
+            separate(**fields),
+        ]
+
+    return jobs
+
+
+def test_a_batch_reports_the_whole_and_each_job(worker, chain, tmp_path):
+    """Percentages of the whole and of the job at work, which one that is, and what is done to it; none goes back."""
+    worker.send({"cmd": "batch", "id": "batch", "jobs": chain(output_dir=str(tmp_path / "out"))})
+    lines = job_lines(worker, "done", "error")
+    assert lines[-1]["status"] == "done", lines[-1]
+    *parts, last = [line for line in lines if line["status"] == "progress"]
+    assert (last["percent"], "index" in last) == (100.0, False)
+    whole = [line["percent"] for line in parts]
+    assert whole == sorted(whole)
+    assert [line["index"] for line in parts] == sorted(line["index"] for line in parts)
+    assert {line["index"] for line in parts} == {0, 1, 2}
+    assert {line["count"] for line in parts} == {3}
+    for index in range(3):
+        own = [line["part_percent"] for line in parts if line["index"] == index]
+        assert own == sorted(own)
+        assert all(
+            index * 100 / 3 - 0.1 <= line["percent"] <= (index + 1) * 100 / 3 + 0.1
+            for line in parts
+            if line["index"] == index
+        )
+    assert {"scan", "separate"} <= {line["part_stage"] for line in parts}
+
+
+def test_a_batch_cancelled_in_the_middle(worker, chain, songs, tmp_path):
+    """What was finished is whole and told of; of the job at work nothing is left, and the next is not begun."""
+    out = tmp_path / "out"
+    jobs = chain(output_dir=str(out))
+    jobs[1]["input"] = str(songs / "long.wav")
+    worker.send({"cmd": "batch", "id": "batch", "jobs": jobs})
+    worker.expect("progress", "done", "error", index=1, part_stage="separate")
+    worker.send({"cmd": "cancel", "id": "batch"})
+    cancelled = worker.expect("cancelled", "done", "error", id="batch")
+    assert cancelled["status"] == "cancelled"
+    assert statuses(cancelled["results"]) == ["done", "cancelled"]
+    finished = cancelled["results"][0]["files"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(finished) == ["a_(Instrumental).wav", "a_(Vocals).wav"]
+    assert all(len(read(out / name)) == 2 * RATE for name in finished)
+    worker.send({"cmd": "ping"})
+    worker.expect("pong")
+
+
+def test_a_batch_that_is_resumed_does_only_what_is_missing(start, chain, tmp_path):
+    """A chain whose first job is there goes on with it; one whose last file was lost does that job again."""
+    out = tmp_path / "out"
+    batch = {"cmd": "batch", "resume": True, "jobs": chain(output_dir=str(out), name_template="{model} {track} {stem}")}
+    skipped = []
+    for _ in range(3):
+        with start() as worker:
+            worker.send(batch)
+            done = job_lines(worker, "done", "error")[-1]
+        assert done["status"] == "done", done
+        skipped.append([result.get("skipped", False) for result in done["results"]])
+        Path(done["results"][1]["files"][0]).unlink()
+        if len(skipped) == 1:
+            times = {path: path.stat().st_mtime_ns for path in out.glob("*.wav")}
+    assert skipped == [[False, False, False], [True, False, True], [True, False, True]]
+    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_every_line_is_as_described(worker, separate, models, song, tmp_path):

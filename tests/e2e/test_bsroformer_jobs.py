@@ -30,6 +30,7 @@ NETWORKS = {
     "bandit_v2": {},
     "scnet_masked": {},
     "scnet_tran": {},
+    "mask_unet": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 

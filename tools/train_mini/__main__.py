@@ -1,4 +1,4 @@
-"""`python -m tools.train_mini bank | train | evaluate | export | all`."""
+"""`python -m tools.train_mini bank | train | evaluate | export | clip | all`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONFIG = Path(__file__).resolve().parent / "configs" / "bs_roformer" / "dsu_mini.yaml"
+CONFIG = ROOT / "configs" / "mask_unet" / "dsu_mini.yaml"
 WEIGHTS = ROOT / "embedded" / "dsu_mini.safetensors"
 TRAINING_SHARDS, HELD_OUT_SHARDS = 26, 3
 
@@ -68,8 +68,16 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     from tools.train_mini.exporting import export as export_weights  # noqa: PLC0415
+    from utils.store.hashes import sha256_of  # noqa: PLC0415
 
-    log.info("%s: %d bytes", options.weights, export_weights(options.work / "run", options.weights))
+    size = export_weights(options.work / "run", options.weights)
+    log.info('%s: "size_bytes": %d, "sha256": "%s"', options.weights, size, sha256_of(options.weights))
+
+
+def clip(options: argparse.Namespace) -> None:
+    from tools.train_mini.clip import make_clip  # noqa: PLC0415
+
+    make_clip(options.weights.parent / "clip")
 
 
 def run_all(options: argparse.Namespace) -> None:
@@ -77,7 +85,7 @@ def run_all(options: argparse.Namespace) -> None:
         step(options)
 
 
-STEPS = {"bank": make_banks, "train": train, "evaluate": evaluate, "export": export, "all": run_all}
+STEPS = {"bank": make_banks, "train": train, "evaluate": evaluate, "export": export, "clip": clip, "all": run_all}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -85,10 +93,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "train_mini", help="bank, checkpoints, report")
     parser.add_argument("--config", type=Path, default=CONFIG)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where `export` writes")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where `export` writes; `clip` writes beside it")
     parser.add_argument("--minutes", type=float, default=90)
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--segment-samples", type=int, default=64512, help="the length of an example")
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--segment-samples", type=int, default=130048, help="the length of an example")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)

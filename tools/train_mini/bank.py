@@ -69,7 +69,7 @@ def make_clips(seed: int, sounds: Pool) -> np.ndarray[tuple[int, ...], np.dtype[
     """(stems, samples, 2) of one song."""
     song = compose(seed)
     rng = stream(seed, "sound")
-    makers = (_drums, _bass, _other, _vocals)
+    makers = (drums, bass, other, vocals)
     return np.stack([np.round(levelled(make(song, sounds, rng)) * 32767).astype(np.int16) for make in makers])
 
 
@@ -89,7 +89,7 @@ def _pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
 # Stems --------------------------------------------------------------------------------------------------------------
 
 
-def _drums(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
+def drums(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     hits = drum_hits(song)
     makers: list[tuple[float, Callable[[], Signal]]] = [
         (0.34, lambda: strike(_pick(rng, sampled_kit(_pick(rng, sounds.sampled_kits))), hits, rng)),
@@ -110,7 +110,7 @@ def _blend(kit: Kit, other: Kit) -> Kit:
     return {**other, **kit}
 
 
-def _bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
+def bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     notes = bass_notes(song)
     makers: list[tuple[float, Callable[[], Signal]]] = [
         (0.6, lambda: play(_pick(rng, GENERAL_SOUNDFONTS), [Voice(_pick(rng, sounds.bass_programs), notes)])),
@@ -120,7 +120,7 @@ def _bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     return sound + 0.5 * driven(sound, rng) * np.abs(sound).max() if chance(rng, 0.2) else sound
 
 
-def _other(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
+def other(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     """One to four layers: chords, arpeggios, leads, guitars; sampled or synthesised."""
     tune = stream(song.seed, "other")
     layers = [_layer(song, sounds, tune, rng) for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.25, 0.35, 0.25, 0.15])))]
@@ -169,7 +169,7 @@ def _loosened(notes: Sequence[Note], rng: np.random.Generator) -> list[Note]:
     return [note._replace(start_s=note.start_s + abs(float(rng.normal(0, 0.008)))) for note in notes]
 
 
-def _vocals(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
+def vocals(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     """A lead voice, at times doubled, in harmony or with a choir; now and then spoken."""
     tune = stream(song.seed, "vocals")
     speech = analyse(speak(_pick(rng, sounds.voices), random_line(rng, int(rng.integers(10, 22))), rng))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tools.metrics import Signal
 from tools.train_mini.composing import STEMS
-from tools.train_mini.metrics import Signal
 
 N_FFT, HOP = 4096, 1024
 SAMPLE_RATE = 44100

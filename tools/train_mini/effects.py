@@ -9,6 +9,7 @@ from torch import Tensor
 from tools.train_mini.composing import chance
 
 SAMPLE_RATE = 44100
+CURVE_POINTS = 400
 REVERB_SAMPLES = round(1.5 * SAMPLE_RATE)
 
 
@@ -18,9 +19,9 @@ def decibels(gain_db: float) -> float:
 
 def equaliser(rng: np.random.Generator, bins: int) -> Tensor:
     """Gains for the bins of a spectrum: a few broad bumps, at times without the lows or the highs."""
-    frequencies = np.linspace(1, SAMPLE_RATE / 2, bins)
+    frequencies = np.geomspace(1, SAMPLE_RATE / 2, CURVE_POINTS)
     octaves = np.log2(frequencies / 20)
-    gain_db = np.zeros(bins)
+    gain_db = np.zeros(CURVE_POINTS)
     for _ in range(int(rng.integers(1, 4))):
         centre, width = rng.uniform(1, 10), rng.uniform(0.4, 2.5)
         gain_db += rng.normal(0, 5) * np.exp(-0.5 * ((octaves - centre) / width) ** 2)
@@ -29,7 +30,7 @@ def equaliser(rng: np.random.Generator, bins: int) -> Tensor:
         gains /= np.sqrt(1 + (rng.uniform(40, 160) / frequencies) ** 4)
     if chance(rng, 0.2):
         gains /= np.sqrt(1 + (frequencies / np.exp(rng.uniform(np.log(5000), np.log(16000)))) ** 6)
-    return torch.from_numpy(gains.astype(np.float32))
+    return torch.from_numpy(np.interp(np.linspace(1, SAMPLE_RATE / 2, bins), frequencies, gains).astype(np.float32))
 
 
 def high_pass(bins: int, frequency_hz: float) -> Tensor:

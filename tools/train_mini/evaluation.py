@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.train_mini import baselines, metrics
+from tools import metrics
+from tools.metrics import Signal
+from tools.train_mini import baselines
 from tools.train_mini.composing import STEMS
 from tools.train_mini.excerpt import excerpt_path, read_excerpt
-from tools.train_mini.metrics import Signal
 from tools.train_mini.mixing import Bank, Mixer
 from tools.train_mini.separating import separate
 from tools.train_mini.training import build_net

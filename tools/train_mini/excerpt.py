@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tools.train_mini.metrics import Signal
+from tools.metrics import Signal
 
 PACKAGE = "stempeg"
 FILE = "The Easton Ellises - Falcon 69.stem.mp4"

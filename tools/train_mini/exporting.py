@@ -40,5 +40,6 @@ def export(folder: Path, target: Path) -> int:
     if size > LARGEST_BYTES:
         part.unlink()
         raise ExportTooLarge(f"`{target.name}` would have {size} bytes; at most {LARGEST_BYTES} are allowed.")
+    part.chmod(0o644)  # the writer makes files that only their owner may read
     part.replace(target)
     return size

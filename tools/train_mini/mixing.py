@@ -24,6 +24,7 @@ REVERBERANT = {"drums": 0.25, "bass": 0.08, "other": 0.35, "vocals": 0.55}
 LAYERED = {"drums": 0.12, "bass": 0.0, "other": 0.35, "vocals": 0.15}
 LOUDER_DB = {"drums": 1.5, "bass": 1.0, "other": 0.0, "vocals": 1.0}
 HIGH_PASSED = {"other": (60.0, 160.0), "vocals": (70.0, 140.0)}  # Hz; the lows are for bass and kick
+LOG_SPEED = (-0.3, 0.3)  # pitch and speed together, five semitones either way
 EQUALISED, SATURATED, LIMITED = 0.6, 0.2, 0.35
 
 
@@ -60,7 +61,8 @@ class Bank:
     def read(self, song: int, stem: int, start: int, samples: int) -> Tensor:
         """(channels, samples) of one stem of one song."""
         shard, row = self._clips[song]
-        return torch.from_numpy(shard[row, stem, start : start + samples].T / np.float32(FULL_SCALE))
+        clip = np.ascontiguousarray(shard[row, stem, start : start + samples].T)
+        return torch.from_numpy(clip).to(torch.float32) / FULL_SCALE
 
 
 class Mixer:
@@ -70,7 +72,7 @@ class Mixer:
         self._bank = bank
         self._samples = samples
         self._rng = np.random.default_rng(seed)
-        self._fft_size = 1 << (samples + effects.REVERB_SAMPLES - 1).bit_length()  # no reverb wraps around
+        self._fft_size = fast_size(samples + effects.REVERB_SAMPLES)  # no reverb wraps around
         self._rooms = effects.make_reverbs(self._rng, ROOMS, self._fft_size)
         self._drawn = 0
 
@@ -91,7 +93,7 @@ class Mixer:
         return self._mastered(torch.stack(stems))
 
     def _speed(self) -> float:
-        return float(self._rng.uniform(0.84, 1.19)) if chance(self._rng, 0.6) else 1.0
+        return float(np.exp(self._rng.uniform(*LOG_SPEED))) if chance(self._rng, 0.7) else 1.0
 
     def _stem(self, number: int, song: int | None, part: tuple[float, float]) -> Tensor:
         """One stem; from the song if there is one, else from anywhere."""
@@ -111,7 +113,7 @@ class Mixer:
         place, speed = part or (float(rng.random()), self._speed())
         if song is None:
             song, place, speed = int(rng.integers(len(self._bank))), float(rng.random()), self._speed()
-        length = round(self._samples * speed)
+        length = min(round(self._samples * speed), self._bank.samples)
         start = int(place * (self._bank.samples - length))
         return effects.resampled(self._bank.read(song, number, start, length), self._samples)
 
@@ -143,6 +145,12 @@ class Mixer:
         if chance(rng, LIMITED):
             stems = stems * effects.limiter_gain(stems.sum(dim=0), float(rng.uniform(0.2, 0.6)))
         return Example(stems.sum(dim=0), stems)
+
+
+def fast_size(least: int) -> int:
+    """The next length of which Fourier transforms are fast: a power of two, or three quarters of one."""
+    power = 1 << (least - 1).bit_length()
+    return power * 3 // 4 if power * 3 // 4 >= least else power
 
 
 class Examples(IterableDataset[tuple[Tensor, Tensor]]):

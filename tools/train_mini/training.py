@@ -19,30 +19,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from models.architectures import network_class, params_class
-from models.blocks import transformer
+from models.mask_unet import MaskUnet, MaskUnetParams
+from tools.train_mini.goal import energies, loss_of
 from tools.train_mini.mixing import Bank, Examples, Mixer
-from tools.train_mini.starting import start_from_masks, use_own_layers
 from utils.store.network_config import read_config
 
 LONGEST_STEP_S = 30.0  # what is beyond was a pause: a stopped process, a sleeping computer
-QUIET, LEAST_ERROR = 1e-8, 1e-5  # energies
 VALIDATION_EXAMPLES, VALIDATION_SAMPLES = 12, 130048
 VALIDATION_SEED = 99
 WARM_UP_STEPS = 60
-NO_BLOCKS = 1 << 40
+LOUDER_DB = 4.0  # the deviation of examples' loudness: within a song it varies too
+USES = 2  # of each batch: as it was drawn, then with its stems exchanged among its examples
 
 
 @dataclass(frozen=True)
 class Run:
     """One training run, all of its settings."""
 
-    config: Path  # of the network; its folder is called as the architecture
+    config: Path  # of the network
     bank: Path
     folder: Path
     minutes: float
     batch_size: int = 8
-    segment_samples: int = 64512
+    segment_samples: int = 130048  # 128 frames
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     ema: float = 0.997
@@ -61,32 +60,22 @@ class State:
     used_s: float = 0.0
 
 
-def build_net(config_path: Path, seed: int) -> nn.Module:
+def build_net(config_path: Path, seed: int) -> MaskUnet:
     """The network of a configuration, with random weights."""
     torch.manual_seed(seed)
-    config = read_config(config_path)
-    architecture = config_path.parent.name
-    net: nn.Module = network_class(architecture)(params_class(architecture).from_config(config))
-    return net
+    return MaskUnet(MaskUnetParams.from_config(read_config(config_path)))
 
 
 def train(run: Run) -> Path:
     """Train until the minutes are used up. An interrupted run goes on where its last checkpoint stands."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    # Blocks that fit a processor's cache pay when separating. Going back through each of them costs more than it saves.
-    transformer.CPU_BLOCK_TOKENS_PER_THREAD = NO_BLOCKS
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run.folder.mkdir(parents=True, exist_ok=True)
-    net = build_net(run.config, run.seed).to(device)
+    net = build_net(run.config, run.seed).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = build_net(run.config, run.seed).to(device).eval()
     optimiser = torch.optim.AdamW(net.parameters(), run.learning_rate, betas=(0.9, 0.99), weight_decay=run.weight_decay)
-    use_own_layers(net)
-    use_own_layers(average)
     state = _resume(run, net, average, optimiser)
-    if state.step == 0:
-        start_from_masks(net, Mixer(Bank(run.bank / "train"), VALIDATION_SAMPLES, run.seed))
-        average.load_state_dict(net.state_dict())
     batches = _batches(run, state)
     held_out = validation_set(run)
     saved = before = time.monotonic()
@@ -95,8 +84,7 @@ def train(run: Run) -> Path:
         while state.used_s < run.minutes * 60:
             for group in optimiser.param_groups:
                 group["lr"] = run.learning_rate * schedule(state.step, state.used_s / (run.minutes * 60))
-            mix, stems = (tensor.to(device) for tensor in next(batches))
-            losses.append(_step(run, net, optimiser, mix, stems, pool))
+            losses.append(_step(run, net, optimiser, next(batches).to(device), pool))
             state.step += 1
             _follow(average, net, min(run.ema, (1 + state.step) / (10 + state.step)))
             now = time.monotonic()
@@ -116,27 +104,17 @@ def schedule(step: int, used: float) -> float:
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, used))))
 
 
-def loss_of(estimates: Tensor, stems: Tensor) -> Tensor:
-    """The amplitude of each stem's error as a part of the mix's, on average.
-
-    Examples count the same, loud or soft. The root keeps small errors worth mending, and unlike absolute differences
-    it does not reward silence where sounds are sparse.
-    """
-    mix_energy = stems.sum(dim=1, keepdim=True).square().mean(dim=(2, 3)) + QUIET
-    missed = (estimates - stems).square().mean(dim=(2, 3))
-    return (missed / mix_energy + LEAST_ERROR).sqrt().mean()
-
-
 def _step(
-    run: Run, net: nn.Module, optimiser: torch.optim.Optimizer, mix: Tensor, stems: Tensor, pool: ThreadPoolExecutor
+    run: Run, net: MaskUnet, optimiser: torch.optim.Optimizer, stems: Tensor, pool: ThreadPoolExecutor
 ) -> tuple[float, float]:
-    """One update; returns the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they wait for each other once a step, not
-    in every operation, which on busy cores takes many times as long."""
+    """One update; the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they
+    wait for each other once a step, not in every operation, which on busy cores takes many times as long.
+    """
     optimiser.zero_grad(set_to_none=False)
-    parts = min(run.threads, len(mix)) if mix.device.type == "cpu" else 1
+    parts = min(run.threads, len(stems)) if stems.device.type == "cpu" else 1
 
     def backward(part: int) -> float:
-        loss = loss_of(net(mix[part::parts]), stems[part::parts]) / parts
+        loss = _loss(net, stems[part::parts]) / parts
         loss.backward()  # type: ignore[no-untyped-call]  # so in torch
         return float(loss.detach())
 
@@ -144,6 +122,14 @@ def _step(
     steepness = float(nn.utils.clip_grad_norm_(net.parameters(), run.clip))
     optimiser.step()
     return sum(losses), steepness
+
+
+def _loss(net: MaskUnet, stems: Tensor) -> Tensor:
+    """The loss of examples (batch, stems, channels, samples) whose mixes are the sums of their stems."""
+    with torch.no_grad():
+        mix = net.stft(stems.sum(dim=1))
+        wanted = energies(net, mix, net.stft(stems))
+    return loss_of(net.shares(mix), wanted)
 
 
 def _one_core_each() -> None:
@@ -158,11 +144,27 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
             mean.lerp_(new, 1 - keep)
 
 
-def _batches(run: Run, state: State) -> Iterator[tuple[Tensor, Tensor]]:
-    # A resumed run draws new examples, not those it had.
+def _batches(run: Run, state: State) -> Iterator[Tensor]:
+    """Batches of stems. A resumed run draws new examples, not those it had."""
     examples = Examples(run.bank / "train", run.segment_samples, run.batch_size, run.seed * 100_000 + state.step)
     loader = DataLoader(examples, batch_size=None, num_workers=run.loaders, prefetch_factor=4 if run.loaders else None)
-    return iter(loader)
+    chance = torch.Generator().manual_seed(run.seed * 100_000 + state.step)
+    for _, stems in loader:
+        for use in range(USES):
+            yield levelled(stems if use == 0 else exchanged(stems, chance), chance)
+
+
+def exchanged(stems: Tensor, chance: torch.Generator) -> Tensor:
+    """New examples out of the stems of a batch: each kind of stem changes places among the examples."""
+    count, kinds = stems.shape[:2]
+    return torch.stack([stems[torch.randperm(count, generator=chance), kind] for kind in range(kinds)], dim=1)
+
+
+def levelled(stems: Tensor, chance: torch.Generator) -> Tensor:
+    """At the loudness that the engine gives songs, a deviation of one, give or take what passages differ by."""
+    loudness = stems.sum(dim=1).std(dim=(1, 2)).clamp_min(1e-4)
+    wanted = 10 ** (torch.randn(len(stems), generator=chance) * LOUDER_DB / 20)
+    return stems * (wanted / loudness)[:, None, None, None]
 
 
 # Validation ---------------------------------------------------------------------------------------------------------
@@ -171,19 +173,20 @@ def _batches(run: Run, state: State) -> Iterator[tuple[Tensor, Tensor]]:
 def validation_set(run: Run) -> tuple[Tensor, Tensor]:
     """The same mixtures of held-out sounds each time."""
     mixer = Mixer(Bank(run.bank / "held_out"), VALIDATION_SAMPLES, VALIDATION_SEED)
-    drawn = [mixer.draw() for _ in range(VALIDATION_EXAMPLES)]
-    return torch.stack([example.mix for example in drawn]), torch.stack([example.stems for example in drawn])
+    drawn = torch.stack([mixer.draw().stems for _ in range(VALIDATION_EXAMPLES)])
+    stems = drawn / drawn.sum(dim=1).std(dim=(1, 2))[:, None, None, None]
+    return stems.sum(dim=1), stems
 
 
 @torch.inference_mode()
-def validate(net: nn.Module, held_out: tuple[Tensor, Tensor], device: torch.device) -> dict[str, Any]:
+def validate(net: MaskUnet, held_out: tuple[Tensor, Tensor], device: torch.device) -> dict[str, Any]:
     """The loss, and each stem's SDR over all examples together."""
     mixes, stems = held_out
     estimates = torch.cat([net(mixes[i : i + 4].to(device)).cpu() for i in range(0, len(mixes), 4)])
     wanted = stems.square().sum(dim=(0, 2, 3))
     missed = (stems - estimates).square().sum(dim=(0, 2, 3))
     values = (10 * torch.log10(wanted / missed)).tolist()
-    loss = float(torch.stack([loss_of(estimates[i, None], stems[i, None]) for i in range(len(stems))]).mean())
+    loss = float(_loss(net, stems.to(device)))
     return {"held_out_loss": round(loss, 5), "held_out_sdr": [round(value, 2) for value in values]}
 
 

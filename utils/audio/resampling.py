@@ -15,6 +15,13 @@ def resampled_frames(frames: int, source_rate: int, target_rate: int) -> int:
     return (2 * frames * target_rate + source_rate) // (2 * source_rate)
 
 
+def resampled(block: Block, source_rate: int, target_rate: int) -> Block:
+    """A (samples, channels) block that is all there is, at another rate: exactly `resampled_frames` long."""
+    stream = StreamResampler(source_rate, target_rate, block.shape[1])
+    start = stream.push(block)
+    return np.concatenate([start, stream.finish()])
+
+
 class StreamResampler:
     """Takes (samples, channels) blocks at one rate and gives them at another.
 

@@ -59,7 +59,12 @@ def _parser() -> Parser:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-m", "--model", metavar="NAME", help="one of those that --list-models lists")
+    group.add_argument(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="one of those that --list-models lists; default dsu_mini, which comes with DSU",
+    )
     options.add_models_at_hand(group)
 
 
@@ -125,9 +130,7 @@ def _check_model(words: argparse.Namespace, request: NetworkSeparate, wording: W
         raise InvalidRequest("--ensemble-type needs the members in --ensemble.")
     if words.list_models:
         return
-    if not request.model_key:
-        raise InvalidRequest(
-            "Name a model with --model, or several with --ensemble.", hint=f"`{PROGRAM} --list-models` lists them."
-        )
+    if words.download and not request.model_key:
+        raise InvalidRequest("Name with --model what to download.", hint=f"`{PROGRAM} --list-models` lists the names.")
     if words.download and request.model_path:
         raise InvalidRequest("--download fetches a public model, which --model names; --model-path is a file of yours.")

@@ -95,7 +95,9 @@ def open_display(out: IO[str]) -> Iterator[Display]:
 
 
 def describe_done(done: FileDone) -> str:
-    """The line of a song that was separated."""
+    """The line of a song whose stems are there."""
+    if done.skipped is True:
+        return f"{done.input}: skipped, it was done before."
     paths = [Path(path) for path in (done.paths or {}).values()]
     folders = sorted({str(path.parent) for path in paths})
     return f"{done.input} -> {', '.join(folders)}: {' '.join(path.name for path in paths)}"

@@ -38,6 +38,7 @@ class Options(Generic[R]):
     list_models: bool
     download: bool
     skip_existing: bool
+    journal: str | None
     print_paths: bool
     verbose: bool
     wording: Wording
@@ -82,6 +83,9 @@ def new_parser(program: str, description: str, epilog: str) -> Parser:
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more about each song")
     parser.add_argument("--print-paths", action="store_true", help="list the files written on stdout")
+    parser.add_argument(
+        "--journal", metavar="FILE", help="append a report to FILE: a line of JSON for each song, and one at the end"
+    )
     return parser
 
 
@@ -113,7 +117,7 @@ def add_name_template(group: argparse._ArgumentGroup, default: str) -> None:
     )
 
 
-def add_format(group: argparse._ArgumentGroup) -> None:
+def add_format(group: argparse._ArgumentGroup, default_rate: str = "the model's") -> None:
     kind = group.add_mutually_exclusive_group()
     formats = get_args(AudioFormat)
     kind.add_argument("--format", choices=formats, metavar="FORMAT", help=f"{', '.join(formats)}; default wav")
@@ -128,7 +132,7 @@ def add_format(group: argparse._ArgumentGroup) -> None:
         dest="output_sample_rate",
         type=sample_rate,
         metavar="HZ",
-        help="a rate, or `source` for the song's; default the model's",
+        help=f"a rate, or `source` for the song's; default {default_rate}",
     )
     group.add_argument("--clip-mode", dest="clip", choices=get_args(ClipMode), help="against clipping; default rescale")
     existing = group.add_mutually_exclusive_group()
@@ -136,6 +140,13 @@ def add_format(group: argparse._ArgumentGroup) -> None:
         "--overwrite", action="store_true", default=None, help="replace results that exist (the default)"
     )
     existing.add_argument("--skip-existing", action="store_true", help="leave songs alone whose results exist")
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        default=None,
+        help="leave songs alone that an earlier run with --resume has finished, if the song, the settings, the model "
+        "and the results are as they were",
+    )
 
 
 def add_stems(group: argparse._ArgumentGroup) -> None:
@@ -207,6 +218,7 @@ def understand(parser: Parser, words: argparse.Namespace, kind: type[R]) -> Opti
         list_models=words.list_models,
         download=words.download,
         skip_existing=words.skip_existing,
+        journal=words.journal,
         print_paths=words.print_paths,
         verbose=words.verbose,
         wording=parser.wording,

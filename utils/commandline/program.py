@@ -16,6 +16,7 @@ from typing import Any, Generic
 from utils.commandline.display import Display, describe_done, describe_download, describe_result, open_display
 from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
+from utils.commandline.journal import Journal
 from utils.commandline.options import Options, R
 from utils.commandline.wording import one_line
 from utils.core.api import Engine
@@ -76,17 +77,19 @@ def _run(program: Program[R], options: Options[R], settings: Settings) -> int:
     """With an engine, and with a display that suits the terminal."""
     engine = program.make_engine(settings)
     try:
-        with open_display(sys.stderr) as display:
-            return _work(program, options, settings, engine, display)
+        with open_display(sys.stderr) as display, Journal(options.journal) as journal:
+            return _work(program, options, settings, engine, Report(options, display, journal), display)
     finally:
         engine.close()
 
 
-def _work(program: Program[R], options: Options[R], settings: Settings, engine: Engine, display: Display) -> int:
+def _work(
+    program: Program[R], options: Options[R], settings: Settings, engine: Engine, report: Report, display: Display
+) -> int:
     """Fetch and separate; the first Ctrl-C ends the work, and what is unfinished is rolled back."""
     job = Job(display.event)
-    report = Report(options, display)
     with cancelled_by_signals(job, display.line) as interrupts:
+        inputs: list[Path] = []
         try:
             inputs = collect_inputs(options.tracks, leave_out=options.request.folder) if options.tracks else []
             engine.start()
@@ -100,7 +103,7 @@ def _work(program: Program[R], options: Options[R], settings: Settings, engine: 
                 _download_missing(models, engine, job)
             results = _separate_all(options, engine, inputs, job, report) if inputs else []
         except JobCancelled:
-            display.line("Stopped. Nothing half-written was left.")
+            report.stopped(inputs[report.count :])
             return interrupts.status
     report.finish(results, job.warnings)
     return report.status
@@ -138,9 +141,10 @@ def _separate_all(
 class Report:
     """Tells of each model and each song when it is done, and counts songs."""
 
-    def __init__(self, options: Options[Any], display: Display) -> None:
+    def __init__(self, options: Options[Any], display: Display, journal: Journal) -> None:
         self._options = options
         self._display = display
+        self._journal = journal
         self.count = 0
         self.failed = 0
 
@@ -157,9 +161,16 @@ class Report:
 
     def skipped(self, paths: Sequence[Path]) -> None:
         for path in paths:
+            self._journal.skipped(path)
             self._display.line(f"{path}: skipped, its results exist.")
 
+    def stopped(self, unfinished: Sequence[Path]) -> None:
+        for path in unfinished:
+            self._journal.cancelled(path)
+        self._display.line("Stopped. Nothing half-written was left.")
+
     def file_done(self, done: FileDone) -> None:
+        self._journal.file_done(done)
         self.count += 1
         if done.ok:
             self._print_paths((done.paths or {}).values())

@@ -1,13 +1,15 @@
-"""From an exception to the `error` reply: the one place that knows what a client is told of a failure."""
+"""From an exception to the reply: the one place that knows what a client is told of a failure, or of a cancelled job."""
 
 from __future__ import annotations
 
 import traceback
 
+import msgspec
 from msgspec import UNSET
 
 from utils.core.errors import DsuError, OutOfMemory
-from utils.core.replies import Error
+from utils.core.job import JobCancelled
+from utils.core.replies import Cancelled, Error
 
 
 def error_reply(error: BaseException, *, debug: bool = False) -> Error:
@@ -21,6 +23,14 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
         field=known.field or UNSET,
         traceback="".join(traceback.format_exception(error)) if debug else UNSET,
     )
+
+
+def cancelled_reply(cancelled: JobCancelled) -> Cancelled:
+    """What is sent for a job that was cancelled."""
+    if not cancelled.results:
+        return Cancelled()
+    results = [msgspec.to_builtins(result) for result in cancelled.results]
+    return Cancelled(message="The job was cancelled. What was finished before is whole and stays.", results=results)
 
 
 def _unforeseen(error: BaseException) -> DsuError:

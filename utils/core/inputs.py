@@ -19,9 +19,9 @@ from msgspec import UNSET
 from utils.core.api import Engine
 from utils.core.errors import DsuError, InputNotFound, InvalidRequest
 from utils.core.failures import error_reply
-from utils.core.job import Job, PartOfJob
+from utils.core.job import Job, JobCancelled, PartOfJob
 from utils.core.replies import Done, Error, FileDone, ManyDone, Reply
-from utils.core.requests import Separate
+from utils.core.requests import IntoFile, Separate
 
 R = TypeVar("R", bound=Reply)
 
@@ -111,16 +111,19 @@ def separate_each(
 
     A file that fails is counted, and the rest goes on. If all fail, the first error is raised. Cancelling ends all.
     """
-    _require_own_names(request.name_template, len(inputs))
+    _require_own_names(request, len(inputs))
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
     for index, (path, track) in enumerate(zip(inputs, unique_tracks(inputs), strict=True)):
-        job.checkpoint()
+        began = time.monotonic()
         part = part_of(job, "files", index, len(inputs))
         one = msgspec.structs.replace(request, input=str(path), inputs=None)
         try:
+            job.checkpoint()
             done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
+        except JobCancelled as cancelled:
+            raise JobCancelled(results) from cancelled
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does to one file, the rest goes on
             traceback.clear_frames(error.__traceback__)  # what it holds may be large, and more files follow
             first_error = first_error or error
@@ -129,14 +132,17 @@ def separate_each(
             results.append(done)
         part.finish()
         results[-1] = hand_over_warnings(results[-1], part, job)
-        on_file(_file_done(path, index, results[-1]))
+        on_file(_file_done(path, index, results[-1], time.monotonic() - began))
     if first_error is not None and not any(isinstance(result, Done) for result in results):
         raise _none_worked(first_error, len(results)) from first_error
     return _many_done(results, time.monotonic() - started)
 
 
-def _require_own_names(template: str | None, count: int) -> None:
+def _require_own_names(request: Separate, count: int) -> None:
     """Many files must not be written over each other."""
+    template = request.name_template
+    if isinstance(request, IntoFile) and request.output is not None and count > 1:
+        raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
     if template is not None and count > 1 and "{track}" not in template and "{index}" not in template:
         raise InvalidRequest(
             f"`name_template` gives all {count} files the same names. Use {{track}} or {{index}} in it.",
@@ -144,9 +150,9 @@ def _require_own_names(template: str | None, count: int) -> None:
         )
 
 
-def part_of(job: Job, stage: str, index: int, count: int) -> PartOfJob:
-    """The part of `job` for the item `index` of `count`, which collects its own warnings."""
-    part = PartOfJob(job, stage, index / count, (index + 1) / count)
+def part_of(job: Job, stage: str, position: int, count: int, *, index: int | None = None) -> PartOfJob:
+    """The part of `job` for the item at `position` of `count`, which collects its own warnings."""
+    part = PartOfJob(job, stage, position, count, index=index)
     part.warnings = []
     return part
 
@@ -158,11 +164,11 @@ def hand_over_warnings(result: R, part: Job, job: Job) -> R:
     return msgspec.structs.replace(result, warnings=list(part.warnings)) if part.warnings else result
 
 
-def _file_done(path: Path, index: int, result: Done | Error) -> FileDone:
+def _file_done(path: Path, index: int, result: Done | Error, elapsed: float) -> FileDone:
     if isinstance(result, Error):
         told = {"code": result.code, "message": result.message, "hint": result.hint, "field": result.field}
         error = {key: value for key, value in told.items() if value is not UNSET}
-        return FileDone(input=str(path), index=index, ok=False, error=error)
+        return FileDone(input=str(path), index=index, ok=False, error=error, elapsed=round(elapsed, 3))
     return FileDone(
         input=str(path),
         index=index,
@@ -171,6 +177,9 @@ def _file_done(path: Path, index: int, result: Done | Error) -> FileDone:
         files=result.files,
         stems=result.stems,
         paths=result.paths,
+        skipped=result.skipped,
+        model=result.model,
+        elapsed=round(elapsed, 3),
     )
 
 
@@ -189,5 +198,6 @@ def _many_done(results: Sequence[Done | Error], elapsed: float) -> ManyDone:
         results=as_objects,
         succeeded=len(done),
         failed=len(results) - len(done),
+        skipped=sum(result.skipped is True for result in done),
         files=[path for result in done for path in result.paths.values()],
     )

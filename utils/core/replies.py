@@ -73,9 +73,13 @@ class Error(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
 
 
 class Cancelled(Reply, frozen=True, kw_only=True, tag_field="status", tag="cancelled"):
-    """A job was cancelled; it left no file."""
+    """A job was cancelled. It left no file but those of its parts that were finished."""
 
     message: str = "The job was cancelled. No file was written."
+    results: (
+        Annotated[list[dict[str, Any]], Meta(description="Of many files or jobs: what was answered until then.")]
+        | UnsetType
+    ) = UNSET
 
 
 class CancelRequested(Reply, frozen=True, kw_only=True, tag_field="status", tag="cancel_requested"):
@@ -107,6 +111,10 @@ class Progress(Event, frozen=True, kw_only=True, tag_field="status", tag="progre
     percent: Annotated[float, Meta(ge=0, le=100)]
     stage: str
     eta: Annotated[float | None, Meta(description="Seconds left, as far as can be told.")]
+    index: Annotated[int, Meta(description="Of many files or jobs: the one at work, from 0.")] | UnsetType = UNSET
+    count: Annotated[int, Meta(description="How many there are.")] | UnsetType = UNSET
+    part_percent: Annotated[float, Meta(description="How far the one at work is.")] | UnsetType = UNSET
+    part_stage: Annotated[str, Meta(description="What is done to it.")] | UnsetType = UNSET
 
 
 class Downloading(Event, frozen=True, kw_only=True, tag_field="status", tag="downloading"):
@@ -129,6 +137,9 @@ class FileDone(Event, frozen=True, kw_only=True, tag_field="status", tag="file_d
     stems: list[str] | UnsetType = UNSET
     paths: dict[str, str] | UnsetType = UNSET
     error: dict[str, str] | UnsetType = UNSET
+    skipped: Annotated[bool, Meta(description="With `resume`: nothing was to be done.")] | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    elapsed: Annotated[float, Meta(description="Seconds spent on this file now.")] | UnsetType = UNSET
 
 
 # Replies to control commands --------------------------------------------------------------------------------------
@@ -279,12 +290,22 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
     report: Annotated[str, Meta(description="Absolute path of the picture, where one was asked for.")] | UnsetType = (
         UNSET
     )
+    skipped: (
+        Annotated[bool, Meta(description="With `resume`: nothing was to be done. All else is as it was answered then.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Restored(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
     """A restoration succeeded. `files` holds absolute paths."""
 
     cached: Annotated[bool, Meta(description="The network was loaded already.")]
+
+
+class Queried(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
+    """What a text describes was separated. Stems are called as the texts."""
+
+    files: Annotated[list[str], Meta(description="Absolute paths.")]
 
 
 class ManyDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
@@ -294,6 +315,7 @@ class ManyDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done")
     results: Annotated[list[dict[str, Any]], Meta(description="The `done` or `error` of each file, in order.")]
     succeeded: int
     failed: int
+    skipped: Annotated[int, Meta(description="How many of those that succeeded were there already.")] = 0
     files: Annotated[list[str], Meta(description="Absolute paths of everything written.")]
 
 

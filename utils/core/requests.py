@@ -35,6 +35,7 @@ ModelFileDir = Annotated[
 ]
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
+RESIDUAL = "residual"  # what is left of a song without all that texts describe
 
 # How a client names a network of its own.
 ModelPath = Annotated[str | None, Meta(description="The checkpoint of a network of your own, instead of `model`.")]
@@ -42,6 +43,22 @@ ConfigPath = Annotated[str | None, Meta(description="The YAML configuration that
 ModelType = Annotated[
     str | None,
     Meta(description="The kind of network in `model_path`; without it, the configuration or the checkpoint tells."),
+]
+
+# The parts of a network that is asked in words. Each is looked for in the models directory unless it is named.
+QueryConfigPath = Annotated[
+    str | None, Meta(description="The YAML configuration of the network; default the public model's.")
+]
+CheckpointPath = Annotated[
+    str | None, Meta(description="The network that separates; default the model's file in the models directory.")
+]
+ClapCheckpointPath = Annotated[
+    str | None,
+    Meta(description="The CLAP checkpoint, of which the text part is read; default the one in the models directory."),
+]
+RobertaDir = Annotated[
+    str | None,
+    Meta(description="The folder of roberta-base, with its vocabulary; default the one in the models directory."),
 ]
 
 # The least length, instead of "more than 0": that is checked against the smallest number there is, which counts as zero
@@ -196,6 +213,10 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         Meta(description="Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`."),
     ] = "rescale"
     overwrite: Annotated[bool, Meta(description="Replace files that exist; otherwise they are an error.")] = True
+    resume: Annotated[
+        bool,
+        Meta(description="Do not do again what an earlier job with `resume` has done and nothing has changed since."),
+    ] = False
     progress: Annotated[bool, Meta(description="Send `progress` lines.")] = True
     report: Annotated[
         bool, Meta(description="Also write `report.png`: waveforms and spectrograms of the mix and the stems.")
@@ -393,13 +414,30 @@ class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="loa
     layer: Layers = None
 
 
-class Apollo(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):
-    """Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`."""
+class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Work whose result goes to the file `output`, or into the directory `output_dir`."""
 
     output: Annotated[str | None, Meta(description="The file to write; its extension says the format.")] = None
     output_dir: Annotated[
-        str | None, Meta(description="Instead of `output`: the directory to write `TRACK_(restored).wav` to.")
+        str | None, Meta(description="Instead of `output`: the directory to write `TRACK_(STEM).wav` to.")
     ] = None
+
+    @property
+    def folder(self) -> str:
+        """The directory to write to."""
+        if self.output is not None and self.output_dir is not None:
+            raise InvalidRequest("Give either the file `output` or the directory `output_dir`.", field="output")
+        if self.output:
+            return str(PurePath(self.output).parent)
+        if not self.output_dir:
+            command = self.__struct_config__.tag
+            raise InvalidRequest(f"`{command}` needs the file to write in `output`.", field="output")
+        return self.output_dir
+
+
+class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):
+    """Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`."""
+
     model_path: ModelPath = None
     config_path: ConfigPath = None
     feature_dim: FeatureDim = None
@@ -411,19 +449,85 @@ class Apollo(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
     addition: Annotated[bool, Meta(description="Also write `addition`: what the restoration has added.")] = False
 
     @property
-    def folder(self) -> str:
-        """The directory to write to."""
-        if self.output is not None and self.output_dir is not None:
-            raise InvalidRequest("Give either the file `output` or the directory `output_dir`.", field="output")
-        if self.output:
-            return str(PurePath(self.output).parent)
-        if not self.output_dir:
-            raise InvalidRequest("`apollo` needs the file to write in `output`.", field="output")
-        return self.output_dir
+    def model_key(self) -> str | None:
+        return self.model_path or self.model
+
+
+class QueryLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a model and make it the active one. Without any field that is `audiosep_base`."""
+
+    config_path: QueryConfigPath = None
+    checkpoint_path: CheckpointPath = None
+    clap_checkpoint_path: ClapCheckpointPath = None
+    roberta_dir: RobertaDir = None
+    device: Annotated[
+        str | None, Meta(description="Where it is to run: what the worker was started with, or `auto`.")
+    ] = None
+    mmap: Annotated[
+        bool | None, Meta(description="Map the checkpoint instead of reading it; default as `set_storage_type` says.")
+    ] = None
+    use_torch_stft: Annotated[
+        bool | str | None, Meta(description="Accepted; the transform always runs on the device.")
+    ] = None
+    auto_stft_seconds: Annotated[float | None, Meta(description="Accepted, for the same reason.")] = None
+
+
+class QueryPreload(QueryLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Load a model without making it the active one."""
+
+
+class QuerySeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate what a text describes, into the file `output`, or into the directory `output_dir`."""
+
+    model: Annotated[
+        str | None, Meta(description="The model's name; without it, the one loaded last, or `audiosep_base`.")
+    ] = None
+    text: Annotated[str | None, Meta(description="What to separate, in English words.")] = None
+    texts: (
+        Annotated[list[str], Meta(min_length=1, max_length=32, description="Several of them at once, a file for each.")]
+        | None
+    ) = None
+    residual: Annotated[bool, Meta(description="Also write `residual`: the song without all that was separated.")] = (
+        False
+    )
+    output_sample_rate: Annotated[
+        Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
+        Meta(description="A rate in Hz; default the song's, also when it is higher than the network's 32 kHz."),
+    ] = None
+    use_chunk: Annotated[
+        bool | Literal["auto"],
+        Meta(
+            description="Run a long song in parts (`auto`, true), or in few long ones (false); the result is the same."
+        ),
+    ] = "auto"
+    chunk_seconds: Annotated[float, Meta(ge=0.1, le=600, description="Length of the parts; default 10.")] | None = None
+    config_path: QueryConfigPath = None
+    checkpoint_path: CheckpointPath = None
+    clap_checkpoint_path: ClapCheckpointPath = None
+    roberta_dir: RobertaDir = None
+
+    @property
+    def queries(self) -> list[str]:
+        """What to separate, each once. Raises `InvalidRequest`."""
+        if self.text is not None and self.texts is not None:
+            raise InvalidRequest("Give either `text` or `texts`, not both.", field="texts")
+        field = "text" if self.texts is None else "texts"
+        asked = [text.strip() for text in (self.texts if self.texts is not None else [self.text or ""])]
+        if not all(asked):
+            raise InvalidRequest(f"`{field}` must say in words what to separate, as in `a singing voice`.", field=field)
+        lower = [text.casefold() for text in asked]
+        twice = next((text for text in asked if lower.count(text.casefold()) > 1), None)
+        if twice is not None:
+            raise InvalidRequest(f"`texts` has `{twice}` twice.", field=field)
+        if self.residual and RESIDUAL in lower:
+            raise InvalidRequest(
+                f"A text cannot be `{RESIDUAL}` when the residual is written too, which is called that.", field=field
+            )
+        return asked
 
     @property
     def model_key(self) -> str | None:
-        return self.model_path or self.model
+        return self.checkpoint_path or self.model
 
 
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
@@ -434,4 +538,5 @@ class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
     group_by_model: Annotated[bool, Meta(description="Run jobs of one model together; results keep their order.")] = (
         False
     )
+    resume: Annotated[bool, Meta(description="The same as `resume` in every job that does not say otherwise.")] = False
     progress: Annotated[bool, Meta(description="Send `progress` lines of the whole.")] = True

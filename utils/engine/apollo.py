@@ -9,22 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor, nn
 
 from models.apollo import Apollo as Network
 from models.apollo import ApolloParams
-from utils.audio.formats import most_channels
-from utils.audio.reading import probe
 from utils.core import requests
-from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid, UnsupportedFormat
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid
 from utils.core.replies import Restoring
-from utils.core.requests import AudioFormat
 from utils.engine.builder import without_data
 from utils.engine.chunking import plan_on_grid
 from utils.engine.demix import Compute, Lane
+from utils.engine.named_output import TEMPLATE, beside, channels_of_input
 from utils.engine.separation import Recipe
 from utils.engine.stems import Complement, select
 from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
@@ -32,12 +30,9 @@ from utils.store.network_config import read_config
 
 STEMS = ("restored",)
 ADDITION = Complement("addition", (0,), reversed=True)  # what the restoration has added
-TEMPLATE = "{track}_({stem})"
-STEREO = 2
 FRAMES_SEEN_BY_LAYER = 9  # three convolutions of seven frames
 FRAMES_SEEN_AROUND = 3  # by the transforms at both ends
 SHORTEST_CHUNK_S = 1.0
-SUFFIXES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ def apollo_recipe(
     return Recipe(
         model=model.name,
         sample_rate=model.sample_rate,
-        channels=_channels(request),
+        channels=channels_of_input(request),
         selection=selection,
         template=TEMPLATE,
         compute=Compute(device=device, threads=threads, batch_size=batch_size, precision=request.precision),
@@ -174,43 +169,12 @@ def apollo_recipe(
         },
         free_memory=free_memory,
         shorter=shorter,
-        targets=_targets(request, selection.names),
+        targets=beside(request, selection.names, STEMS[0]),
         event=Restoring,
     )
-
-
-def _channels(request: requests.Apollo) -> int:
-    """As many as the file has, since each is restored by itself; stereo where the format cannot hold that many."""
-    channels = probe(Path(request.input or "").expanduser()).channels
-    return channels if channels <= most_channels(request.format) else STEREO
 
 
 def _lane(model: ApolloModel, total: int, chunk_s: float, overlap_s: float) -> Lane:
     rate = model.sample_rate
     plan = plan_on_grid(total, chunk=round(chunk_s * rate), fade=round(overlap_s * rate), grid=model.grid)
     return Lane(ApolloView(model), plan, np.ones(1, dtype=np.float32), bounded=True)
-
-
-def _targets(request: requests.Apollo, names: list[str]) -> dict[str, Path] | None:
-    """The file that the request names, and beside it the one of what was added."""
-    if not request.output:
-        return None
-    path = Path(request.output).expanduser().absolute()
-    return {name: path if name == STEMS[0] else path.with_name(f"{path.stem}_{name}{path.suffix}") for name in names}
-
-
-def with_format_of_output(request: requests.Apollo) -> requests.Apollo:
-    """The request with the format that its output's extension says."""
-    import msgspec
-
-    if not request.output:
-        return request
-    suffix = Path(request.output).suffix[1:].lower()
-    name = SUFFIXES.get(suffix, suffix)
-    if name not in get_args(AudioFormat):
-        raise UnsupportedFormat(
-            f"The extension of `{Path(request.output).name}` names no format that can be written.",
-            hint=f"Use one of {', '.join(f'.{known}' for known in get_args(AudioFormat))}.",
-            field="output",
-        )
-    return msgspec.structs.replace(request, format=name)

@@ -18,11 +18,13 @@ from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
 from utils.core.network_choice import choice_of
 from utils.engine import separation
-from utils.engine.apollo import ApolloModel, apollo_recipe, load_apollo, with_format_of_output
+from utils.engine.apollo import ApolloModel, apollo_recipe, load_apollo
 from utils.engine.bsroformer import NetworkEngine
 from utils.engine.cache import ModelCache
 from utils.engine.demix import Compute
 from utils.engine.mdx import MdxModel, MdxOptions, load_mdx
+from utils.engine.named_output import with_format_of_output
+from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.vr.model import VrModel, load_vr
 from utils.engine.vr.options import VrOptions
@@ -48,11 +50,16 @@ class ApolloSource:
     config: Path | None
     feature_dim: int | None
     layer: int | None
+    record: ModelRecord | None = None  # what the registry knows
 
     @property
     def identifier(self) -> str:
         stamps = [f"{path.resolve()}@{path.stat().st_mtime_ns}" for path in (self.checkpoint, self.config) if path]
         return f"apollo:{'+'.join(stamps)}:{self.feature_dim}:{self.layer}"
+
+    def stamp(self, job: Job) -> ModelStamp:
+        files = [path for path in (self.checkpoint, self.config) if path]
+        return stamp_model(self.name, files, self.record, checkpoint=job.checkpoint)
 
 
 class AudioSeparatorEngine(NetworkEngine):
@@ -80,10 +87,7 @@ class AudioSeparatorEngine(NetworkEngine):
             model_loaded=separator, separator_model=separator, apollo_model=restorers[-1] if restorers else None
         )
 
-    def separate(
-        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
-    ) -> replies.Done:
-        separation.check_input(request)
+    def _separate(self, request: requests.Separate, job: Job, *, track: str | None, index: int) -> replies.Done:
         if isinstance(request, requests.Apollo):
             return self._restore(request, job, track=track, index=index)
         if not isinstance(request, requests.SpectrumSeparate):
@@ -102,6 +106,16 @@ class AudioSeparatorEngine(NetworkEngine):
         return separation.separate(
             request, self._spectrum_recipe(request, model, job), loaded, job, track=track, index=index
         )
+
+    def _stamps(self, request: requests.Separate, job: Job) -> list[ModelStamp]:
+        if isinstance(request, requests.Apollo):
+            return [self._apollo_source(request).stamp(job)]
+        name = request.model or self._active_separator()
+        if not isinstance(request, requests.SpectrumSeparate) or Path(name).suffix not in SUFFIXES:
+            return [self._stamp(self._source(name), job)]
+        source = self._spectrum_source(name, request)
+        told = (source.stems, source.parameters)
+        return [stamp_model(source.name, [source.path], source.record, told=told, checkpoint=job.checkpoint)]
 
     # VR and MDX ------------------------------------------------------------------------------------------------------
 
@@ -170,7 +184,7 @@ class AudioSeparatorEngine(NetworkEngine):
         asked = requests.NetworkSeparate(
             **{**common, "model": name, "stems": stems, "name_template": request.name_template or TEMPLATE}
         )
-        return super().separate(asked, job, track=track, index=index)
+        return super()._separate(asked, job, track=track, index=index)
 
     # Loading ---------------------------------------------------------------------------------------------------------
 
@@ -248,7 +262,7 @@ class AudioSeparatorEngine(NetworkEngine):
         source = resolve_network(name, registry=self.registry, folders=self.folders, offline=self.settings.offline)
         if source.type != APOLLO_TYPE:
             raise InvalidRequest(f"`{name}` is no Apollo network; `separate` takes it.", field="model")
-        return ApolloSource(name, source.checkpoint, source.config, request.feature_dim, request.layer)
+        return ApolloSource(name, source.checkpoint, source.config, request.feature_dim, request.layer, source.record)
 
     def _read_apollo(self, source: ApolloSource, job: Job) -> ApolloModel:
         job.checkpoint()

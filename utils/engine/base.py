@@ -8,13 +8,18 @@ import time
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+import msgspec
+
 from utils import device as devices
 from utils.core import replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.bootstrap import physical_cores
+from utils.core.errors import OutputError
 from utils.core.job import Job
 from utils.core.settings import Settings
+from utils.engine import separation
 from utils.engine.cache import Loaded, ModelCache
+from utils.engine.resume import ModelStamp, Notebook
 from utils.store.download import download_files
 from utils.store.folders import ModelFolders
 from utils.store.registry import ModelRecord, Registry
@@ -43,9 +48,12 @@ class ModelEngine(ABC, Generic[M]):
     def list_models(self, request: requests.ListModels) -> replies.Models: ...
 
     @abstractmethod
-    def separate(
-        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
-    ) -> replies.Done: ...
+    def _separate(self, request: requests.Separate, job: Job, *, track: str | None, index: int) -> replies.Done:
+        """Separate one file, which is known to be audio."""
+
+    @abstractmethod
+    def _stamps(self, request: requests.Separate, job: Job) -> list[ModelStamp]:
+        """Which models a separation would use, without loading them. What changes its result must change a stamp."""
 
     @abstractmethod
     def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
@@ -115,6 +123,29 @@ class ModelEngine(ABC, Generic[M]):
     def set_storage_type(self, kind: str) -> replies.StorageConfigured:
         self.mapped = kind == "ssd"
         return replies.StorageConfigured(type=kind, mmap_enabled=self.mapped, mmap_supported=True)
+
+    # Separating --------------------------------------------------------------------------------------------------
+
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
+        """Separate one file. With `resume`, only if the same job has not been done before."""
+        path = separation.check_input(request)
+        if not request.resume:
+            return self._separate(request, job, track=track, index=index)
+        notebook = Notebook(request, self._stamps(request, job), track or path.stem, index)
+        done = notebook.find()
+        if done is not None:
+            for warning in done.warnings or ():
+                job.warn(warning)
+            return done
+        earlier = len(job.warnings)
+        done = self._separate(request, job, track=track, index=index)
+        try:
+            notebook.write(msgspec.structs.replace(done, warnings=job.warnings[earlier:]))
+        except OutputError as error:
+            job.warn(f"This job could not be noted, so `resume` will do it again. {error.message}")
+        return done
 
     # Loading -----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.core import replies, requests
-from utils.core.errors import InvalidRequest, ModelNotInstalled
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.network_choice import Choice, OwnFiles, choice_of, choices_of, weights_of
 from utils.engine import separation
@@ -20,6 +20,7 @@ from utils.engine.chunking import plan_faded
 from utils.engine.demix import Compute, Lane
 from utils.engine.networks import STEREO, NetworkModel, NetworkView, identifier, load_network
 from utils.engine.quality import Effort, effort_of
+from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.song import UNSCALED, Scale
 from utils.engine.stems import Complement, select
@@ -27,6 +28,11 @@ from utils.store.network_models import NetworkSource, list_networks, own_network
 
 TEMPLATE = "{track}/{stem}"
 SHORTEST_CHUNK_S = 1.0
+BUILT_IN = "dsu_mini"
+BUILT_IN_USED = (
+    f"No model was named, so `{BUILT_IN}` was used, the small one that comes with DSU. Better ones are a download away: "
+    '{"cmd":"list_models","details":true} lists them, {"cmd":"download_model","model":NAME} fetches one.'
+)
 # The ways in which a job with test-time augmentation looks at a song.
 PLAIN = ({"swapped": False, "inverted": False},)
 AUGMENTED = (*PLAIN, {"swapped": True, "inverted": False}, {"swapped": False, "inverted": True})
@@ -51,20 +57,29 @@ class NetworkEngine(ModelEngine[NetworkModel]):
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
-    def separate(
-        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
-    ) -> replies.Done:
+    def _separate(self, request: requests.Separate, job: Job, *, track: str | None, index: int) -> replies.Done:
         if not isinstance(request, requests.NetworkSeparate):
             raise InvalidRequest("dsu-bsroformer needs a request of its own kind.")
-        separation.check_input(request)
         started = time.perf_counter()
-        sources = [self._source(choice) for choice in choices_of(request)]
+        choices = choices_of(request)
+        if choices == [None] and self.cache.active is None:
+            job.warn(BUILT_IN_USED)
+        sources = [self._source(choice) for choice in choices]
         cached = [self.cache.get(identifier(source)) for source in sources]
         models = [model or self._read(source, job) for source, model in zip(sources, cached, strict=True)]
         self.cache.activate(models[0])
         loaded = Loaded(time.perf_counter() - started, from_cache=None not in cached)
         recipe = self._recipe(request, models, request.chunk_seconds)
         return separation.separate(request, recipe, loaded, job, track=track, index=index)
+
+    def _stamps(self, request: requests.Separate, job: Job) -> list[ModelStamp]:
+        choices = choices_of(request) if isinstance(request, requests.NetworkSeparate) else [request.model]
+        return [self._stamp(self._source(choice), job) for choice in choices]
+
+    def _stamp(self, source: NetworkSource, job: Job) -> ModelStamp:
+        files = (source.checkpoint, source.config)
+        told = (source.type, source.stems)
+        return stamp_model(source.name, files, source.record, told=told, checkpoint=job.checkpoint)
 
     # Models ------------------------------------------------------------------------------------------------------
 
@@ -94,13 +109,9 @@ class NetworkEngine(ModelEngine[NetworkModel]):
                 allow_unsafe=self.settings.allow_unsafe_checkpoints,
             )
         active = self.cache.active
-        if active is None:
-            raise ModelNotInstalled(
-                "Name a model in `model`: none is loaded yet that could be meant.",
-                hint='{"cmd":"list_models"} lists them.',
-                field="model",
-            )
-        return active.source
+        if active is not None:
+            return active.source
+        return resolve_network(BUILT_IN, registry=self.registry, folders=self.folders)
 
     def _read(self, source: NetworkSource, job: Job | None = None) -> NetworkModel:
         """A network from its files, kept in the cache. A job that needs it says so."""

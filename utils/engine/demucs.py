@@ -25,6 +25,7 @@ from utils.engine.base import ModelEngine
 from utils.engine.chunking import plan_triangular
 from utils.engine.demix import Compute, Lane
 from utils.engine.demucs_nets import DemucsNet, SegmentView, load_net
+from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.song import Scale
 from utils.engine.stems import Selection, select
@@ -149,12 +150,9 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
-    def separate(
-        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
-    ) -> replies.Done:
+    def _separate(self, request: requests.Separate, job: Job, *, track: str | None, index: int) -> replies.Done:
         if not isinstance(request, requests.DemucsSeparate):
             raise InvalidRequest("dsu-demucs needs a request of its own kind.")
-        separation.check_input(request)
         resolved = self._resolve(request.model, _repo(request))
         cached = self.cache.get(_identifier(resolved))
         had = cached.networks_read if cached is not None else 0
@@ -172,6 +170,13 @@ class DemucsEngine(ModelEngine[DemucsModel]):
         loaded = Loaded(seconds=time.perf_counter() - started, from_cache=from_cache)
         recipe = self._recipe(request, model, selection, needed, _numbers(request, model))
         return separation.separate(request, recipe, loaded, job, track=track, index=index)
+
+    def _stamps(self, request: requests.Separate, job: Job) -> list[ModelStamp]:
+        resolved = self._resolve(request.model, _repo(request))
+        told = (resolved.weights, resolved.segment_s)
+        return [
+            stamp_model(resolved.name, resolved.members, resolved.record, told=told, checkpoint=job.checkpoint),
+        ]
 
     # Models ------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from utils.store.audiosep_models import list_audiosep
 from utils.store.demucs_repo import list_demucs
 from utils.store.folders import ModelFolders
 from utils.store.network_models import list_networks
@@ -26,3 +27,8 @@ def spectrum_names(models_dir: Path) -> list[str]:
     registry, folders = Registry.load(), ModelFolders(models_dir)
     own = [details.name for details in list_vr_mdx(registry, folders)]
     return own + [details.name for details in list_networks(registry, folders) if details.type in ("mdx23c", "apollo")]
+
+
+def query_names(models_dir: Path) -> list[str]:
+    """Every network that can be asked in words."""
+    return [details.name for details in list_audiosep(Registry.load(), ModelFolders(models_dir))]

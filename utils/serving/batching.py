@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from utils.core.errors import InputNotFound, InvalidRequest, RequestError, did_you_mean, nearest
-from utils.core.failures import error_reply
+from utils.core.failures import cancelled_reply, error_reply
 from utils.core.inputs import hand_over_warnings, part_of
-from utils.core.job import Job
+from utils.core.job import Job, JobCancelled
 from utils.core.replies import BatchDone, BatchFailed, Cancelled, Done, Error, Reply
 from utils.core.requests import Batch, Request, RequestId, Separate
 from utils.serving import messages
@@ -24,7 +24,7 @@ from utils.serving.commands import Command, Context
 
 # They act on the worker or on the queue, not on audio.
 REFUSED = ("batch", "cancel", "exit")
-NOT_RUN = Cancelled(message="This job was not run, because an earlier one failed.")
+NOT_RUN = Cancelled(message="This job was not run, because the batch ended before.")
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,27 @@ class Step:
 # Checking ---------------------------------------------------------------------------------------------------------
 
 
-def plan_batch(jobs: Sequence[dict[str, Any]], commands: Mapping[str, Command], *, strict: bool = False) -> list[Step]:
-    """Every job, checked. The first that is wrong is raised, named as `jobs[INDEX]`."""
+def plan_batch(
+    jobs: Sequence[dict[str, Any]], commands: Mapping[str, Command], *, strict: bool = False, resume: bool = False
+) -> list[Step]:
+    """Every job, checked. The first that is wrong is raised, named as `jobs[INDEX]`. With `resume`, jobs resume too."""
     steps: list[Step] = []
     for index, fields in enumerate(jobs):
         try:
-            steps.append(_step(index, fields, commands, steps, strict=strict))
+            steps.append(_step(index, fields, commands, steps, strict=strict, resume=resume))
         except RequestError as error:
             raise _in_batch(error, index) from error
     return steps
 
 
 def _step(
-    index: int, fields: dict[str, Any], commands: Mapping[str, Command], earlier: Sequence[Step], *, strict: bool
+    index: int,
+    fields: dict[str, Any],
+    commands: Mapping[str, Command],
+    earlier: Sequence[Step],
+    *,
+    strict: bool,
+    resume: bool,
 ) -> Step:
     allowed = [name for name in commands if name not in REFUSED]
     if fields.get("cmd") in REFUSED:
@@ -71,6 +79,8 @@ def _step(
     origin = _origin(fields.get("input"), earlier)
     if origin is not None:
         fields = {**fields, "input": f"the result of jobs[{origin.index}]"}
+    if resume and issubclass(command.request, Separate):
+        fields = {"resume": True, **fields}
     decoded = messages.decode(fields, command.request, strict=strict)
     if command.check is not None:
         command.check(decoded.request)
@@ -125,10 +135,13 @@ def run_batch(context: Context, request: Batch, steps: Sequence[Step], job: Job)
     results: dict[int, Reply] = {}
     failures: list[tuple[int, Error]] = []
     for position, step in enumerate(grouped(steps) if request.group_by_model else steps):
-        job.checkpoint()
-        part = part_of(job, "batch", position, len(steps))
+        part = part_of(job, "batch", position, len(steps), index=step.index)
         part.warnings = list(step.warnings)
-        reply = _run_step(context, step, results, part)
+        try:
+            job.checkpoint()
+            reply = _run_step(context, step, results, part)
+        except JobCancelled as cancelled:
+            raise _cancelled(step, cancelled, results) from cancelled
         part.finish()
         results[step.index] = hand_over_warnings(messages.addressed(reply, step.request_id), part, job)
         if isinstance(reply, Error):
@@ -142,6 +155,14 @@ def run_batch(context: Context, request: Batch, steps: Sequence[Step], job: Job)
         message = _failure_message(index, first, len(failures), len(steps))
         return BatchFailed(results=listed, message=message, code=first.code, elapsed=elapsed)
     return BatchDone(results=listed, message=f"Jobs done: {len(steps)}.", elapsed=elapsed)
+
+
+def _cancelled(step: Step, cancelled: JobCancelled, results: Mapping[int, Reply]) -> JobCancelled:
+    """The end of the whole batch, with what its jobs have answered. The one at work may have had parts of its own."""
+    if not results and not cancelled.results:
+        return JobCancelled()
+    last = messages.addressed(cancelled_reply(cancelled), step.request_id)
+    return JobCancelled(_in_asked_order({**results, step.index: last}))
 
 
 def _run_step(context: Context, step: Step, results: Mapping[int, Reply], job: Job) -> Reply:
@@ -174,7 +195,7 @@ def _path_of(origin: Origin, results: Mapping[int, Reply]) -> str:
 
 
 def _in_asked_order(results: Mapping[int, Reply]) -> list[Reply]:
-    """As far as jobs were run. One that was left out before the last of them keeps its place."""
+    """As far as jobs were begun. One that was left out before the last of them keeps its place."""
     return [results.get(index, NOT_RUN) for index in range(max(results) + 1)]
 
 

@@ -246,6 +246,8 @@ def _render_line(line: type[Reply]) -> str:
 
 # Replies that share a status with another one.
 VARIANTS: dict[type[Reply], str] = {
+    replies.Restored: " (restored)",
+    replies.Queried: " (by text)",
     replies.ManyDone: " (many files)",
     replies.BatchDone: " (batch)",
     replies.BatchFailed: " (batch)",

@@ -17,7 +17,7 @@ from utils.core import cleanup
 from utils.core.api import Engine, Readiness
 from utils.core.bootstrap import Streams, claim_streams
 from utils.core.errors import DeviceUnavailable
-from utils.core.failures import error_reply
+from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import JobCancelled
 from utils.core.replies import BatchFailed, Cancelled, Error, Exiting, Loading, Ready, Reply, Shutdown
 from utils.core.settings import Settings
@@ -146,8 +146,8 @@ def _outcome(ticket: Ticket) -> Reply:
     """Run a job. Whatever happens in it becomes its reply, also a `SystemExit` of a library."""
     try:
         return ticket.run(ticket.job)
-    except JobCancelled:
-        return Cancelled()
+    except JobCancelled as cancelled:
+        return cancelled_reply(cancelled)
     except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
         return error_reply(error, debug=ticket.debug)
 

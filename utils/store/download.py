@@ -56,7 +56,7 @@ def download_files(
     if not files:
         return []
     meter = Meter(files, model=model, job=job)
-    absent = [file for file in files if not _is_whole(folder / file.name, file, meter)]
+    absent = [file for file in files if not _is_whole(file.below(folder), file, meter)]
     if absent and offline:
         raise _offline(model, absent, folder)
     if absent:
@@ -65,9 +65,9 @@ def download_files(
     for index, file in enumerate(files):
         meter.begin(index)
         if file in absent:
-            _Fetch(file, folder / file.name, meter, job, patience or Patience()).run()
+            _Fetch(file, file.below(folder), meter, job, patience or Patience()).run()
     meter.finish()
-    return [folder / file.name for file in files]
+    return [file.below(folder) for file in files]
 
 
 class _Fetch:
@@ -206,9 +206,10 @@ def _is_whole(path: Path, file: FileRecord, meter: Meter) -> bool:
 
 
 def _prepare(folder: Path, absent: Sequence[FileRecord]) -> None:
-    """Make the folder, and see that what will come fits on its disk."""
+    """Make the folder, and those in it, and see that what will come fits on its disk."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for parent in (folder, *(file.below(folder).parent for file in absent)):
+            parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
         raise OutputNotWritable(
@@ -224,7 +225,7 @@ def _prepare(folder: Path, absent: Sequence[FileRecord]) -> None:
 
 
 def _bytes_to_come(folder: Path, file: FileRecord) -> int:
-    part = part_path(folder / file.name)
+    part = part_path(file.below(folder))
     there = part.stat().st_size if part.is_file() else 0
     return max(0, (file.size_bytes or 0) - there)
 
@@ -239,7 +240,7 @@ def _require_addresses(model: str, absent: Sequence[FileRecord], folder: Path) -
 
 
 def _offline(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:
-    names = ", ".join(f"`{file.name}`" for file in absent)
+    names = ", ".join(f"`{file.place}`" for file in absent)
     urls = ", ".join(url for file in absent for url in file.urls[:1])
     return DownloadFailed(
         f"Offline mode is on, so `{model}` is not downloaded; {names} is missing.",

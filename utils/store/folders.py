@@ -14,12 +14,22 @@ if TYPE_CHECKING:
 
 def configs_folder() -> Path:
     """The folder `configs`: beside the program when frozen, else in the project."""
-    root = Path(sys.executable).parent if getattr(sys, "frozen", False) else Path(__file__).parents[2]
-    return root / "configs"
+    return _root() / "configs"
+
+
+def embedded_folder() -> Path:
+    """The folder of models that come with the program."""
+    return _root() / "embedded"
+
+
+def _root() -> Path:
+    return Path(sys.executable).parent if getattr(sys, "frozen", False) else Path(__file__).parents[2]
 
 
 class ModelFolders:
-    """The models directory: one sub-folder for each kind of model; files lying directly in it are found as well."""
+    """The models directory: one sub-folder for each kind of model. Files lying directly in it are found as well, and
+    those that come with the program.
+    """
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir
@@ -31,11 +41,11 @@ class ModelFolders:
 
     def path_of(self, record: ModelRecord, file: FileRecord) -> Path:
         """Where a file of a model belongs."""
-        return self.folder(record.folder) / file.name
+        return file.below(self.folder(record.folder))
 
     def find(self, record: ModelRecord, file: FileRecord) -> Path | None:
         """Where a file is, if it is there in the stated size."""
-        candidates = (self.path_of(record, file), self.models_dir / file.name)
+        candidates = (self.path_of(record, file), file.below(self.models_dir), file.below(embedded_folder()))
         return next((path for path in candidates if _has_size(path, file.size_bytes)), None)
 
     def missing(self, record: ModelRecord) -> list[FileRecord]:

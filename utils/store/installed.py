@@ -52,12 +52,12 @@ def _not_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool)
 
 def _state(file: FileRecord, path: Path) -> str:
     if not path.is_file():
-        return f"`{file.name}` is missing"
-    return f"`{file.name}` has {path.stat().st_size} bytes and should have {file.size_bytes}"
+        return f"`{file.place}` is missing"
+    return f"`{file.place}` has {path.stat().st_size} bytes and should have {file.size_bytes}"
 
 
 def _way_to_get(name: str, missing: list[FileRecord], folder: Path, *, offline: bool) -> str:
-    unpublished = [f"`{file.name}`" for file in missing if not file.urls]
+    unpublished = [f"`{file.place}`" for file in missing if not file.urls]
     if unpublished:
         return f"No download of {', '.join(unpublished)} is known here. If you have the file, put it into `{folder}`."
     if offline:

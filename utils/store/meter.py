@@ -90,9 +90,8 @@ class Meter:
 
 
 def _shares(files: Sequence[FileRecord]) -> list[float]:
-    """Each file's share of the whole: by size where all sizes are known, else the same for each."""
-    sizes = [file.size_bytes for file in files]
-    known = [size for size in sizes if size is not None]
-    if len(known) != len(sizes):
-        return [1 / len(files)] * len(files)
-    return [size / sum(known) for size in known]
+    """Each file's share of the whole, by size. One of unknown size beside others of known size is a small one."""
+    known = sum(file.size_bytes or 0 for file in files)
+    unknown = max(known // 100, 1)
+    sizes = [unknown if file.size_bytes is None else file.size_bytes for file in files]
+    return [size / sum(sizes) for size in sizes]

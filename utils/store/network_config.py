@@ -32,9 +32,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     The network's options are in `model`, in the section that `model` names, or in `kwargs`, as their kind has it. Raises `ConfigInvalid` naming the file and, where the text itself is wrong, the line.
     """
-    config = _parse(_read(path), path)
-    if not isinstance(config, dict):
-        raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it must hold {_listed(REQUIRED)}.")
+    config = read_plain(path)
     config.setdefault("inference", {})
     for name in (*SECTIONS[:1], _section_of_options(config), *SECTIONS[2:]):
         if name not in config:
@@ -43,6 +41,14 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ConfigInvalid(f"In `{path.name}` the section `{name}` must hold names with values.")
     sound = {key: config["training"][name] for key, name in SOUND.items() if name in config["training"]}
     return {**config, "audio": {**sound, **config["audio"]}}
+
+
+def read_plain(path: Path, sections: tuple[str, ...] = REQUIRED) -> dict[str, Any]:
+    """What stands in a file; `sections` is what an error says of one without any. Raises `ConfigInvalid`."""
+    config = _parse(_read(path), path)
+    if not isinstance(config, dict):
+        raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it must hold {_listed(sections)}.")
+    return config
 
 
 def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:

@@ -32,9 +32,20 @@ class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     urls: tuple[str, ...]
     size_bytes: Count | None = None
     sha256: Sha256 | None = None
+    folder: str | None = None  # below the model's own folder
 
     def __post_init__(self) -> None:
         require_plain_name(self.name)
+        if self.folder is not None:
+            require_plain_path(self.folder)
+
+    @property
+    def place(self) -> str:
+        """Where the file is in the folder of its model."""
+        return self.name if self.folder is None else f"{self.folder}/{self.name}"
+
+    def below(self, folder: Path) -> Path:
+        return folder / self.place
 
 
 class Bag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

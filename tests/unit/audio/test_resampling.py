@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import sdr, tones
 
-from utils.audio.resampling import StreamResampler, resampled_frames
+from utils.audio.resampling import StreamResampler, resampled, resampled_frames
 
 RATES = st.integers(8000, 384000)
 
@@ -47,6 +47,12 @@ def test_blocks_do_not_show():
     """A stream in small blocks equals one in a single block."""
     sound = tones(20000).T
     np.testing.assert_allclose(resample(sound, 44100, 48000, 777), resample(sound, 44100, 48000, 20000), atol=1e-6)
+
+
+def test_one_piece_equals_a_stream():
+    """A sound that is there as a whole needs no stream."""
+    sound = tones(20000).T
+    np.testing.assert_allclose(resampled(sound, 44100, 32000), resample(sound, 44100, 32000, 777), atol=1e-6)
 
 
 def test_there_and_back_is_the_same_sound():

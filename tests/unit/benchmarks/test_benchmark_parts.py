@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 from benchmarks import memory, results, startup, worker_process
+from utils.store.folders import ModelFolders
+from utils.store.vr_mdx_models import found_models
 
 DOCUMENT = "# Results\n\nIntroduction.\n\n## One\n\nold\n\n## Two\n\nkept\n"
 
@@ -52,8 +54,8 @@ def test_ratios_are_those_of_the_medians_and_minima():
 
 def test_memory_ratio_is_that_of_the_peaks():
     """What the long song needs over what the short one needs."""
-    short = memory.Measured(4, 300 << 20, 500 << 20, 10.0)
-    long = memory.Measured(60, 300 << 20, 520 << 20, 150.0)
+    short = memory.Measured(4, 2, 300 << 20, 500 << 20, 10.0)
+    long = memory.Measured(60, 2, 300 << 20, 520 << 20, 150.0)
     assert "**1.040**" in memory.report(short, long)
 
 
@@ -116,3 +118,25 @@ def test_recorded_peak_is_at_least_what_is_held():
     process = psutil.Process()
     peak = worker_process.recorded_peak(process)
     assert peak == 0 or peak >= process.memory_info().rss * 0.5
+
+
+def test_every_kind_of_network_has_its_own_section():
+    """That of dsu-demucs keeps its name, and is replaced in its place."""
+    titles = [case.title for case in memory.CASES.values()]
+    assert titles[0] == "Memory of dsu-demucs"
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("kind", ["vr", "mdx"])
+def test_small_networks_are_found_under_the_name_that_is_asked_for(tmp_path, kind):
+    """So that the worker separates with them."""
+    case = memory.CASES[kind]
+    case.make(tmp_path)
+    assert case.request["model"] in found_models(ModelFolders(tmp_path))
+
+
+def test_unknown_kinds_are_refused(capsys):
+    """With those that there are, before anything is made."""
+    with pytest.raises(SystemExit):
+        memory.main(["vr", "vrr"])
+    assert "demucs, vr, mdx, apollo" in capsys.readouterr().err

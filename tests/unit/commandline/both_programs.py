@@ -10,6 +10,8 @@ from scripted_engine import ScriptedEngine
 from utils.commandline import (
     audio_separator,
     audio_separator_options,
+    audiosep,
+    audiosep_options,
     bsroformer,
     bsroformer_options,
     demucs,
@@ -27,13 +29,17 @@ class Tried(NamedTuple):
     model_option: str
     template_option: str
     template: str  # one that gives all songs the same files
+    always: tuple[str, ...] = ()  # what it cannot do without
+
+    def typed(self, *words: str, model: str = "ready") -> list[str]:
+        return [self.model_option, model, *self.always, *words]
 
     def run(self, engine: ScriptedEngine, *words: str, model: str = "ready") -> int:
-        return self.main([self.model_option, model, *words], lambda settings: engine, _list_names)
+        return self.main(self.typed(*words, model=model), lambda settings: engine, _list_names)
 
     def one(self, *words: str) -> Options[Any]:
         """The options for one song and one model."""
-        return self.parse([self.model_option, "ready", *words, "song.wav"])
+        return self.parse(self.typed(*words, "song.wav"))
 
 
 def _list_names(*where: object) -> list[str]:
@@ -50,5 +56,14 @@ PROGRAMS = [
         "-m",
         "--name-template",
         "{stem}",
+    ),
+    Tried(
+        "dsu-audiosep",
+        audiosep_options.parse,
+        audiosep.main,
+        "-m",
+        "--name-template",
+        "{stem}",
+        ("--text", "drums", "--text", "vocals"),
     ),
 ]

@@ -42,12 +42,20 @@ def test_list_models_needs_no_model_and_makes_no_engine(capsys, tmp_path):
     assert capsys.readouterr().out == "mine\n"
 
 
-def test_without_a_model_it_says_how_to_find_one(capsys):
-    """There is no default: the error names the options that help, and the status is 2."""
-    assert run(ScriptedEngine(), "a.wav") == 2
+def test_without_a_model_the_engine_takes_its_own():
+    """Nothing is named, listed or downloaded: the network that comes with DSU is the engine's to know."""
+    engine = ScriptedEngine()
+    assert run(engine, "a.wav") == 0
+    (request,) = engine.requests
+    assert request.model_key is None
+    assert (engine.listed, engine.downloaded) == ([], [])
+
+
+def test_a_download_needs_a_name(capsys):
+    """What to fetch must be said."""
+    assert run(ScriptedEngine(), "--download", "a.wav") == 2
     assert capsys.readouterr().err == (
-        "dsu-bsroformer: Name a model with --model, or several with --ensemble. "
-        "`dsu-bsroformer --list-models` lists them.\n"
+        "dsu-bsroformer: Name with --model what to download. `dsu-bsroformer --list-models` lists the names.\n"
     )
 
 

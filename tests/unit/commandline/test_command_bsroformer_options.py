@@ -47,8 +47,8 @@ def test_option_sets_its_field(words, field, value):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        ([], "--model"),
-        (["-m", ""], "--model"),
+        (["--download"], "--model"),
+        (["-m", "", "--download"], "--model"),
         (["-m", "net", *OWN], "either --model or --model-path with --config-path"),
         (["-m", "net", *PAIR], "either --ensemble or --model"),
         (["--model-path", "net.ckpt"], "--model-path needs the network's YAML file in --config-path"),
@@ -80,9 +80,10 @@ def test_what_makes_no_sense_is_refused(words, part):
     assert part in caught.value.message
 
 
-def test_without_a_model_the_error_says_how_to_list_them():
-    """There is no default model; listing needs none."""
-    with pytest.raises(InvalidRequest) as caught:
-        one()
-    assert "--list-models" in caught.value.hint
+def test_a_model_need_not_be_named():
+    """Then none is asked for; a download without a name says how to list them."""
+    assert one().request.model is None
     assert parse(["--list-models"]).request.model is None
+    with pytest.raises(InvalidRequest) as caught:
+        one("--download")
+    assert "--list-models" in caught.value.hint

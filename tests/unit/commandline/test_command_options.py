@@ -23,8 +23,8 @@ def program(request):
         ([], "format", "wav"),
         ([], "sample_type", "PCM_16"),
         ([], "name_template", None),
-        (["-o", "out"], "output", "out"),
-        (["--out", "out"], "output", "out"),
+        (["-o", "out"], "folder", "out"),
+        (["--out", "out"], "folder", "out"),
         (["--format", "opus"], "format", "opus"),
         (["--mp3"], "format", "mp3"),
         (["--mp3"], "bitrate", None),
@@ -86,7 +86,7 @@ def test_existing_results_are_replaced_unless_skipped(program):
 )
 def test_songs_stand_anywhere(program, words, tracks):
     """Before, between and after options; what follows `--` is a song whatever it looks like."""
-    assert program.parse([program.model_option, "ready", *words]).tracks == tracks
+    assert program.parse(program.typed(*words)).tracks == tracks
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_songs_stand_anywhere(program, words, tracks):
         (["--bitrate", "320"], "--bitrate is for lossy formats; wav has none."),
         (["--sample-rate", "high"], "--sample-rate: a number or `source` is needed, not 'high'."),
         (["--threads", "many"], "--threads: a whole number is needed, not 'many'."),
-        (["--overlap", "much"], "--overlap: a"),
+        (["--bitrate", "much"], "--bitrate: a whole number is needed, not 'much'."),
         (["--batch-size", "0"], "--batch-size takes a whole number of at least 1."),
         (["--batch-size", "999"], "--batch-size takes a whole number of at most 256."),
         (["--stems", "a,,b"], "--stems: names with commas between them are needed, not 'a,,b'."),
@@ -119,16 +119,16 @@ def test_what_is_wrong_is_refused(program, words, message):
 def test_a_missing_value_is_refused(program):
     """An option at the end that needs a value says so."""
     with pytest.raises(InvalidRequest, match="-o/--out: expected one argument"):
-        program.parse([program.model_option, "ready", "song.wav", "-o"])
+        program.parse(program.typed("song.wav", "-o"))
 
 
 def test_no_song_is_an_error_unless_only_models_are_asked_for(program):
     """There must be something to separate, to list or to fetch."""
     with pytest.raises(InvalidRequest, match="song or folder") as caught:
-        program.parse([program.model_option, "ready"])
+        program.parse(program.typed())
     assert caught.value.hint == f"`{program.name} --help` lists the options."
     assert program.parse(["--list-models"]).list_models
-    assert program.parse([program.model_option, "ready", "--download"]).download
+    assert program.parse(program.typed("--download")).download
 
 
 def test_help_names_every_option_that_works(program, capsys):

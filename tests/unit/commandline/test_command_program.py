@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from both_programs import PROGRAMS
 from scripted_engine import ScriptedEngine, Terminal
@@ -139,7 +140,7 @@ def test_wrong_usage_is_told_without_an_engine(program, capsys, words):
 
 def test_wrong_setting_is_told_without_an_engine(program, capsys):
     """So is a setting that makes no sense."""
-    assert program.main([program.model_option, "ready", "--threads", "0", "a.wav"], no_engine, no_engine) == 1
+    assert program.main(program.typed("--threads", "0", "a.wav"), no_engine, no_engine) == 1
     assert capsys.readouterr().err == f"{program.name}: --threads must be a whole number of at least 1, not 0.\n"
 
 
@@ -164,7 +165,7 @@ def test_device_that_is_not_there_ends_with_status_2(program, capsys):
 def test_settings_reach_the_engine(program, tmp_path):
     """What was typed about the machine is what the engine is made with."""
     seen = []
-    words = [program.model_option, "ready", "-d", "cpu", "--models-dir", str(tmp_path), "--threads", "2", "a.wav"]
+    words = program.typed("-d", "cpu", "--models-dir", str(tmp_path), "--threads", "2", "a.wav")
     assert program.main(words, lambda settings: seen.append(settings) or ScriptedEngine(), no_engine) == 0
     assert (seen[0].device, seen[0].models_dir, seen[0].threads) == ("cpu", tmp_path, 2)
 
@@ -221,7 +222,7 @@ def test_ctrl_c_before_there_is_a_job(program, capsys):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    assert program.main([program.model_option, "ready", "a.wav"], interrupted, no_engine) == 130
+    assert program.main(program.typed("a.wav"), interrupted, no_engine) == 130
     assert capsys.readouterr().err == ""
 
 
@@ -241,3 +242,27 @@ def test_terminal_shows_progress(program, monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     program.run(ScriptedEngine(lambda request, job: job.progress("separate", 1, 4)), "a.wav")
     assert "%" in screen.getvalue()
+
+
+def test_resume_is_asked_of_every_song(program, capsys):
+    """The engine knows what was done; a song that was is told as skipped, and its files are listed all the same."""
+
+    class Finder(ScriptedEngine):
+        def separate(self, request, job, *, track=None, index=1):
+            done = super().separate(request, job, track=track, index=index)
+            return msgspec.structs.replace(done, skipped=True) if request.input == "a.wav" else done
+
+    engine = Finder()
+    assert program.run(engine, "a.wav", "b.wav", "--resume", "--print-paths") == 0
+    out, err = capsys.readouterr()
+    assert [request.resume for request in engine.requests] == [True, True]
+    assert err.splitlines()[0] == "a.wav: skipped, it was done before."
+    assert err.splitlines()[1].startswith("b.wav -> ")
+    assert len(out.splitlines()) == 4
+    assert not program.one().request.resume
+
+
+def test_resume_and_skip_existing_exclude_each_other(program, capsys):
+    """One looks at names alone, the other at what they were made from."""
+    assert program.main(program.typed("--resume", "--skip-existing", "a.wav"), no_engine, no_engine) == 2
+    assert "not allowed with" in capsys.readouterr().err

@@ -3,15 +3,17 @@
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from utils.core import replies
 from utils.core.errors import DiskFull, InputNotFound, InputUnreadable, InvalidRequest
 from utils.core.inputs import collect_inputs, separate_each, unique_tracks
 from utils.core.job import Job, JobCancelled
-from utils.core.requests import Separate
+from utils.core.requests import QuerySeparate, Separate
 
 
 class Recorder:
@@ -168,9 +170,10 @@ def test_a_single_failure_is_raised_as_it_is():
 def test_cancelling_ends_all():
     """The file at work is not told as failed, and no other one begins."""
     engine = Recorder(None, JobCancelled(), None)
-    with pytest.raises(JobCancelled):
+    with pytest.raises(JobCancelled) as caught:
         separate(engine, "a.wav", "b.wav", "c.wav")
     assert len(engine.asked) == 2
+    assert [result.stems for result in caught.value.results] == [["vocals"]]
 
 
 def test_files_are_numbered_from_one():
@@ -190,6 +193,16 @@ def test_many_files_need_names_of_their_own():
     separate(engine, "a.wav", name_template="{stem}")
 
 
+def test_many_files_cannot_become_one_file():
+    """A request that names the file to write is for one song."""
+    request = QuerySeparate(output="out.wav", text="rain")
+    engine = Recorder(done("a"), done("b"))
+    with pytest.raises(InvalidRequest, match="Many files cannot become one"):
+        separate_each(engine, request, [Path("a.wav"), Path("b.wav")], Job(), lambda told: None)
+    assert engine.asked == []
+    assert separate_each(engine, request, [Path("a.wav")], Job(), lambda told: None).succeeded == 1
+
+
 def test_progress_is_that_of_all_files():
     """Each file has its share."""
     events, ticks = [], iter(range(100))
@@ -203,3 +216,27 @@ def test_warnings_stay_with_their_file():
     result, _ = separate(Recorder("loud", None), "a.wav", "b.wav", job=job)
     assert [one.get("warnings") for one in result.results] == [["loud"], []]
     assert job.warnings == ["loud"]
+
+
+class Finder(Recorder):
+    """Has done the songs before, as their names say."""
+
+    def separate(self, request, job, *, track=None, index=1):
+        result = super().separate(request, job, track=track, index=index)
+        return msgspec.structs.replace(result, skipped=True) if "old" in request.input else result
+
+
+def test_what_was_there_already_is_told_and_counted():
+    """Among those that succeeded, with the same fields."""
+    result, told = separate(Finder(None, None, InputUnreadable("x")), "old.wav", "new.wav", "bad.wav")
+    assert (result.succeeded, result.skipped, result.failed) == (2, 1, 1)
+    assert [one.get("skipped") for one in result.results] == [True, None, None]
+    assert [one.skipped is True for one in told] == [True, False, False]
+    assert [one.paths is UNSET for one in told] == [False, False, True]
+
+
+def test_each_file_is_told_with_its_model_and_time():
+    """A failed one has its time only."""
+    _, told = separate(Recorder(None, InputUnreadable("x")), "a.wav", "b.wav")
+    assert [one.model for one in told] == ["m", UNSET]
+    assert all(one.elapsed >= 0 for one in told)

@@ -1,5 +1,6 @@
 """Progress, warnings and cancelling of a job, with a clock of the test's own."""
 
+import msgspec
 import pytest
 
 from utils.core.job import Job, JobCancelled, PartOfJob
@@ -100,7 +101,7 @@ def test_warnings_are_said_once(job):
 
 def test_a_part_reports_within_its_span(job, told, clock):
     """And is cancelled with the whole."""
-    part = PartOfJob(job, "files", 0.5, 1.0)
+    part = PartOfJob(job, "files", 1, 2)
     part.begin_stages(scan=1, separate=1)
     part.progress("separate", 1, 2)
     assert (told[0].percent, told[0].stage) == (87.5, "files")
@@ -110,3 +111,39 @@ def test_a_part_reports_within_its_span(job, told, clock):
     job.cancel()
     with pytest.raises(JobCancelled):
         part.checkpoint()
+
+
+def places(told):
+    return [(event.percent, event.index, event.count, event.part_percent, event.part_stage) for event in told]
+
+
+def test_a_part_also_reports_its_own_progress(job, told, clock):
+    """Which one of how many is at work, how far it is and what is done to it."""
+    part = PartOfJob(job, "batch", 0, 2, index=1)
+    part.begin_stages(scan=1, separate=1)
+    part.progress("scan", 1, 2)
+    clock.now += 1
+    part.progress("separate", 1, 2)
+    assert places(told) == [(12.5, 1, 2, 25.0, "scan"), (37.5, 1, 2, 75.0, "separate")]
+
+
+def test_progress_of_a_part_is_told_while_the_whole_stands_still(job, told, clock):
+    """As one of thousands of files does not move it; and neither ever goes back."""
+    for position, done in ((0, 1), (0, 3), (0, 2), (1, 1), (0, 4), (1, 1), (1, 2)):
+        clock.now += 1
+        PartOfJob(job, "files", position, 100_000).progress("separate", done, 4)
+    assert {event.percent for event in told} == {0.0}
+    assert [(event.index, event.part_percent) for event in told] == [(0, 25.0), (0, 75.0), (1, 25.0), (1, 50.0)]
+
+
+def test_parts_of_a_part_are_not_told_of(job, told, clock):
+    """A batch tells of its jobs, not of the files of a job."""
+    PartOfJob(PartOfJob(job, "batch", 1, 2), "files", 1, 4).progress("separate", 1, 2)
+    assert places(told) == [(68.8, 1, 2, 37.5, "files")]
+    assert told[0].stage == "batch"
+
+
+def test_a_job_without_parts_says_nothing_of_them(job, told, clock):
+    """Its lines are what they always were."""
+    job.progress("separate", 1, 2)
+    assert set(msgspec.to_builtins(told[0])) == {"status", "percent", "stage", "eta"}

@@ -14,7 +14,8 @@ from utils.core.job import Job
 from utils.core.replies import Restoring
 from utils.core.requests import Apollo
 from utils.engine import separation
-from utils.engine.apollo import Sizes, apollo_recipe, load_apollo, with_format_of_output
+from utils.engine.apollo import Sizes, apollo_recipe, load_apollo
+from utils.engine.named_output import with_format_of_output
 from utils.engine.separation import Loaded
 
 RATE = 44100

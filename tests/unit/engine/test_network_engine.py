@@ -431,11 +431,17 @@ def test_load_preload_and_the_active_network(case, trio):
     assert (done.model, done.model_from_cache) == ("one", True)
 
 
-def test_without_a_loaded_network_one_must_be_named(case):
-    """The error says how to find the names."""
-    with pytest.raises(ModelNotInstalled, match="Name a model") as caught:
-        case.run()
-    assert "list_models" in caught.value.hint
+def test_without_a_loaded_network_the_built_in_one_is_used(case):
+    """The reply names it, says that nothing was named, and how to get a better one. A loaded one comes before it."""
+    job, next_job = Job(), Job()
+    done, _ = case.run(song=case.song(0.5), job=job)
+    assert (done.model, done.stems) == ("dsu_mini", ["drums", "bass", "other", "vocals"])
+    (warning,) = job.warnings
+    assert "dsu_mini" in warning
+    assert "download_model" in warning
+    again, _ = case.run(song=case.song(0.5), job=next_job)
+    assert (again.model, next_job.warnings) == ("dsu_mini", [])
+    assert case.engine.load_model(NetworkLoad(), Job()).cached
 
 
 def test_a_file_that_was_replaced_is_read_again(case, tmp_path, files):

@@ -7,6 +7,7 @@ from models.apollo import Apollo, ApolloParams
 from models.bandit import Bandit, BanditParams
 from models.bandit_v2 import BanditV2, BanditV2Params
 from models.htdemucs import Htdemucs, HtdemucsParams
+from models.mask_unet import MaskUnet, MaskUnetParams
 from models.mdx23c import Mdx23c, Mdx23cParams
 from models.scnet import Scnet, ScnetParams
 from models.scnet_masked import ScnetMasked, ScnetMaskedParams
@@ -21,6 +22,7 @@ TINY = {
     "bandit": (Bandit, BanditParams),
     "bandit_v2": (BanditV2, BanditV2Params),
     "htdemucs": (Htdemucs, HtdemucsParams),
+    "mask_unet": (MaskUnet, MaskUnetParams),
 }
 
 

@@ -37,9 +37,9 @@ def test_demo_runs_inside_the_environment(started):
 def test_demo_takes_a_song_from_where_the_user_is(started, monkeypatch, tmp_path):
     """A relative path means the user's folder, not the project's."""
     monkeypatch.chdir(tmp_path)
-    run.main(["demo", "--input", "song.wav", "--flavor", "cuda"])
+    run.main(["demo", "song.wav", "--flavor", "cuda", "--open"])
     assert started[0] == ("set_up", "cuda", False)
-    assert started[1][0][-2:] == ["--input", str(tmp_path / "song.wav")]
+    assert started[1][0][-2:] == ["--open", str(tmp_path / "song.wav")]
 
 
 def test_test_hands_its_arguments_to_pytest(started):

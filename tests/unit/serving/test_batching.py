@@ -7,8 +7,9 @@ import pytest
 from fake_engine import FakeEngine
 
 from utils.core.errors import InvalidRequest, UnknownCommand
+from utils.core.failures import cancelled_reply
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import Progress
+from utils.core.replies import Cancelled, Progress
 from utils.core.requests import Batch
 from utils.core.settings import Settings
 from utils.serving.batching import grouped, plan_batch, run_batch
@@ -160,3 +161,62 @@ def test_cancelling_ends_the_whole_batch(run):
     job.cancel()
     with pytest.raises(JobCancelled):
         run(separate(), job=job)
+
+
+def test_each_job_has_its_own_progress_too(run):
+    """Under its place in the request, also where jobs run in another order."""
+    events, ticks = [], iter(range(1000))
+    job = Job(events.append, clock=lambda: next(ticks))
+    run(separate("a"), separate("b"), separate("a"), job=job, group_by_model=True)
+    lines = [event for event in events if isinstance(event, Progress)]
+    assert [line.index for line in lines] == [0, 0, 2, 2, 1, 1]
+    assert [line.part_percent for line in lines] == [50.0, 100.0] * 3
+    assert {line.count for line in lines} == {3}
+
+
+def test_resume_of_a_batch_is_that_of_its_jobs():
+    """Of those that separate, unless they say otherwise."""
+    jobs = [separate(), separate(resume=False), {"cmd": "load_model"}]
+    assert [getattr(step.request, "resume", None) for step in plan_batch(jobs, COMMANDS, resume=True)] == [
+        True,
+        False,
+        None,
+    ]
+    assert not plan_batch([separate()], COMMANDS)[0].request.resume
+    assert plan_batch([separate()], COMMANDS, strict=True, resume=True)[0].warnings == []
+
+
+class CancellingEngine(FakeEngine):
+    """Is cancelled while it separates with the model `last`."""
+
+    def separate(self, request, job, *, track=None, index=1):
+        if request.model == "last":
+            job.cancel()
+            job.checkpoint()
+        return super().separate(request, job, track=track, index=index)
+
+
+def test_what_was_finished_before_a_batch_was_cancelled_is_told(tmp_path, monkeypatch):
+    """Its files stay, so the client must know of them; jobs that were left out keep their place."""
+    monkeypatch.chdir(tmp_path)
+    engine = CancellingEngine(Settings(models_dir=tmp_path))
+    context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+    jobs = [separate("a"), separate("last", id=7), separate("b"), separate("a")]
+    request = Batch(jobs=jobs, group_by_model=True)
+    with pytest.raises(JobCancelled) as caught:
+        run_batch(context, request, plan_batch(jobs, COMMANDS), Job())
+    reply = cancelled_reply(caught.value)
+    assert [result["status"] for result in reply.results] == ["done", "cancelled", "cancelled", "done"]
+    assert [result.get("id") for result in reply.results] == [None, 7, None, None]
+    assert "not run" in reply.results[2]["message"]
+    assert "stays" in reply.message
+
+
+def test_a_batch_cancelled_in_its_first_job_left_nothing(tmp_path, monkeypatch):
+    """And says so as any job does."""
+    monkeypatch.chdir(tmp_path)
+    engine = CancellingEngine(Settings(models_dir=tmp_path))
+    context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+    with pytest.raises(JobCancelled) as caught:
+        run_batch(context, Batch(jobs=[]), plan_batch([separate("last"), separate("a")], COMMANDS), Job())
+    assert cancelled_reply(caught.value) == Cancelled()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 
+import msgspec
 import pytest
 from loopback_server import QUICK, Listener, Page, record
 
@@ -35,6 +36,14 @@ def test_file_arrives_whole_and_alone(site, tmp_path):
     assert fetch([record("a.th", CONTENT, site.url("a"))], folder) == [folder / "a.th"]
     assert (folder / "a.th").read_bytes() == CONTENT
     assert names_in(folder) == ["a.th"]
+
+
+def test_file_arrives_in_its_own_folder(site, tmp_path):
+    """A folder below the model's is made for it."""
+    site.pages["a"] = Page(CONTENT)
+    file = msgspec.structs.replace(record("a.json", CONTENT, site.url("a")), folder="tokens")
+    assert fetch([file], tmp_path / "models") == [tmp_path / "models" / "tokens" / "a.json"]
+    assert (tmp_path / "models" / "tokens" / "a.json").read_bytes() == CONTENT
 
 
 def test_whole_file_is_not_fetched_again(site, tmp_path):

@@ -61,12 +61,13 @@ def test_shares_by_size(clock):
     assert (job.events[-1].received_bytes, job.events[-1].total_bytes) == (50, 100)
 
 
-def test_equal_shares_where_a_size_is_unknown(clock):
-    """Where sizes are not all known each file counts the same."""
+@pytest.mark.parametrize(("sizes", "percent"), [((300, None), 99.0), ((None, None), 50.0)])
+def test_shares_where_a_size_is_unknown(clock, sizes, percent):
+    """What has no size in the list is small beside what has one; where none has, each file counts the same."""
     job = Listener()
-    meter = Meter(files(300, None), model="m", job=job, clock=clock)
+    meter = Meter(files(*sizes), model="m", job=job, clock=clock)
     meter.begin(1)
-    assert job.events[-1].percent == 50.0
+    assert job.events[-1].percent == percent
 
 
 def test_percent_never_goes_back(clock):

@@ -20,6 +20,16 @@ def put(path, content=b"abc"):
     return path
 
 
+def test_a_file_may_have_a_folder_of_its_own(tmp_path):
+    """Below the model's, or directly in the directory."""
+    file = FileRecord("c.json", (), folder="tokens/own")
+    folders = ModelFolders(tmp_path)
+    assert folders.path_of(RECORD, file) == tmp_path / "demucs" / "tokens" / "own" / "c.json"
+    direct = put(tmp_path / "tokens" / "own" / "c.json")
+    assert folders.find(RECORD, file) == direct
+    assert file.place == "tokens/own/c.json"
+
+
 def test_looking_creates_nothing(tmp_path):
     """A models directory that does not exist still does not after looking."""
     folders = ModelFolders(tmp_path / "models")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from utils.core.errors import ConfigInvalid
-from utils.store.network_config import LARGEST_BYTES, LONGEST_VALUE, MOST_VALUES, output_stems, read_config
+from utils.store.network_config import LARGEST_BYTES, LONGEST_VALUE, MOST_VALUES, output_stems, read_config, read_plain
 
 GOOD = """\
 audio: {chunk_size: 1000}
@@ -41,6 +41,13 @@ def test_sections_with_tuples(written):
     assert config["audio"] == {"chunk_size": 1000}
     assert config["model"] == {"freqs_per_bands": (2, 3)}
     assert config["inference"] == {}
+
+
+def test_a_file_as_it_stands(written):
+    """Also one with other sections; an error says which it should have."""
+    assert read_plain(written("data: {sampling_rate: 32000}\n")) == {"data": {"sampling_rate": 32000}}
+    with pytest.raises(ConfigInvalid, match=r"`net\.yaml` .* `data` and `model`"):
+        read_plain(written("just words"), ("data", "model"))
 
 
 def test_section_of_options_by_another_name(written):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -10,12 +11,13 @@ import msgspec
 import pytest
 
 from utils.core.errors import ConfigInvalid, UnknownModel
-from utils.store.folders import configs_folder
+from utils.store.folders import ModelFolders, configs_folder, embedded_folder
 from utils.store.registry import Registry
 
 WORKERS = ["demucs", "bsroformer"]
-NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo", "bandit", "htdemucs"}
+NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo", "bandit", "htdemucs", "mask_unet"}
 SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "apollo_lew_uni"}
+BUILT_IN = "dsu_mini"
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
 
 
@@ -135,11 +137,21 @@ def test_networks_are_one_file_each_published_securely(registry):
     for name in registry.names("bsroformer"):
         record = registry.get(name, "bsroformer")
         (file,) = record.files
-        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS)
+        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS | {BUILT_IN})
         assert len(set(file.urls)) == len(file.urls)
         assert all(url.startswith("https://") for url in file.urls)
-        assert file.size_bytes is not None or not file.urls
+        assert file.size_bytes is not None or name in SUPPLIED_BY_USERS
         assert record.folder == ("apollo" if record.type == "apollo" else "bsroformer")
+
+
+def test_the_built_in_model_is_the_one_in_the_list(registry, tmp_path):
+    """Its file comes with the project, as large and with the bytes that the list says, and needs no models directory."""
+    record = registry.get(BUILT_IN, "bsroformer")
+    (file,) = record.files
+    path = ModelFolders(tmp_path).find(record, file)
+    assert path == embedded_folder() / file.name
+    assert path.stat().st_size == file.size_bytes <= 8_000_000
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
 
 
 def test_networks_do_not_share_file_names(registry):

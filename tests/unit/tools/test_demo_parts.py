@@ -117,10 +117,33 @@ def test_worker_that_ends_early_is_noticed(talk):
             worker.wait_for("done")
 
 
-def test_model_is_not_doubled_by_a_second_run(tmp_path):
-    """Another run replaces the model; two files of one signature would be an error."""
-    demo.make_model(tmp_path)
-    (tmp_path / "demucs" / f"{demo.HTDEMUCS}-00000000.th").touch()
-    demo.make_model(tmp_path)
-    assert len(list((tmp_path / "demucs").glob("*.th"))) == 1
-    assert (tmp_path / "demucs" / f"{demo.MODEL}.yaml").exists()
+def test_a_stem_is_compared_with_the_truth_whatever_gain_it_was_written_with(tmp_path):
+    """An estimate that is a tenth of the truth off has 20 dB; the mix, which is the truth twice, has 0."""
+    truth = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 4000)).astype(np.float32)
+    path = tmp_path / "drums.wav"
+    soundfile.write(path, 0.5 * 1.1 * truth.T, 44100, subtype="FLOAT")
+    level = demo.compare(demo.measure(path), path, truth, 2 * truth, gain=0.5)
+    assert level.sdr_db == pytest.approx(20, abs=0.01)
+    assert level.gain_db == pytest.approx(20, abs=0.01)
+
+
+def test_the_table_tells_the_sdr_where_it_is_known():
+    """Two columns more, and still all rows are equally long."""
+    rows = [demo.Level(name, -1.0, -20.0, 12.0, 44100, sdr, 9.5) for name, sdr in (("a.wav", 10.2), ("b.wav", -0.1))]
+    head, _, first, second = demo.table(rows).splitlines()
+    assert len({len(head), len(first), len(second)}) == 1
+    assert "SDR dB" in head
+    assert first.split()[-2:] == ["10.2", "+9.5"]
+
+
+def test_the_clip_is_music_with_four_stems():
+    """15 to 20 s in stereo, a file for each stem of the built-in model, and a mix below full scale."""
+    stems = demo.read_clip()
+    assert sorted(stems) == ["bass", "drums", "other", "vocals"]
+    lengths = {stem.shape for stem in stems.values()}
+    assert len(lengths) == 1
+    channels, samples = lengths.pop()
+    assert channels == 2
+    assert 15 <= samples / demo.CLIP_RATE <= 20
+    assert np.abs(np.sum(list(stems.values()), axis=0)).max() < 1
+    assert all(stem.std() > 0.01 for stem in stems.values())

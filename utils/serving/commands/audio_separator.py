@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from utils.core import replies, requests
-from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.serving.commands import Context, Group
 from utils.serving.commands.models import add_model_commands
-from utils.serving.commands.separation import EVENTS, check, separate_as_asked
+from utils.serving.commands.separation import EVENTS, check, check_file, separate_as_asked
 
 GROUP = Group("audio_separator")
 
@@ -21,8 +20,7 @@ def separate(context: Context, request: requests.SpectrumSeparate, job: Job) -> 
 
 def _check_apollo(request: requests.Apollo) -> None:
     check(request)
-    if request.inputs is not None and request.output is not None:
-        raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
+    check_file(request)
 
 
 @GROUP.job(

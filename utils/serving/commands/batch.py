@@ -14,7 +14,7 @@ GROUP = Group("batch")
 @GROUP.job(requests.Batch, replies.BatchDone, replies.BatchFailed, events=(*EVENTS, replies.PreloadingModel))
 def batch(context: Context, request: requests.Batch, job: Job) -> replies.BatchDone | replies.BatchFailed:
     strict = request.strict or context.settings.strict
-    steps = plan_batch(request.jobs, context.commands, strict=strict)
+    steps = plan_batch(request.jobs, context.commands, strict=strict, resume=request.resume)
     outcome = run_batch(context, request, steps, job)
     job.finish()
     return outcome

@@ -6,7 +6,7 @@ from utils.core import replies
 from utils.core.errors import InvalidRequest
 from utils.core.inputs import collect_inputs, separate_each
 from utils.core.job import Job
-from utils.core.requests import Separate
+from utils.core.requests import IntoFile, Separate
 from utils.serving.commands import Context
 
 EVENTS = (
@@ -27,6 +27,14 @@ def check(request: Separate) -> None:
     if not (request.input or request.inputs):
         raise InvalidRequest("There is nothing to separate: the input is empty.", field="input")
     _ = request.folder  # raises where there is none
+
+
+def check_file(request: IntoFile) -> None:
+    """The same for a request that may name a file in `output`, which is one file's result."""
+    if request.output is not None and request.inputs is not None:
+        raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
+    if request.output is not None and request.name_template is not None:
+        raise InvalidRequest("`name_template` needs a directory in `output_dir`, no file.", field="name_template")
 
 
 def separate_as_asked(context: Context, request: Separate, job: Job) -> replies.Done | replies.ManyDone:

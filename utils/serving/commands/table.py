@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from utils.serving.commands import Command, Group, audio_separator, batch, bsroformer, cache, control, demucs, merge
+from utils.serving.commands import (
+    Command,
+    Group,
+    audio_separator,
+    audiosep,
+    batch,
+    bsroformer,
+    cache,
+    control,
+    demucs,
+    merge,
+)
 from workers import Worker
 
 GROUPS: dict[str, Group] = {
     group.name: group
-    for group in (control.GROUP, cache.GROUP, demucs.GROUP, bsroformer.GROUP, audio_separator.GROUP, batch.GROUP)
+    for group in (
+        control.GROUP,
+        cache.GROUP,
+        demucs.GROUP,
+        bsroformer.GROUP,
+        audio_separator.GROUP,
+        audiosep.GROUP,
+        batch.GROUP,
+    )
 }
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from package_separators import mdx_separator, mdx_stems
-from vr_case import inside, numbers, run, sdr_db, song
+from package_separators import istft, mdx_separator, mdx_stems, package_function, stft
+from vr_case import inside, inverted_by_hand, numbers, run, sdr_db, song
 
 from utils.core.errors import CheckpointMismatch, InvalidRequest
 from utils.engine.mdx import InvertedRest, MdxOptions, by_subtraction, load_mdx, mdx_lanes, plan_mdx
@@ -126,6 +126,32 @@ def test_the_other_stem_from_the_spectrum():
     assert sdr_db(inside(0.7 * mix), inside(quiet[1])) > 100
     assert np.abs(inside(inverted(mix, 1.5 * mix)[1])).max() < 1e-4
     assert sdr_db(inside(0.4 * mix), inside(inverted(mix, 0.3 * mix, compensation=2)[1])) > 100
+
+
+def unlike(mix):
+    """A stem that is louder than the song in some bins and turned otherwise in most."""
+    noise = np.random.default_rng(3).standard_normal(mix.shape).astype(np.float32)
+    return np.roll(mix, 37, axis=1) * 0.6 + 0.1 * noise
+
+
+@pytest.mark.parametrize("compensation", [1.0, 1.03, 2.0])
+def test_the_other_stem_is_what_inverting_a_spectrum_means(compensation):
+    """For any stem, from the first sample to the last, whatever the blocks in which the song comes."""
+    mix = song(1)[:, :40321]
+    stem = unlike(mix)
+    primary, rest = inverted(mix, stem, compensation)
+    assert sdr_db(primary, stem) > 100
+    assert sdr_db(inverted_by_hand(mix, compensation * stem), rest) > 100
+
+
+def test_bins_are_inverted_as_the_package_does():
+    """Its function for two spectra gives the same stem; around it, it hands over a stem that lies across the song."""
+    mix = song(1)
+    stem = unlike(mix)
+    spectra = [np.stack([stft(one, n_fft=2048, hop_length=1024) for one in signal]) for signal in (mix, stem)]
+    taken = package_function("invert_audio")(spectra)
+    reference = -np.stack([istft(one, hop_length=1024) for one in taken])
+    assert sdr_db(reference, inverted(mix, stem)[1]) > 90
 
 
 def test_moving_and_size(mdx):

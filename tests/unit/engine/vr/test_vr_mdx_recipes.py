@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from vr_case import loaded, sdr_db, song, write
+from vr_case import inverted_by_hand, loaded, sdr_db, song, write
 
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job, JobCancelled
@@ -115,6 +115,8 @@ def test_inverted_spectrum(mdx, tmp_path):
         found[inverted] = {name: soundfile.read(path)[0] for name, path in done.paths.items()}
     np.testing.assert_allclose(found[True]["Vocals"], found[False]["Vocals"], atol=1e-5)
     assert 5 < sdr_db(found[False]["Instrumental"], found[True]["Instrumental"]) < 60
+    primary = model.parameters.compensation * found[True]["Vocals"].T
+    assert sdr_db(inverted_by_hand(song(2), primary), found[True]["Instrumental"].T) > 90
 
 
 def test_requests_that_cannot_be_met_fail_before_the_song_is_read(modern, mdx):

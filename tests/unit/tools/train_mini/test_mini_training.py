@@ -15,13 +15,10 @@ from tools.train_mini.training import Run, build_net, schedule, train
 
 SAMPLES = 8192
 CONFIG = """
-audio: {sample_rate: 44100, num_channels: 2, chunk_size: 8192}
-model:
-  {dim: 8, depth: 1, stereo: true, num_stems: 4, time_transformer_depth: 1, freq_transformer_depth: 1, dim_head: 4,
-  heads: 2, freqs_per_bands: [8, 32, 89], stft_n_fft: 256, stft_hop_length: 128, stft_win_length: 256,
-  mlp_expansion_factor: 1}
+audio: {sample_rate: 44100, num_channels: 2, chunk_size: 8192, n_fft: 256, hop_length: 64}
+model: {fine_bins: 32, band_bins: 6, widths: [4, 6]}
 training: {instruments: [drums, bass, other, vocals], target_instrument: null}
-inference: {num_overlap: 2, batch_size: 1}
+inference: {num_overlap: 2, batch_size: 1, normalize: true}
 """
 
 
@@ -36,12 +33,12 @@ def run(tmp_path):
     """A run of an instant, whose bank is noise; what it changes in torch is put back."""
     for number, name in enumerate(("train", "held_out")):
         write_shard(tmp_path / "bank" / name / "shard-0000.npy", number)
-    config = tmp_path / "bs_roformer" / "small.yaml"
+    config = tmp_path / "mask_unet" / "small.yaml"
     config.parent.mkdir()
     config.write_text(CONFIG)
     threads = torch.get_num_threads()
     yield Run(
-        config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=1,
+        config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=2,
         segment_samples=SAMPLES, threads=threads, loaders=0,
     )  # fmt: skip
     torch.set_num_threads(threads)
@@ -119,3 +116,24 @@ def test_whole_songs_go_through_the_loop_over_chunks():
     stems = separate(Quarter(), config, mix)
     assert stems.shape == (4, 2, 20011)
     assert np.allclose(stems.sum(axis=0), mix, atol=1e-4)
+
+
+class Loudness(torch.nn.Module):
+    """Notes the peak of all that it sees."""
+
+    seen = 0.0
+
+    def forward(self, mix):
+        self.seen = max(self.seen, float(mix.abs().max()))
+        return torch.stack([mix] * 4, dim=1)
+
+
+@pytest.mark.parametrize(("normalize", "times"), [(True, 5.0), (False, 1.0)])
+def test_networks_see_songs_as_loud_as_their_configuration_says(normalize, times):
+    """With `normalize` at a deviation of one, and what comes out is as loud as the song again."""
+    mono = 0.2 * np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
+    mix, net = np.concatenate([mono, mono]), Loudness()
+    config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 1, "normalize": normalize}}
+    stems = separate(net, config, mix)
+    assert net.seen == pytest.approx(times * np.abs(mix).max(), rel=0.05)
+    assert np.allclose(stems[0], mix, atol=1e-4)

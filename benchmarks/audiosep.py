@@ -1,0 +1,140 @@
+"""dsu-audiosep started for each job against one worker that stays, cold against warm, and what a second load costs.
+
+The network, and the text side with it, have the size of the public model and random weights: time does not depend on
+what weights say. Short and long songs alternate, as the jobs of a client do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from benchmarks.results import table, write_section
+from benchmarks.worker_process import MemoryWatch, WorkerProcess
+from tools.make_audiosep import AudioSepFiles, write_audiosep
+from tools.song import SAMPLE_RATE, song
+from workers import WORKERS
+
+TEXTS = ("vocals", "drums", "an acoustic guitar")
+QUIET = 0.05  # untrained networks answer loudly
+
+
+class Run(NamedTuple):
+    """One life of a worker: seconds until it was ready, of its first and second load, of each job, and until its end."""
+
+    startup_s: float
+    load_s: float
+    second_load_s: float
+    jobs_s: tuple[float, ...]
+    total_s: float
+    peak_bytes: int
+
+
+def load_request(files: AudioSepFiles) -> dict[str, str]:
+    return {
+        "cmd": "load_model",
+        "config_path": str(files.config),
+        "checkpoint_path": str(files.checkpoint),
+        "clap_checkpoint_path": str(files.clap_checkpoint),
+        "roberta_dir": str(files.roberta_dir),
+    }
+
+
+def live(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = TEXTS[:1]) -> Run:
+    """Start a worker, load the model twice, separate each song, and end the worker."""
+    jobs: list[float] = []
+    with WorkerProcess(WORKERS["audiosep"].script, files.config.parent) as worker:
+        watch = MemoryWatch(worker.pid)
+        ready_s = worker.wait_for("ready").at_s
+        loads = []
+        for _ in range(2):
+            worker.send(load_request(files))
+            loads.append(float(worker.wait_for("model_loaded").content["elapsed"]))
+        for source in sources:
+            worker.send(separate_request(source, texts))
+            jobs.append(float(worker.wait_for("done").content["elapsed"]))
+        peak = watch.stop()
+        worker.send({"cmd": "exit"})
+        total_s = worker.wait_for("exiting").at_s
+    return Run(ready_s, loads[0], loads[1], tuple(jobs), total_s, peak)
+
+
+def separate_request(source: Path, texts: Sequence[str]) -> dict[str, object]:
+    folder = source.parent / "out"
+    return {"cmd": "separate", "input": str(source), "output_dir": str(folder), "texts": list(texts), "progress": False}
+
+
+def write_song(path: Path, seconds: float) -> Path:
+    soundfile.write(path, QUIET * song(seconds), SAMPLE_RATE)
+    return path
+
+
+def report(cold: Sequence[Run], stays: Run, together: Run, seconds: Sequence[float]) -> str:
+    """The tables; `cold` holds a run for each of the two songs, `stays` both of them twice, `together` all texts once."""
+    times = together.jobs_s[0] / cold[0].jobs_s[0]
+    rest = (
+        f"{len(TEXTS)} texts at once take {times:.2f} of the time of one. "
+        f"At its most the one worker held {stays.peak_bytes / 2**20:.0f} MiB."
+    )
+    return "\n\n".join([cold_table(cold, seconds), jobs_table(cold, stays), warm_table(cold, stays, seconds), rest])
+
+
+def cold_table(cold: Sequence[Run], seconds: Sequence[float]) -> str:
+    rows = [
+        [f"{length:g}", *told(run.startup_s, run.load_s, run.jobs_s[0], run.total_s)]
+        for run, length in zip(cold, seconds, strict=True)
+    ]
+    return table(["song s", "start s", "load s", "separation s", "total s"], rows)
+
+
+def jobs_table(cold: Sequence[Run], stays: Run) -> str:
+    each = [run.total_s for run in (*cold, *cold)]
+    rows = [
+        ["a worker for each job", *told(sum(each)), ", ".join(told(*each))],
+        ["one worker", *told(stays.total_s), ", ".join(told(*stays.jobs_s))],
+    ]
+    return table(["short, long, short, long", "total s", "each s"], rows)
+
+
+def warm_table(cold: Sequence[Run], stays: Run, seconds: Sequence[float]) -> str:
+    rows = [["load", *told(stays.load_s, stays.second_load_s)]]
+    for index, length in enumerate(seconds):
+        again = statistics.mean(stays.jobs_s[index :: len(seconds)])
+        rows.append([f"song of {length:g} s, from start to end", *told(cold[index].total_s, again)])
+    return table(["", "first s", "then s"], rows)
+
+
+def told(*seconds: float) -> list[str]:
+    return [f"{one:.2f}" for one in seconds]
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser("run.py bench audiosep", description=__doc__)
+    parser.add_argument("--seconds", type=float, nargs=2, default=(4.0, 40.0), metavar=("SHORT", "LONG"))
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = write_audiosep(folder / "model", full_size=True)
+        sources = [write_song(folder / f"{length:g}.wav", length) for length in options.seconds]
+        cold = [live(files, [source]) for source in sources]
+        stays = live(files, [*sources, *sources])
+        together = live(files, sources[:1], TEXTS)
+    body = report(cold, stays, together, options.seconds)
+    note = (
+        "A network of the public model's size with random weights, its files in the system's cache; one text, `use_chunk` "
+        "auto, 16-bit stereo at 44.1 kHz in and out. Each worker loads twice, the second time from its cache."
+    )
+    write_section("dsu-audiosep cold and warm", f"`python3 run.py bench audiosep`. {note}\n\n{body}")
+    print(body)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""AudioSep: separates what a text describes. `resunet` is the separator, `text` turns descriptions into its conditions."""

@@ -1,0 +1,131 @@
+"""The files of a network that is asked in words: the network, CLAP's checkpoint for the text, RoBERTa's vocabulary.
+
+Each part is what a request names, or else the public model's in the models directory. No torch here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from utils.core.errors import ConfigInvalid, ModelNotInstalled
+from utils.core.replies import ModelDetails
+from utils.store.folders import ModelFolders, configs_folder
+from utils.store.installed import public_details, require_installed
+from utils.store.registry import FileRecord, ModelRecord, Registry, unknown_model
+
+WORKER = "audiosep"
+DEFAULT = "audiosep_base"
+SIZES = "config.json"
+VOCABULARY = ("vocab.json", "merges.txt")
+TOKENIZER = "tokenizer.json"  # holds what these two do
+
+
+@dataclass(frozen=True)
+class NamedParts:
+    """What a request names: a model, and parts of its own in place of the model's."""
+
+    model: str | None = None
+    config: Path | None = None
+    checkpoint: Path | None = None
+    clap: Path | None = None
+    roberta: Path | None = None
+
+    @property
+    def any(self) -> bool:
+        return self != NamedParts()
+
+
+@dataclass(frozen=True)
+class AudioSepSource:
+    """A network whose parts are all there. `record` is that of the public model, None where a part of it is another."""
+
+    name: str
+    config: Path
+    checkpoint: Path
+    clap: Path
+    roberta: Path
+    stems: tuple[str, ...]
+    record: ModelRecord | None
+
+    @property
+    def files(self) -> list[Path]:
+        tokens = [self.roberta / name for name in (*VOCABULARY, TOKENIZER)]
+        return [self.checkpoint, self.config, self.clap, self.roberta / SIZES, *filter(Path.is_file, tokens)]
+
+    @property
+    def identifier(self) -> str:
+        """Names the files as they are now."""
+        return "+".join(f"{path.resolve()}@{path.stat().st_mtime_ns}" for path in self.files)
+
+
+def resolve_audiosep(
+    named: NamedParts, *, registry: Registry, folders: ModelFolders, offline: bool = False
+) -> AudioSepSource:
+    """The parts of a network. Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on."""
+    record = registry.get(named.model or DEFAULT, WORKER)
+    if record.config is None or len(record.files) < 3:
+        raise ConfigInvalid(f"The list of models must give `{record.name}` a configuration, and files for three parts.")
+    config = named.config or configs_folder() / record.config
+    if not config.is_file():
+        raise ConfigInvalid(f"There is no configuration `{config}`.", field="config_path")
+    _require_named(named)
+    own = _own_files(record, named)
+    paths = require_installed(msgspec.structs.replace(record, files=own), folders, offline=offline) if own else {}
+    network, clap, *_ = record.files
+    checkpoint = named.checkpoint or paths[network.name]
+    roberta = named.roberta or paths[SIZES].parent
+    _require_roberta(roberta)
+    return AudioSepSource(
+        name=record.name if named.checkpoint is None else checkpoint.stem,
+        config=config,
+        checkpoint=checkpoint,
+        clap=named.clap or paths[clap.name],
+        roberta=roberta,
+        stems=record.stems,
+        record=record if len(own) == len(record.files) else None,
+    )
+
+
+def list_audiosep(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
+    """Every model that can be named, or just one."""
+    known = registry.names(WORKER)
+    if name is not None and name not in known:
+        raise unknown_model(name, known)
+    return [public_details(registry.get(each, WORKER), folders) for each in (known if name is None else [name])]
+
+
+def _own_files(record: ModelRecord, named: NamedParts) -> tuple[FileRecord, ...]:
+    """The files of the public model that are needed beside what a request names."""
+    network, clap, *roberta = record.files
+    parts = ((named.checkpoint, [network]), (named.clap, [clap]), (named.roberta, roberta))
+    return tuple(file for given, files in parts if given is None for file in files)
+
+
+def _require_named(named: NamedParts) -> None:
+    """What a request names must be there."""
+    for path, field, what in (
+        (named.checkpoint, "checkpoint_path", "the network that separates"),
+        (named.clap, "clap_checkpoint_path", "the CLAP checkpoint"),
+    ):
+        if path is not None and not path.is_file():
+            raise ModelNotInstalled(
+                f"There is no file `{path}`.",
+                hint=f"`{field}` names {what}; without it, the one in the models directory is used.",
+                field=field,
+            )
+
+
+def _require_roberta(folder: Path) -> None:
+    """The transformer's sizes, and its tokens in either form."""
+    needed = (SIZES,) if (folder / TOKENIZER).is_file() else (SIZES, *VOCABULARY)
+    missing = [f"`{name}`" for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise ModelNotInstalled(
+            f"The folder `{folder}` must hold {', '.join(missing)} of roberta-base.",
+            hint="Put them there. Without `roberta_dir` the folder in the models directory is used, which "
+            f'{{"cmd":"download_model","model":"{DEFAULT}"}} fills.',
+            field="roberta_dir",
+        )
