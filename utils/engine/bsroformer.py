@@ -30,8 +30,8 @@ TEMPLATE = "{track}/{stem}"
 SHORTEST_CHUNK_S = 1.0
 BUILT_IN = "dsu_mini"
 BUILT_IN_USED = (
-    f"No model was named, so `{BUILT_IN}` was used, the small one that comes with DSU. Better ones are a download away: "
-    '{"cmd":"list_models","details":true} lists them, {"cmd":"download_model","model":NAME} fetches one.'
+    f"No model was named, so `{BUILT_IN}` was used, the small one that comes with DSU. Larger ones are far better: "
+    "`list_models` or `--list-models` names them, `download_model` or `--download` fetches one."
 )
 # The ways in which a job with test-time augmentation looks at a song.
 PLAIN = ({"swapped": False, "inverted": False},)
