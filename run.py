@@ -33,15 +33,20 @@ DEV_REQUIREMENTS = "requirements-dev.txt"
 # Packages of which some files are used that need nothing else; they are installed without what they depend on.
 ALONE_REQUIREMENTS = "requirements-alone.txt"
 PEER_REQUIREMENTS = "requirements-peers.txt"
+BUILD_REQUIREMENTS = "requirements-build.txt"
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
+GENERATORS = {"docs": "utils.serving.docs", "client types": "clients.node.generate_types"}
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
-    "generated docs": ("utils.serving.docs", "--check"),
+    **{f"generated {title}": (module, "--check") for title, module in GENERATORS.items()},
 }
+
+FROZEN = ROOT / "dist" / "dsu"
+FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 
 MADE_HERE = (".venv", "demo", "build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 
@@ -234,10 +239,11 @@ def read_stamp() -> dict[str, Any]:
     return stamp if whole else {}
 
 
-def fingerprints(flavor: str, *, dev: bool) -> dict[str, str]:
+def fingerprints(flavor: str, *, dev: bool, build: bool = False) -> dict[str, str]:
     """The requirements files wanted, each with the hash of its content."""
     names = [f"requirements-{flavor}.txt", ALONE_REQUIREMENTS]
     names += [DEV_REQUIREMENTS, PEER_REQUIREMENTS] if dev else []
+    names += [BUILD_REQUIREMENTS] if dev or build else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
@@ -270,12 +276,12 @@ def install(files: Sequence[str], title: str) -> None:
         )
 
 
-def set_up(flavor: str | None = None, *, dev: bool = False) -> Path:
+def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False) -> Path:
     """Make `.venv` fit, doing only what is missing, and answer its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
-    files = fingerprints(flavor, dev=dev)
+    files = fingerprints(flavor, dev=dev, build=build)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -309,9 +315,18 @@ def demo(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """run the tests (all further arguments go to pytest)"""
+    """run the tests: `test --frozen` those of the frozen folder; all further arguments go to pytest"""
     flavor, rest = split_flavor(words)
+    if "--frozen" in rest:
+        rest.remove("--frozen")
+        rest += [*FROZEN_TESTS, "--worker-dir", str(frozen_folder())]
     return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
+
+
+def frozen_folder() -> Path:
+    if not (FROZEN / "VERSION.txt").exists():
+        raise Failure(f"There is nothing to test in `{FROZEN}`: make it with `python3 run.py build`.")
+    return FROZEN
 
 
 def check(words: list[str]) -> int:
@@ -339,16 +354,17 @@ def bench(words: list[str]) -> int:
 
 
 def gen(words: list[str]) -> int:
-    """write the generated documents anew"""
+    """write the generated documents and the types of the Node.js client anew"""
     flavor, rest = split_flavor(words)
     refuse_extra("gen", rest)
-    return run_openly([set_up(flavor), "-m", "utils.serving.docs"], cwd=ROOT)
+    python = set_up(flavor)
+    return max(run_openly([python, "-m", module], cwd=ROOT) for module in GENERATORS.values())
 
 
 def build(words: list[str]) -> int:
-    """make frozen executables"""
-    refuse_extra("build", words)
-    raise Failure("This version has no freeze recipe yet; run the workers with `python3 run.py worker NAME`.")
+    """freeze the workers into dist/dsu, which needs no Python; --archive packs it"""
+    flavor, rest = split_flavor(words)
+    return run_openly([set_up(flavor, build=True), ROOT / "build_dsu.py", *rest])
 
 
 def worker(words: list[str]) -> int:
@@ -369,7 +385,7 @@ def clean(words: list[str]) -> int:
     refuse_extra("clean", words)
     caches = (
         folder
-        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks")
+        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks", "clients")
         for folder in (ROOT / name).rglob("__pycache__")
     )
     for folder in [*(ROOT / name for name in MADE_HERE), ROOT / "__pycache__", *caches]:

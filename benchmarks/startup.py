@@ -1,4 +1,6 @@
-"""How soon a worker speaks and is ready, against `import torch` alone. Runs alternate, so that both see one machine."""
+"""How soon a worker speaks and is ready, against `import torch` alone: from its script, or frozen. Runs alternate, so that
+both see one machine.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,10 @@ import time
 from pathlib import Path
 
 from benchmarks.results import table, write_section
-from benchmarks.worker_process import WorkerProcess
-from workers import WORKERS
+from benchmarks.worker_process import ROOT, WorkerProcess
+from workers import WORKERS, Worker
 
+FROZEN = ROOT / "dist" / "dsu"
 FIRST_TARGET = 0.1
 READY_TARGET = 1.25
 
@@ -24,17 +27,17 @@ def import_torch_s() -> float:
     return time.perf_counter() - started
 
 
-def worker_s(script: str, models_dir: Path) -> tuple[float, float]:
+def worker_s(program: str, models_dir: Path) -> tuple[float, float]:
     """Seconds until the first line and until `ready`."""
-    with WorkerProcess(script, models_dir) as worker:
+    with WorkerProcess(program, models_dir) as worker:
         return worker.wait_for("loading").at_s, worker.wait_for("ready").at_s
 
 
-def measure(script: str, runs: int) -> dict[str, list[float]]:
+def measure(program: str, runs: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"import torch": [], "first line": [], "ready": []}
     with tempfile.TemporaryDirectory() as folder:
         for run in range(runs + 1):
-            first, ready = worker_s(script, Path(folder))
+            first, ready = worker_s(program, Path(folder))
             alone = import_torch_s()
             if run > 0:  # the first round fills the file cache
                 for name, seconds in zip(times, (alone, first, ready), strict=True):
@@ -63,13 +66,23 @@ def report(times: dict[str, list[float]]) -> str:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench startup", description=__doc__)
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--frozen", nargs="?", type=Path, const=FROZEN, help="of a frozen folder (default: dist/dsu)")
     options = parser.parse_args(argv)
     for name, worker in WORKERS.items():
-        body = report(measure(worker.script, options.runs))
+        body = report(measure(program_of(worker, options.frozen), options.runs))
         note = f"From starting the process, {options.runs} alternating runs with a warm file cache."
-        write_section(f"Start of {worker.name}", f"`python3 run.py bench startup`. {note}\n\n{body}")
+        title, flag = (
+            (f"Start of the frozen {worker.name}", " --frozen") if options.frozen else (f"Start of {worker.name}", "")
+        )
+        write_section(title, f"`python3 run.py bench startup{flag}`. {note}\n\n{body}")
         print(f"{name}\n{body}")
     return 0
+
+
+def program_of(worker: Worker, frozen: Path | None) -> str:
+    """The script, or the executable in a frozen folder."""
+    suffix = ".exe" if sys.platform == "win32" else ""
+    return worker.script if frozen is None else str(frozen.absolute() / (worker.executable + suffix))
 
 
 if __name__ == "__main__":

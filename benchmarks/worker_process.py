@@ -67,13 +67,18 @@ def recorded_peak(process: psutil.Process) -> int:
     return int(kibibytes) * 1024
 
 
-class WorkerProcess:
-    """Starts a worker from its script; `with` ends it."""
+def command(program: str) -> list[str]:
+    """What starts a worker: this Python with one of our scripts, or a program of a frozen folder."""
+    return [sys.executable, str(ROOT / program)] if program.endswith(".py") else [program]
 
-    def __init__(self, script: str, models_dir: Path) -> None:
+
+class WorkerProcess:
+    """Starts a worker from its script, or a frozen one; `with` ends it."""
+
+    def __init__(self, program: str, models_dir: Path) -> None:
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / script), "--worker", "--models-dir", str(models_dir)],
+            [*command(program), "--worker", "--models-dir", str(models_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -46,7 +46,9 @@ class WorkerProcess:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        bare: bool = False,
     ) -> None:
+        """`env` is added to what the tests themselves have; with `bare` it is all there is."""
         self.transcript: list[dict] = []
         self.errors = b""
         self._process = subprocess.Popen(
@@ -54,7 +56,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=clean_environment(env),
+            env=dict(env or {}) if bare else clean_environment(env),
             cwd=cwd,
         )
         self._lines: queue.Queue[bytes | None] = queue.Queue()

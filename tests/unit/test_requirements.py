@@ -26,15 +26,15 @@ def test_flavors_differ_in_torch_only(flavor):
     assert ours == others
 
 
-@pytest.mark.parametrize("name", [*FLAVORS, "alone", "dev", "peers"])
+@pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "peers"])
 def test_packages_that_break_installations_stay_out(name):
     """torchaudio and torchvision must fit torch's build exactly, and nothing here needs them."""
     assert not NEVER & pins(name).keys()
 
 
 def test_development_adds_to_the_others():
-    """A package is pinned in one place only: for running, or for development."""
-    files = [pins(name).keys() for name in ("cpu", "alone", "dev", "peers")]
+    """A package is pinned in one place only: for running, for building, or for development."""
+    files = [pins(name).keys() for name in ("cpu", "alone", "build", "dev", "peers")]
     assert len(set().union(*files)) == sum(len(names) for names in files)
 
 

@@ -41,6 +41,7 @@ def prepare_process() -> None:
     """What every way of starting needs, worker or command line."""
     use_utf8(sys.stdin, sys.stdout, sys.stderr)
     if is_frozen():
+        sys.dont_write_bytecode = True  # the folder may belong to somebody else, or to several users
         quieten_frozen_imports()
 
 

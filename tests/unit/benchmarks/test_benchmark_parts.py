@@ -11,6 +11,7 @@ import soundfile
 from benchmarks import memory, results, startup, worker_process
 from utils.store.folders import ModelFolders
 from utils.store.vr_mdx_models import found_models
+from workers import WORKERS
 
 DOCUMENT = "# Results\n\nIntroduction.\n\n## One\n\nold\n\n## Two\n\nkept\n"
 
@@ -50,6 +51,15 @@ def test_ratios_are_those_of_the_medians_and_minima():
     text = startup.report({"import torch": [2.0, 1.0, 1.0], "first line": [0.1, 0.1, 0.3], "ready": [2.0, 1.5, 1.2]})
     assert "| first line | 0.100 | 0.100 | 0.100 | 0.100 | <= 0.1 |" in text
     assert "| ready | 1.500 | 1.200 | 1.500 | 1.200 | <= 1.25 |" in text
+
+
+def test_start_of_frozen_programs_is_measured_without_this_python(tmp_path):
+    """A script is run by this Python, a program of a frozen folder runs itself."""
+    worker = WORKERS["demucs"]
+    script = worker_process.command(startup.program_of(worker, None))
+    assert script == [sys.executable, str(worker_process.ROOT / worker.script)]
+    (frozen,) = worker_process.command(startup.program_of(worker, tmp_path))
+    assert frozen.removesuffix(".exe") == str(tmp_path / worker.executable)
 
 
 def test_memory_ratio_is_that_of_the_peaks():

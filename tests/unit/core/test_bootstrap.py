@@ -141,6 +141,16 @@ def quiet_frozen(monkeypatch):
 
 
 @pytest.mark.usefixtures("quiet_frozen")
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_programs_write_nothing_beside_themselves(monkeypatch, frozen):
+    """Their folder may belong to somebody else; scripts keep what they have compiled, as usual."""
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    bootstrap.prepare_process()
+    assert sys.dont_write_bytecode is frozen
+
+
+@pytest.mark.usefixtures("quiet_frozen")
 def test_frozen_frames_find_their_module_by_name():
     """And everything else as before."""
     assert inspect.getmodule(inspect.currentframe()) is sys.modules[__name__]

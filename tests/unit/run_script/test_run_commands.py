@@ -15,8 +15,8 @@ def started(monkeypatch):
     """The command lines that would have been run openly, with their folder; set-ups are noted first."""
     seen = []
 
-    def set_up(flavor=None, *, dev=False):
-        seen.append(("set_up", flavor, dev))
+    def set_up(flavor=None, *, dev=False, build=False):
+        seen.append(("set_up", flavor, "build" if build else dev))
         return PYTHON
 
     def run_openly(argv, cwd=None):
@@ -48,12 +48,34 @@ def test_test_hands_its_arguments_to_pytest(started):
     assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
 
 
+def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
+    """Those that start workers, and those of the folder itself; further arguments go to pytest."""
+    monkeypatch.setattr(run, "FROZEN", tmp_path)
+    (tmp_path / "VERSION.txt").touch()
+    run.main(["test", "--frozen", "-x"])
+    assert started[1][0] == ["-m", "pytest", "-x", "tests/e2e", "tests/frozen", "--worker-dir", str(tmp_path)]
+
+
+def test_frozen_tests_need_a_frozen_folder(started, monkeypatch, tmp_path, capsys):
+    """Without one nothing is tested, and a sentence says how to make it."""
+    monkeypatch.setattr(run, "FROZEN", tmp_path)
+    assert run.main(["test", "--frozen"]) == 1
+    assert "run.py build" in capsys.readouterr().err
+    assert started == []
+
+
+def test_build_hands_its_arguments_to_the_recipe(started):
+    """It needs what freezes; the recipe's exit status comes back."""
+    assert run.main(["build", "--archive", "--flavor", "cpu"]) == 7
+    assert started == [("set_up", "cpu", "build"), ([str(run.ROOT / "build_dsu.py"), "--archive"], None)]
+
+
 def test_bench_and_gen_run_their_modules(started):
     """`bench NAME` and `gen` start the module of that purpose."""
     run.main(["bench", "memory", "--minutes", "1", "2"])
     run.main(["gen"])
     assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
-    assert started[3][0] == ["-m", "utils.serving.docs"]
+    assert [argv for argv, _ in started[3:]] == [["-m", "utils.serving.docs"], ["-m", "clients.node.generate_types"]]
 
 
 def test_every_benchmark_exists():
@@ -72,7 +94,7 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "run_quietly", run_quietly)
     assert run.main(["check"]) == 1
-    assert seen == ["ruff", "ruff", "mypy", "utils.serving.docs"]
+    assert seen == ["ruff", "ruff", "mypy", "utils.serving.docs", "clients.node.generate_types"]
     err = capsys.readouterr().err
     assert "no docs\ngenerated docs failed." in err
     assert "fine" not in err
@@ -112,7 +134,6 @@ def test_worker_on_windows_inherits_the_streams(started, monkeypatch):
         (["bench", "speed"], "memory, startup"),
         (["gen", "all"], "'all'"),
         (["check", "--fast"], "'--fast'"),
-        (["build"], "no freeze recipe"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(started, capsys, words, part):

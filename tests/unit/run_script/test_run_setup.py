@@ -55,6 +55,7 @@ def commands(monkeypatch, tmp_path):
     (tmp_path / run.DEV_REQUIREMENTS).write_text("pytest==1\n")
     (tmp_path / run.ALONE_REQUIREMENTS).write_text("alone==1\n")
     (tmp_path / run.PEER_REQUIREMENTS).write_text("peer==1\n")
+    (tmp_path / run.BUILD_REQUIREMENTS).write_text("freezer==1\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
     for name, value in paths.items():
@@ -85,15 +86,21 @@ def test_tests_add_their_requirements_to_what_is_there(commands):
     run.set_up()
     run.set_up(dev=True)
     run.set_up()
-    files = ["cpu", "alone", "dev", "peers"]
-    assert commands.installed() == [[f"requirements-{name}.txt"] for name in files]
+    files = [["cpu"], ["alone"], ["dev", "build"], ["peers"]]
+    assert commands.installed() == [[f"requirements-{name}.txt" for name in names] for names in files]
+
+
+def test_builds_need_what_freezes_and_nothing_that_tests(commands):
+    """One file more than for running."""
+    run.set_up(build=True)
+    assert commands.installed() == [["requirements-cpu.txt", "requirements-build.txt"], ["requirements-alone.txt"]]
 
 
 def test_some_packages_come_without_what_they_depend_on(commands):
     """Those of which a few files are used, and no others."""
     run.set_up(dev=True)
     assert commands.installed() == [
-        ["requirements-cpu.txt", "requirements-dev.txt"],
+        ["requirements-cpu.txt", "requirements-dev.txt", "requirements-build.txt"],
         ["requirements-alone.txt", "requirements-peers.txt"],
     ]
     assert ["--no-deps" in words for words in commands.commands if "venv" not in words] == [False, True]

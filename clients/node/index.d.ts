@@ -1,0 +1,268 @@
+// What the client gives, for the compiler. The objects of the protocol itself are in protocol.d.ts, which is generated.
+import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode } from './protocol';
+
+export type * from './protocol';
+
+/** `demucs`, `bsroformer`, `audio-separator` or `audiosep`. */
+export type WorkerKind = keyof WorkerCommands;
+
+// Commands -----------------------------------------------------------------------------------------------------------
+
+export type CommandName<K extends WorkerKind> = K extends K ? keyof WorkerCommands[K] & string : never;
+type Row<K extends WorkerKind, C extends string> = K extends K
+  ? C extends keyof WorkerCommands[K]
+    ? WorkerCommands[K][C]
+    : never
+  : never;
+type Part<R, P extends 'request' | 'reply' | 'event'> = R extends Record<P, infer V> ? V : never;
+type WithoutCmd<Q> = Q extends Q ? Omit<Q, 'cmd'> : never;
+
+/** What a command takes, with `cmd`. */
+export type RequestOf<K extends WorkerKind, C extends string = CommandName<K>> = Part<Row<K, C>, 'request'>;
+/** What a command takes, without `cmd`. */
+export type FieldsOf<K extends WorkerKind, C extends string> = WithoutCmd<RequestOf<K, C>>;
+/** What a command ends with when all goes well. */
+export type ReplyOf<K extends WorkerKind, C extends string> = Exclude<Part<Row<K, C>, 'reply'>, BatchFailed>;
+/** What a command sends before. */
+export type EventOf<K extends WorkerKind, C extends string> = Part<Row<K, C>, 'event'>;
+
+type OneFile = { inputs?: null };
+type ManyFiles = { inputs: string[] };
+
+/** A command that separates: the answer to `inputs` is another one than that to `input`. */
+interface FileMethod<K extends WorkerKind, C extends string> {
+  (fields: FieldsOf<K, C> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
+  (fields: FieldsOf<K, C> & OneFile, options?: SendOptions): Promise<Exclude<ReplyOf<K, C>, ManyDone>>;
+}
+type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+type MethodOf<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+
+/** What is used of an AbortSignal. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+export interface SendOptions {
+  /** Cancels the job; the promise settles when the job has ended. */
+  signal?: AbortSignalLike;
+  /** Each line of this request, the last one included. */
+  onLine?: (line: Line) => void;
+  /** Each `progress` and `downloading` line of this request. */
+  onProgress?: (line: Progress) => void;
+}
+
+// Errors -------------------------------------------------------------------------------------------------------------
+
+export type ClientErrorCode =
+  | 'cancelled'
+  | 'request_too_long'
+  | 'spawn_failed'
+  | 'start_timeout'
+  | 'step_invalid'
+  | 'worker_closed'
+  | 'worker_died'
+  | 'worker_not_found'
+  | 'worker_silent';
+export const CLIENT_CODES: readonly ClientErrorCode[];
+
+/** An error that a worker sent, or that this client found. */
+export class DSUError extends Error {
+  readonly code: WorkerErrorCode | ClientErrorCode;
+  /** The line that it came with. */
+  readonly reply: ErrorReply | Line | null;
+  readonly hint?: string;
+  readonly suggestions?: string[];
+  readonly field?: string;
+  readonly cause?: unknown;
+  /** Of `worker_died`: how, and the last of what it wrote to standard error. */
+  readonly exitCode?: number | null;
+  readonly signal?: string | null;
+  readonly stderr?: string;
+}
+
+/** A job that was cancelled; its name is `AbortError`. */
+export class CancelledError extends DSUError {
+  readonly code: 'cancelled';
+}
+
+// Workers ------------------------------------------------------------------------------------------------------------
+
+export interface LocateOptions {
+  /** The program and its first words, taken as they are. */
+  command?: string[];
+  /** A folder of DSU's executables, or a checkout; by default DSU_DIR, then the checkout that this package lies in. */
+  dir?: string;
+  /** The Python that runs the workers of a checkout; by default that of its `.venv`. */
+  python?: string;
+}
+
+export interface WorkerOptions extends LocateOptions {
+  device?: 'auto' | 'cuda' | 'mps' | 'cpu' | (string & {});
+  modelsDir?: string;
+  threads?: number;
+  maxCachedModels?: number;
+  offline?: boolean;
+  strict?: boolean;
+  /** Further words of its command line. */
+  args?: string[];
+  /** Where relative paths begin; by default the working directory of this process. */
+  cwd?: string;
+  /** Variables on top of those of this process. */
+  env?: Record<string, string | undefined>;
+  /** Start it again when it dies; jobs that waited are sent once more, the one that ran fails. Default false. */
+  restart?: boolean;
+  /** How often in a row, without an answer in between. Default 3. */
+  maxRestarts?: number;
+  /** Default 120 000. */
+  startTimeoutMs?: number;
+  /** Ask a busy worker after so much silence, end it after as much again; 0 never. Default 60 000. */
+  silenceTimeoutMs?: number;
+  /** End a worker that has not cancelled a job by then. Default 30 000. */
+  cancelTimeoutMs?: number;
+  /** From `exit` to SIGTERM. Default 5 000. */
+  exitTimeoutMs?: number;
+  /** From SIGTERM to SIGKILL. Default 3 000. */
+  termTimeoutMs?: number;
+  /** Longer lines are left out. Default 64 MiB. */
+  maxLineBytes?: number;
+}
+
+export interface WorkerEvents {
+  loading: [line: Line];
+  ready: [line: Ready];
+  line: [line: Line];
+  progress: [line: Progress];
+  /** Output that is no line of the protocol. */
+  junk: [text: string];
+  stderr: [text: string];
+  /** The worker has died and is started again. */
+  restart: [error: DSUError];
+  exit: [how: { code: number | null; signal: string | null; expected: boolean }];
+}
+
+export interface ShutdownOptions {
+  /** Finish the jobs first; otherwise they are cancelled. */
+  drain?: boolean;
+}
+
+export class DSUWorker<K extends WorkerKind = WorkerKind> {
+  /** @param name a kind, an executable's name, or the path of one */
+  constructor(name: K, options?: WorkerOptions);
+  constructor(name: string, options?: WorkerOptions);
+
+  readonly kind: K | null;
+  readonly command: string[];
+  readonly pid: number | undefined;
+  readonly readyLine: Ready | null;
+  readonly busy: boolean;
+  readonly closed: boolean;
+
+  start(): Promise<Ready>;
+  send<C extends CommandName<K>>(request: { cmd: C } & RequestOf<K, C>, options?: SendOptions): Promise<ReplyOf<K, C>>;
+  stream(request: RequestOf<K>, options?: { signal?: AbortSignalLike }): AsyncGenerator<Line, void, void>;
+  cancel(id?: string | number): Promise<CancelRequested>;
+  shutdown(options?: ShutdownOptions): Promise<void>;
+  kill(signal?: string): void;
+
+  ping: Method<K, 'ping'>;
+  getStatus: Method<K, 'get_status'>;
+  describe: Method<K, 'describe'>;
+  listModels: Method<K, 'list_models'>;
+  loadModel: Method<K, 'load_model'>;
+  preloadModel: Method<K, 'preload_model'>;
+  downloadModel: MethodOf<K, 'download_model'>;
+  separate: FileMethod<K, 'separate'>;
+  listCached: Method<K, 'list_cached'>;
+  clearCache: Method<K, 'clear_cache'>;
+  setCacheSize: MethodOf<K, 'set_cache_size'>;
+  setStorageType: MethodOf<K, 'set_storage_type'>;
+  batch: MethodOf<K, 'batch'>;
+  /** Of `audio-separator`. */
+  apollo: FileMethod<'audio-separator', 'apollo'>;
+  /** Of `audio-separator`. */
+  loadApollo: Method<'audio-separator', 'load_apollo'>;
+
+  on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
+  once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
+  off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
+}
+
+/** Start a worker and wait until it is ready. */
+export function startWorker<K extends WorkerKind>(name: K, options?: WorkerOptions): Promise<DSUWorker<K>>;
+export function startWorker(name: string, options?: WorkerOptions): Promise<DSUWorker>;
+
+/** The program of a worker and its first words. */
+export function findWorker(name: string, options?: LocateOptions): string[];
+
+// Pools --------------------------------------------------------------------------------------------------------------
+
+export interface PoolOptions extends WorkerOptions {
+  /** Options of single kinds, on top of the common ones. */
+  workers?: { [K in WorkerKind]?: WorkerOptions };
+  /** End a worker that has had nothing to do for so long; 0 never. Default 300 000. */
+  idleTimeoutMs?: number;
+  /** How many younger jobs of the loaded model may go before a job. Default 16. */
+  maxPassedOver?: number;
+  /** End the workers on SIGINT, SIGTERM and SIGHUP before the process goes. Default true. */
+  handleSignals?: boolean;
+}
+
+/** One step of a pipeline. Its `input` is what the step before left. */
+export type Step = {
+  [K in WorkerKind]: {
+    worker: K;
+    /** The stem that the next step takes; not needed where there is only one. */
+    take?: string;
+  } & (
+    | ({ cmd?: 'separate' } & Omit<FieldsOf<K, 'separate'>, 'input' | 'inputs'>)
+    | (K extends 'audio-separator' ? { cmd: 'apollo' } & Omit<FieldsOf<K, 'apollo'>, 'input' | 'inputs'> : never)
+  );
+}[WorkerKind];
+
+/** A `done` of one file. */
+export type StepResult = Exclude<ReplyOf<WorkerKind, 'separate'> | ReplyOf<'audio-separator', 'apollo'>, ManyDone>;
+
+export interface PipelineOptions {
+  input: string;
+  /** The directory of steps that name none. */
+  output?: string;
+  signal?: AbortSignalLike;
+  onProgress?: (line: Progress & { step: number; steps: number; total_percent: number }) => void;
+}
+
+export interface PipelineResult {
+  results: StepResult[];
+  /** The stems of the last step. */
+  paths: Record<string, string>;
+  /** What the last step left, where that is one file. */
+  path: string | null;
+}
+
+export class WorkerPool {
+  constructor(options?: PoolOptions);
+
+  worker<K extends WorkerKind>(kind: K): DSUWorker<K>;
+  startWorker<K extends WorkerKind>(kind: K): Promise<DSUWorker<K>>;
+  run<K extends WorkerKind, C extends CommandName<K>>(
+    kind: K,
+    request: { cmd: C } & RequestOf<K, C>,
+    options?: SendOptions,
+  ): Promise<ReplyOf<K, C>>;
+  separate<K extends WorkerKind>(kind: K, fields: FieldsOf<K, 'separate'> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
+  separate<K extends WorkerKind>(
+    kind: K,
+    fields: FieldsOf<K, 'separate'> & OneFile,
+    options?: SendOptions,
+  ): Promise<Exclude<ReplyOf<K, 'separate'>, ManyDone>>;
+  pipeline(
+    steps: ReadonlyArray<Step | ((input: string, results: StepResult[]) => Step)>,
+    options: PipelineOptions,
+  ): Promise<PipelineResult>;
+  stats(): { [kind: string]: { pid: number | null; busy: boolean; queued: number } };
+  shutdown(options?: ShutdownOptions): Promise<void>;
+}
+
+export const PROTOCOL_VERSION: number;

@@ -1,0 +1,34 @@
+'use strict';
+// What a worker can be told when it is made, and the words of the command line that say so to its program.
+
+const DEFAULTS = Object.freeze({
+  restart: false,
+  maxRestarts: 3,
+  startTimeoutMs: 120_000,
+  silenceTimeoutMs: 60_000,
+  cancelTimeoutMs: 30_000,
+  exitTimeoutMs: 5_000,
+  termTimeoutMs: 3_000,
+  maxLineBytes: 64 * 1024 * 1024,
+});
+
+const FLAGS = [
+  ['device', '--device'],
+  ['modelsDir', '--models-dir'],
+  ['threads', '--threads'],
+  ['maxCachedModels', '--max-cached-models'],
+];
+const SWITCHES = [
+  ['offline', '--offline'],
+  ['strict', '--strict'],
+];
+
+/** The words after the program's own. */
+function workerArguments(options) {
+  const flags = FLAGS.filter(([name]) => options[name] !== undefined);
+  const switches = SWITCHES.filter(([name]) => options[name]);
+  const words = flags.flatMap(([name, flag]) => [flag, String(options[name])]);
+  return ['--worker', ...words, ...switches.map(([, flag]) => flag), ...(options.args ?? [])];
+}
+
+module.exports = { DEFAULTS, workerArguments };

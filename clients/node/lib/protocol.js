@@ -1,0 +1,148 @@
+// Written by `python -m clients.node.generate_types` from the types in utils/core. Do not edit.
+'use strict';
+
+exports.PROTOCOL_VERSION = 1;
+
+exports.WORKERS = {
+  "demucs": {
+    "name": "dsu-demucs",
+    "script": "workers/demucs_worker.py"
+  },
+  "bsroformer": {
+    "name": "dsu-bsroformer",
+    "script": "workers/bsroformer_worker.py"
+  },
+  "audio-separator": {
+    "name": "dsu-audio-separator",
+    "script": "workers/audio_separator_worker.py"
+  },
+  "audiosep": {
+    "name": "dsu-audiosep",
+    "script": "workers/audiosep_worker.py"
+  }
+};
+
+exports.COMMANDS = {
+  "ping": {
+    "job": false,
+    "ends": [
+      "pong"
+    ]
+  },
+  "get_status": {
+    "job": false,
+    "ends": [
+      "status"
+    ]
+  },
+  "cancel": {
+    "job": false,
+    "ends": [
+      "cancel_requested"
+    ]
+  },
+  "describe": {
+    "job": false,
+    "ends": [
+      "description"
+    ]
+  },
+  "exit": {
+    "job": false,
+    "ends": [
+      "exiting"
+    ]
+  },
+  "list_models": {
+    "job": false,
+    "ends": [
+      "models"
+    ]
+  },
+  "load_model": {
+    "job": true,
+    "ends": [
+      "model_loaded",
+      "cancelled"
+    ]
+  },
+  "preload_model": {
+    "job": true,
+    "ends": [
+      "model_preloaded",
+      "cancelled"
+    ]
+  },
+  "download_model": {
+    "job": true,
+    "ends": [
+      "model_downloaded",
+      "cancelled"
+    ]
+  },
+  "separate": {
+    "job": true,
+    "ends": [
+      "done",
+      "cancelled"
+    ]
+  },
+  "list_cached": {
+    "job": false,
+    "ends": [
+      "cached_models"
+    ]
+  },
+  "clear_cache": {
+    "job": false,
+    "ends": [
+      "cache_cleared"
+    ]
+  },
+  "set_cache_size": {
+    "job": false,
+    "ends": [
+      "cache_size_updated"
+    ]
+  },
+  "set_storage_type": {
+    "job": false,
+    "ends": [
+      "storage_configured"
+    ]
+  },
+  "batch": {
+    "job": true,
+    "ends": [
+      "done",
+      "cancelled"
+    ]
+  },
+  "apollo": {
+    "job": true,
+    "ends": [
+      "done",
+      "cancelled"
+    ]
+  },
+  "load_apollo": {
+    "job": true,
+    "ends": [
+      "model_loaded",
+      "cancelled"
+    ]
+  }
+};
+
+exports.EVENTS = [
+  "downloading",
+  "file_done",
+  "loading",
+  "loading_model",
+  "preloading_model",
+  "progress",
+  "ready",
+  "restoring",
+  "separating",
+  "shutdown"
+];

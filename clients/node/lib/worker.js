@@ -1,0 +1,396 @@
+'use strict';
+// One worker, whatever becomes of its process: requests in, promises out. Cancels, notices silence, restarts.
+
+const { EventEmitter } = require('node:events');
+const { DSUError } = require('./errors');
+const { findWorker, kindOf } = require('./locate');
+const { DEFAULTS, workerArguments } = require('./options');
+const { WorkerProcess } = require('./process');
+const { Pending, encode } = require('./requests');
+const { Watchdog } = require('./watchdog');
+
+/**
+ * Events: `loading`, `ready`, `line` (every line), `progress`, `junk` (text that is no line of the protocol),
+ * `stderr` (text), `restart` (the error that made it necessary), `exit` ({code, signal, expected}).
+ */
+class DSUWorker extends EventEmitter {
+  #process = null;
+  #starting = null;
+  #ready = null;
+  #closing = false;
+  /** The process is going or gone. */
+  #stopped = null;
+  /** Has the process been told to go? */
+  #told = false;
+  /** Why there is no process any more, until `start`. */
+  #dead = null;
+  /** Why the process is about to end, where we know better than its exit status. */
+  #fate = null;
+  /** In the order sent: the worker's own order too. */
+  #pending = new Map();
+  #cancels = [];
+  #nextId = 1;
+  #restarts = 0;
+  #watchdog;
+
+  /**
+   * @param {string} name a kind (`demucs`, `bsroformer`, `audio-separator`, `audiosep`) or an executable's path
+   * @param {object} options see the README
+   */
+  constructor(name, options = {}) {
+    super();
+    this.options = { ...DEFAULTS, ...options };
+    this.kind = kindOf(name);
+    this.#watchdog = new Watchdog(this.options.silenceTimeoutMs, {
+      ask: () => this.#process.write(encode({ cmd: 'ping', id: 'dsu-client-watchdog' })),
+      stuck: () => this.#end(new DSUError('worker_silent', 'The worker said nothing, not even to `ping`. It was ended.')),
+    });
+    this.command = [...findWorker(name, options), ...workerArguments(options)];
+  }
+
+  /** Of the process, while there is one. */
+  get pid() {
+    return this.#process?.pid;
+  }
+
+  /** The `ready` line, while the worker is ready. */
+  get readyLine() {
+    return this.#ready;
+  }
+
+  /** Does it have something to do? */
+  get busy() {
+    return this.#pending.size > 0;
+  }
+
+  /** Was it shut down, told to exit, or has it died for good? */
+  get closed() {
+    return this.#closing || this.#dead !== null;
+  }
+
+  // Asking ----------------------------------------------------------------------------------------------------------
+
+  /**
+   * Start the process, unless it runs. Not needed before the first request, which does it; needed after it has died.
+   *
+   * @returns {Promise<object>} the `ready` line
+   */
+  start() {
+    if (this.#closing) return Promise.reject(this.#closedError());
+    this.#dead = null;
+    if (!this.#starting) this.#launch();
+    return this.#starting.promise;
+  }
+
+  /**
+   * Send a request and wait for the line that ends it.
+   *
+   * @param {object} request `{cmd, …}`; without an `id` it gets one
+   * @param {{signal?: AbortSignal, onLine?: Function, onProgress?: Function}} options
+   * @returns {Promise<object>} rejects with a DSUError for `error`, with a CancelledError for `cancelled`
+   */
+  async send(request, options = {}) {
+    if (request.cmd === 'cancel') return this.#requestCancel(request.id);
+    if (this.#closing) throw this.#closedError();
+    if (this.#dead) throw this.#dead;
+    const pending = new Pending({ ...request, id: request.id ?? this.#newId() }, options);
+    if (pending.aborted) throw pending.cancelled();
+    if (this.#pending.has(pending.id)) {
+      throw new DSUError('invalid_request', `Another request with the id ${pending.id} is not finished yet.`);
+    }
+    this.#add(pending);
+    return pending.promise;
+  }
+
+  /**
+   * All lines that a request causes, the last one included. Leaving the loop cancels the job.
+   *
+   * @param {object} request
+   * @param {{signal?: AbortSignal}} options
+   */
+  async *stream(request, { signal } = {}) {
+    const abandoned = new AbortController();
+    const giveUp = () => abandoned.abort(signal?.reason);
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const lines = [];
+    let wake = () => {};
+    const done = this.send(request, {
+      signal: abandoned.signal,
+      onLine: (line) => {
+        lines.push(line);
+        wake();
+      },
+    });
+    let over = false;
+    const end = () => {
+      over = true;
+      wake();
+    };
+    done.then(end, end);
+    try {
+      while (!over || lines.length > 0) {
+        if (lines.length > 0) yield lines.shift();
+        else await new Promise((resolve) => (wake = resolve));
+      }
+      await done;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      abandoned.abort();
+    }
+  }
+
+  /**
+   * Cancel the job with this id, or the job whose turn it is.
+   *
+   * @returns {Promise<object>} the `cancel_requested` line
+   */
+  cancel(id) {
+    return this.send({ cmd: 'cancel', id });
+  }
+
+  // Ending ----------------------------------------------------------------------------------------------------------
+
+  /**
+   * End the worker: `exit`, then SIGTERM, then SIGKILL. Its jobs are cancelled, or with `drain` finished first.
+   *
+   * @param {{drain?: boolean}} options
+   * @returns {Promise<void>} when the process is gone
+   */
+  shutdown({ drain = false } = {}) {
+    this.#closing = true;
+    return drain ? this.#drain() : this.#stop(true);
+  }
+
+  /** End the process now. Pending requests fail. */
+  kill(signal = 'SIGKILL') {
+    this.#closing = true;
+    this.#told = true;
+    this.#process?.kill(signal);
+  }
+
+  async #drain() {
+    await Promise.allSettled([...this.#pending.values()].map((pending) => pending.promise));
+    await this.#stop(false);
+  }
+
+  #stop(force) {
+    const { exitTimeoutMs: exitMs, termTimeoutMs: termMs } = this.options;
+    this.#told = true;
+    this.#stopped ??= this.#process?.stop(encode({ cmd: 'exit', force }), { exitMs, termMs }) ?? Promise.resolve();
+    return this.#stopped;
+  }
+
+  #closedError() {
+    return new DSUError('worker_closed', 'The worker was shut down. Make a new one.');
+  }
+
+  // The process -----------------------------------------------------------------------------------------------------
+
+  #launch() {
+    const { cwd, env, maxLineBytes, startTimeoutMs } = this.options;
+    this.#starting = deferred();
+    this.#starting.promise.catch(() => {}); // those who wait for it see it, and so does each request
+    this.#starting.timer = setTimeout(() => {
+      this.#end(new DSUError('start_timeout', `The worker was not ready after ${startTimeoutMs} ms.`));
+    }, startTimeoutMs);
+    this.#process = new WorkerProcess(this.command, { cwd, env: { ...process.env, ...env }, maxLineBytes }, {
+      line: (value) => this.#take(value),
+      junk: (text) => this.emit('junk', text),
+      stderr: (text) => this.emit('stderr', text),
+      exit: (how) => this.#gone(how),
+    });
+  }
+
+  /** A process that does no good any more. */
+  #end(fate) {
+    if (!this.#process) return;
+    this.#fate ??= fate;
+    this.#process.stop('', { exitMs: 0, termMs: this.options.termTimeoutMs });
+  }
+
+  #take(line) {
+    this.#watchdog.heard();
+    if (line.status === 'loading') this.emit('loading', line);
+    if (line.status === 'ready') this.#becomeReady(line);
+    if (line.status === 'progress') this.emit('progress', line);
+    this.emit('line', line);
+    if (line.status === 'cancel_requested') this.#cancelAnswered(line);
+    else if (line.id !== undefined) this.#answer(line);
+    // Before it is ready, an error of no request says why it never will be.
+    else if (line.status === 'error' && !this.#ready) this.#fate ??= DSUError.fromReply(line);
+  }
+
+  #becomeReady(line) {
+    clearTimeout(this.#starting.timer);
+    this.#ready = line;
+    this.#starting.resolve(line);
+    this.emit('ready', line);
+    this.#settleDown();
+  }
+
+  #answer(line) {
+    const pending = this.#pending.get(line.id);
+    if (!pending || !pending.take(line)) return;
+    this.#pending.delete(line.id);
+    this.#restarts = 0;
+    this.#settleDown();
+  }
+
+  #gone(how) {
+    const wasReady = this.#ready !== null;
+    const error = this.#deathError(how);
+    const starting = this.#starting;
+    clearTimeout(starting.timer);
+    this.#watchdog.watch(false);
+    [this.#process, this.#starting, this.#ready, this.#fate] = [null, null, null, null];
+    starting.reject(error);
+    this.#cancels.splice(0).forEach(({ reject }) => reject(error));
+    const again = wasReady && !this.#closing && this.options.restart && this.#restarts < this.options.maxRestarts;
+    if (!again) {
+      this.#dead = error;
+      this.#failAll(error, [...this.#pending.values()]);
+    }
+    this.emit('exit', { code: how.code, signal: how.signal, expected: this.#told });
+    if (again) this.#restart(error);
+  }
+
+  #deathError({ code, signal, error }) {
+    if (this.#told) return this.#closedError();
+    if (this.#fate) return this.#fate;
+    if (error) {
+      const message = `${this.command[0]} could not be started: ${error.message}.`;
+      return new DSUError('spawn_failed', message, { cause: error });
+    }
+    const how = signal ? `by ${signal}` : `with status ${code}`;
+    const stderr = this.#process.stderr.trim();
+    const message = `The worker ended ${how} without being asked to.${stderr ? ` It said: ${stderr}` : ''}`;
+    return new DSUError('worker_died', message, { exitCode: code, signal, stderr });
+  }
+
+  /** The job that ran may be what ended the worker, so it fails; those that waited behind it are sent once more. */
+  #restart(error) {
+    this.#restarts += 1;
+    const waiting = [...this.#pending.values()];
+    const first = waiting.find((pending) => pending.job);
+    const isLost = (pending) => !pending.job || pending === first || pending.aborted;
+    this.#failAll(error, waiting.filter(isLost));
+    this.emit('restart', error);
+    if (this.#closing || this.#process) return; // a listener has decided otherwise
+    this.#launch();
+    for (const pending of this.#pending.values()) this.#process.write(pending.text);
+    this.#settleDown();
+  }
+
+  #failAll(error, lost) {
+    for (const pending of lost) {
+      this.#pending.delete(pending.id);
+      pending.fail(pending.aborted ? pending.cancelled() : error);
+    }
+  }
+
+  // Requests --------------------------------------------------------------------------------------------------------
+
+  #newId() {
+    let id;
+    do id = `${this.#nextId++}`;
+    while (this.#pending.has(id));
+    return id;
+  }
+
+  #add(pending) {
+    if (!this.#starting) this.#launch();
+    this.#pending.set(pending.id, pending);
+    if (pending.request.cmd === 'exit') [this.#closing, this.#told] = [true, true];
+    pending.watch(() => this.#giveUp(pending));
+    this.#process.write(pending.text);
+    this.#settleDown();
+  }
+
+  /** The caller does not want it any more. A job answers when it has ended; a worker that cannot is ended itself. */
+  #giveUp(pending) {
+    if (!pending.job) {
+      this.#pending.delete(pending.id);
+      pending.fail(pending.cancelled());
+      this.#settleDown();
+      return;
+    }
+    const { cancelTimeoutMs } = this.options;
+    const message = `The worker did not cancel a job within ${cancelTimeoutMs} ms and was ended.`;
+    const isLate = () => this.#end(new DSUError('worker_silent', message));
+    // Before it is ready it may take its time; then nothing of the job has begun either.
+    if (this.#ready) pending.cancelTimer = setTimeout(isLate, cancelTimeoutMs);
+    this.#requestCancel(pending.id).catch(() => {}); // the job itself tells what became of it
+  }
+
+  /** `cancel` is answered under the id of the job that it is for, so it is no request like the others. */
+  #requestCancel(id) {
+    return new Promise((resolve, reject) => {
+      if (!this.#process) {
+        resolve({ status: 'cancel_requested', found: false });
+        return;
+      }
+      this.#cancels.push({ id, resolve, reject });
+      this.#process.write(encode({ cmd: 'cancel', id }));
+      this.#settleDown();
+    });
+  }
+
+  #cancelAnswered(line) {
+    const index = this.#cancels.findIndex(({ id }) => id === line.id);
+    if (index < 0) return;
+    this.#cancels.splice(index, 1)[0].resolve(line);
+    this.#settleDown();
+  }
+
+  /** Keep the program alive while something is awaited, and the worker under watch. An idle one holds nobody up. */
+  #settleDown() {
+    const waiting = this.#pending.size > 0 || this.#cancels.length > 0 || !this.#ready;
+    this.#process?.hold(waiting || this.#told);
+    this.#watchdog.watch(this.#ready !== null && waiting);
+  }
+}
+
+/** A promise together with what settles it. */
+function deferred() {
+  const parts = {};
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
+  return parts;
+}
+
+/** `load_model` is `worker.loadModel(fields, options)`, and so on for every command. */
+const METHODS = {
+  ping: 'ping',
+  getStatus: 'get_status',
+  describe: 'describe',
+  listModels: 'list_models',
+  loadModel: 'load_model',
+  preloadModel: 'preload_model',
+  downloadModel: 'download_model',
+  separate: 'separate',
+  listCached: 'list_cached',
+  clearCache: 'clear_cache',
+  setCacheSize: 'set_cache_size',
+  setStorageType: 'set_storage_type',
+  batch: 'batch',
+  apollo: 'apollo',
+  loadApollo: 'load_apollo',
+};
+for (const [method, cmd] of Object.entries(METHODS)) {
+  Object.defineProperty(DSUWorker.prototype, method, {
+    configurable: true,
+    writable: true,
+    value(fields = {}, options = {}) {
+      return this.send({ ...fields, cmd }, options);
+    },
+  });
+}
+
+/** Start a worker and wait until it is ready. */
+async function startWorker(name, options = {}) {
+  const worker = new DSUWorker(name, options);
+  await worker.start();
+  return worker;
+}
+
+module.exports = { DSUWorker, METHODS, startWorker };

@@ -1,0 +1,63 @@
+// What a user would write. It is compiled with `tsc --strict`, never run; each `@ts-expect-error` must be one.
+import { CancelledError, DSUError, DSUWorker, WorkerPool, startWorker } from 'dsu-client';
+import type { Done, ManyDone, Progress, Queried } from 'dsu-client';
+
+const worker = new DSUWorker('bsroformer', { dir: '/opt/dsu', device: 'cuda:1', restart: true });
+worker.on('progress', (line) => line.percent.toFixed());
+worker.on('exit', ({ expected }) => expected satisfies boolean);
+
+const stop = new AbortController();
+const done: Done = await worker.separate(
+  { input: 'song.wav', output: 'stems', model: 'dsu_mini', format: 'flac', two_stems: 'vocals' },
+  { signal: stop.signal, onProgress: ({ percent }: Progress) => percent },
+);
+done.paths.vocals satisfies string | undefined;
+const many: ManyDone = await worker.separate({ inputs: ['a.wav', 'b.wav'], output: 'stems' });
+many.succeeded satisfies number;
+
+// @ts-expect-error no such format
+await worker.separate({ input: 'song.wav', format: 'mp4' });
+// @ts-expect-error a misspelt field
+await worker.separate({ input: 'song.wav', ouput: 'stems' });
+// @ts-expect-error a field of another worker
+await worker.separate({ input: 'song.wav', vr_aggression: 5 });
+// @ts-expect-error a model's name is needed
+await worker.downloadModel({});
+// @ts-expect-error no such event
+worker.on('finished', () => {});
+
+const { model_loaded: loaded } = await worker.ping();
+loaded satisfies string | null;
+const models = await worker.listModels({ details: true });
+models.models satisfies string[];
+(await worker.send({ cmd: 'set_cache_size', n: 2 })).max_cached_models satisfies number;
+const batch = await worker.batch({ jobs: [{ cmd: 'separate', input: 'a.wav' }], continue_on_error: true });
+batch.results.length satisfies number;
+for await (const line of worker.stream({ cmd: 'separate', input: 'song.wav' })) {
+  if (line.status === 'progress') line.eta satisfies number | null;
+}
+
+const asked: Queried = await (await startWorker('audiosep')).separate({ input: 'street.wav', text: 'a dog', output: 'dog.wav' });
+asked.files satisfies string[];
+
+try {
+  await worker.loadModel({ model: 'nothing' });
+} catch (error) {
+  if (error instanceof CancelledError) error.code satisfies 'cancelled';
+  else if (error instanceof DSUError && error.code === 'unknown_model') error.suggestions satisfies string[] | undefined;
+}
+
+const pool = new WorkerPool({ idleTimeoutMs: 60_000, workers: { demucs: { threads: 4 } } });
+const result = await pool.pipeline(
+  [
+    { worker: 'bsroformer', model: 'dsu_mini', take: 'vocals' },
+    (input) => ({ worker: 'audio-separator', cmd: 'apollo', model: input }),
+  ],
+  { input: 'song.wav', output: 'stems', onProgress: ({ step, total_percent }) => step + total_percent },
+);
+result.path satisfies string | null;
+// @ts-expect-error no such worker
+await pool.separate('spleeter', { input: 'song.wav' });
+(await pool.separate('demucs', { input: 'song.wav', shifts: 2 })).stems satisfies string[];
+await pool.run('demucs', { cmd: 'get_status' });
+await pool.shutdown({ drain: true });

@@ -1,0 +1,160 @@
+"""The Node.js client: its own tests, its types, and what a user gets from `npm install`."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from worker_process import clean_environment
+
+from clients.node import generate_types
+from utils import __version__
+from workers import WORKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = ROOT / "clients" / "node"
+OLDEST_NODE = (18, 0)
+TYPESCRIPT = "typescript@5.9.3"
+# Far more than any of them takes on a machine that does other things as well.
+TIMEOUT_S = 1200
+UNREACHABLE = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b")
+
+
+def program(name):
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"`{name}` is not installed; the Node.js client is tested where Node.js 18 or newer is.")
+    return path
+
+
+@pytest.fixture(scope="module")
+def node():
+    """Node.js, new enough."""
+    path = program("node")
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    if tuple(int(word) for word in re.findall(r"\d+", version)[:2]) < OLDEST_NODE:
+        pytest.skip(f"Node.js is {version.strip()}; the client needs 18.")
+    return path
+
+
+def run(*words, cwd, env=None):
+    quiet = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
+    return subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=clean_environment(quiet | (env or {})),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(node, tmp_path_factory):
+    """An empty folder into which the packed client was installed, without any network."""
+    del node
+    npm = program("npm")
+    folder = tmp_path_factory.mktemp("installed")
+    packed = run(npm, "pack", "--pack-destination", folder, cwd=CLIENT)
+    assert packed.returncode == 0, packed.stderr
+    (archive,) = folder.glob("*.tgz")
+    (folder / "package.json").write_text("{}", encoding="utf-8")
+    done = run(npm, "install", "--offline", archive, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("path", sorted(CLIENT.glob("test/*.test.js")), ids=lambda path: path.name)
+def test_the_client_passes_its_own_tests(node, path, worker_dir):
+    """Against a worker that misbehaves, and against real ones: scripts, or the frozen build where one is named."""
+    env = {"DSU_TEST_DIR": str(worker_dir.resolve())} if worker_dir else {"DSU_TEST_PYTHON": sys.executable}
+    done = run(node, "--test", path, cwd=CLIENT, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_types_and_tables_are_those_of_the_workers():
+    """What is generated from the protocol is fresh."""
+    stale = [path.name for path, text in generate_types.render().items() if path.read_text(encoding="utf-8") != text]
+    assert stale == [], "`python -m clients.node.generate_types` writes them anew"
+
+
+def test_a_stale_file_is_noticed(tmp_path, monkeypatch, capsys):
+    """`--check` writes nothing, names what is stale and answers with 1; without it the files are written."""
+    target = tmp_path / "protocol.d.ts"
+    monkeypatch.setattr(generate_types, "render", lambda: {target: "new\n"})
+    assert generate_types.main(["--check"]) == 1
+    assert "protocol.d.ts is stale" in capsys.readouterr().err
+    assert not target.exists()
+    assert generate_types.main([]) == 0
+    assert generate_types.main(["--check"]) == 0
+
+
+def test_optional_means_something_else_in_requests_and_replies():
+    """A default may be left out by who asks, and is always there for who reads."""
+    schema = {"properties": {"n": {"type": "integer", "default": 1}, "x": {"enum": ["a"]}}, "required": ["x"]}
+    assert "n?: number;" in generate_types.interface_text("Ask", schema, asked=True)
+    assert "n: number;" in generate_types.interface_text("Tell", schema, asked=False)
+
+
+def test_the_package_has_the_version_of_the_workers():
+    """One version, in npm's file too."""
+    package = json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))
+    assert package["version"] == __version__
+    assert "dependencies" not in package
+
+
+def test_the_package_holds_what_it_needs_and_no_more(installed):
+    """Sources, types, README and licence; no tests and no generator."""
+    package = installed / "node_modules" / "dsu-client"
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
+    sources = {f"lib/{path.name}" for path in (CLIENT / "lib").iterdir()}
+    entries = {"index.js", "index.mjs", "index.d.ts", "index.d.mts", "protocol.d.ts"}
+    assert files == sources | entries | {"package.json", "README.md", "LICENSE"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("commonjs", "const client = require('dsu-client'); const same = client;"),
+        ("module", "import same, * as client from 'dsu-client';"),
+    ],
+)
+def test_an_installed_client_works(node, installed, kind, code):
+    """From both kinds of modules, with the same classes, it drives a worker of this checkout."""
+    start = f"""{code}
+        const worker = new client.DSUWorker('bsroformer', {{ dir: {json.dumps(str(ROOT))}, python: process.argv[1] }});
+        if (same.DSUWorker !== client.DSUWorker) throw new Error('two of them');
+        worker.listModels().then(async ({{ models }}) => {{
+            console.log(JSON.stringify(models));
+            await worker.shutdown();
+        }});
+    """
+    done = run(node, f"--input-type={kind}", "-e", start, sys.executable, cwd=installed)
+    assert done.returncode == 0, done.stderr
+    assert "dsu_mini" in json.loads(done.stdout)
+
+
+def test_the_types_fit_a_strict_program(node, installed):
+    """`tsc --strict` accepts what is right in a sample program and refuses what is wrong."""
+    done = run(program("npm"), "install", "--no-save", TYPESCRIPT, cwd=installed)
+    if done.returncode != 0 and UNREACHABLE.search(done.stderr):
+        pytest.skip("npm's registry cannot be reached, and the compiler comes from there.")
+    assert done.returncode == 0, done.stderr
+    for path in (CLIENT / "test" / "types").iterdir():
+        shutil.copy(path, installed)
+    compiled = run(node, installed / "node_modules" / "typescript" / "bin" / "tsc", "-p", ".", cwd=installed)
+    assert compiled.returncode == 0, compiled.stdout
+
+
+def test_the_readme_names_every_worker_option_and_error():
+    """What can be given and what can go wrong is in the README."""
+    text = (CLIENT / "README.md").read_text(encoding="utf-8")
+    options = re.findall(r"^  (\w+):", (CLIENT / "lib" / "options.js").read_text(encoding="utf-8"), re.MULTILINE)
+    errors = re.findall(r"^  '(\w+)',", (CLIENT / "lib" / "errors.js").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name in [*options, *errors, *WORKERS] if f"`{name}`" not in text] == []

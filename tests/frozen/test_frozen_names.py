@@ -1,0 +1,88 @@
+"""Everything that is reached by a name in a table is in the frozen folder: networks, configurations, models."""
+
+import json
+
+import pytest
+import torch
+from frozen_places import ROOT, program
+from safetensors.torch import save_file
+from worker_process import WorkerProcess, job_lines
+
+from models.architectures import DEMUCS, OWN
+from tools.make_checkpoint import DEMUCS as DEMUCS_FILE
+from tools.make_checkpoint import HDEMUCS, HTDEMUCS, make_repo
+from tools.make_network import write_network
+from workers import WORKERS
+
+CONFIGS = sorted(path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").glob("*/*.yaml"))
+OWN_CONFIGS = [name for name in CONFIGS if name.partition("/")[0] in OWN]
+DEMUCS_FILES = {"HTDemucs": HTDEMUCS, "HDemucs": HDEMUCS, "Demucs": DEMUCS_FILE}
+
+
+@pytest.fixture(scope="module")
+def start(folder, tmp_path_factory):
+    def start_one(name):
+        models = tmp_path_factory.mktemp("models")
+        flags = ["--worker", "--device", "cpu", "--offline", "--models-dir", str(models)]
+        return WorkerProcess([str(program(folder, WORKERS[name])), *flags])
+
+    return start_one
+
+
+@pytest.fixture(scope="module")
+def worker(start):
+    """dsu-bsroformer, which has all networks of our own."""
+    with start("bsroformer") as worker:
+        worker.expect("ready")
+        yield worker
+
+
+@pytest.fixture(scope="module")
+def useless(tmp_path_factory):
+    """A checkpoint that fits no network."""
+    path = tmp_path_factory.mktemp("useless") / "useless.safetensors"
+    save_file({"nothing": torch.zeros(1)}, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_every_network_of_ours_can_be_loaded(worker, tmp_path, kind):
+    """Each row of the table, from a small checkpoint."""
+    files = write_network(tmp_path, kind)
+    worker.send({"cmd": "load_model", "model_path": str(files.checkpoint), "config_path": str(files.config)})
+    assert job_lines(worker, "model_loaded", "error")[-1]["status"] == "model_loaded"
+
+
+def test_every_network_of_demucs_can_be_loaded(start, tmp_path):
+    """Each row of the other table, from small checkpoints in the format of demucs."""
+    make_repo(tmp_path)
+    assert DEMUCS_FILES.keys() == DEMUCS.keys()
+    with start("demucs") as worker:
+        worker.expect("ready")
+        for signature in DEMUCS_FILES.values():
+            worker.send({"cmd": "load_model", "model": signature, "repo": str(tmp_path)})
+            assert job_lines(worker, "model_loaded", "error")[-1]["status"] == "model_loaded"
+
+
+@pytest.mark.parametrize("config", OWN_CONFIGS)
+def test_every_configuration_makes_its_network(worker, folder, useless, config):
+    """The frozen program reads the file that lies beside it and builds the network in full size: only data is missing."""
+    path = folder / "configs" / config
+    worker.send({"cmd": "load_model", "model_path": str(useless), "config_path": str(path)})
+    error = job_lines(worker, "model_loaded", "error")[-1]
+    assert (error["status"], error.get("code")) == ("error", "checkpoint_mismatch"), error
+
+
+def test_configurations_of_the_registry_are_all_tried():
+    """What the records of dsu-bsroformer name is among the files of the test above."""
+    records = json.loads((ROOT / "configs/models/bsroformer.json").read_text(encoding="utf-8"))["models"]
+    assert {record["config"] for record in records if record.get("config")} <= set(OWN_CONFIGS)
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_every_model_of_the_registry_is_listed(start, name):
+    """By the program that is meant to run it, from the files beside it."""
+    records = json.loads((ROOT / f"configs/models/{name}.json").read_text(encoding="utf-8"))["models"]
+    with start(name) as worker:
+        worker.expect("ready")
+        assert {record["name"] for record in records} <= set(worker.ask(cmd="list_models")["models"])

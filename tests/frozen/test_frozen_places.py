@@ -1,0 +1,176 @@
+"""The frozen folder works wherever it lies, whoever starts it, and without a Python anywhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+from frozen_places import bare_environment, can_hide, copy_to, hidden_places, program, where_hidden
+from worker_process import WorkerProcess, job_lines
+
+from tools.freeze import manifest
+from tools.song import song
+from workers import WORKERS
+
+RATE = 44100
+ODD_NAME = "DSU für Ülo, 分離 (1)"
+# The libraries of C and C++, and what of the rest the executables of freeze-core are linked with.
+SYSTEM = ("ld-", "libc.", "libm", "libpthread", "libdl", "librt", "libutil", "libstdc++", "libgcc_s", "libz.")
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux shows what a process has mapped")
+hiding_only = pytest.mark.skipif(not can_hide(), reason="this system does not let us hide files from a process")
+
+
+@pytest.fixture(scope="module")
+def moved(folder, tmp_path_factory):
+    """The folder at another place, whose name has spaces and letters that are not ASCII."""
+    return copy_to(folder, tmp_path_factory.mktemp("moved") / ODD_NAME)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """An empty home, which is the working directory as well."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Two seconds of music."""
+    path = tmp_path_factory.mktemp("clip") / "clip.wav"
+    soundfile.write(path, song(2.0), RATE)
+    return path
+
+
+def start(command, home):
+    return WorkerProcess(
+        [*map(str, command), "--worker", "--device", "cpu", "--offline", "--threads", "1"],
+        env=bare_environment(home),
+        cwd=home,
+        bare=True,
+    )
+
+
+def separate(worker, clip, out):
+    """Separate with the model that comes with DSU, and answer the last line."""
+    worker.expect("ready")
+    worker.send({"cmd": "separate", "input": str(clip), "output_dir": str(out), "model": "dsu_mini"})
+    return job_lines(worker, "done", "error")[-1]
+
+
+def check(done, out):
+    assert done["status"] == "done", done
+    written = sorted(path.name for path in out.rglob("*.wav"))
+    assert written == ["bass.wav", "drums.wav", "other.wav", "vocals.wav"]
+    assert all(soundfile.info(path).frames == 2 * RATE for path in out.rglob("*.wav"))
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_each_program_starts_anywhere(moved, home, name):
+    """Moved, below an odd name, from another working directory, with nothing in the environment."""
+    with start([program(moved, WORKERS[name])], home) as worker:
+        assert worker.expect("ready")["device"] == "cpu"
+        worker.close_input()
+        assert worker.rest()[-1] == {"status": "exiting"}
+        assert (worker.wait(), worker.stderr) == (0, "")
+
+
+def test_it_separates_anywhere(moved, home, clip):
+    """With the model that comes with it, into a folder with an odd name."""
+    out = home / ODD_NAME
+    with start([program(moved, WORKERS["bsroformer"])], home) as worker:
+        check(separate(worker, clip, out), out)
+
+
+@hiding_only
+def test_it_separates_where_there_is_no_python(moved, home, clip, tmp_path):
+    """Where this Python, its packages and our sources are empty folders, and its own folder is read-only."""
+    empty, out = tmp_path / "empty", home / "out"
+    empty.mkdir()
+    command = [str(program(moved, WORKERS["bsroformer"]))]
+    with start(where_hidden(command, empty, read_only=moved), home) as worker:
+        check(separate(worker, clip, out), out)
+        worker.close_input()
+        worker.rest()
+        assert (worker.wait(), worker.stderr) == (0, "")
+
+
+@hiding_only
+def test_hidden_is_hidden(home, tmp_path):
+    """The environment of the test above has no Python to start."""
+    (tmp_path / "empty").mkdir()
+    looked_for = [sys.executable, *(str(place) for place in hidden_places())]
+    command = where_hidden(["/bin/sh", "-c", 'for f; do ls -A "$f"; done', "sh", *looked_for], tmp_path / "empty")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, check=False)
+    assert done.stdout == ""
+    assert sys.executable in done.stderr
+
+
+@linux_only
+@pytest.mark.parametrize("name", WORKERS)
+def test_all_its_libraries_are_its_own(moved, home, name):
+    """What a process has mapped is from its folder, or from the C and C++ libraries of the system."""
+    with start([program(moved, WORKERS[name])], home) as worker:
+        worker.expect("ready")
+        lines = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8").splitlines()
+    mapped = {Path(line.split(maxsplit=5)[5]) for line in lines if len(line.split(maxsplit=5)) > 5}
+    libraries = {path for path in mapped if ".so" in path.name}
+    assert {path.name for path in libraries if moved not in path.parents and not path.name.startswith(SYSTEM)} == set()
+    assert moved / "lib/torch/lib/libtorch_cpu.so" in libraries
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="making links takes rights there that users do not have")
+def test_it_starts_through_a_link_and_from_the_path(moved, home):
+    """As commands are usually installed."""
+    row = WORKERS["demucs"]
+    (home / row.executable).symlink_to(program(moved, row))
+    for command in ([str(home / row.executable), "--version"], [row.executable, "--version"]):
+        env = {**bare_environment(home), "PATH": f"{home}:{os.environ['PATH']}"}
+        done = subprocess.run(command, capture_output=True, text=True, env=env, cwd="/", check=True)
+        assert done.stdout.startswith(f"{row.name} ")
+
+
+def test_settings_of_another_python_do_not_reach_it(moved, home):
+    """PYTHONPATH and its kin are somebody else's."""
+    (home / "json.py").write_text("raise SystemExit('the wrong module')\n", encoding="utf-8")
+    foreign = {"PYTHONPATH": str(home), "PYTHONHOME": str(home), "PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error"}
+    command = [program(moved, WORKERS["demucs"]), "--version"]
+    env = {**bare_environment(home), **foreign}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=home, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_two_users_share_it(moved, tmp_path, clip):
+    """Each with a home of their own, at the same moment, and nobody writes into the folder."""
+    homes = [tmp_path / name for name in ("anna", "ben")]
+    for home in homes:
+        home.mkdir()
+    row = WORKERS["bsroformer"]
+    with start([program(moved, row)], homes[0]) as anna, start([program(moved, row)], homes[1]) as ben:
+        for worker, home in ((anna, homes[0]), (ben, homes[1])):
+            worker.expect("ready")
+            request = {"cmd": "separate", "input": str(clip), "output_dir": str(home / "out"), "model": "dsu_mini"}
+            worker.send(request)
+        for worker, home in ((anna, homes[0]), (ben, homes[1])):
+            check(job_lines(worker, "done", "error")[-1], home / "out")
+    assert manifest.changed_files(moved) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="folders cannot be closed to this user")
+def test_its_folder_may_be_closed_to_writing(folder, tmp_path, home, clip):
+    """As where an administrator has installed it."""
+    closed = copy_to(folder, tmp_path / "closed")
+    folders = [closed, *(path for path in closed.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    try:
+        with start([program(closed, WORKERS["bsroformer"])], home) as worker:
+            check(separate(worker, clip, home / "out"), home / "out")
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+        shutil.rmtree(closed)

@@ -1,0 +1,230 @@
+"""The recipe of the frozen folder, without freezing: what is built where, of what, and what stops a build."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import build_dsu
+import setup
+from tools.freeze import archives, distributions, licences
+from workers import WORKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "torch", "others", "name", "archive"),
+    [
+        ("linux", "x86_64", "2.13.0+cpu", [], "linux-cpu", "dsu-linux-cpu.tar.gz"),
+        ("linux", "x86_64", "2.13.0", ["nvidia-cuda-runtime-cu12"], "linux-cuda", "dsu-linux-cuda.tar.gz"),
+        ("win32", "AMD64", "2.13.0+cu126", [], "win-cuda", "dsu-win-cuda.7z"),
+        ("win32", "AMD64", "2.13.0", [], "win-cpu", "dsu-win-cpu.zip"),
+        ("darwin", "arm64", "2.13.0", [], "mac-arm", "dsu-mac-arm.tar.gz"),
+    ],
+)
+def test_torch_and_the_system_decide_what_is_built(system, machine, torch, others, name, archive):
+    """The names of the archives are those that users know."""
+    built = build_dsu.target(system, machine, torch, others)
+    assert (built.name, built.archive) == (name, archive)
+    assert built.suffix == (".exe" if system == "win32" else "")
+    assert any(archive.endswith(ending) for ending in archives.PACKERS)
+
+
+def test_other_systems_are_refused():
+    """With those that there are."""
+    with pytest.raises(build_dsu.BuildFailed, match="linux, win32, darwin"):
+        build_dsu.target("sunos5", "sparc", "2.13.0", [])
+
+
+@pytest.mark.parametrize("name", ["linux-cpu", "linux-cuda", "win-cpu", "win-cuda", "mac-arm"])
+def test_each_build_has_its_requirements(name):
+    """The files are there; the one for single packages comes last."""
+    files = build_dsu.requirements(build_dsu.Target(*name.split("-")))
+    assert all((ROOT / file).is_file() for file in files)
+    assert files[-1] == "requirements-alone.txt"
+    assert files[0] == {"cuda": "requirements-cuda.txt", "arm": "requirements-mac-mps.txt"}.get(
+        name.partition("-")[2], "requirements-cpu.txt"
+    )
+
+
+@pytest.fixture
+def sources():
+    """What may go in of this very environment."""
+    return build_dsu.Sources.of(["requirements-cpu.txt", "requirements-alone.txt"], distributions.installed())
+
+
+def test_only_what_is_required_may_go_in(sources):
+    """Not what tests, compares or freezes, nor what packages need that are installed alone."""
+    assert {"torch", "numpy", "audio-separator", "mutagen"} <= sources.wanted
+    assert sources.wanted.isdisjoint({"pytest", "mypy", "cx-freeze", "stempeg", "librosa"})
+    modules = sources.unwanted_modules()
+    assert {"pytest", "cx_Freeze", "mypy"} <= set(modules)
+    assert not {"torch", "numpy", "yaml", "PIL"} & set(modules)
+
+
+def test_modules_beside_those_that_are_kept_are_left_out():
+    """Of audio-separator only its VR networks stay."""
+    left_out = build_dsu.not_of_packages()
+    assert "audio_separator.separator.separator" in left_out
+    assert "torch.testing._internal.common_utils" in left_out
+    networks = "audio_separator.separator.uvr_lib_v5.vr_network"
+    assert not [name for name in left_out if name == networks or networks.startswith(f"{name}.")]
+
+
+def test_two_runtimes_of_openmp_stop_the_build(tmp_path):
+    """One is what torch brings."""
+    for folder in ("torch", "sklearn"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "torch" / "libgomp-0.so.1").touch()
+    build_dsu.refuse_two_openmp(tmp_path)
+    (tmp_path / "sklearn" / "libomp.dylib").touch()
+    with pytest.raises(build_dsu.BuildFailed, match=r"sklearn/libomp\.dylib"):
+        build_dsu.refuse_two_openmp(tmp_path)
+
+
+def test_data_comes_from_the_project(tmp_path):
+    """Configurations, the models that come with it, the licence."""
+    build_dsu.copy_data(tmp_path)
+    for name in ("configs", "embedded"):
+        ours = {p.relative_to(ROOT) for p in (ROOT / name).rglob("*") if p.suffix in {".json", ".yaml", ".safetensors"}}
+        assert ours <= {path.relative_to(tmp_path) for path in (tmp_path / name).rglob("*")}
+    assert (tmp_path / "LICENSE.txt").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_version_names_what_was_built(sources):
+    """In lines for people."""
+    text = build_dsu.version_text(build_dsu.Target("win", "cuda"), sources.available)
+    assert text.startswith("DSU ")
+    assert "\nbuild win-cuda\n" in text
+    assert f"\ntorch {metadata.version('torch')}\n" in text
+
+
+def test_a_build_without_the_freezer_says_how_to_get_it(monkeypatch, tmp_path):
+    """And leaves the folder of an earlier build alone."""
+    (tmp_path / "dsu").mkdir()
+    monkeypatch.setattr(distributions, "installed", dict)
+    with pytest.raises(build_dsu.BuildFailed, match=r"requirements-build\.txt"):
+        build_dsu.build(tmp_path, build_dsu.TIMESTAMP)
+    assert (tmp_path / "dsu").is_dir()
+
+
+def test_a_folder_in_use_is_explained(monkeypatch, tmp_path):
+    """As on Windows, where a running program cannot be removed; what is not there needs no removing."""
+    build_dsu.remove(tmp_path / "nothing")
+
+    def refuse(folder):
+        raise PermissionError(13, "Access is denied", str(folder / "dsu-demucs.exe"))
+
+    monkeypatch.setattr(build_dsu.shutil, "rmtree", refuse)
+    with pytest.raises(build_dsu.BuildFailed, match=r"dsu-demucs\.exe` cannot be removed\. Stop"):
+        build_dsu.remove(tmp_path)
+
+
+@pytest.fixture
+def faked(monkeypatch, tmp_path):
+    """A build that makes a folder of one file."""
+    built = build_dsu.Target("linux", "cpu")
+    asked = []
+
+    def build(output, timestamp):
+        asked.append((output, timestamp))
+        (output / "dsu").mkdir(parents=True)
+        (output / "dsu" / "sbom.cdx.json").write_text("{}")
+        return output / "dsu", built
+
+    monkeypatch.setattr(build_dsu, "build", build)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    return asked
+
+
+def test_sizes_are_reported_and_kept(faked, tmp_path, capsys):
+    """On the screen, and beside the folder; without being asked for, nothing is packed."""
+    assert build_dsu.main(["--output", str(tmp_path / "out")]) == 0
+    assert faked == [(tmp_path / "out", build_dsu.TIMESTAMP)]
+    kept = (tmp_path / "out" / "dsu-linux-cpu-sizes.txt").read_text(encoding="utf-8")
+    assert kept.rstrip() in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"dsu", "dsu-linux-cpu-sizes.txt"}
+
+
+def test_archives_come_with_sums_and_bill(faked, tmp_path, monkeypatch):
+    """And with the time that who packs for a distribution asks for."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    assert build_dsu.main(["--archive", "--output", str(tmp_path / "out")]) == 0
+    assert faked[0][1] == 1_800_000_000
+    sums = (tmp_path / "out" / "SHA256SUMS").read_text(encoding="utf-8").split()
+    archive = tmp_path / "out" / "dsu-linux-cpu.tar.gz"
+    assert sums == [
+        archives.sha256(archive),
+        archive.name,
+        archives.sha256(archive.with_name(f"{archive.name}.cdx.json")),
+        f"{archive.name}.cdx.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [build_dsu.BuildFailed("why"), distributions.NotInstalled("why"), licences.LicenceMissing("why")],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_what_stops_a_build_is_one_sentence(monkeypatch, tmp_path, capsys, failure):
+    """With status 1."""
+
+    def build(output, timestamp):
+        raise failure
+
+    monkeypatch.setattr(build_dsu, "build", build)
+    assert build_dsu.main(["--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.strip() == "why"
+
+
+def test_setup_is_the_same_recipe(monkeypatch, capsys):
+    """`setup.py build_exe` hands its arguments on; other commands say what there is."""
+    seen = []
+    monkeypatch.setattr(build_dsu, "main", lambda words: seen.append(words) or 5)
+    assert setup.main(["build_exe", "--archive"]) == 5
+    assert seen == [["--archive"]]
+    assert setup.main(["install"]) == 2
+    assert "build_exe" in capsys.readouterr().err
+
+
+def test_freezing_is_driven_by_the_table_of_workers(monkeypatch, sources, tmp_path):
+    """Each row becomes a program; what is asked of cx_Freeze is what the tables say."""
+    asked = {}
+
+    class Freezer:
+        def __init__(self, programs, constants, **options):
+            asked.update(options, programs=programs)
+
+        def freeze(self):
+            asked["done"] = True
+
+    class Executable:
+        def __init__(self, script, target_name, base):
+            self.script, self.target_name = script, target_name
+
+    class ConstantsModule:
+        def __init__(self, version):
+            self.values = {"VERSION": version, "BUILD_HOST": "mine", "BUILD_TIMESTAMP": "now"}
+
+        def create(self, folder, modules):
+            return folder / "constants.py"
+
+    module = type(sys)("cx_Freeze")
+    module.Freezer, module.Executable, module.ConstantsModule = Freezer, Executable, ConstantsModule
+    monkeypatch.setitem(sys.modules, "cx_Freeze", module)
+    limit = sys.getrecursionlimit()
+    try:
+        build_dsu.freeze(tmp_path, build_dsu.Target("win", "cpu"), sources)
+    finally:
+        sys.setrecursionlimit(limit)
+    programs = {(program.script, program.target_name) for program in asked["programs"]}
+    assert programs == {(ROOT / row.script, f"{row.executable}.exe") for row in WORKERS.values()}
+    assert asked["done"]
+    assert asked["include_msvcr"] is True
+    assert {"workers", "utils", "models"} == set(asked["packages"])
+    assert {"sympy", "pytest", "utils.serving.docs"} <= set(asked["excludes"])
+    constants = build_dsu.without_traces().create(tmp_path, []).read_text(encoding="utf-8")
+    assert "VERSION" in constants
+    assert "BUILD" not in constants

@@ -1,0 +1,56 @@
+"""The workflows build and test what the recipe knows."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import build_dsu
+import run
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEMS = {"linux": "ubuntu", "win": "windows", "mac": "macos"}
+
+
+def workflow(name):
+    return yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def commands(job):
+    return [step["run"].strip() for step in job["steps"] if "run" in step]
+
+
+def released():
+    return workflow("release")["jobs"]["build"]["strategy"]["matrix"]["include"]
+
+
+def test_every_archive_that_users_know_is_released():
+    """Three systems, and Windows with and without CUDA."""
+    names = {entry["archive"] for entry in released()}
+    assert names == {"dsu-linux-cpu.tar.gz", "dsu-win-cuda.7z", "dsu-win-cpu.zip", "dsu-mac-arm.tar.gz"}
+
+
+@pytest.mark.parametrize("entry", released(), ids=lambda entry: entry["archive"])
+def test_each_archive_is_built_where_and_as_its_name_says(entry):
+    """The recipe gives it that name there, from the requirements of its flavor."""
+    system, kind = entry["archive"].partition(".")[0].removeprefix("dsu-").split("-")
+    built = build_dsu.Target(system, kind)
+    assert built.archive == entry["archive"]
+    assert entry["os"].startswith(SYSTEMS[system])
+    assert entry["flavor"] in run.FLAVORS
+    assert build_dsu.requirements(built)[0] == f"requirements-{entry['flavor']}.txt"
+
+
+def test_what_is_released_was_tested_frozen():
+    """The archive is made first, so that it holds what the tests then run."""
+    lines = commands(workflow("release")["jobs"]["build"])
+    assert lines[-2].startswith("python run.py build --archive")
+    assert lines[-1] == "python run.py test --frozen"
+
+
+def test_three_systems_are_tested():
+    """With the sources and with the frozen folder."""
+    job = workflow("ci")["jobs"]["test"]
+    systems = {entry["os"].partition("-")[0] for entry in job["strategy"]["matrix"]["include"]}
+    assert systems == set(SYSTEMS.values())
+    assert {"python run.py test", "python run.py build", "python run.py test --frozen"} <= set(commands(job))

@@ -1,0 +1,133 @@
+"""Archives: what comes out is what went in, and the bytes depend on nothing else."""
+
+import hashlib
+import os
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from tools.freeze import archives
+
+TIMES = (1_600_000_000, 1_700_000_000)
+WHEN = 1_767_225_600
+ENDINGS = [*archives.PACKERS]
+
+
+def make_folder(parent, age, names=("lib/b.bin", "lib/a.txt", "dsu-demucs", "lib/ü 1.txt")):
+    folder = parent / "dsu"
+    (folder / "lib" / "empty").mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(name.encode() * 50_000)
+        (folder / name).chmod(0o755 if name == "dsu-demucs" else 0o600 if age == TIMES[0] else 0o644)
+        os.utime(folder / name, (age, age))
+    return folder
+
+
+def unpack(archive, target):
+    if archive.name.endswith(".tar.gz"):
+        with tarfile.open(archive) as packed:
+            packed.extractall(target, filter="tar")
+    elif archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(target)
+    else:
+        import py7zr
+
+        with py7zr.SevenZipFile(archive) as packed:
+            packed.extractall(target)
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_goes_in_comes_out(tmp_path, ending):
+    """Files, empty folders, names of any script."""
+    folder = make_folder(tmp_path, TIMES[0])
+    archives.pack(folder, tmp_path / f"x{ending}", WHEN)
+    unpack(tmp_path / f"x{ending}", tmp_path / "out")
+    assert contents(tmp_path / "out" / "dsu") == contents(folder)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_same_folder_gives_the_same_bytes(tmp_path, ending):
+    """Whatever its times and its place; the name of the archive does not count either."""
+    digests = set()
+    for age in TIMES:
+        place = tmp_path / str(age)
+        folder = make_folder(place, age)
+        archives.pack(folder, place / f"{age}{ending}", WHEN)
+        digests.add(archives.sha256(place / f"{age}{ending}"))
+        assert not list(place.glob("*.part"))
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_another_content_gives_other_bytes(tmp_path, ending):
+    """So the test above could fail."""
+    digests = set()
+    for text in (b"one", b"two"):
+        folder = make_folder(tmp_path / text.decode(), TIMES[0])
+        (folder / "lib" / "a.txt").write_bytes(text)
+        archives.pack(folder, tmp_path / f"{text.decode()}{ending}", WHEN)
+        digests.add(archives.sha256(tmp_path / f"{text.decode()}{ending}"))
+    assert len(digests) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+def test_programs_stay_programs(tmp_path):
+    """Modes are those of who may run, and owners nobody's."""
+    folder = make_folder(tmp_path, TIMES[0])
+    archives.pack(folder, tmp_path / "x.tar.gz", WHEN)
+    with tarfile.open(tmp_path / "x.tar.gz") as packed:
+        modes = {entry.name: entry.mode for entry in packed}
+        assert {(entry.uid, entry.uname, entry.mtime) for entry in packed} == {(0, "", WHEN)}
+    archives.pack(folder, tmp_path / "x.zip", WHEN)
+    with zipfile.ZipFile(tmp_path / "x.zip") as packed:
+        zipped = {entry.filename.rstrip("/"): entry.external_attr >> 16 & 0o777 for entry in packed.infolist()}
+    assert modes == zipped
+    assert (modes["dsu/dsu-demucs"], modes["dsu/lib/a.txt"], modes["dsu/lib"]) == (0o755, 0o644, 0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="archives for Windows are no tar archives")
+def test_files_that_share_their_place_are_packed_once(tmp_path):
+    """And share it again when unpacked."""
+    folder = make_folder(tmp_path, TIMES[0])
+    (folder / "dsu-audiosep").hardlink_to(folder / "dsu-demucs")
+    archives.pack(folder, tmp_path / "x.tar.gz", WHEN)
+    unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+    assert (tmp_path / "out/dsu/dsu-audiosep").samefile(tmp_path / "out/dsu/dsu-demucs")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_failure_leaves_nothing(tmp_path, ending, monkeypatch):
+    """Neither half an archive nor, in its place, the one of before."""
+    folder = make_folder(tmp_path, TIMES[0])
+    (tmp_path / f"x{ending}").write_bytes(b"before")
+
+    def fail(folder):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(archives, "entries", fail)
+    with pytest.raises(OSError, match="disk full"):
+        archives.pack(folder, tmp_path / f"x{ending}", WHEN)
+    assert (tmp_path / f"x{ending}").read_bytes() == b"before"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_checksums_are_as_sha256sum_reads_them(tmp_path):
+    """New archives replace their lines, those that are still there keep theirs, those that are gone go."""
+    for name in ("b.zip", "a.zip"):
+        (tmp_path / name).write_bytes(name.encode())
+    archives.write_checksums(tmp_path, [tmp_path / "b.zip", tmp_path / "a.zip"])
+    (tmp_path / "a.zip").write_bytes(b"new")
+    (tmp_path / "b.zip").unlink()
+    (tmp_path / "c.zip").write_bytes(b"c")
+    path = archives.write_checksums(tmp_path, [tmp_path / "c.zip", tmp_path / "a.zip"])
+    expected = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in (("a.zip", b"new"), ("c.zip", b"c"))]
+    assert path.read_bytes().decode() == "".join(expected)

@@ -1,0 +1,1 @@
+"""The parts of the frozen build. `build_dsu.py` is the recipe that puts them together."""
