@@ -29,4 +29,5 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def worker_dir(request):
     """The folder of the frozen build to test, or None for the scripts."""
-    return request.config.getoption("--worker-dir")
+    folder = request.config.getoption("--worker-dir")
+    return None if folder is None else folder.resolve()  # workers are started in other folders

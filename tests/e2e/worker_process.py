@@ -9,9 +9,12 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 from workers import Worker
 
@@ -152,6 +155,21 @@ class WorkerProcess:
     def _read_errors(self) -> None:
         for block in iter(lambda: os.read(self._process.stderr.fileno(), 65536), b""):
             self.errors += block
+
+
+def wait_until_ended(pid: int, timeout_s: float = TIMEOUT_S) -> None:
+    """Wait for a process that is not our child. One that nobody has asked for its status yet has ended too."""
+    deadline = time.monotonic() + timeout_s
+    while is_running(pid):
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def statuses(replies: Iterable[dict]) -> list[str]:

@@ -11,4 +11,4 @@ def pytest_ignore_collect(collection_path, config):
 @pytest.fixture(scope="session")
 def folder(worker_dir):
     """The frozen folder, as it was built."""
-    return worker_dir.resolve()
+    return worker_dir

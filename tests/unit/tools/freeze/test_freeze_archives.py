@@ -55,10 +55,11 @@ def test_what_goes_in_comes_out(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_same_folder_gives_the_same_bytes(tmp_path, ending):
-    """Whatever its times and its place; the name of the archive does not count either."""
+def test_the_same_folder_gives_the_same_bytes(tmp_path, ending, monkeypatch):
+    """Whatever its times, its place and the clock; the name of the archive does not count either."""
     digests = set()
     for age in TIMES:
+        monkeypatch.setattr("time.time", lambda now=age: float(now))
         place = tmp_path / str(age)
         folder = make_folder(place, age)
         archives.pack(folder, place / f"{age}{ending}", WHEN)
