@@ -2,17 +2,17 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from worker_process import WorkerProcess, job_lines, statuses, worker_command
+from worker_process import job_lines, start_worker, statuses
 
 from tools.make_network import write_network
 from tools.make_vr_mdx import make_mdx, make_vr
-from workers import WORKERS
 
 pytestmark = pytest.mark.e2e
 
@@ -32,11 +32,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start(worker_dir, models):
-    def start_one(*flags, cwd=None):
-        command = [*worker_command(WORKERS["audio-separator"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-        return WorkerProcess([*command, "--models-dir", str(models / "dir"), *flags], cwd=cwd)
-
-    return start_one
+    return partial(start_worker, "audio-separator", worker_dir, models / "dir")
 
 
 @pytest.fixture(scope="module")

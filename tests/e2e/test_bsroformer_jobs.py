@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from worker_process import WorkerProcess, clean_environment, job_lines, statuses, worker_command
+from worker_process import clean_environment, job_lines, start_worker, statuses, worker_command
 
 from tools.make_network import write_network
 from tools.song import song
@@ -48,13 +49,7 @@ def nets(tmp_path_factory):
 @pytest.fixture(scope="module")
 def start(worker_dir, nets):
     """Start a worker on the CPU with that models directory."""
-    models = nets["scnet"].checkpoint.parents[1]
-
-    def start_one(*flags, **env):
-        command = [*worker_command(WORKERS["bsroformer"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-        return WorkerProcess([*command, "--models-dir", str(models), *flags], env=env)
-
-    return start_one
+    return partial(start_worker, "bsroformer", worker_dir, nets["scnet"].checkpoint.parents[1])
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 import soundfile
 from jsonschema import Draft202012Validator
 from worker_process import (
-    WorkerProcess,
     clean_environment,
     job_lines,
+    start_worker,
     statuses,
     wait_until_ended,
     worker_command,
@@ -30,13 +31,7 @@ STEMS = ["drums", "bass", "other", "vocals"]
 @pytest.fixture(scope="module")
 def start(worker_dir, tmp_path_factory):
     """Start a worker on the CPU with an empty models directory."""
-    models = tmp_path_factory.mktemp("models")
-
-    def start_one(*flags, **env):
-        command = [*worker_command(WORKERS["demucs"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-        return WorkerProcess([*command, "--models-dir", str(models), *flags], env=env)
-
-    return start_one
+    return partial(start_worker, "demucs", worker_dir, tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,11 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from worker_process import WorkerProcess, worker_command
+from worker_process import start_worker
 
 from tools import demo
 from tools.metrics import sdr
 from tools.train_mini.excerpt import excerpt_path, read_excerpt
-from workers import WORKERS
 
 pytestmark = pytest.mark.e2e
 
@@ -50,8 +49,7 @@ def test_the_demonstration_takes_a_song_of_the_user(tmp_path):
 @pytest.fixture(scope="module")
 def worker(worker_dir, tmp_path_factory):
     """A worker whose models directory is empty."""
-    command = [*worker_command(WORKERS["bsroformer"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-    with WorkerProcess([*command, "--models-dir", str(tmp_path_factory.mktemp("none"))]) as process:
+    with start_worker("bsroformer", worker_dir, tmp_path_factory.mktemp("none")) as process:
         process.expect("ready")
         yield process
 

@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+from functools import partial
 
 import pytest
 import soundfile
-from worker_process import WorkerProcess, clean_environment, job_lines, statuses, worker_command
+from worker_process import clean_environment, job_lines, start_worker, statuses, worker_command
 
 from tools.make_vr_mdx import make_mdx
 from tools.song import song
@@ -102,8 +103,7 @@ def test_a_bad_song_in_a_folder(worker_dir, repo, folder, tmp_path):
 def start(worker_dir, tmp_path):
     """Start dsu-audio-separator with an MDX model."""
     make_mdx(tmp_path / "models" / "audio-separator", "tiny")
-    command = [*worker_command(WORKERS["audio-separator"], worker_dir), "--worker", "--device", "cpu", "--offline"]
-    return lambda: WorkerProcess([*command, "--models-dir", str(tmp_path / "models")])
+    return partial(start_worker, "audio-separator", worker_dir, tmp_path / "models")
 
 
 def test_the_worker_killed_in_the_middle_of_a_song(start, folder, tmp_path):

@@ -16,7 +16,7 @@ from typing import Self
 
 import psutil
 
-from workers import Worker
+from workers import WORKERS, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 # Long enough for a slow machine under load; a test that is all right never waits that long.
@@ -155,6 +155,14 @@ class WorkerProcess:
     def _read_errors(self) -> None:
         for block in iter(lambda: os.read(self._process.stderr.fileno(), 65536), b""):
             self.errors += block
+
+
+def start_worker(
+    name: str, worker_dir: Path | None, models: Path, *flags: str, cwd: Path | None = None, **env: str
+) -> WorkerProcess:
+    """A worker on the CPU that must not use the network, with a models directory."""
+    command = [*worker_command(WORKERS[name], worker_dir), "--worker", "--device", "cpu", "--offline"]
+    return WorkerProcess([*command, "--models-dir", str(models), *flags], env=env, cwd=cwd)
 
 
 def wait_until_ended(pid: int, timeout_s: float = TIMEOUT_S) -> None:
