@@ -28,8 +28,9 @@ from tools.train_mini.composing import (
 )
 from tools.train_mini.drumkits import Kit, live_coding_kit, machine_kit, sampled_kit, strike
 from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
+from tools.train_mini.presets import play_preset
 from tools.train_mini.singing import Singer, Speech, analyse, random_singer, rap, sing
-from tools.train_mini.sources import GENERAL_SOUNDFONTS, Pool, pool
+from tools.train_mini.sources import GENERAL_SOUNDFONTS, Pool, bass_presets, other_presets, pool
 from tools.train_mini.speech import random_line, speak
 from tools.train_mini.synths import darkened, driven, perform, random_patch
 
@@ -115,6 +116,7 @@ def bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     makers: list[tuple[float, Callable[[], Signal]]] = [
         (0.6, lambda: play(_pick(rng, GENERAL_SOUNDFONTS), [Voice(_pick(rng, sounds.bass_programs), notes)])),
         (0.4, lambda: darkened(perform(notes, random_patch(rng, "bass"), rng), float(rng.uniform(600, 5000)))),
+        (0.5 * sounds.presets, lambda: play_preset(_pick(rng, bass_presets()), notes)),
     ]
     sound = _by_chance(makers, rng)()
     return sound + 0.5 * driven(sound, rng) * np.abs(sound).max() if chance(rng, 0.2) else sound
@@ -140,6 +142,8 @@ def _layer(song: Song, sounds: Pool, tune: np.random.Generator, rng: np.random.G
         notes, programs, patch = arpeggio_notes(song, tune, low=low), sounds.chord_programs, "pluck"
     else:
         notes, programs, patch = melody_notes(song, tune, low=60), sounds.lead_programs, "lead"
+    if sounds.presets and chance(rng, 0.5):
+        return play_preset(_pick(rng, other_presets()), notes)
     if chance(rng, 0.3):
         return perform(notes, random_patch(rng, patch), rng)
     return play(soundfont, [Voice(_pick(rng, programs), notes)])

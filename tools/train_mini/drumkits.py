@@ -14,7 +14,7 @@ import soxr
 
 from tools.train_mini.composing import CLIP_S, Hit
 from tools.train_mini.fluid import SAMPLE_RATE, Signal
-from tools.train_mini.sources import KITS_FOLDER, LIVE_CODING_FOLDER
+from tools.train_mini.sources import KITS_FOLDER, LIVE_CODING_FOLDER, LMMS_STROKES_FOLDER
 from tools.train_mini.synths import noise_burst, time_s
 
 Strokes = list[Signal]  # of one piece, from soft to hard
@@ -30,6 +30,8 @@ ROLES: tuple[tuple[str, str], ...] = (
     ("tom_mid", r"tom.?(mid|2)|sangban.*hit"), ("tom_high", r"tom|kenkeni.*hit"),
     ("conga", r"conga|bongo|tone|drum [12]"), ("kick", r"kick|bass ?drum|\bbd_|thump|djembe\d bass|drum_bass"),
 )  # fmt: skip
+MISNAMED = "kick04"  # MP3 inside of a WAV under the name of an OGG file
+LIVE_CODING_STROKE = re.compile(r"(bd_|sn_|drum_(?!roll)|elec_)")
 STAND_INS = {
     "clap": "snare", "rim": "snare", "open": "hat", "ride": "hat", "crash": "open", "splash": "crash",
     "tom_mid": "tom_high", "tom_low": "tom_mid", "shaker": "hat", "tambourine": "shaker", "cowbell": "rim",
@@ -60,13 +62,13 @@ def sampled_kit(name: str) -> tuple[Kit, ...]:
 
 @lru_cache(maxsize=1)
 def live_coding_pieces() -> dict[str, Strokes]:
-    """The one-shot drum sounds for live coding, by what they are."""
+    """The one-shot drum sounds for live coding and of LMMS, by what they are."""
+    live_coding = [path for path in sorted(LIVE_CODING_FOLDER.glob("*.flac")) if LIVE_CODING_STROKE.match(path.stem)]
     pieces: dict[str, Strokes] = {}
-    for path in sorted(LIVE_CODING_FOLDER.glob("*.flac")):
-        if path.stem.startswith(("bd_", "sn_", "drum_", "elec_")) and path.stem != "drum_roll":
-            role = role_of(path.stem)
-            if role:
-                pieces.setdefault(role, []).append(read_stroke(path))
+    for path in [*live_coding, *sorted(LMMS_STROKES_FOLDER.glob("*.ogg"))]:
+        role = role_of(path.stem)
+        if role and path.stem != MISNAMED:
+            pieces.setdefault(role, []).append(read_stroke(path))
     return pieces
 
 

@@ -6,11 +6,20 @@ soundfonts, other voices.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 KITS_FOLDER = Path("/usr/share/hydrogen/data/drumkits")
 LIVE_CODING_FOLDER = Path("/usr/share/sonic-pi/samples")
+LMMS_STROKES_FOLDER = Path("/usr/share/lmms/samples/drums")
+PRESETS_FOLDER = Path("/usr/share/lmms/presets")
+RECORDED_FOLDERS = {  # of people's voices, a folder for each language
+    "klettres": Path("/usr/share/klettres"),
+    "ktuberling": Path("/usr/share/ktuberling/sounds"),
+    "asterisk": Path("/usr/share/asterisk/sounds"),
+}
 GENERAL_SOUNDFONTS = (
     Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
     Path("/usr/share/sounds/sf2/MuseScore_General_Full.sf2"),
@@ -33,6 +42,7 @@ class Pool:
     lead_programs: tuple[int, ...]
     guitar_programs: tuple[int, ...]
     voices: tuple[str, ...]
+    presets: bool = False  # of LMMS
 
 
 ESPEAK_VARIANTS = (
@@ -44,6 +54,17 @@ ESPEAK_VARIANTS = (
 FESTIVAL_VOICES = (
     "kal_diphone", "cmu_us_slt_arctic_hts", "upc_ca_ona_hts", "suo_fi_lj_diphone", "hy_fi_mv_diphone",
     "lp_diphone", "pc_diphone", "czech_dita", "czech_machac",
+)  # fmt: skip
+RECORDED_VOICES = (
+    *(f"klettres/{language}" for language in (
+        "ar", "cs", "da", "de", "en", "en_GB", "es", "fr", "he", "hu", "it", "lt", "ml", "nb", "nds", "nl", "pt_BR",
+        "ru", "tn", "uk",
+    )),
+    *(f"ktuberling/{language}" for language in (
+        "ca", "da", "de", "el", "en", "es", "fi", "fr", "ga", "gl", "it", "lt", "nds", "nl", "nn", "pt", "ro", "ru",
+        "sl", "sr", "sv", "uk", "wa",
+    )),
+    *(f"asterisk/{language}" for language in ("en_US_f_Allison", "es_MX_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")),
 )  # fmt: skip
 
 TRAINING = Pool(
@@ -67,7 +88,9 @@ TRAINING = Pool(
         *(f"espeak:{name}" for name in ESPEAK_VARIANTS[:-4]),
         *["flite:kal16", "flite:awb", "flite:slt"] * 5,
         *[f"festival:{name}" for name in FESTIVAL_VOICES] * 4,
+        *[f"recorded:{name}" for name in RECORDED_VOICES] * 3,
     ),
+    presets=True,
 )  # fmt: skip
 
 HELD_OUT = Pool(
@@ -84,3 +107,30 @@ HELD_OUT = Pool(
 
 def pool(*, held_out: bool) -> Pool:
     return HELD_OUT if held_out else TRAINING
+
+
+# Presets: a folder's or file's name says what it is for. Voices and effects are left out: they are no instrument.
+BASSES = re.compile(r"bass|sub\b|303", re.IGNORECASE)
+NO_INSTRUMENTS = re.compile(
+    r"voice|choir|vox|ooo|aah|vocal|human|noise|\bfx|effect|drum|kick|snare|hat|clap|cymbal|tom\b|shaker|rim|"
+    r"kicker|sequence|loop|ambient|explo|laser|spacefx|ghost|horror",
+    re.IGNORECASE,
+)
+
+
+@cache
+def bass_presets() -> tuple[Path, ...]:
+    return tuple(path for path in _presets() if BASSES.search(path.name) or BASSES.search(path.parent.name))
+
+
+@cache
+def other_presets() -> tuple[Path, ...]:
+    basses = set(bass_presets())
+    return tuple(path for path in _presets() if path not in basses)
+
+
+@cache
+def _presets() -> tuple[Path, ...]:
+    """All presets that play notes, in an order that does not change."""
+    paths = [path for kind in ("*/*.xpf", "*/*/*.xiz") for path in sorted(PRESETS_FOLDER.glob(kind))]
+    return tuple(path for path in paths if not NO_INSTRUMENTS.search(f"{path.parent.name}/{path.stem}"))

@@ -1,4 +1,4 @@
-"""Words spoken by espeak-ng, flite or festival. A voice is called `program:name`."""
+"""Words spoken by espeak-ng, flite or festival, or what people recorded. A voice is called `program:name`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from tools.train_mini.sources import RECORDED_FOLDERS
+
 RATE = 22050  # of all speech after reading
+RECORDED = "recorded"
+RECORDED_S = 7.0  # of recordings, one after the other, that are taken for speech
+HEADERLESS = {".g722": "g722"}
+SOUND_FILES = (".g722", ".ogg", ".opus", ".wav")
 
 ESPEAK_LANGUAGES = ("en", "en-us", "es", "it", "fr", "de", "pt", "pl", "sv", "ro")
 WORDS = (
@@ -32,6 +39,8 @@ def random_line(rng: np.random.Generator, words: int) -> str:
 def speak(voice: str, text: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """The text as one channel at `RATE`. A language or speed that the text was not written for only adds variety."""
     program, _, name = voice.partition(":")
+    if program == RECORDED:
+        return recorded(name, rng)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speech.wav")
         command = {
@@ -47,3 +56,25 @@ def speak(voice: str, text: str, rng: np.random.Generator) -> npt.NDArray[np.flo
         )
         sound, rate = soundfile.read(path)
     return np.ascontiguousarray(sound if rate == RATE else soxr.resample(sound, rate, RATE), np.float64)
+
+
+def recorded(name: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Some recordings of one folder of voices, one after the other and equally loud."""
+    source, _, language = name.partition("/")
+    paths = sorted(path for path in (RECORDED_FOLDERS[source] / language).rglob("*") if path.suffix in SOUND_FILES)
+    parts: list[npt.NDArray[np.float64]] = []
+    for index in rng.permutation(len(paths)):
+        sound = read_mono(paths[index])
+        parts.append(0.1 * sound / (float(np.sqrt(np.mean(np.square(sound)))) + 1e-4))
+        if sum(map(len, parts)) > RECORDED_S * RATE:
+            break
+    return np.concatenate(parts)
+
+
+def read_mono(path: Path) -> npt.NDArray[np.float64]:
+    """One channel at `RATE`, whatever the file's format."""
+    with av.open(str(path), format=HEADERLESS.get(path.suffix)) as container:
+        resampler = av.AudioResampler(format="dblp", layout="mono", rate=RATE)
+        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+        frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])

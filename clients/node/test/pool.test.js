@@ -4,7 +4,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 const { WorkerPool } = require('..');
-const { fake, gone, isAlive } = require('./helpers');
+const { fake, gone, isAlive, noMockTimers } = require('./helpers');
 
 function fakePool(t, options = {}) {
   const pool = new WorkerPool(fake({ handleSignals: false, ...options }));
@@ -92,12 +92,14 @@ test('an idle worker is ended, and the next job starts another', async (t) => {
   assert.notEqual(pool.worker('demucs').pid, pid);
 });
 
-test('a worker that works is not idle, however long it takes', async (t) => {
+test('a worker that works is not idle, however long it takes', { skip: noMockTimers }, async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const pool = fakePool(t, { idleTimeoutMs: 20 });
   const quiet = assert.rejects(pool.separate('demucs', { model: 'silent', id: 1 }), { code: 'cancelled' });
   const worker = await pool.startWorker('demucs');
-  const direct = worker.separate({ model: 'echo' });
-  await Promise.all([direct, new Promise((resolve) => setTimeout(resolve, 100))]);
+  await worker.separate({ model: 'echo' });
+  t.mock.timers.tick(20);
+  t.mock.timers.reset();
   assert.equal(pool.worker('demucs'), worker);
   await worker.cancel(1);
   await quiet;

@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { test } = require('node:test');
 const { CancelledError, DSUError, DSUWorker, startWorker } = require('..');
-const { FAKE, fake, fakeWorker, gone } = require('./helpers');
+const { FAKE, fake, fakeWorker, gone, noMockTimers } = require('./helpers');
 
 const job = (model, more = {}) => ({ cmd: 'separate', model, input: 'song.wav', ...more });
 
@@ -176,7 +176,8 @@ test('a worker that does not cancel is ended', async (t) => {
   await Promise.all([doomed, other]);
 });
 
-test('a worker that has cancelled in time lives on', async (t) => {
+test('a worker that has cancelled in time lives on', { skip: noMockTimers }, async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const worker = fakeWorker(t, { cancelTimeoutMs: 500 });
   await worker.start();
   const { pid } = worker;
@@ -184,7 +185,8 @@ test('a worker that has cancelled in time lives on', async (t) => {
   const doomed = worker.separate({ model: 'silent' }, { signal: controller.signal });
   controller.abort();
   await assert.rejects(doomed, { name: 'AbortError' });
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  t.mock.timers.tick(500);
+  t.mock.timers.reset();
   assert.equal((await worker.getStatus()).pid, pid);
 });
 
