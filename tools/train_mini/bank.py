@@ -28,7 +28,7 @@ from tools.train_mini.composing import (
 )
 from tools.train_mini.drumkits import Kit, live_coding_kit, machine_kit, sampled_kit, strike
 from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
-from tools.train_mini.presets import play_preset
+from tools.train_mini.presets import play_one_of
 from tools.train_mini.singing import Singer, Speech, analyse, random_singer, rap, sing
 from tools.train_mini.sources import GENERAL_SOUNDFONTS, Pool, bass_presets, other_presets, pool
 from tools.train_mini.speech import random_line, speak
@@ -116,7 +116,7 @@ def bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     makers: list[tuple[float, Callable[[], Signal]]] = [
         (0.6, lambda: play(_pick(rng, GENERAL_SOUNDFONTS), [Voice(_pick(rng, sounds.bass_programs), notes)])),
         (0.4, lambda: darkened(perform(notes, random_patch(rng, "bass"), rng), float(rng.uniform(600, 5000)))),
-        (0.5 * sounds.presets, lambda: play_preset(_pick(rng, bass_presets()), notes)),
+        (0.5 * sounds.presets, lambda: play_one_of(bass_presets(), notes, rng)),
     ]
     sound = _by_chance(makers, rng)()
     return sound + 0.5 * driven(sound, rng) * np.abs(sound).max() if chance(rng, 0.2) else sound
@@ -143,7 +143,7 @@ def _layer(song: Song, sounds: Pool, tune: np.random.Generator, rng: np.random.G
     else:
         notes, programs, patch = melody_notes(song, tune, low=60), sounds.lead_programs, "lead"
     if sounds.presets and chance(rng, 0.5):
-        return play_preset(_pick(rng, other_presets()), notes)
+        return play_one_of(other_presets(), notes, rng)
     if chance(rng, 0.3):
         return perform(notes, random_patch(rng, patch), rng)
     return play(soundfont, [Voice(_pick(rng, programs), notes)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import subprocess
@@ -11,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import soundfile
 
 from tools.train_mini.composing import CLIP_S, Note
@@ -22,6 +24,20 @@ TICKS_PER_BAR = 192
 KEY_OF_A = 57  # LMMS counts from another octave than MIDI, where it is 69
 ZYNADDSUBFX = ".xiz"
 PARSED_FROM = "1.2.2"  # the version of LMMS that such a project is read as
+TRIES = 20
+SILENT = 1e-3  # the peak of what is taken for no sound
+
+
+class PresetFailed(Exception):
+    """LMMS crashed over a preset, or it holds no instrument, or none that is heard: some are like that."""
+
+
+def play_one_of(presets: Sequence[Path], notes: Sequence[Note], rng: np.random.Generator) -> Signal:
+    """(samples, 2) of a clip, by the first of some presets drawn that makes a sound."""
+    for preset in rng.choice(len(presets), TRIES):
+        with contextlib.suppress(PresetFailed):
+            return play_preset(presets[preset], notes)
+    raise PresetFailed(f"None of {TRIES} presets of LMMS makes a sound. Is `lmms` installed whole?")
 
 
 def play_preset(preset: Path, notes: Sequence[Note]) -> Signal:
@@ -30,11 +46,16 @@ def play_preset(preset: Path, notes: Sequence[Note]) -> Signal:
         project, wave = Path(folder, "song.mmp"), Path(folder, "song.wav")
         project.write_bytes(project_of(preset, notes))
         command = ["lmms", "--allowroot", "render", str(project), "-f", "wav", "-s", str(SAMPLE_RATE), "-o", str(wave)]
-        subprocess.run(  # noqa: S603 - a fixed command on our own files
-            command, check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": folder, "QT_QPA_PLATFORM": "offscreen"},
-        )  # fmt: skip
+        try:
+            subprocess.run(  # noqa: S603 - a fixed command on our own files
+                command, check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env={**os.environ, "HOME": folder, "QT_QPA_PLATFORM": "offscreen"},
+            )  # fmt: skip
+        except subprocess.SubprocessError as error:
+            raise PresetFailed(f"LMMS failed over {preset.name}.") from error
         sound, _ = soundfile.read(wave, dtype="float32", always_2d=True)
+    if np.abs(sound).max(initial=0.0) < SILENT:
+        raise PresetFailed(f"{preset.name} is silent.")
     return fitted(sound)
 
 
@@ -61,7 +82,10 @@ def _instrument(preset: Path) -> tuple[ET.Element, str]:
     root = read_preset(preset)
     if preset.suffix == ZYNADDSUBFX:
         return _zynaddsubfx(root), PARSED_FROM
-    return next(root.iter("instrumenttrack")), root.get("creatorversion", PARSED_FROM)
+    track = next(root.iter("instrumenttrack"), None)
+    if track is None:
+        raise PresetFailed(f"{preset.name} holds no instrument.")
+    return track, root.get("creatorversion", PARSED_FROM)
 
 
 def _zynaddsubfx(root: ET.Element) -> ET.Element:

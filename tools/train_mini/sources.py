@@ -57,7 +57,7 @@ FESTIVAL_VOICES = (
 )  # fmt: skip
 RECORDED_VOICES = (
     *(f"klettres/{language}" for language in (
-        "ar", "cs", "da", "de", "en", "en_GB", "es", "fr", "he", "hu", "it", "lt", "ml", "nb", "nds", "nl", "pt_BR",
+        "ar", "da", "de", "en", "en_GB", "es", "fr", "he", "hu", "it", "lt", "ml", "nb", "nds", "nl", "pt_BR",
         "ru", "tn", "uk",
     )),
     *(f"ktuberling/{language}" for language in (

@@ -65,6 +65,8 @@ def recorded(name: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     parts: list[npt.NDArray[np.float64]] = []
     for index in rng.permutation(len(paths)):
         sound = read_mono(paths[index])
+        if not len(sound):
+            continue
         parts.append(0.1 * sound / (float(np.sqrt(np.mean(np.square(sound)))) + 1e-4))
         if sum(map(len, parts)) > RECORDED_S * RATE:
             break
@@ -73,8 +75,8 @@ def recorded(name: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 def read_mono(path: Path) -> npt.NDArray[np.float64]:
     """One channel at `RATE`, whatever the file's format."""
-    with av.open(str(path), format=HEADERLESS.get(path.suffix)) as container:
+    with av.open(str(path), format=HEADERLESS.get(path.suffix), metadata_errors="ignore") as container:
         resampler = av.AudioResampler(format="dblp", layout="mono", rate=RATE)
         frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
         frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    return np.concatenate([np.zeros(0), *(frame.to_ndarray()[0] for frame in frames)])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tools.train_mini import speech
+from tools.train_mini import presets, speech
 from tools.train_mini.composing import CLIP_S, Note
-from tools.train_mini.presets import TICKS_PER_S, project_of
+from tools.train_mini.presets import TICKS_PER_S, PresetFailed, project_of
 from tools.train_mini.sources import BASSES, HELD_OUT, NO_INSTRUMENTS, TRAINING
 from tools.train_mini.speech import RATE, recorded
 
@@ -59,6 +59,22 @@ def test_a_preset_of_zynaddsubfx_becomes_a_song(tmp_path, pack):
     part = project.find(".//instrument[@name='zynaddsubfx']/zynaddsubfx/ZynAddSubFX-data/MASTER/PART")
     assert part.find("INSTRUMENT/INFO") is not None
     assert len(notes_of(project)) == 2
+
+
+def test_a_preset_without_an_instrument_is_passed_over(tmp_path, monkeypatch, lmms_preset):
+    """What fails is left for the next draw; when all fail, the error says what to look at."""
+    empty = tmp_path / "Empty.xpf"
+    empty.write_bytes(
+        SETTINGS.replace(b"instrumenttrack vol", b"sampletrack vol").replace(b"</instrumenttrack>", b"</sampletrack>")
+    )
+    with pytest.raises(PresetFailed, match="no instrument"):
+        project_of(empty, NOTES)
+    sound = np.ones((4, 2), np.float32)
+    real = presets.play_preset
+    monkeypatch.setattr(presets, "play_preset", lambda path, notes: sound if path == lmms_preset else real(path, notes))
+    assert presets.play_one_of([empty, lmms_preset], NOTES, np.random.default_rng(1)) is sound
+    with pytest.raises(PresetFailed, match="installed whole"):
+        presets.play_one_of([empty], NOTES, np.random.default_rng(1))
 
 
 def test_recordings_are_joined_at_one_loudness(tmp_path, monkeypatch):
