@@ -1,0 +1,68 @@
+'use strict';
+// The options of the jobs to come: fields of requests, for all jobs or for those of one name.
+
+const { refusal, textOf, toNative } = require('./atoms');
+const { STEPS } = require('./sequence');
+
+/** Fields that are lists, and what their items are; the tests hold this to the protocol. */
+const LISTS = { ensemble: String, ensemble_weights: Number, stems: String, texts: String };
+/** Fields that say which network it is, so that `load` takes them as well. */
+const OF_MODELS = [
+  'checkpoint_path',
+  'clap_checkpoint_path',
+  'config_path',
+  'feature_dim',
+  'layer',
+  'model_file_dir',
+  'model_path',
+  'model_type',
+  'repo',
+  'roberta_dir',
+];
+const WORDS = { true: true, false: false };
+
+function isPath(field) {
+  return field.endsWith('_path') || field.endsWith('_dir') || field === 'repo';
+}
+
+/** What a field is to hold: Max has no lists of one and no true or false. */
+function valueOf(field, atoms) {
+  if (Object.hasOwn(LISTS, field)) return atoms.map(LISTS[field]);
+  if (field === 'preview') return { start: Number(atoms[0]), duration: Number(atoms[1]) };
+  if (isPath(field)) return toNative(textOf(atoms));
+  if (atoms.length > 1) return textOf(atoms);
+  return Object.hasOwn(WORDS, atoms[0]) ? WORDS[atoms[0]] : atoms[0];
+}
+
+class Options {
+  #values = new Map();
+
+  /** `key` is `FIELD`, for all jobs, or `NAME.FIELD` for those of one worker or step; without atoms it is forgotten. */
+  set(key, atoms) {
+    const [, name, field] = /^(?:([\w-]+)\.)?(\w+)$/.exec(key) ?? [];
+    if (!field || (name !== undefined && !Object.hasOwn(STEPS, name))) {
+      const names = Object.keys(STEPS).join(', ');
+      throw refusal(`\`${key}\` is no option. Write FIELD or NAME.FIELD, where NAME is one of ${names}.`);
+    }
+    if (atoms.length === 0) this.#values.delete(key);
+    else this.#values.set(key, valueOf(field, atoms));
+  }
+
+  clear() {
+    this.#values.clear();
+  }
+
+  /** The fields for jobs of this name; what is meant for them alone counts more. */
+  fieldsFor(name) {
+    const shared = [...this.#values].filter(([key]) => !key.includes('.'));
+    const own = [...this.#values].filter(([key]) => key.startsWith(`${name}.`));
+    return Object.fromEntries([...shared, ...own.map(([key, value]) => [key.slice(name.length + 1), value])]);
+  }
+
+  /** Those that say which network is meant. */
+  modelFieldsFor(name) {
+    return Object.fromEntries(Object.entries(this.fieldsFor(name)).filter(([field]) => OF_MODELS.includes(field)));
+  }
+}
+
+module.exports = { LISTS, Options };
