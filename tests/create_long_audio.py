@@ -1,0 +1,91 @@
+"""Write a long song for tests of memory and endurance: four minutes, unless told otherwise.
+
+It is the song of generate_test_audio.py, or a file of yours again and again. Either is written in blocks, so memory
+stays the same however long the song gets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.command_line import number, packages_of_project
+
+with packages_of_project():
+    import soundfile
+
+    from tools.song_stems import write_song
+    from utils.core.bootstrap import use_utf8
+
+AUDIO = Path(__file__).resolve().parent / "audio"
+BLOCK = 1 << 16
+# A WAV file says how long it is in 32 bits; with 16 bits at 44.1 kHz in stereo that is over six hours.
+LONGEST_MINUTES = 360.0
+
+
+class Unusable(Exception):
+    """The file to repeat cannot be used; the message says why."""
+
+
+def write_repeated(source: Path, target: Path, seconds: float) -> None:
+    """Write `source` again and again until `target` is `seconds` long. It appears when it is whole."""
+    if not source.is_file():
+        raise Unusable(f"There is no file `{source}` to repeat.")
+    if target.resolve() == source.resolve():
+        raise Unusable(f"`{source}` cannot be repeated into itself. Name another --output.")
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with soundfile.SoundFile(source) as song:
+            if song.frames == 0:
+                raise Unusable(f"`{source}` holds no samples, so there is nothing to repeat.")
+            with soundfile.SoundFile(part, "w", song.samplerate, song.channels, "PCM_16", format="WAV") as long:
+                _repeat(song, long, round(seconds * song.samplerate))
+        part.replace(target)
+    except soundfile.LibsndfileError as error:
+        raise Unusable(
+            f"`{source}` cannot be repeated: {error.error_string} Name a WAV, FLAC, MP3 or Ogg file."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _repeat(song: soundfile.SoundFile, long: soundfile.SoundFile, frames: int) -> None:
+    while frames > 0:
+        block = song.read(min(BLOCK, frames), dtype="int16")
+        long.write(block)
+        frames -= len(block)
+        if song.tell() >= song.frames:
+            song.seek(0)
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser("create_long_audio.py", description=__doc__)
+    parser.add_argument("--minutes", type=number(float, 0.01, LONGEST_MINUTES), default=4.0, help="default 4")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="repeat this file instead of making a song")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default tests/audio/test_MINUTESmin.wav")
+    parser.add_argument("--seed", type=number(int, 0), default=0, help="another song; default 0")
+    options = parser.parse_args(argv)
+    use_utf8(sys.stdout, sys.stderr)
+    target = options.output or AUDIO / f"test_{options.minutes:g}min.wav"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if options.input is None:
+            write_song(target, 60 * options.minutes, seed=options.seed, with_stems=False)
+        else:
+            write_repeated(options.input, target, 60 * options.minutes)
+    except Unusable as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"`{target}` cannot be written: {error.strerror}. Name another --output.\n")
+        return 1
+    sys.stdout.write(f"{target}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+'use strict';
+// One request to a worker, timed, with every line that came meanwhile; and whether what it left is sound.
+
+const fs = require('node:fs');
+const { performance } = require('node:perf_hooks');
+const { peak, readWav } = require('./wav');
+
+const CLOSE_S = 0.002;
+
+/**
+ * Start a worker.
+ *
+ * @returns {Promise<{worker: object, ready: object, seconds: number}>}
+ */
+async function startTimed(pool, kind) {
+  const startedAt = performance.now();
+  const worker = await pool.startWorker(kind);
+  return { worker, ready: worker.readyLine, seconds: secondsSince(startedAt) };
+}
+
+/** Which program runs, and where. */
+function describeWorker({ worker, ready, seconds }) {
+  const { device, threads, version } = ready;
+  const place = `${device}, ${threads} thread${threads === 1 ? '' : 's'}`;
+  const program = worker.command.slice(0, worker.command.indexOf('--worker')).at(-1);
+  return `Worker: dsu-${worker.kind} ${version} on ${place}, ready after ${seconds.toFixed(2)} s (${program})`;
+}
+
+/**
+ * Send a request and wait for its end.
+ *
+ * @returns {Promise<{last: object, lines: object[], seconds: number}>} `lines` are all that the worker said meanwhile
+ */
+async function timed(pool, kind, request, options = {}) {
+  const worker = pool.worker(kind);
+  const lines = [];
+  const listen = (line) => lines.push(line);
+  worker.on('line', listen);
+  const hide = showProgress(worker);
+  const startedAt = performance.now();
+  try {
+    const last = await pool.run(kind, request, options);
+    return { last, lines, seconds: secondsSince(startedAt) };
+  } finally {
+    hide();
+    worker.off('line', listen);
+  }
+}
+
+/** Who looks at a terminal sees how far a job is; a file or a pipe gets nothing of it. */
+function showProgress(worker) {
+  if (!process.stderr.isTTY) return () => {};
+  const show = ({ percent }) => process.stderr.write(`\r  ${percent.toFixed(0).padStart(3)} %`);
+  worker.on('progress', show);
+  return () => {
+    worker.off('progress', show);
+    process.stderr.write('\r       \r');
+  };
+}
+
+function secondsSince(startedAt) {
+  return (performance.now() - startedAt) / 1000;
+}
+
+/** What a WAV file holds, or null for another format. */
+function wavFacts(file) {
+  if (!/\.wav$/i.test(file)) return null;
+  const { samples, ...facts } = readWav(file);
+  return { ...facts, peak: peak(samples) };
+}
+
+/**
+ * What is wrong with the files that a job has written: missing, of a wrong rate or length, silent, or no numbers.
+ *
+ * @param {{paths: object, sample_rate?: number, duration?: number}} done as in a `done` line
+ * @param {number | null} inputSeconds the length of the input, where it is known
+ * @returns {string[]} empty when all is well
+ */
+function outputFaults(done, inputSeconds) {
+  const paths = Object.entries(done.paths);
+  if (paths.length === 0) return ['no file was written'];
+  return paths.flatMap(([stem, file]) => fileFaults(file, done, inputSeconds).map((fault) => `${stem} ${fault}`));
+}
+
+function fileFaults(file, { sample_rate: rate, duration }, inputSeconds) {
+  if (!fs.existsSync(file)) return [`is not there (${file})`];
+  const facts = wavFacts(file);
+  const faults = [];
+  if (rate !== undefined && facts.rate !== rate) faults.push(`has ${facts.rate} Hz, not ${rate}`);
+  for (const expected of [duration, inputSeconds].filter(Number.isFinite)) {
+    const wrong = Math.abs(facts.seconds - expected) > CLOSE_S;
+    if (wrong) faults.push(`is ${facts.seconds.toFixed(3)} s long, not ${expected.toFixed(3)}`);
+  }
+  if (Number.isNaN(facts.peak)) faults.push('has samples that are no numbers');
+  else if (facts.peak === 0) faults.push('is silent');
+  return [...new Set(faults)];
+}
+
+module.exports = { describeWorker, outputFaults, startTimed, timed, wavFacts };

@@ -1,0 +1,68 @@
+'use strict';
+// WAV files: what their header says and whether their samples are sound. 16, 24 and 32 bits, and floats of 32 bits.
+
+const fs = require('node:fs');
+
+const PCM = 1;
+const FLOAT = 3;
+const EXTENSIBLE = 0xfffe;
+
+/** How a sample of each coding is read: from a buffer, at a place, as a number of which 1 is full scale. */
+const READERS = {
+  [`${PCM}:16`]: (data, at) => data.readInt16LE(at) / 0x8000,
+  [`${PCM}:24`]: (data, at) => data.readIntLE(at, 3) / 0x800000,
+  [`${PCM}:32`]: (data, at) => data.readInt32LE(at) / 0x80000000,
+  [`${FLOAT}:32`]: (data, at) => data.readFloatLE(at),
+};
+
+/**
+ * @param {string} file
+ * @returns {{rate: number, channels: number, frames: number, seconds: number, samples: Float32Array}}
+ */
+function readWav(file) {
+  const chunks = chunksOf(fs.readFileSync(file), file);
+  const { 'fmt ': format, data } = chunks;
+  if (!format || !data) throw new Error(`${file} has no ${format ? 'samples' : 'format'}.`);
+  const [channels, rate, bits] = [format.readUInt16LE(2), format.readUInt32LE(4), format.readUInt16LE(14)];
+  const tag = format.readUInt16LE(0);
+  const coding = `${tag === EXTENSIBLE ? format.readUInt16LE(24) : tag}:${bits}`;
+  const read = READERS[coding];
+  if (!read) throw new Error(`${file} has samples of a kind that is not read here (${coding}).`);
+  const width = bits / 8;
+  const samples = Float32Array.from({ length: Math.floor(data.length / width) }, (_, i) => read(data, i * width));
+  const frames = samples.length / channels;
+  return { rate, channels, frames, seconds: frames / rate, samples };
+}
+
+/** The parts of a RIFF file by their names. */
+function chunksOf(bytes, file) {
+  if (bytes.toString('latin1', 0, 4) !== 'RIFF' || bytes.toString('latin1', 8, 12) !== 'WAVE') {
+    throw new Error(`${file} is not a WAV file.`);
+  }
+  const chunks = {};
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const size = bytes.readUInt32LE(at + 4);
+    chunks[bytes.toString('latin1', at, at + 4)] ??= bytes.subarray(at + 8, at + 8 + size);
+    at += 8 + size + (size % 2);
+  }
+  return chunks;
+}
+
+/** The largest absolute sample; NaN where any sample is not a finite number. */
+function peak(samples) {
+  let largest = 0;
+  for (const sample of samples) {
+    if (!Number.isFinite(sample)) return NaN;
+    largest = Math.max(largest, Math.abs(sample));
+  }
+  return largest;
+}
+
+/** By how much the samples of two files differ at most; infinite where the files are not of one length and kind. */
+function largestDifference(one, other) {
+  const [a, b] = [readWav(one), readWav(other)];
+  if (a.rate !== b.rate || a.channels !== b.channels || a.frames !== b.frames) return Infinity;
+  return peak(a.samples.map((sample, i) => sample - b.samples[i]));
+}
+
+module.exports = { largestDifference, peak, readWav };
