@@ -48,7 +48,10 @@ CHECKS: dict[str, tuple[str, ...]] = {
 FROZEN = ROOT / "dist" / "dsu"
 FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 
-MADE_HERE = (".venv", "demo", "build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+MADE_HERE = (
+    ".venv", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
+    ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+)  # fmt: skip
 
 # What pip and venv print when something outside this project is wrong, and what a person can do about it. First match.
 DIAGNOSES = (
@@ -385,7 +388,7 @@ def clean(words: list[str]) -> int:
     refuse_extra("clean", words)
     caches = (
         folder
-        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks", "clients")
+        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks", "clients", "scripts")
         for folder in (ROOT / name).rglob("__pycache__")
     )
     for folder in [*(ROOT / name for name in MADE_HERE), ROOT / "__pycache__", *caches]:

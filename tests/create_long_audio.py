@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -16,9 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tools.command_line import number, packages_of_project
 
 with packages_of_project():
+    import numpy as np
+    import numpy.typing as npt
     import soundfile
 
-    from tools.song_stems import write_song
+    from tools.song_stems import told_as_oserror, write_song
     from utils.core.bootstrap import use_utf8
 
 AUDIO = Path(__file__).resolve().parent / "audio"
@@ -39,27 +41,45 @@ def write_repeated(source: Path, target: Path, seconds: float) -> None:
         raise Unusable(f"`{source}` cannot be repeated into itself. Name another --output.")
     part = target.with_name(f".{target.name}.part")
     try:
-        with soundfile.SoundFile(source) as song:
-            if song.frames == 0:
-                raise Unusable(f"`{source}` holds no samples, so there is nothing to repeat.")
-            with soundfile.SoundFile(part, "w", song.samplerate, song.channels, "PCM_16", format="WAV") as long:
-                _repeat(song, long, round(seconds * song.samplerate))
+        with (
+            open_song(source) as song,
+            told_as_oserror(target),
+            soundfile.SoundFile(part, "w", song.samplerate, song.channels, "PCM_16", format="WAV") as long,
+        ):
+            for block in repeated(song, round(seconds * song.samplerate), source):
+                long.write(block)
         part.replace(target)
-    except soundfile.LibsndfileError as error:
-        raise Unusable(
-            f"`{source}` cannot be repeated: {error.error_string} Name a WAV, FLAC, MP3 or Ogg file."
-        ) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _repeat(song: soundfile.SoundFile, long: soundfile.SoundFile, frames: int) -> None:
+def open_song(source: Path) -> soundfile.SoundFile:
+    try:
+        song = soundfile.SoundFile(source)
+    except soundfile.LibsndfileError as error:
+        raise unusable(source, error) from error
+    if song.frames == 0:
+        raise Unusable(f"`{source}` holds no samples, so there is nothing to repeat.")
+    return song
+
+
+def repeated(song: soundfile.SoundFile, frames: int, source: Path) -> Iterator[npt.NDArray[np.int16]]:
+    """So many samples in blocks, from the song's start again after its end."""
     while frames > 0:
-        block = song.read(min(BLOCK, frames), dtype="int16")
-        long.write(block)
+        try:
+            block = song.read(min(BLOCK, frames), dtype="int16")
+        except soundfile.LibsndfileError as error:
+            raise unusable(source, error) from error
+        if len(block) == 0:
+            raise Unusable(f"`{source}` ends before it should, so it is damaged. Name another --input.")
         frames -= len(block)
+        yield block
         if song.tell() >= song.frames:
             song.seek(0)
+
+
+def unusable(source: Path, error: soundfile.LibsndfileError) -> Unusable:
+    return Unusable(f"`{source}` cannot be repeated: {error.error_string} Name a WAV, FLAC, MP3 or Ogg file.")
 
 
 def main(argv: Sequence[str]) -> int:

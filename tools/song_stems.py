@@ -6,7 +6,9 @@ the bar with which the song begins. Memory does not grow with the song.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -94,13 +96,23 @@ def write_song(
         targets |= {stem: folder / f"{stem}.wav" for stem in PEAKS}
     parts = {name: target.with_name(f".{target.name}.part") for name, target in targets.items()}
     try:
-        _fill(parts, song_blocks(seconds, seed=seed, rate=rate), rate)
+        with told_as_oserror(path):
+            _fill(parts, song_blocks(seconds, seed=seed, rate=rate), rate)
         for name, part in parts.items():
             part.replace(targets[name])
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
     return list(targets.values())
+
+
+@contextmanager
+def told_as_oserror(path: Path) -> Iterator[None]:
+    """Around writing: what libsndfile cannot write (a full disk, a folder that is read-only) is an error of the system."""
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise OSError(errno.EIO, error.error_string.rstrip("."), str(path)) from error
 
 
 def _fill(parts: Mapping[str, Path], blocks: Iterator[dict[str, Samples]], rate: int) -> None:

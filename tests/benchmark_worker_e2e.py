@@ -1,0 +1,329 @@
+"""Time one worker from its start to its second separation, as a client sees it.
+
+The worker is started, loads a model twice (the second time it is there already), separates a file (cold), and
+separates it again (warm). Prints a line for each figure and, last, all of them as one line of JSON. Exit status: 0;
+1 if the worker failed, with the end of what it wrote to standard error; 2 if the command line is not understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.command_line import ended_by_sigterm, number, output_folder, packages_of_project, with_hint
+
+with packages_of_project():
+    import soundfile
+
+    from benchmarks.worker_process import Line, MemoryWatch, WorkerFailed, WorkerProcess, command
+    from tools.choose_models import APOLLO, KINDS, Choice, choose
+    from utils.core.bootstrap import use_utf8
+    from utils.core.errors import DsuError
+    from workers import WORKERS
+
+INPUT = Path(__file__).resolve().parent / "audio" / "test_4s.wav"
+TIMEOUT_S = 1800.0
+TAIL_LINES = 20
+
+# How requests name the files of a model of one's own, for the kinds that have such.
+OWN_FILES = {
+    "bsroformer": {"checkpoint": "model_path", "config": "config_path"},
+    APOLLO: {"checkpoint": "model_path", "config": "config_path"},
+    "audio-separator": {"checkpoint": "model"},
+    "audiosep": {
+        "checkpoint": "checkpoint_path",
+        "config": "config_path",
+        "clap_checkpoint": "clap_checkpoint_path",
+        "roberta_dir": "roberta_dir",
+    },
+}
+
+
+class Unusable(Exception):
+    """The benchmark cannot start; the message says why and what to do."""
+
+
+class Kind(NamedTuple):
+    """What is measured: a worker, and the commands that load and use a model."""
+
+    worker: str
+    load: str = "load_model"
+    separate: str = "separate"
+
+
+MEASURED = {kind: Kind(kind) for kind in KINDS} | {APOLLO: Kind("audio-separator", "load_apollo", "apollo")}
+
+
+# The worker -----------------------------------------------------------------------------------------------------------
+
+
+class TimedWorker(WorkerProcess):
+    """A worker whose standard error is kept, and which is ended if an answer takes too long."""
+
+    def __init__(self, words: Sequence[str], errors: IO[bytes], timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._started = time.perf_counter()
+        try:
+            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        except OSError as error:
+            raise WorkerFailed(f"`{words[0]}` cannot be started: {error.strerror}.") from error
+
+    def ask(self, request: Mapping[str, Any], status: str) -> tuple[float, dict[str, Any]]:
+        """Send a request; the seconds until its answer, and the answer."""
+        asked = time.perf_counter()
+        try:
+            self.send(request)
+        except OSError as error:
+            raise WorkerFailed("The worker ended before it was asked everything.") from error
+        answer = self.wait_for(status)
+        return time.perf_counter() - asked, answer.content
+
+    def wait_for(self, status: str | None) -> Line:
+        """The next line with this status, or just the next line."""
+        with self._time_limit() as ended:
+            for raw in self._process.stdout or ():
+                line = Line(time.perf_counter() - self._started, parsed(raw))
+                if line.content["status"] == "error":
+                    raise WorkerFailed(
+                        " ".join(str(line.content[key]) for key in ("message", "hint") if key in line[1])
+                    )
+                if status in (None, line.content["status"]):
+                    return line
+        if ended.is_set():
+            raise WorkerFailed(f"The worker did not answer within {self._timeout_s:g} s and was ended.")
+        raise WorkerFailed(f"The worker ended before it said `{status or 'anything'}`.")
+
+    @contextmanager
+    def _time_limit(self) -> Iterator[threading.Event]:
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            self._process.kill()
+
+        alarm = threading.Timer(self._timeout_s, end)
+        alarm.start()
+        try:
+            yield ended
+        finally:
+            alarm.cancel()
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(raw)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or "status" not in content:
+        told = raw.decode("utf-8", "replace").strip()
+        raise WorkerFailed(f"This is no worker of the DSU protocol; it wrote: {told[:200]}")
+    return content
+
+
+def tail(errors: IO[bytes]) -> str:
+    """The end of what the worker wrote to standard error, to be put after a message."""
+    errors.seek(0)
+    lines = errors.read().decode("utf-8", "replace").splitlines()
+    return "\n".join(["\nThe end of its standard error:", *lines[-TAIL_LINES:]]) if lines else ""
+
+
+# Measuring ------------------------------------------------------------------------------------------------------------
+
+
+def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+    """The figures of one life of a worker."""
+    watch = MemoryWatch(worker.pid)
+    first = worker.wait_for(None)
+    ready = worker.wait_for("ready")
+    loads = [worker.ask({"cmd": kind.load, **choice.load}, "model_loaded") for _ in range(2)]
+    jobs = [worker.ask({"cmd": kind.separate, **job}, "done") for _ in range(1 + repeat)]
+    peak_bytes = watch.stop()
+    worker.ask({"cmd": "exit"}, "exiting")
+    (cold_s, cold), warm = jobs[0], jobs[1:]
+    missing = [path for path in cold["paths"].values() if not Path(path).is_file()]
+    if missing:
+        raise WorkerFailed(f"The worker said that it wrote `{missing[0]}`, and it is not there.")
+    return {
+        "version": ready.content["version"],
+        "device": ready.content["device"],
+        "threads": ready.content["threads"],
+        "model": choice.name,
+        "duration_s": cold["duration"],
+        "outputs": list(cold["paths"].values()),
+        "warnings": cold.get("warnings", []),
+        "t_start_to_first_status_s": round(first.at_s, 4),
+        "t_start_to_ready_s": round(ready.at_s, 4),
+        "t_load_model_s": round(loads[0][0], 4),
+        "t_load_model_again_s": round(loads[1][0], 4),
+        "t_separate_cold_wall_s": round(cold_s, 4),
+        "t_separate_warm_wall_s": round(min(seconds for seconds, _ in warm), 4),
+        "t_separate_warm_walls_s": [round(seconds, 4) for seconds, _ in warm],
+        "load_model_elapsed_s": loads[0][1]["elapsed"],
+        "separate_cold_elapsed_s": cold["elapsed"],
+        "separate_warm_elapsed_s": min(done["elapsed"] for _, done in warm),
+        "peak_memory_mib": round(peak_bytes / 2**20, 1),
+    }
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Choose the model, start the worker, measure. Raises `Unusable` or `WorkerFailed`, with the worker's last words."""
+    kind = MEASURED[options.worker]
+    source = usable_input(options.input)
+    choice = own_model(options) or choose(options.worker, options.models_dir, options.model)
+    sys.stdout.write(f"{choice.told}\n")
+    sys.stdout.flush()
+    program = program_of(kind.worker, options.exe)
+    flags = ["--worker", "--device", options.device, "--models-dir", str(choice.models_dir)]
+    folder = options.output_dir or output_folder() / options.worker
+    job: dict[str, Any] = {"input": str(source), "output_dir": str(folder.absolute()), "progress": False, **choice.load}
+    if options.batch_size is not None:
+        job["batch_size"] = options.batch_size
+    if options.worker == "audiosep":
+        job["text"] = options.text
+    with tempfile.TemporaryFile() as errors:
+        try:
+            with TimedWorker([*command(program), *flags], errors, options.timeout) as worker:
+                figures = measure(worker, kind, choice, job, options.repeat)
+        except WorkerFailed as failure:
+            raise WorkerFailed(f"{failure}{tail(errors)}") from failure
+    return {
+        "worker": options.worker,
+        "program": program,
+        "model_note": choice.told,
+        "input": str(source),
+        "batch_size": options.batch_size,
+        "repeat": options.repeat,
+        **figures,
+    }
+
+
+def usable_input(path: Path) -> Path:
+    if not path.is_file():
+        raise Unusable(f"There is no file `{path}`. `python tests/generate_test_audio.py` writes songs to test with.")
+    try:
+        soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        raise Unusable(f"`{path}` cannot be read as audio: {error.error_string} Name another --input.") from error
+    return path.absolute()
+
+
+def own_model(options: argparse.Namespace) -> Choice | None:
+    """The model whose files are named, if any are."""
+    given = {
+        option: path
+        for option in ("checkpoint", "config", "clap_checkpoint", "roberta_dir")
+        if (path := getattr(options, option)) is not None
+    }
+    if not given:
+        return None
+    fields = OWN_FILES.get(options.worker, {})
+    for option, path in given.items():
+        if option not in fields:
+            raise Unusable(f"--{option.replace('_', '-')} is nothing that {options.worker} takes. Name a --model.")
+        if not path.exists():
+            raise Unusable(f"There is no `{path}`, which --{option.replace('_', '-')} names.")
+    if options.model is not None:
+        raise Unusable("Give either --model or the files of a model, not both.")
+    load = {fields[option]: str(path.absolute()) for option, path in given.items()}
+    name = given.get("checkpoint", next(iter(given.values()))).stem
+    folder = choose(options.worker, options.models_dir, name).models_dir
+    return Choice(name, load, folder, f"The model is `{name}`, whose files were named.")
+
+
+def program_of(worker: str, exe: Path | None) -> str:
+    """What is started: a script of ours, or a frozen program, or the one that fits in a frozen folder."""
+    if exe is None:
+        return WORKERS[worker].script
+    suffix = ".exe" if sys.platform == "win32" else ""
+    path = exe / WORKERS[worker].executable if exe.is_dir() else exe
+    candidates = [path, path.with_name(path.name + suffix)]
+    found = next((each for each in candidates if each.is_file()), None)
+    if found is None:
+        raise Unusable(f"There is no program `{path}`. `python3 run.py build` makes dist/dsu; --python needs no build.")
+    return str(found.absolute())
+
+
+# Telling --------------------------------------------------------------------------------------------------------------
+
+
+def told(figures: Mapping[str, Any]) -> str:
+    """A line for each figure, and the whole as one line of JSON."""
+    head = "{worker} {version} on {device} (threads: {threads}), {model}, {duration_s:g} s of audio".format(**figures)
+    lines = [
+        f"{key}: {value}" for key, value in figures.items() if key.startswith("t_") or key.endswith(("_s", "_mib"))
+    ]
+    return "\n".join([head, *lines, json.dumps(figures, ensure_ascii=False)])
+
+
+def write_json(figures: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmark_worker_e2e.py", description=__doc__)
+    program = parser.add_mutually_exclusive_group()
+    program.add_argument("--exe", type=Path, metavar="PATH", help="a frozen worker, or the folder of all: dist/dsu")
+    program.add_argument("--python", action="store_true", help="the worker's script, with this Python (default)")
+    parser.add_argument("--worker", choices=KINDS, required=True, help="apollo is that of dsu-audio-separator")
+    parser.add_argument("--model", metavar="NAME", help="default: an installed one, else a small random network")
+    parser.add_argument("--models-dir", type=Path, metavar="DIR", help="default DSU_MODELS, or what the worker takes")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a model of your own")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="its YAML configuration")
+    parser.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="audiosep: the text part")
+    parser.add_argument("--roberta-dir", type=Path, metavar="DIR", help="audiosep: the text part's vocabulary")
+    parser.add_argument("--input", type=Path, default=INPUT, metavar="FILE", help="default tests/audio/test_4s.wav")
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default tests/benchmark_output/WORKER")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, mps, cuda or cuda:N")
+    parser.add_argument("--batch-size", type=number(int, 1, 256), metavar="N", help="chunks that run together")
+    parser.add_argument("--text", default="vocals", help="audiosep: what to separate; default vocals")
+    parser.add_argument(
+        "--repeat",
+        type=number(int, 1),
+        default=1,
+        metavar="N",
+        help="warm separations, of which the fastest counts; default 1",
+    )
+    parser.add_argument(
+        "--timeout", type=number(float, 1), default=TIMEOUT_S, metavar="S", help="for one answer; default 1800"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    options = parser().parse_args(argv)
+    use_utf8(sys.stdout, sys.stderr)
+    ended_by_sigterm()
+    try:
+        figures = run(options)
+        sys.stdout.write(told(figures) + "\n")
+        if options.json is not None:
+            write_json(figures, options.json)
+    except (Unusable, DsuError) as error:
+        sys.stderr.write(f"{with_hint(error)}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"`{error.filename}` cannot be written: {error.strerror}.\n")
+        return 1
+    except WorkerFailed as failure:
+        sys.stderr.write(f"{options.worker} failed. {failure}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""Which model a test program takes."""
+
+import pytest
+
+from tools.choose_models import BUILT_IN, KINDS, choose, installed, models_directory
+from tools.make_models import make_models
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    make_models(folder, ["demucs", "bsroformer"])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Small networks are made in a folder of the test."""
+    monkeypatch.setenv("DSU_BENCHMARK_OUTPUT", str(tmp_path / "out"))
+    return tmp_path / "out" / "small-models"
+
+
+def test_a_named_model_is_taken_as_it_is(tmp_path):
+    """Its worker says whether it is there."""
+    choice = choose("demucs", tmp_path, "anything")
+    assert (choice.name, choice.load, choice.models_dir) == ("anything", {"model": "anything"}, tmp_path)
+
+
+def test_an_installed_model_is_found(models):
+    """By what the models directory holds, with a sentence that names both."""
+    choice = choose("demucs", models)
+    assert choice.name == "tiny"
+    assert str(models) in choice.told
+    assert "found" in choice.told
+
+
+def test_the_built_in_model_comes_last(models, tmp_path):
+    """A model of the user's counts more than the one that comes with DSU."""
+    names = installed("bsroformer", models)
+    assert len(names) > 1
+    assert names[-1] == BUILT_IN
+    alone = choose("bsroformer", tmp_path)
+    assert alone.name == BUILT_IN
+    assert "comes with DSU" in alone.told
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "bsroformer"])
+def test_where_there_is_none_a_small_one_is_made(kind, tmp_path, elsewhere):
+    """And that is said."""
+    choice = choose(kind, tmp_path)
+    assert choice.models_dir == elsewhere
+    assert choice.name.startswith("tiny")
+    assert "random weights" in choice.told
+    assert str(tmp_path) in choice.told
+
+
+def test_the_directory_is_the_worker_s(tmp_path, monkeypatch):
+    """DSU_MODELS names it, unless an option does."""
+    monkeypatch.setenv("DSU_MODELS", str(tmp_path / "environment"))
+    assert models_directory() == tmp_path / "environment"
+    assert models_directory(tmp_path / "option") == tmp_path / "option"
