@@ -4,11 +4,10 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { mock } = require('node:test');
 const { DSUWorker } = require('..');
 
 // Time that tests move on themselves came with Node 20: why a test that needs it is left out, or false.
-const noMockTimers = mock.timers ? false : 'needs Node 20';
+const noMockTimers = Number.parseInt(process.versions.node, 10) < 20 && 'needs Node 20';
 const FAKE = [process.execPath, path.join(__dirname, 'fake-worker.js')];
 const CHECKOUT = path.resolve(__dirname, '..', '..', '..');
 
