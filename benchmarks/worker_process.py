@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -89,7 +90,8 @@ class WorkerProcess:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._process.kill()
-        with self._process:  # the end of its input ends a worker
+        # The end of its input ends a worker; what was not sent to one that is gone stays unsent.
+        with contextlib.suppress(OSError), self._process:
             pass
 
     @property

@@ -27,7 +27,7 @@ with packages_of_project():
     import soundfile
 
     from benchmarks.worker_process import Line, MemoryWatch, WorkerFailed, WorkerProcess, command
-    from tools.choose_models import APOLLO, KINDS, Choice, choose
+    from tools.choose_models import APOLLO, KINDS, Choice, choose, models_directory
     from utils.core.bootstrap import use_utf8
     from utils.core.errors import DsuError
     from workers import WORKERS
@@ -237,8 +237,7 @@ def own_model(options: argparse.Namespace) -> Choice | None:
         raise Unusable("Give either --model or the files of a model, not both.")
     load = {fields[option]: str(path.absolute()) for option, path in given.items()}
     name = given.get("checkpoint", next(iter(given.values()))).stem
-    folder = choose(options.worker, options.models_dir, name).models_dir
-    return Choice(name, load, folder, f"The model is `{name}`, whose files were named.")
+    return Choice(name, load, models_directory(options.models_dir), f"The model is `{name}`, whose files were named.")
 
 
 def program_of(worker: str, exe: Path | None) -> str:

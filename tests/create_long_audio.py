@@ -27,6 +27,7 @@ AUDIO = Path(__file__).resolve().parent / "audio"
 BLOCK = 1 << 16
 # A WAV file says how long it is in 32 bits; with 16 bits at 44.1 kHz in stereo that is over six hours.
 LONGEST_MINUTES = 360.0
+MOST_BYTES = 2**32 - 1024
 
 
 class Unusable(Exception):
@@ -42,7 +43,7 @@ def write_repeated(source: Path, target: Path, seconds: float) -> None:
     part = target.with_name(f".{target.name}.part")
     try:
         with (
-            open_song(source) as song,
+            open_song(source, seconds) as song,
             told_as_oserror(target),
             soundfile.SoundFile(part, "w", song.samplerate, song.channels, "PCM_16", format="WAV") as long,
         ):
@@ -53,13 +54,16 @@ def write_repeated(source: Path, target: Path, seconds: float) -> None:
         part.unlink(missing_ok=True)
 
 
-def open_song(source: Path) -> soundfile.SoundFile:
+def open_song(source: Path, seconds: float) -> soundfile.SoundFile:
+    """The file to repeat, if a WAV file can hold so many seconds of it."""
     try:
         song = soundfile.SoundFile(source)
     except soundfile.LibsndfileError as error:
         raise unusable(source, error) from error
     if song.frames == 0:
         raise Unusable(f"`{source}` holds no samples, so there is nothing to repeat.")
+    if 2 * song.channels * song.samplerate * seconds > MOST_BYTES:
+        raise Unusable(f"A WAV file cannot hold so much of `{source}`. Ask for fewer --minutes.")
     return song
 
 
@@ -103,6 +107,8 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"`{target}` cannot be written: {error.strerror}. Name another --output.\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     sys.stdout.write(f"{target}\n")
     return 0
 

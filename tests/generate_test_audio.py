@@ -47,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"`{options.output_dir}` cannot be written: {error.strerror}. Name another --output-dir.\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     for path in paths:
         sys.stdout.write(f"{path}\n")
     return 0

@@ -49,6 +49,6 @@ done
 
 echo
 if [ "${#results[@]}" -gt 0 ]; then
-    cd "$ROOT" && "$PYTHON" -m tools.benchmark_table "${results[@]}"
+    run_module tools.benchmark_table "${results[@]}" || failed="$failed table"
 fi
 [ -z "$failed" ] || complain "Failed:$failed. What each said is above."

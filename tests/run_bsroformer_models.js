@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { findInput, workerCommand } = require('./node_test_config');
-const { describeWorker, outputFaults, startTimed, wavFacts } = require('./node_programs/jobs');
+const { describeWorker, lengthOf, outputFaults, startTimed } = require('./node_programs/jobs');
 const {
   describeModels,
   installedModels,
@@ -56,7 +56,7 @@ async function run(context) {
   const { models, device } = await listModels(context);
   say(`Input: ${input}`);
   say(`${describeModels(models)}\n`);
-  const inputSeconds = wavFacts(input)?.seconds ?? null;
+  const inputSeconds = lengthOf(input);
   const rows = [];
   for (const model of models) {
     const row = await runModel(context, model, input);

@@ -6,7 +6,7 @@
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
 const { SetupError } = require('./node_programs/arguments');
-const { describeWorker, outputFaults, startTimed, timed, wavFacts } = require('./node_programs/jobs');
+const { describeWorker, lengthOf, outputFaults, startTimed, timed } = require('./node_programs/jobs');
 const {
   chooseModels,
   describeModels,
@@ -73,7 +73,7 @@ async function run(context) {
   say(describeWorker(started));
   say(`Input: ${input}`);
   say(`${describeModels(models)}\n`);
-  const inputSeconds = wavFacts(input)?.seconds ?? null;
+  const inputSeconds = lengthOf(input);
   const rows = [];
   for (const [index, step] of STEPS.entries()) {
     const outputDir = path.join(config.outputDir, `${index + 1}_${step.name.toLowerCase().replace(' ', '_')}`);

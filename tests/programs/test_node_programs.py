@@ -119,7 +119,8 @@ def table_rows(text, head):
 
 def ask(node, code, *arguments, env=None):
     """What a line of JavaScript prints, as JSON; it is run in the folder of the programs."""
-    words = [node, "-e", f"console.log(JSON.stringify({code}))", *map(str, arguments)]
+    script = f"Promise.resolve({code}).then((value) => console.log(JSON.stringify(value)))"
+    words = [node, "-e", script, *map(str, arguments)]
     done = subprocess.run(
         words, cwd=TESTS, env=clean_environment(env), capture_output=True, text=True, encoding="utf-8", check=False
     )
@@ -240,6 +241,20 @@ def test_the_final_run_compares_cold_with_cached_and_tries_the_protocol(run, tmp
     assert sum(line.startswith("| dsu-") for line in markdown.splitlines()) == len(KINDS)
 
 
+def test_installed_models_are_taken(run, node, small, audio, tmp_path):
+    """Those that the worker finds in its models directory; then nothing is made."""
+    words = [*basis(small, audio, small), "--small-dir", tmp_path / "none", "--output-dir", tmp_path / "out"]
+    words.remove("--small")
+    done = run("run_sequence_pipeline", *words, "--sequence", "mdx,vr", plain=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row[2] for row in table_rows(done.stdout, "Step")[:2]] == [
+        "tiny_mdx_instrumental.onnx",
+        "tiny_vr_instrumental.pth",
+    ]
+    assert survivors(small) == []
+    assert not (tmp_path / "none").exists()
+
+
 def test_every_network_runs_through_the_command_line(run, tmp_path):
     """One row for each model, with its stems."""
     done = run("run_bsroformer_models")
@@ -282,6 +297,7 @@ def test_help_tells_of_every_flag(run, name):
     [
         ("test_all_workers_final", ["--wroker", "demucs"], "Did you mean --worker?"),
         ("run_sequence_pipeline", ["--sequence", "vr,apolo"], "--sequence has no `apolo`"),
+        ("run_sequence_pipeline", ["--sequence", ","], "--sequence needs a value"),
         ("run_sequence_pipeline", ["--model", "tiny.pth"], "`tiny.pth` must begin with one of: vr=, apollo=."),
         ("run_optimized_workflow", ["--worker"], "--worker needs a value"),
         ("run_optimized_workflow", ["--threads", "many"], "needs a whole number from 1"),
@@ -403,6 +419,16 @@ def test_samples_are_read_as_they_are(node, tmp_path, subtype):
 
 
 @pytest.mark.parametrize(
+    ("name", "subtype"), [("a.wav", "PCM_U8"), ("a.wav", "DOUBLE"), ("a.wav", "IMA_ADPCM"), ("a.flac", None)]
+)
+def test_the_length_of_an_input_needs_no_samples(node, tmp_path, name, subtype):
+    """A song may be of any kind that workers read; where its length cannot be told here, it is not compared."""
+    soundfile.write(tmp_path / name, song(0.5), RATE, subtype=subtype)
+    found = ask(node, "require('./node_programs/jobs').lengthOf(process.argv[1])", tmp_path / name)
+    assert found == (0.5 if subtype in ("PCM_U8", "DOUBLE") else None)
+
+
+@pytest.mark.parametrize(
     ("samples", "rate", "fault"),
     [
         (np.zeros((RATE, 2)), RATE, "a is silent"),
@@ -410,13 +436,16 @@ def test_samples_are_read_as_they_are(node, tmp_path, subtype):
         (np.ones((RATE // 2, 2)), RATE, "a is 0.500 s long, not 1.000"),
         (np.ones((48000, 2)), 48000, "a has 48000 Hz, not 44100"),
         (None, RATE, "a is not there"),
+        ("no sound", RATE, "a cannot be read: "),
         (np.ones((RATE, 2)), RATE, None),
     ],
 )
 def test_outputs_that_are_not_sound_are_found(node, tmp_path, samples, rate, fault):
-    """Silence, what is no number, a wrong length or rate, and a file that is missing."""
+    """Silence, what is no number, a wrong length or rate, and a file that is missing or no audio."""
     path = tmp_path / "a.wav"
-    if samples is not None:
+    if isinstance(samples, str):
+        path.write_text(samples)
+    elif samples is not None:
         soundfile.write(path, samples, rate, subtype="FLOAT")
     done = {"paths": {"a": str(path)}, "sample_rate": RATE, "duration": 1.0}
     faults = ask(node, "require('./node_programs/jobs').outputFaults(JSON.parse(process.argv[1]), 1)", json.dumps(done))
@@ -448,6 +477,31 @@ def test_a_line_without_its_id_and_progress_that_goes_back_are_found(node):
         return checks.rows.map(({ passed }) => passed);
     })()"""
     assert ask(node, code) == [True, True, False, False]
+
+
+def test_a_worker_that_does_all_it_is_asked_but_nothing_else_is_found_out(node, tmp_path):
+    """One that has no errors, does not cancel and leaves files half-written fails all checks but those for an answer."""
+    code = """(async () => {
+        const fs = require('node:fs');
+        const { Checks } = require('./node_programs/checks');
+        const { checkCancel, checkMissingFile } = require('./node_programs/protocol_checks');
+        const write = ({ output_dir: folder }) => {
+          fs.mkdirSync(folder, { recursive: true });
+          fs.writeFileSync(`${folder}/half.wav`, 'RIFF');
+        };
+        const worker = {
+          send: async ({ jobs, ...job }) => (jobs ?? [job]).forEach(write),
+          cancel: async () => ({ found: false }),
+        };
+        const pool = { worker: () => worker, run: async (_, { cmd }) => ({ status: cmd === 'ping' ? 'pong' : 'done' }) };
+        const checks = new Checks(() => {});
+        const config = { outputDir: process.argv[1] };
+        const context = { checks, config, signal: new AbortController().signal };
+        await checkMissingFile(context, pool, 'demucs', { cmd: 'separate' });
+        await checkCancel(context, pool, 'demucs', { cmd: 'separate' });
+        return checks.rows.map(({ passed }) => passed);
+    })()"""
+    assert ask(node, code, tmp_path) == [False, False, True, False, False, False, False, False, True]
 
 
 def test_the_guide_names_every_program_and_flag(node):

@@ -26,6 +26,11 @@ run() {
     return "$status"
 }
 
+# Run a module of this project, wherever the script was started.
+run_module() {
+    PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" run "$PYTHON" -m "$@"
+}
+
 end_child() {
     trap - INT TERM
     if [ -n "$CHILD" ]; then

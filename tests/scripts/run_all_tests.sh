@@ -49,10 +49,6 @@ attempt() {
     fi
 }
 
-judge() {
-    (cd "$ROOT" && "$PYTHON" -m tools.performance_ratios "$1")
-}
-
 bsroformer_models() {
     local exe=()
     if [ "${PROGRAM[0]}" = --exe ]; then
@@ -78,7 +74,7 @@ for name in demucs bsroformer audio-separator apollo audiosep; do
         attempt "benchmark $name" benchmark "$name" "$json"
     fi
     if [ -f "$json" ]; then
-        attempt "ratios $name" judge "$json"
+        attempt "ratios $name" run_module tools.performance_ratios "$json"
     fi
 done
 attempt "BS-RoFormer models" bsroformer_models

@@ -48,4 +48,4 @@ else
     benchmark "$NAME" "$json" --repeat 3 || exit 1
 fi
 echo
-PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" run "$PYTHON" -m tools.performance_ratios "$json" "$@"
+run_module tools.performance_ratios "$json" "$@"

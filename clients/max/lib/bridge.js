@@ -6,7 +6,7 @@ const path = require('node:path');
 const { refusal, takePath, textOf, toMax, toNative } = require('./atoms');
 const { Jobs } = require('./jobs');
 const { MESSAGES } = require('./messages');
-const { Options } = require('./options');
+const { Options, withModel } = require('./options');
 const reports = require('./reports');
 const { STEPS, parseSequence } = require('./sequence');
 const { Workers } = require('./workers');
@@ -118,7 +118,7 @@ class Bridge {
   load(atoms) {
     const kind = this.#kind;
     const model = textOf(atoms) || undefined;
-    const request = { cmd: 'load_model', ...this.#options.modelFieldsFor(kind), model };
+    const request = { cmd: 'load_model', ...withModel(this.#options.modelFieldsFor(kind), model) };
     return this.#request(kind, request, model ?? 'model', (reply, id) => {
       this.#models.set(kind, model);
       this.say('loaded', reply.model ?? model, ...(reply.stems ?? []));
@@ -164,7 +164,7 @@ class Bridge {
     const { file, rest } = takePath(atoms);
     const steps = parseSequence(String(first)).map(({ name, model, ...step }) => {
       const fields = this.#fieldsFor(name, step.cmd ? undefined : step.worker);
-      return { ...fields, ...step, model: model ?? fields.model };
+      return { ...withModel(fields, model), ...step };
     });
     const output = this.#outputFor(file, rest);
     return this.#jobs.run(path.basename(file), async ({ id, signal, begun }) => {
@@ -181,7 +181,7 @@ class Bridge {
     const [model, ...folder] = rest.map(String);
     const output = this.#outputFor(file, folder);
     const input = isFolder(file) ? { inputs: [file] } : { input: file };
-    const request = { ...fields, ...input, output_dir: output, model: model || fields.model };
+    const request = { ...withModel(fields, model), ...input, output_dir: output };
     return this.#request(kind, request, path.basename(file), async (reply, id) => {
       this.#tellStems(reply, id);
       await this.#finish([reply], { id, input: file, output });

@@ -19,6 +19,17 @@ const OF_MODELS = [
   'repo',
   'roberta_dir',
 ];
+/** Fields that say it in place of a name. */
+const INSTEAD_OF_NAME = [
+  'checkpoint_path',
+  'clap_checkpoint_path',
+  'config_path',
+  'ensemble',
+  'ensemble_weights',
+  'model_path',
+  'model_type',
+  'roberta_dir',
+];
 const WORDS = { true: true, false: false };
 
 function isPath(field) {
@@ -32,6 +43,13 @@ function valueOf(field, atoms) {
   if (isPath(field)) return toNative(textOf(atoms));
   if (atoms.length > 1) return textOf(atoms);
   return Object.hasOwn(WORDS, atoms[0]) ? WORDS[atoms[0]] : atoms[0];
+}
+
+/** The fields of a job whose message names a model, which counts more than what options say; without one, as they are. */
+function withModel(fields, model) {
+  if (!model) return fields;
+  const kept = Object.entries(fields).filter(([field]) => !INSTEAD_OF_NAME.includes(field));
+  return { ...Object.fromEntries(kept), model };
 }
 
 class Options {
@@ -65,4 +83,4 @@ class Options {
   }
 }
 
-module.exports = { LISTS, Options };
+module.exports = { LISTS, Options, withModel };

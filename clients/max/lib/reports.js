@@ -24,7 +24,7 @@ function progressMessage({ status, percent = 0, total_percent: total, stage }, i
   return ['progress', total ?? percent, id, stage ?? (status === 'downloading' ? 'download' : 'separate')];
 }
 
-/** How the advice of the client reads for who sends messages. */
+/** How the advice of the client reads for whoever sends messages. */
 const ADVICE = {
   step_invalid: 'In Max, write the step as NAME:MODEL:STEM.',
   worker_not_found: 'In Max, `dir` is the message `executables DIR`.',

@@ -38,7 +38,7 @@ class Workers {
 
   /** The worker of a kind. Its process starts with its first request. */
   worker(kind) {
-    // In a patch, who loads a model wants it to stay until `stop`.
+    // In a patch, whoever loads a model wants it to stay until `stop`.
     this.#pool ??= new this.#WorkerPool({ idleTimeoutMs: 0, ...this.#base, ...this.#settings });
     const worker = this.#pool.worker(kind);
     if (!this.#heard.has(worker)) this.#listen(worker, kind);

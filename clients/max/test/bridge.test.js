@@ -377,7 +377,7 @@ test('stop cancels the jobs and leaves no worker; the next job starts one again'
 
 // Messages ------------------------------------------------------------------------------------------------------------
 
-test('every message has a handler, and one that there is not is an error', async (t) => {
+test('every message has a handler, and an unknown one is an error', async (t) => {
   const max = fakePatch(t);
   assert.deepEqual(max.selectors.sort(), MESSAGES.map(({ name }) => name).sort());
   max.fire('sepparate', 'x');

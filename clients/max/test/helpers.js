@@ -84,4 +84,4 @@ function fakePatch(t, options = {}, client = undefined) {
   return patch(t, { command: FAKE, ...options }, client);
 }
 
-module.exports = { StandIn, fakePatch, patch };
+module.exports = { LIMIT_MS, StandIn, fakePatch, patch };

@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { toNative } = require('../lib/atoms');
-const { LISTS, Options } = require('../lib/options');
+const { LISTS, Options, withModel } = require('../lib/options');
 const { parseSequence } = require('../lib/sequence');
 
 function options(...messages) {
@@ -44,6 +44,12 @@ test('an option may be for one worker or step, where it counts more', () => {
   assert.deepEqual(all.fieldsFor('audio-separator'), { format: 'wav', overlap: 1 });
   assert.throws(() => all.set('vocoder.format', ['wav']), /is no option.*apollo/);
   assert.throws(() => all.set('two words', ['x']), /is no option/);
+});
+
+test('a model that a message names counts more than what options say of networks', () => {
+  const fields = { model_path: '/own.ckpt', ensemble: ['a', 'b'], model: 'old', repo: '/nets', format: 'flac' };
+  assert.deepEqual(withModel(fields, 'new'), { model: 'new', repo: '/nets', format: 'flac' });
+  assert.deepEqual(withModel(fields, undefined), fields);
 });
 
 test('options are forgotten one by one, or all', () => {

@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { FAKE, gone, temporaryFolder } = require('../../node/test/helpers');
+const { LIMIT_MS } = require('./helpers');
 
 const MAX = path.resolve(__dirname, '..');
 const STAND_IN = path.join(__dirname, 'stand-in');
@@ -51,12 +52,15 @@ for (const [how, end] of Object.entries({
   test(`no worker is left when the script ${how}`, POSIX, async (t) => {
     const folder = programs(t);
     const { child, ended, heard } = startScript(t, path.join(MAX, 'dsu.js'), [installed(t), STAND_IN]);
+    const song = path.join(folder, 'song.wav');
+    fs.writeFileSync(song, '');
     child.send(['executables', folder]);
-    child.send(['start', 'demucs']);
-    await heard('state', 'ready');
+    child.send(['worker', 'demucs']);
+    child.send(['separate', song, 'begun']);
+    await heard('state', 'running'); // a script that waits for a job does not end by itself
     end(child);
+    await gone(Number(fs.readFileSync(path.join(folder, 'pid'), 'utf8')), LIMIT_MS);
     await ended;
-    await gone(Number(fs.readFileSync(path.join(folder, 'pid'), 'utf8')));
   });
 }
 

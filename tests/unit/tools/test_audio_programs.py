@@ -131,6 +131,15 @@ def test_what_cannot_be_repeated_is_explained(lengthen, source, said, tmp_path, 
     assert hashes(tmp_path) == before
 
 
+def test_more_than_a_wav_file_holds_is_refused(lengthen, tmp_path, capsys):
+    """Its size is 32 bits; many channels at a high rate reach that before six hours."""
+    soundfile.write(tmp_path / "wide.wav", np.zeros((10, 8)), 96000)
+    words = ["--minutes", "360", "--input", str(tmp_path / "wide.wav"), "--output", str(tmp_path / "long.wav")]
+    assert lengthen.main(words) == 1
+    assert "Ask for fewer --minutes." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.wav"]
+
+
 def test_a_long_song_of_a_seed_is_read_block_by_block(lengthen, tmp_path, monkeypatch):
     """No block that is written is longer than a phrase, however long the song."""
     sizes = []

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from tools.song import SAMPLE_RATE
-from tools.song_stems import PEAKS, PHRASE_S, mix_of, song_blocks, write_song
+from tools.song_stems import BALANCE_DB, PEAKS, PHRASE_S, mix_of, song_blocks, write_song
 from tools.voice import VOWELS, Singer, sing_phrase, sung
 
 SECONDS = 9.0  # into the second phrase
@@ -68,6 +68,7 @@ def test_each_stem_has_what_it_is_called_after(stems):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_mix_never_clips(seed):
     """Whatever the seed, the sum is that of the stems as whole numbers, and below full scale."""
+    assert sum(PEAKS.values()) * 10 ** (BALANCE_DB / 20) < 1
     for block in song_blocks(2 * PHRASE_S, seed=seed):
         total = np.sum([stem.astype(np.int64) for stem in block.values()], axis=0)
         assert np.abs(total).max() < 32767
