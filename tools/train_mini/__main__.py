@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = ROOT / "configs" / "mask_unet" / "dsu_mini.yaml"
 WEIGHTS = ROOT / "embedded" / "dsu_mini.safetensors"
-TRAINING_SHARDS, HELD_OUT_SHARDS = 26, 3
+TRAINING_SHARDS, HELD_OUT_SHARDS = 55, 3
 
 log = logging.getLogger("train_mini")
 
