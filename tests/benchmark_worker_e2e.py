@@ -21,7 +21,15 @@ from typing import IO, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.command_line import ended_by_sigterm, number, output_folder, packages_of_project, with_hint
+from tools.command_line import (
+    GENERATE,
+    Unusable,
+    ended_by_sigterm,
+    number,
+    output_folder,
+    packages_of_project,
+    with_hint,
+)
 
 with packages_of_project():
     import soundfile
@@ -48,10 +56,6 @@ OWN_FILES = {
         "roberta_dir": "roberta_dir",
     },
 }
-
-
-class Unusable(Exception):
-    """The benchmark cannot start; the message says why and what to do."""
 
 
 class Kind(NamedTuple):
@@ -210,7 +214,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def usable_input(path: Path) -> Path:
     if not path.is_file():
-        raise Unusable(f"There is no file `{path}`. `python tests/generate_test_audio.py` writes songs to test with.")
+        raise Unusable(f"There is no file `{path}`. {GENERATE}")
     try:
         soundfile.info(path)
     except soundfile.LibsndfileError as error:

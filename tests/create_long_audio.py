@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.command_line import number, packages_of_project
+from tools.command_line import Unusable, number, packages_of_project
 
 with packages_of_project():
     import numpy as np
@@ -28,10 +28,6 @@ BLOCK = 1 << 16
 # A WAV file says how long it is in 32 bits; with 16 bits at 44.1 kHz in stereo that is over six hours.
 LONGEST_MINUTES = 360.0
 MOST_BYTES = 2**32 - 1024
-
-
-class Unusable(Exception):
-    """The file to repeat cannot be used; the message says why."""
 
 
 def write_repeated(source: Path, target: Path, seconds: float) -> None:

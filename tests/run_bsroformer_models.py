@@ -17,7 +17,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.command_line import ended_by_sigterm, number, output_folder, packages_of_project, with_hint
+from tools.command_line import (
+    GENERATE,
+    Unusable,
+    ended_by_sigterm,
+    number,
+    output_folder,
+    packages_of_project,
+    with_hint,
+)
 
 with packages_of_project():
     from benchmarks.worker_process import command
@@ -29,10 +37,6 @@ with packages_of_project():
 
 INPUT = Path(__file__).resolve().parent / "audio" / "test_4s.wav"
 TAIL_LINES = 10
-
-
-class Unusable(Exception):
-    """The program cannot start; the message says why and what to do."""
 
 
 def models_of(options: argparse.Namespace) -> tuple[list[str], Path]:
@@ -99,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> bool:
     """Run all models; True if all went well."""
     if not options.input.is_file():
-        raise Unusable(f"There is no file `{options.input}`. `python tests/generate_test_audio.py` writes songs.")
+        raise Unusable(f"There is no file `{options.input}`. {GENERATE}")
     if options.exe is not None and not options.exe.is_file():
         raise Unusable(f"There is no program `{options.exe}`. `python3 run.py build` makes dist/dsu.")
     names, folder = models_of(options)

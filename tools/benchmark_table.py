@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import table
-from tools.performance_ratios import COLD, FIRST, LOAD, READY, WARM, Unusable, read_figures
+from tools.command_line import Unusable
+from tools.performance_ratios import COLD, FIRST, LOAD, READY, WARM, read_figures
 from utils.core.bootstrap import use_utf8
 
 HEADS = ("worker", "model", "device", "audio s", "first line s", "ready s", "load s", "cold s", "warm s", "peak MiB")

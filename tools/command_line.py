@@ -15,7 +15,13 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ".venv\\Scripts\\python.exe" if sys.platform == "win32" else ".venv/bin/python"
 
+GENERATE = "`python tests/generate_test_audio.py` writes songs to test with."
+
 N = TypeVar("N", int, float)
+
+
+class Unusable(Exception):
+    """What a program was given cannot be used; the message says why and what to do."""
 
 
 @contextmanager

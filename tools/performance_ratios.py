@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.command_line import number
+from tools.command_line import Unusable, number
 from utils.core.bootstrap import use_utf8
 
 TOLERANCE = 1.5
@@ -24,10 +24,6 @@ COLD, WARM = "t_separate_cold_wall_s", "t_separate_warm_wall_s"
 FIGURES = (FIRST, READY, LOAD, AGAIN, COLD, WARM)
 SAME_IN_BASELINE = ("worker", "model", "device")
 WRITES_RESULTS = "`benchmark_worker_e2e.py --json` writes results."
-
-
-class Unusable(Exception):
-    """A file is not what is needed; the message says why."""
 
 
 class Ratio(NamedTuple):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.choose_models import Choice, choose
-from tools.command_line import ROOT, ended_by_sigterm, number, with_hint
+from tools.command_line import GENERATE, ROOT, ended_by_sigterm, number, with_hint
 from utils.core import requests
 from utils.core.bootstrap import limit_threads, use_utf8
 from utils.core.errors import DsuError, InputNotFound
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from utils.engine.base import ModelEngine
 
 INPUT = ROOT / "tests" / "audio" / "test_4s.wav"
-GENERATE = "`python tests/generate_test_audio.py` writes songs to test with."
 LOAD, MOVE, SAVE, OTHER = "load_model", "model_to_device", "save", "other"
 
 
