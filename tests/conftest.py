@@ -31,3 +31,11 @@ def worker_dir(request):
     """The folder of the frozen build to test, or None for the scripts."""
     folder = request.config.getoption("--worker-dir")
     return None if folder is None else folder.resolve()  # workers are started in other folders
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Node.js, new enough."""
+    from node_runtime import find_node
+
+    return find_node()

@@ -1,60 +1,18 @@
 """The script for Max: its own tests, and that `npm install` joins it to the Node.js client without any network."""
 
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from worker_process import clean_environment
+from node_runtime import program, run
 
 from utils import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "clients" / "max"
 CLIENT = ROOT / "clients" / "node"
-OLDEST_NODE = (18, 0)
-# Far more than any of them takes on a machine that does other things as well.
-TIMEOUT_S = 1200
-
-
-def missing(what):
-    """Users need not have what only this test needs; where every change is tested, it must be there."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
-
-
-def program(name):
-    path = shutil.which(name)
-    if path is None:
-        missing(f"`{name}` is not installed; the script for Max is tested where Node.js 18 or newer is.")
-    return path
-
-
-@pytest.fixture(scope="module")
-def node():
-    """Node.js, new enough."""
-    path = program("node")
-    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
-    if tuple(int(word) for word in re.findall(r"\d+", version)[:2]) < OLDEST_NODE:
-        missing(f"Node.js is {version.strip()}; the script needs 18.")
-    return path
-
-
-def run(*words, cwd, env=None):
-    quiet = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
-    return subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env=clean_environment(quiet | (env or {})),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
 
 
 @pytest.mark.e2e

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+from node_runtime import missing
 from worker_process import TIMEOUT_S, clean_environment, wait_until_ended, worker_command
 
 from tools.make_audiosep import write_audiosep
@@ -44,11 +45,6 @@ def examples():
         name = re.sub(r"\W+", "-", section.partition("\n")[0].lower())
         found += [Example(f"{name}-{index}", *block) for index, block in enumerate(blocks, start=1)]
     return found
-
-
-def missing(what):
-    """Users need not have what only this test needs; where every change is tested, it must be there."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +101,7 @@ def environment(programs, tmp_path):
 
 
 def required(bash, code):
-    """Skip, or fail where every change is tested, if this block needs what is not here."""
+    """Skip a block that needs what is not here."""
     if "jq " in code and shutil.which("jq") is None:
         pytest.skip("`jq` is not installed; the block after it does the same with Python.")
     version = subprocess.run([bash, "-c", 'echo "${BASH_VERSINFO[*]:0:2}"'], capture_output=True, text=True, check=True)

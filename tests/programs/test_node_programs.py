@@ -1,9 +1,7 @@
 """The Node test programs: each one is run, with small models, and what it prints, writes and leaves behind is checked."""
 
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+from node_runtime import TIMEOUT_S
 from worker_process import clean_environment, wait_until_ended
 
 from tools.make_models import make_models
@@ -33,18 +32,6 @@ PROGRAMS = (
 KINDS = ["demucs", "bsroformer", "vr", "mdx", "apollo", "audiosep"]
 RATE = 44100
 SECONDS = 2.0
-# Far more than any of them takes on a machine that does other things as well.
-TIMEOUT_S = 1200
-
-
-@pytest.fixture(scope="session")
-def node():
-    """Node.js; users may do without, but not the machines on which every change is tested."""
-    path = shutil.which("node")
-    if path is None:
-        missing = pytest.fail if os.environ.get("CI") else pytest.skip
-        missing("`node` is not installed; the Node test programs are tested where Node.js 18 or newer is.")
-    return path
 
 
 @pytest.fixture(scope="session")
