@@ -29,7 +29,7 @@ def test_a_named_model_is_taken_as_it_is(tmp_path):
 def test_an_installed_model_is_found(models):
     """By what the models directory holds, with a sentence that names both."""
     choice = choose("demucs", models)
-    assert choice.name == "tiny"
+    assert (choice.name, choice.load) == ("tiny", {"model": "tiny"})
     assert str(models) in choice.told
     assert "found" in choice.told
 
@@ -40,7 +40,7 @@ def test_the_built_in_model_comes_last(models, tmp_path):
     assert len(names) > 1
     assert names[-1] == BUILT_IN
     alone = choose("bsroformer", tmp_path)
-    assert alone.name == BUILT_IN
+    assert (alone.name, alone.load) == (BUILT_IN, {"model": BUILT_IN})
     assert "comes with DSU" in alone.told
 
 
