@@ -106,7 +106,10 @@ def judge(result: Path, baseline: Path | None, tolerance: float) -> list[Ratio]:
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("python -m tools.performance_ratios", description=__doc__)
-    parser.add_argument("result", type=Path, metavar="RESULT", help="a file of benchmark_worker_e2e.py --json")
+    parser.add_argument(
+        "result", type=Path, nargs="?", metavar="RESULT",
+        help="a file of benchmark_worker_e2e.py --json; without it only the options and the baseline are looked at",
+    )  # fmt: skip
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier result to compare with")
     parser.add_argument(
         "--tolerance", type=number(float, 1), default=TOLERANCE, metavar="X", help=f"default {TOLERANCE:g}"
@@ -115,6 +118,10 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:
+        if options.result is None:
+            if options.baseline is not None:
+                read_figures(options.baseline)
+            return 0
         ratios = judge(options.result, options.baseline, options.tolerance)
         sys.stdout.write(told(ratios) + "\n")
         if not all(ratio.kept for ratio in ratios):

@@ -336,6 +336,20 @@ def test_performance_is_verified_by_ratios(run, tmp_path):
 
 
 @needs_bash
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [(["--baseline", "gone.json"], 1, "`gone.json` cannot be read"), (["--tolerence", "2"], 2, "--tolerence")],
+)
+def test_a_wrong_option_is_told_before_anything_is_timed(run, tmp_path, options, status, said):
+    """No worker is started and no folder is made."""
+    done = run("tests/scripts/verify_performance.sh", "demucs", *options, DSU_EXE_DIR="")
+    assert done.returncode == status
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "benchmark").exists()
+
+
+@needs_bash
 def test_all_workers_are_timed(run, fakes, tmp_path):
     """Each of the five kinds has its JSON file and its row; one that fails is named, and the others are timed."""
     folder = fakes(broken="dsu-bsroformer")

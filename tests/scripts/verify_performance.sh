@@ -35,6 +35,7 @@ case "${1:-}" in
 esac
 
 find_python
+run_module tools.performance_ratios "$@" || exit # what is wrong with the options is said before minutes are spent
 find_programs
 find_device
 find_song 4

@@ -104,6 +104,14 @@ def test_a_baseline_that_does_not_fit_is_refused(content, said, write, tmp_path,
     assert said in capsys.readouterr().err
 
 
+def test_options_can_be_looked_at_before_there_is_a_result(write, tmp_path, capsys):
+    """A baseline that can be compared with is fine and nothing is printed; a missing one is refused at once."""
+    assert main(["--baseline", str(write("then.json"))]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["--baseline", str(tmp_path / "gone.json")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_bounds_of_their_own_stay():
     """A baseline never loosens what must hold everywhere."""
     ratios = compared(ratios_of(FIGURES), ratios_of(FIGURES), 3.0)
