@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from tools.train_mini.clips import CLIP_SAMPLES, Stored, as_stored, levelled, save_clips
+from tools.train_mini.coding import perhaps_coded
 from tools.train_mini.composing import (
     STEMS,
     Note,
@@ -66,7 +67,8 @@ def make_clips(seed: int, sounds: Pool) -> Stored:
     """(stems, samples, 2) of one song."""
     song = compose(seed)
     makers = dict(zip(STEMS, (drums, bass, other, vocals), strict=True))
-    return np.stack([as_stored(make(song, sounds, stream(seed, f"sound of {stem}"))) for stem, make in makers.items()])
+    clips = {stem: levelled(make(song, sounds, stream(seed, f"sound of {stem}"))) for stem, make in makers.items()}
+    return np.stack([as_stored(perhaps_coded(clip, stream(seed, f"codec of {stem}"))) for stem, clip in clips.items()])
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[T]) -> T:

@@ -15,7 +15,7 @@ CLIP_S = 10.0
 TONES_IN_SCALE = 7
 OFF_BEATS = range(2, STEPS, 4)
 # Parts draw from streams of their own, so that changing one does not change another.
-STREAMS = {name: number for number, name in enumerate(("song", *STEMS, *(f"sound of {stem}" for stem in STEMS)))}
+STREAMS = ("song", *STEMS, *(f"{what} of {stem}" for what in ("sound", "codec") for stem in STEMS))
 
 
 class Note(NamedTuple):
@@ -73,7 +73,7 @@ class Song:
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """The random numbers of one part of one song."""
-    return np.random.default_rng([seed, STREAMS[name]])
+    return np.random.default_rng([seed, STREAMS.index(name)])
 
 
 def chance(rng: np.random.Generator, odds: float) -> bool:

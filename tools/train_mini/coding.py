@@ -1,0 +1,38 @@
+"""What lossy compression leaves of a clip: its highs go, and soft sounds beside loud ones."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+
+from tools.train_mini.composing import chance
+from tools.train_mini.fluid import SAMPLE_RATE, Signal
+
+CODED = 0.2  # how often
+FORMATS = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
+COMPRESSION = (0.5, 0.9)  # of 1; about 50 to 170 kbit/s
+BLOCK = 1 << 16  # Vorbis's encoder overflows its stack on long writes
+
+
+def perhaps_coded(clip: Signal, rng: np.random.Generator) -> Signal:
+    """(samples, 2), now and then as it comes back from a codec."""
+    if not chance(rng, CODED):
+        return clip
+    return coded(clip, *FORMATS[int(rng.integers(len(FORMATS)))], compression=float(rng.uniform(*COMPRESSION)))
+
+
+def coded(clip: Signal, form: str, subtype: str, *, compression: float) -> Signal:
+    """Encoded and decoded again, as long as before."""
+    memory = io.BytesIO()
+    with soundfile.SoundFile(
+        memory, "w", SAMPLE_RATE, clip.shape[1], format=form, subtype=subtype, compression_level=compression
+    ) as file:
+        for start in range(0, len(clip), BLOCK):
+            file.write(clip[start : start + BLOCK])
+    memory.seek(0)
+    decoded, _ = soundfile.read(memory, dtype="float32", always_2d=True)
+    result = np.zeros_like(clip)
+    result[: len(decoded)] = decoded[: len(clip)]
+    return result
