@@ -15,7 +15,6 @@ import soundfile
 import torch
 
 from tools.train_mini import bank, effects
-from tools.train_mini.clips import levelled
 from tools.train_mini.composing import STEMS, compose, drum_hits, stream
 from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
 from tools.train_mini.sources import GENERAL_SOUNDFONTS, HELD_OUT
@@ -46,17 +45,15 @@ def make_clip(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
 
 def passage(seed: int) -> Signal:
     """(stems, samples, 2) of one song."""
-    song = compose(seed)
-    streams = {name: stream(seed, f"sound of {name}") for name in STEMS}
+    song, rng = compose(seed), stream(seed, "sound")
     drums = play(GENERAL_SOUNDFONTS[0], [Voice(SOUNDS.kit_programs[0], drum_notes(drum_hits(song)))], drums=True)
-    makers = {"bass": bank.bass, "other": bank.other, "vocals": bank.vocals}
-    others = [make(song, SOUNDS, streams[name]) for name, make in makers.items()]
+    others = [make(song, SOUNDS, rng) for make in (bank.bass, bank.other, bank.vocals)]
     samples = round(PASSAGE_S * SAMPLE_RATE)
     stems = [
-        effects.decibels(BALANCE_DB[name]) * levelled(clip)[:samples]
+        effects.decibels(BALANCE_DB[name]) * bank.levelled(clip)[:samples]
         for name, clip in zip(STEMS, (drums, *others), strict=True)
     ]
-    stems[-1] = _in_a_room(stems[-1], streams["vocals"])
+    stems[-1] = _in_a_room(stems[-1], rng)
     return np.asarray(np.stack(stems) * _fades(samples)[:, None], np.float32)
 
 

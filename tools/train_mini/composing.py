@@ -15,7 +15,7 @@ CLIP_S = 10.0
 TONES_IN_SCALE = 7
 OFF_BEATS = range(2, STEPS, 4)
 # Parts draw from streams of their own, so that changing one does not change another.
-STREAMS = ("song", *STEMS, *(f"{what} of {stem}" for what in ("sound", "codec") for stem in STEMS))
+STREAMS = {name: number for number, name in enumerate(("song", *STEMS, "sound", "codec"))}
 
 
 class Note(NamedTuple):
@@ -73,7 +73,7 @@ class Song:
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """The random numbers of one part of one song."""
-    return np.random.default_rng([seed, STREAMS.index(name)])
+    return np.random.default_rng([seed, STREAMS[name]])
 
 
 def chance(rng: np.random.Generator, odds: float) -> bool:
