@@ -72,8 +72,9 @@ def make_clips(seed: int, sounds: Pool) -> np.ndarray[tuple[int, ...], np.dtype[
     song = compose(seed)
     rng, codec = stream(seed, "sound"), stream(seed, "codec")
     clips = [levelled(make(song, sounds, rng)) for make in (drums, bass, other, vocals)]
-    coded = [levelled(perhaps_coded(clip, codec)) for clip in clips]  # what comes back may be louder at its peaks
-    return np.stack([np.round(clip * 32767).astype(np.int16) for clip in coded])
+    if sounds.codecs:
+        clips = [levelled(perhaps_coded(clip, codec)) for clip in clips]  # what comes back may be louder at its peaks
+    return np.stack([np.round(clip * 32767).astype(np.int16) for clip in clips])
 
 
 def levelled(clip: Signal) -> Signal:

@@ -43,6 +43,7 @@ class Pool:
     guitar_programs: tuple[int, ...]
     voices: tuple[str, ...]
     presets: bool = False  # of LMMS
+    codecs: bool = False  # some clips go through one
 
 
 ESPEAK_VARIANTS = (
@@ -91,6 +92,7 @@ TRAINING = Pool(
         *[f"recorded:{name}" for name in RECORDED_VOICES] * 3,
     ),
     presets=True,
+    codecs=True,
 )  # fmt: skip
 
 HELD_OUT = Pool(

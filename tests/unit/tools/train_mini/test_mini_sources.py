@@ -98,6 +98,8 @@ def test_nothing_held_out_is_heard_in_training():
     assert not set(TRAINING.voices) & set(HELD_OUT.voices)
     assert TRAINING.presets
     assert not HELD_OUT.presets
+    assert TRAINING.codecs
+    assert not HELD_OUT.codecs  # its clips stay what figures were measured on
 
 
 @pytest.mark.parametrize(
