@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
 from tools.train_mini import bank, effects
+from tools.train_mini.coding import encode
 from tools.train_mini.composing import STEMS, compose, drum_hits, stream
 from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
 from tools.train_mini.sources import GENERAL_SOUNDFONTS, HELD_OUT
@@ -26,7 +26,6 @@ BALANCE_DB = {"drums": 1.0, "bass": -1.0, "other": -2.0, "vocals": 1.0}
 PEAK = 0.8
 QUALITY = 0.4  # of Ogg Vorbis; the stems as they are after encoding are the truth
 SOUNDS = replace(HELD_OUT, voices=("flite:rms", "festival:ked_diphone"))
-BLOCK = 1 << 16
 
 
 def make_clip(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
@@ -35,12 +34,7 @@ def make_clip(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
     stems *= PEAK / np.abs(stems.sum(axis=0)).max()
     folder.mkdir(parents=True, exist_ok=True)
     for name, stem in zip(STEMS, stems, strict=True):
-        path = folder / f"{name}.ogg"
-        with soundfile.SoundFile(
-            path, "w", SAMPLE_RATE, stem.shape[1], format="OGG", subtype="VORBIS", compression_level=1 - QUALITY
-        ) as file:
-            for start in range(0, len(stem), BLOCK):  # the encoder overflows its stack on long writes
-                file.write(stem[start : start + BLOCK])
+        encode(folder / f"{name}.ogg", stem, "OGG", "VORBIS", compression=1 - QUALITY)
 
 
 def passage(seed: int) -> Signal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -26,13 +27,18 @@ def perhaps_coded(clip: Signal, rng: np.random.Generator) -> Signal:
 def coded(clip: Signal, form: str, subtype: str, *, compression: float) -> Signal:
     """Encoded and decoded again, as long as before."""
     memory = io.BytesIO()
-    with soundfile.SoundFile(
-        memory, "w", SAMPLE_RATE, clip.shape[1], format=form, subtype=subtype, compression_level=compression
-    ) as file:
-        for start in range(0, len(clip), BLOCK):
-            file.write(clip[start : start + BLOCK])
+    encode(memory, clip, form, subtype, compression=compression)
     memory.seek(0)
     decoded, _ = soundfile.read(memory, dtype="float32", always_2d=True)
     result = np.zeros_like(clip)
     result[: len(decoded)] = decoded[: len(clip)]
     return result
+
+
+def encode(target: Path | io.BytesIO, sound: Signal, form: str, subtype: str, *, compression: float) -> None:
+    """Write (samples, channels); `compression` is 0 for the best quality and 1 for the smallest file."""
+    with soundfile.SoundFile(
+        target, "w", SAMPLE_RATE, sound.shape[1], format=form, subtype=subtype, compression_level=compression
+    ) as file:
+        for start in range(0, len(sound), BLOCK):
+            file.write(sound[start : start + BLOCK])
