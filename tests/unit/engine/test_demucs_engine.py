@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 import types
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -256,8 +257,12 @@ def test_an_output_that_cannot_be_written(run, tmp_path):
 
 def test_cancel_leaves_no_file(run, tmp_path):
     """A job cancelled halfway leaves neither stems, nor temporary files, nor folders of its own."""
-    job = Job()
-    job._emit = lambda event: job.cancel() if isinstance(event, Progress) and event.percent > 30 else None
+
+    def listen(event):
+        if isinstance(event, Progress) and event.percent > 30:
+            job.cancel()
+
+    job = Job(listen, clock=count().__next__)  # by which every line is due
     write_song(tmp_path / "long.wav", 20)
     with pytest.raises(JobCancelled):
         run(job, input=tmp_path / "long.wav")

@@ -1,5 +1,7 @@
 """From a file to files of stems, with VR and MDX models: the whole path."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 import soundfile
@@ -93,8 +95,13 @@ def test_silence(run):
 
 
 def test_cancel(run, tmp_path):
-    """A cancelled job leaves nothing."""
-    job = Job(lambda event: job.cancel() if getattr(event, "percent", 0) > 2 else None)
+    """A job cancelled while it separates leaves nothing."""
+
+    def listen(event):
+        if getattr(event, "stage", "") == "separate":
+            job.cancel()
+
+    job = Job(listen, clock=count().__next__)  # by which every line is due
     with pytest.raises(JobCancelled):
         run(song(6), job=job)
     assert not (tmp_path / "out").exists()
