@@ -22,10 +22,10 @@ NOTES = ".dsu"
 @pytest.fixture
 def folder(tmp_path):
     """Four songs: the first is short, the others take a while, so that there is a middle to be killed in."""
-    samples = song(12.0)
+    samples = song(40.0)
     (tmp_path / "songs").mkdir()
     for name in NAMES:
-        seconds = 1 if name == "a" else 10
+        seconds = 1 if name == "a" else 40
         soundfile.write(tmp_path / "songs" / f"{name}.wav", samples[: seconds * RATE], RATE)
     return tmp_path / "songs"
 
