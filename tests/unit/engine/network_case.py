@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import soundfile
+import yaml
 from demucs_case import write_song
 
 from utils.core.job import Job
@@ -42,3 +44,17 @@ def read(path):
 def member(files):
     """A network as `ensemble` names it."""
     return {"model_path": str(files.checkpoint), "config_path": str(files.config)}
+
+
+def edit(path, section, **values):
+    """Change a configuration."""
+    config = yaml.safe_load(path.read_text())
+    config[section].update(values)
+    path.write_text(yaml.safe_dump(config))
+
+
+def close(one, other, atol=1e-5):
+    """The same stems with the same samples, or nearly."""
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], atol=atol, rtol=0)
