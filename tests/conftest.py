@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from utils.core.bootstrap import limit_threads
 
@@ -14,6 +15,11 @@ if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal
     signal.signal(signal.SIGHUP, lambda number, frame: None)
 # As in a worker, and before any test imports torch.
 limit_threads(None)
+# A busy machine takes its time; no test is judged by it.
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 # Helpers that tests of several folders share, such as `worker_process`.
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 

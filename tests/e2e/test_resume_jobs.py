@@ -21,11 +21,11 @@ NOTES = ".dsu"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four songs: the first is short, the others take a while, so that there is a middle to be killed in."""
-    samples = song(40.0)
+    """Four songs: the first is short, the second takes a while, so that there is a middle to be killed in."""
+    samples = song(120.0)
     (tmp_path / "songs").mkdir()
     for name in NAMES:
-        seconds = 1 if name == "a" else 40
+        seconds = {"a": 1, "b": 120}.get(name, 10)
         soundfile.write(tmp_path / "songs" / f"{name}.wav", samples[: seconds * RATE], RATE)
     return tmp_path / "songs"
 

@@ -82,7 +82,7 @@ function isAlive(pid) {
 }
 
 /** Wait until the process is gone; fails the test where it stays. */
-async function gone(pid, limitMs = 20_000) {
+async function gone(pid, limitMs = 120_000) {
   const until = Date.now() + limitMs;
   while (isAlive(pid)) {
     if (Date.now() > until) throw new Error(`process ${pid} is still there`);

@@ -281,7 +281,7 @@ test('a worker that answers nothing any more is found out and killed', async (t)
 });
 
 test('a long job that says nothing is left alone as long as ping is answered', async (t) => {
-  const worker = fakeWorker(t, { silenceTimeoutMs: 40 });
+  const worker = fakeWorker(t, { silenceTimeoutMs: 500 });
   const pongs = [];
   const quiet = assert.rejects(worker.separate({ model: 'silent', id: 'long' }), { code: 'cancelled' });
   await new Promise((resolve) => {

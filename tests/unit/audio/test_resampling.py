@@ -32,7 +32,7 @@ def resample(sound, source, target, block):
     return np.concatenate([*pieces, stream.finish()])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     frames=st.integers(0, 3000),
     rates=st.tuples(*[st.sampled_from([8000, 11025, 22050, 44100, 48000, 96000, 192000])] * 2),

@@ -1,6 +1,7 @@
 """Reading ahead and writing behind keep order, pass errors on and leave no thread."""
 
 import threading
+import time
 
 import pytest
 
@@ -59,17 +60,18 @@ def test_an_error_while_writing_reaches_the_producer():
 
 def test_a_failed_body_discards_what_waits():
     """After an error elsewhere nothing more is written, and that error is the one that is seen."""
-    gate, written = threading.Event(), []
+    written, writers = [], []
 
     def slow(item):
-        gate.wait()
+        while not writers[0]._discard:
+            time.sleep(0.001)
         written.append(item)
 
     def body():
         with WriteBehind(slow, depth=5) as behind:
+            writers.append(behind)
             for i in range(5):
                 behind.put(i)
-            threading.Timer(0.05, gate.set).start()
             raise KeyError("cancelled")
 
     with pytest.raises(KeyError):

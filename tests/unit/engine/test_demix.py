@@ -68,7 +68,7 @@ def noise(total, seed=0):
     return np.random.default_rng(seed).standard_normal((2, total)).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     total=st.integers(1, 2500),
     chunk=st.integers(1, 400),
@@ -84,7 +84,7 @@ def test_identity_returns_its_input(total, chunk, overlap, batch, context, origi
     np.testing.assert_allclose(run(samples, [lane], batch_size=batch)[0], samples, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(total=st.integers(1, 2500), chunk=st.integers(2, 400), overlaps=st.integers(1, 9), batch=st.integers(1, 9))
 def test_identity_over_a_mirrored_song(total, chunk, overlaps, batch):
     """Chunks that see the mirrored song give the song back as well."""

@@ -331,12 +331,12 @@ def test_cancelling_ends_it_between_two_texts(case):
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_load_takes_no_time(fresh):
+def test_a_second_load_is_none(fresh):
     """The same files are the same model, whichever command names them; without a name the loaded one is meant."""
     request = QueryLoad(**fresh.parts, use_torch_stft="auto", auto_stft_seconds=60.0, device="auto", mmap=True)
     first, second = (fresh.engine.load_model(request, Job()) for _ in range(2))
     assert (first.model, first.stems, first.cached) == ("audiosep", ["query"], False)
-    assert (second.cached, second.elapsed) == (True, pytest.approx(0, abs=0.5))
+    assert second.cached
     assert fresh.engine.ping().model_loaded == "audiosep"
     nothing = dict.fromkeys(fresh.parts)
     assert fresh.run(**nothing)[0].model_from_cache

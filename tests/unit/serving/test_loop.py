@@ -379,6 +379,8 @@ def test_a_reader_that_is_gone_ends_the_worker(tmp_path, model):
             process.stdin.write(json.dumps(job(model, progress=False)).encode() + b"\n")
             process.stdin.flush()
         read_until(process.stdout, "separating" if model else "ready")
+        if model == "stuck":
+            wait_for(tmp_path / "out" / "half.part")
         process.stdout.close()
         assert process.wait(TIMEOUT_S) == 1
     assert not list(tmp_path.rglob("*.part"))
