@@ -20,7 +20,9 @@ def make_banks(options: argparse.Namespace) -> None:
     """A first part of the training bank, the held-out bank, then the rest."""
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes that make the bank are many enough
     from tools.train_mini.bank import make_bank  # noqa: PLC0415 - only this step needs the vocoder
+    from tools.train_mini.recordings import make_recordings  # noqa: PLC0415
 
+    make_recordings(options.work / "bank" / "train")
     first = min(options.shards, 6)
     for folder, shards in (("train", first), ("held_out", HELD_OUT_SHARDS), ("train", options.shards)):
         make_bank(

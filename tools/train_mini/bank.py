@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from tools.train_mini.clips import CLIP_SAMPLES, Stored, as_stored, levelled, save_clips
 from tools.train_mini.coding import perhaps_coded
 from tools.train_mini.composing import (
-    CLIP_S,
     Note,
     Song,
     arpeggio_notes,
@@ -28,20 +28,18 @@ from tools.train_mini.composing import (
     stream,
 )
 from tools.train_mini.drumkits import Kit, live_coding_kit, machine_kit, sampled_kit, strike
-from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
+from tools.train_mini.fluid import Signal, Voice, drum_notes, play
 from tools.train_mini.presets import play_one_of
 from tools.train_mini.singing import Singer, Speech, analyse, random_singer, rap, sing
 from tools.train_mini.sources import GENERAL_SOUNDFONTS, Pool, bass_presets, other_presets, pool
 from tools.train_mini.speech import random_line, speak
+from tools.train_mini.stage import spread
 from tools.train_mini.synths import darkened, driven, perform, random_patch
 
 T = TypeVar("T")
 
 SONGS_IN_SHARD = 12
 HELD_OUT_SEED = 1_000_000
-CLIP_SAMPLES = round(CLIP_S * SAMPLE_RATE)
-LOUDNESS = 0.1  # of each clip where it sounds
-LOUDEST = 0.98
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -61,29 +59,17 @@ def _make_shard(task: tuple[Path, int, bool]) -> None:
     folder, number, held_out = task
     first = number * SONGS_IN_SHARD + (HELD_OUT_SEED if held_out else 0)
     clips = np.stack([make_clips(first + song, pool(held_out=held_out)) for song in range(SONGS_IN_SHARD)])
-    part = folder / f"shard-{number:04d}.part"
-    with part.open("wb") as file:
-        np.save(file, clips)
-    part.replace(shard_path(folder, number))
+    save_clips(shard_path(folder, number), clips)
 
 
-def make_clips(seed: int, sounds: Pool) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+def make_clips(seed: int, sounds: Pool) -> Stored:
     """(stems, samples, 2) of one song."""
     song = compose(seed)
     rng, codec = stream(seed, "sound"), stream(seed, "codec")
     clips = [levelled(make(song, sounds, rng)) for make in (drums, bass, other, vocals)]
     if sounds.codecs:
         clips = [levelled(perhaps_coded(clip, codec)) for clip in clips]  # what comes back may be louder at its peaks
-    return np.stack([np.round(clip * 32767).astype(np.int16) for clip in clips])
-
-
-def levelled(clip: Signal) -> Signal:
-    """At a common loudness where it sounds, unless that would clip."""
-    power = np.square(clip.reshape(-1, 2100, 2)).mean(axis=(1, 2))
-    sounding = power[power > power.max() * 1e-3]
-    loudness = float(np.sqrt(sounding.mean())) if len(sounding) else 0.0
-    peak = float(np.abs(clip).max())
-    return clip * min(LOUDNESS / max(loudness, 1e-6), LOUDEST / max(peak, 1e-6))
+    return np.stack([as_stored(clip) for clip in clips])
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
@@ -126,9 +112,12 @@ def bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
 
 
 def other(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
-    """One to four layers: chords, arpeggios, leads, guitars; sampled or synthesised."""
-    tune = stream(song.seed, "other")
-    layers = [_layer(song, sounds, tune, rng) for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.25, 0.35, 0.25, 0.15])))]
+    """One to four layers: chords, arpeggios, leads, guitars; sampled or synthesised; some with a place of its own."""
+    tune, places = stream(song.seed, "other"), stream(song.seed, "place")
+    count = int(rng.choice([1, 2, 3, 4], p=[0.25, 0.35, 0.25, 0.15]))
+    layers = [_layer(song, sounds, tune, rng) for _ in range(count)]
+    if sounds.places:
+        layers = [spread(layer, places) for layer in layers]
     balanced = [10 ** (rng.uniform(-9, 0) / 20) * levelled(layer) for layer in layers]
     return np.asarray(np.sum(balanced, axis=0), np.float32)
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from tools.train_mini import bank, effects
+from tools.train_mini.clips import levelled
 from tools.train_mini.coding import encode
 from tools.train_mini.composing import STEMS, compose, drum_hits, stream
 from tools.train_mini.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
@@ -44,7 +45,7 @@ def passage(seed: int) -> Signal:
     others = [make(song, SOUNDS, rng) for make in (bank.bass, bank.other, bank.vocals)]
     samples = round(PASSAGE_S * SAMPLE_RATE)
     stems = [
-        effects.decibels(BALANCE_DB[name]) * bank.levelled(clip)[:samples]
+        effects.decibels(BALANCE_DB[name]) * levelled(clip)[:samples]
         for name, clip in zip(STEMS, (drums, *others), strict=True)
     ]
     stems[-1] = _in_a_room(stems[-1], rng)

@@ -15,7 +15,7 @@ CLIP_S = 10.0
 TONES_IN_SCALE = 7
 OFF_BEATS = range(2, STEPS, 4)
 # Parts draw from streams of their own, so that changing one does not change another.
-STREAMS = {name: number for number, name in enumerate(("song", *STEMS, "sound", "codec"))}
+STREAMS = {name: number for number, name in enumerate(("song", *STEMS, "sound", "codec", "place"))}
 
 
 class Note(NamedTuple):

@@ -56,13 +56,13 @@ def make_reverbs(rng: np.random.Generator, count: int, fft_size: int) -> Tensor:
     return torch.stack(rooms)
 
 
-def widened(stem: Tensor, rng: np.random.Generator) -> Tensor:
-    """Another stereo width and place; at times the sides change over."""
+def widened(stem: Tensor, rng: np.random.Generator, width: tuple[float, float], aside: float) -> Tensor:
+    """Another stereo width and place, `aside` being places' deviation; half the time the sides change over."""
     middle, side = stem.mean(dim=0), (stem[0] - stem[1]) / 2
-    side = side * float(rng.uniform(0, 1.5))
+    side = side * float(rng.uniform(*width))
     if chance(rng, 0.5):
         side = -side
-    place = float(np.clip(rng.normal(0, 0.12), -0.5, 0.5))
+    place = float(np.clip(rng.normal(0, aside), -0.5, 0.5))
     return torch.stack([(middle + side) * (1 - place), (middle - side) * (1 + place)])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from models.mask_unet import MaskUnet, dot
@@ -52,3 +53,12 @@ def loss_of(shares: Tensor, wanted: Energies) -> Tensor:
     energy = (errors.sum(dim=(1, 2, 4)) / whole + LEAST_ERROR).sqrt()
     amplitude = (errors + QUIET).sqrt().sum(dim=(1, 2, 4)) / (wanted.mix + QUIET).sqrt().sum(dim=(1, 2, 3))[:, None]
     return ((1 - SOFT_SOUNDS) * energy + SOFT_SOUNDS * amplitude).mean()
+
+
+def without_parts(values: Tensor, merged: Tensor, dim: int) -> Tensor:
+    """Stems or their shares, with all but the voice as one `other` in the examples of which no more is known."""
+    *parts, vocals = values.unbind(dim)
+    one = torch.stack(
+        [torch.zeros_like(vocals), torch.zeros_like(vocals), torch.stack(parts).sum(dim=0), vocals], dim=dim
+    )
+    return torch.where(merged.view(-1, *[1] * (values.dim() - 1)), one, values)

@@ -20,6 +20,12 @@ RECORDED_FOLDERS = {  # of people's voices, a folder for each language
     "ktuberling": Path("/usr/share/ktuberling/sounds"),
     "asterisk": Path("/usr/share/asterisk/sounds"),
 }
+GUITARS_FOLDER = Path("/usr/share/games/fretsonfire/data/songs")
+MUSIC_FOLDERS = (
+    Path("/usr/share/games/warzone2100/music"),
+    Path("/usr/share/games/wesnoth/1.16/data/core/music"),
+)
+MUSIC_ARCHIVE = Path("/usr/share/games/nexuiz/data/music.pk3")
 GENERAL_SOUNDFONTS = (
     Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
     Path("/usr/share/sounds/sf2/MuseScore_General_Full.sf2"),
@@ -43,6 +49,7 @@ class Pool:
     guitar_programs: tuple[int, ...]
     voices: tuple[str, ...]
     presets: bool = False  # of LMMS
+    places: bool = False  # layers of `other` are placed one by one
     codecs: bool = False  # some clips go through one
 
 
@@ -92,6 +99,7 @@ TRAINING = Pool(
         *[f"recorded:{name}" for name in RECORDED_VOICES] * 3,
     ),
     presets=True,
+    places=True,
     codecs=True,
 )  # fmt: skip
 

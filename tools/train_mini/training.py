@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from models.mask_unet import MaskUnet, MaskUnetParams
-from tools.train_mini.goal import energies, loss_of
+from tools.train_mini.composing import STEMS
+from tools.train_mini.goal import energies, loss_of, without_parts
 from tools.train_mini.mixing import Bank, Examples, Mixer
 from utils.store.network_config import read_config
 
@@ -31,6 +32,7 @@ VALIDATION_BATCH = 4
 VALIDATION_SEED = 99
 WARM_UP_STEPS = 60
 LOUDER_DB = 4.0  # the deviation of examples' loudness: within a song it varies too
+OTHER = STEMS.index("other")
 USES = 2  # of each batch: as it was drawn, then with its stems exchanged among its examples
 
 
@@ -86,7 +88,8 @@ def train(run: Run) -> Path:
         while state.used_s < run.minutes * 60:
             for group in optimiser.param_groups:
                 group["lr"] = run.learning_rate * schedule(state.step, state.used_s / (run.minutes * 60))
-            losses.append(_step(run, net, optimiser, next(batches).to(device), pool))
+            stems, merged = next(batches)
+            losses.append(_step(run, net, optimiser, stems.to(device), merged.to(device), pool))
             state.step += 1
             _follow(average, net, min(run.ema, (1 + state.step) / (10 + state.step)))
             now = time.monotonic()
@@ -107,7 +110,7 @@ def schedule(step: int, used: float) -> float:
 
 
 def _step(
-    run: Run, net: MaskUnet, optimiser: torch.optim.Optimizer, stems: Tensor, pool: ThreadPoolExecutor
+    run: Run, net: MaskUnet, optimiser: torch.optim.Optimizer, stems: Tensor, merged: Tensor, pool: ThreadPoolExecutor
 ) -> tuple[float, float]:
     """One update; the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they
     wait for each other once a step, not in every operation, which on busy cores takes many times as long.
@@ -116,7 +119,7 @@ def _step(
     parts = min(run.threads, len(stems)) if stems.device.type == "cpu" else 1
 
     def backward(part: int) -> float:
-        loss = _loss(net, stems[part::parts]) / parts
+        loss = _loss(net, stems[part::parts], merged[part::parts]) / parts
         loss.backward()  # type: ignore[no-untyped-call]  # so in torch
         return float(loss.detach())
 
@@ -126,12 +129,12 @@ def _step(
     return sum(losses), steepness
 
 
-def _loss(net: MaskUnet, stems: Tensor) -> Tensor:
+def _loss(net: MaskUnet, stems: Tensor, merged: Tensor) -> Tensor:
     """The loss of examples (batch, stems, channels, samples) whose mixes are the sums of their stems."""
     with torch.no_grad():
         mix = net.stft(stems.sum(dim=1))
-        wanted = energies(net, mix, net.stft(stems))
-    return loss_of(net.shares(mix), wanted)
+        wanted = energies(net, mix, net.stft(without_parts(stems, merged, dim=1)))
+    return loss_of(without_parts(net.shares(mix), merged, dim=3), wanted)
 
 
 def _one_core_each() -> None:
@@ -146,20 +149,26 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
             mean.lerp_(new, 1 - keep)
 
 
-def _batches(run: Run, state: State) -> Iterator[Tensor]:
-    """Batches of stems. A resumed run draws new examples, not those it had."""
+def _batches(run: Run, state: State) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of stems, and which of them are merged. A resumed run draws new examples, not those it had."""
     examples = Examples(run.bank / "train", run.segment_samples, run.batch_size, run.seed * 100_000 + state.step)
     loader = DataLoader(examples, batch_size=None, num_workers=run.loaders, prefetch_factor=4 if run.loaders else None)
     chance = torch.Generator().manual_seed(run.seed * 100_000 + state.step)
-    for _, stems in loader:
+    for stems, merged in loader:
         for use in range(USES):
-            yield levelled(stems if use == 0 else exchanged(stems, chance), chance)
+            if use > 0:
+                stems, merged = exchanged(stems, merged, chance)  # noqa: PLW2901 - each use exchanges anew
+            yield levelled(stems, chance), merged
 
 
-def exchanged(stems: Tensor, chance: torch.Generator) -> Tensor:
-    """New examples out of the stems of a batch: each kind of stem changes places among the examples."""
+def exchanged(stems: Tensor, merged: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    """New examples out of the stems of a batch: each kind of stem changes places among the examples.
+
+    Music of which the parts are unknown is called `other`: where that goes, the example is a merged one.
+    """
     count, kinds = stems.shape[:2]
-    return torch.stack([stems[torch.randperm(count, generator=chance), kind] for kind in range(kinds)], dim=1)
+    orders = [torch.randperm(count, generator=chance) for _ in range(kinds)]
+    return torch.stack([stems[order, kind] for kind, order in enumerate(orders)], dim=1), merged[orders[OTHER]]
 
 
 def levelled(stems: Tensor, chance: torch.Generator) -> Tensor:
@@ -189,7 +198,8 @@ def validate(net: MaskUnet, held_out: tuple[Tensor, Tensor], device: torch.devic
     wanted = stems.square().sum(dim=(0, 2, 3))
     missed = (stems - estimates).square().sum(dim=(0, 2, 3))
     values = (10 * torch.log10(wanted / missed)).tolist()
-    loss = float(np.mean([float(_loss(net, stems[part].to(device))) for part in parts]))
+    known = torch.zeros(VALIDATION_BATCH, dtype=torch.bool, device=device)
+    loss = float(np.mean([float(_loss(net, stems[part].to(device), known)) for part in parts]))
     return {"held_out_loss": round(loss, 5), "held_out_sdr": [round(value, 2) for value in values]}
 
 

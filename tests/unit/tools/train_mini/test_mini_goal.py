@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.mask_unet import MaskUnet, MaskUnetParams
-from tools.train_mini.goal import LEAST_ERROR, energies, loss_of
+from tools.train_mini.goal import LEAST_ERROR, energies, loss_of, without_parts
 from tools.train_mini.training import exchanged, levelled
 
 
@@ -53,12 +53,41 @@ def test_the_loss_does_not_depend_on_loudness(net, stems):
 def test_exchanged_stems_are_the_same_stems(stems):
     """Each kind keeps its stems, in another order, not the same order for all kinds."""
     chance = torch.Generator().manual_seed(3)
-    other = exchanged(stems, chance)
+    other, _ = exchanged(stems, torch.zeros(3, dtype=torch.bool), chance)
     for kind in range(4):
         assert sorted(other[:, kind].sum(dim=(1, 2)).tolist()) == pytest.approx(
             sorted(stems[:, kind].sum(dim=(1, 2)).tolist())
         )
     assert not torch.equal(other.sum(dim=1), stems.sum(dim=1))
+
+
+def test_music_of_unknown_parts_stays_known_as_such(stems):
+    """It is in `other`: whichever example that goes to is the merged one."""
+    chance = torch.Generator().manual_seed(4)
+    merged = torch.tensor([True, False, False])
+    for _ in range(5):
+        moved, told = exchanged(stems, merged, chance)
+        assert told.tolist() == [torch.equal(other, stems[0, 2]) for other in moved[:, 2]]
+
+
+def test_parts_that_nobody_knows_are_not_judged(net, stems):
+    """In a merged example drums, bass and other count as one, in stems and in shares; in others nothing changes."""
+    merged = torch.tensor([True, False, True])
+    one = without_parts(stems, merged, dim=1)
+    torch.testing.assert_close(one[merged, 2], stems[merged, :3].sum(dim=1))
+    assert not one[merged, :2].any()
+    assert torch.equal(one[~merged], stems[~merged])
+    assert torch.equal(one[:, 3], stems[:, 3])
+
+    mix = net.stft(stems.sum(dim=1))
+    wanted = energies(net, mix, net.stft(without_parts(stems, merged, dim=1)))
+    shares = torch.rand(3, wanted.mix.shape[1], net.params.rows, 4, 2, generator=torch.Generator().manual_seed(5))
+    shares /= shares.sum(dim=3, keepdim=True)
+    turned = shares.clone()
+    turned[merged] = shares[merged][..., [2, 0, 1, 3], :]
+    losses = [loss_of(without_parts(each, merged, dim=3), wanted) for each in (shares, turned)]
+    assert losses[0] == pytest.approx(float(losses[1]), rel=1e-5)
+    assert loss_of(without_parts(shares.flip(3), merged, dim=3), wanted) != pytest.approx(float(losses[0]), rel=1e-5)
 
 
 def test_levels_come_near_those_of_the_engine(stems):

@@ -99,7 +99,9 @@ def test_nothing_held_out_is_heard_in_training():
     assert TRAINING.presets
     assert not HELD_OUT.presets
     assert TRAINING.codecs
+    assert TRAINING.places
     assert not HELD_OUT.codecs  # its clips stay what figures were measured on
+    assert not HELD_OUT.places
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Where instruments are placed between left and right."""
+
+import numpy as np
+import pytest
+
+from tools.train_mini.fluid import SAMPLE_RATE
+from tools.train_mini.stage import aside, later, spread, wavering
+
+
+@pytest.fixture
+def sound():
+    """A second of the same noise on both sides."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    return np.stack([noise, noise], axis=1)
+
+
+def sides(sound):
+    """How much of a sound's energy is the difference of its channels."""
+    return np.square(sound[:, 0] - sound[:, 1]).sum() / np.square(sound).sum() / 2
+
+
+def test_a_place_takes_from_the_other_side(sound):
+    """Wholly aside one channel is silent and the other is as it was; in the middle nothing changes."""
+    assert np.array_equal(aside(sound, 0.0), sound)
+    for place, silent in ((1.0, 0), (-1.0, 1)):
+        moved = aside(sound, place)
+        assert not moved[:, silent].any()
+        assert np.array_equal(moved[:, 1 - silent], sound[:, 1 - silent])
+
+
+def test_a_second_take_comes_later(sound):
+    """By that time, and no sample is added."""
+    late = later(sound[:, 0], 0.01)
+    assert not late[:441].any()
+    assert np.array_equal(late[441:], sound[:-441, 0])
+
+
+def test_a_chorus_moves_the_pitch_by_cents():
+    """A tone swings around its pitch, audibly and by less than a quarter of a semitone."""
+    tone = np.sin(2 * np.pi * 1000 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    swinging = wavering(tone, np.random.default_rng(1))[SAMPLE_RATE:]
+    crossings = np.flatnonzero((swinging[:-1] < 0) & (swinging[1:] >= 0))
+    exact = crossings - swinging[crossings] / (swinging[crossings + 1] - swinging[crossings])
+    pitches = SAMPLE_RATE * 20 / (exact[20:] - exact[:-20])
+    cents = 1200 * np.log2(pitches / 1000)
+    assert 2 < cents.max() < 20
+    assert -20 < cents.min() < -2
+
+
+def test_most_layers_leave_the_middle(sound):
+    """What stood in the middle keeps its length; a quarter stays there, others are aside or wide."""
+    rng = np.random.default_rng(2)
+    spreads = [spread(sound, rng) for _ in range(60)]
+    assert all(one.shape == sound.shape and one.dtype == np.float32 for one in spreads)
+    still = sum(sides(one) < 1e-9 for one in spreads)
+    assert 5 < still < 30
+    assert sum(sides(one) > 0.3 for one in spreads) > 15
