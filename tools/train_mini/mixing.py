@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from tools.train_mini import effects
+from tools.train_mini.clips import Stored
 from tools.train_mini.composing import STEMS, chance
 
 ROOMS = 24
@@ -47,9 +48,6 @@ class Example:
     merged: bool = False
 
 
-Clips = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
-
-
 def recordings_path(folder: Path, kind: str) -> Path:
     """The clips of one kind of recording, beside the shards."""
     return folder / f"{kind}.npy"
@@ -60,7 +58,7 @@ class Bank:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shards: dict[Path, Clips] = {}
+        self._shards: dict[Path, Stored] = {}
         paths = {kind: recordings_path(folder, kind) for kind in ("guitar", "backing")}
         self._recordings = {kind: np.load(path, mmap_mode="r") for kind, path in paths.items() if path.exists()}
         self.reload()
@@ -92,7 +90,7 @@ class Bank:
         return _as_signal(self._recordings[kind][clip, start : start + samples])
 
 
-def _as_signal(clip: Clips) -> Tensor:
+def _as_signal(clip: Stored) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(clip.T)).to(torch.float32) / FULL_SCALE
 
 
