@@ -14,12 +14,12 @@ from tools.command_line import output_folder
 from tools.make_models import make_models
 from utils.core.replies import ModelDetails
 from utils.core.settings import resolve
+from utils.store.audio_separator_models import list_audio_separator
 from utils.store.audiosep_models import list_audiosep
-from utils.store.demucs_repo import list_demucs
+from utils.store.demucs_models import list_demucs
 from utils.store.folders import ModelFolders
 from utils.store.network_models import list_networks
 from utils.store.registry import Registry
-from utils.store.vr_mdx_models import list_vr_mdx
 
 APOLLO = "apollo"  # the restoration of dsu-audio-separator
 KINDS = ("demucs", "bsroformer", "audio-separator", APOLLO, "audiosep")
@@ -74,7 +74,7 @@ def _listed(kind: str, folders: ModelFolders) -> list[ModelDetails]:
     if kind == "demucs":
         return list_demucs(registry, folders, None)
     if kind == "audio-separator":
-        return list_vr_mdx(registry, folders)
+        return list_audio_separator(registry, folders)
     if kind == "audiosep":
         return list_audiosep(registry, folders)
     return [entry for entry in list_networks(registry, folders) if (entry.type == APOLLO) == (kind == APOLLO)]

@@ -785,7 +785,7 @@ export interface NetworkMember {
 }
 
 /** Load a VR or MDX model and make it the active one. */
-export interface SpectrumLoad {
+export interface AudioSeparatorLoad {
   cmd: "load_model";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -800,7 +800,7 @@ export interface SpectrumLoad {
 }
 
 /** Load a VR or MDX model without making it the active one. */
-export interface SpectrumPreload {
+export interface AudioSeparatorPreload {
   cmd: "preload_model";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -815,7 +815,7 @@ export interface SpectrumPreload {
 }
 
 /** Separate one file (`input`) or many (`inputs`) into `OUT/TRACK_(Stem).wav`. */
-export interface SpectrumSeparate {
+export interface AudioSeparatorSeparate {
   cmd: "separate";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -1049,7 +1049,7 @@ export interface ApolloLoaded {
 }
 
 /** Load a model and make it the active one. Without any field that is `audiosep_base`. */
-export interface QueryLoad {
+export interface AudioSepLoad {
   cmd: "load_model";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -1078,7 +1078,7 @@ export interface QueryLoad {
 }
 
 /** Load a model without making it the active one. */
-export interface QueryPreload {
+export interface AudioSepPreload {
   cmd: "preload_model";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -1107,7 +1107,7 @@ export interface QueryPreload {
 }
 
 /** Separate what a text describes, into the file `output`, or into the directory `output_dir`. */
-export interface QuerySeparate {
+export interface AudioSepSeparate {
   cmd: "separate";
   /** Repeated on every line that this request causes. Nothing is added without it. */
   id?: string | number | null;
@@ -1180,7 +1180,7 @@ export interface QuerySeparate {
 }
 
 /** What a text describes was separated. Stems are called as the texts. */
-export interface Queried {
+export interface AudioSepDone {
   status: "done";
   id?: string | number;
   warnings: Array<string>;
@@ -1215,7 +1215,7 @@ export interface Queried {
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line of a worker. */
-export type Line = Loading | Ready | Shutdown | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | Queried;
+export type Line = Loading | Ready | Shutdown | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -1260,10 +1260,10 @@ export interface WorkerCommands {
     describe: { request: Describe; reply: Description; event: never };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
-    load_model: { request: SpectrumLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
-    preload_model: { request: SpectrumPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    load_model: { request: AudioSeparatorLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
+    preload_model: { request: AudioSeparatorPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: SpectrumSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: AudioSeparatorSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
@@ -1279,10 +1279,10 @@ export interface WorkerCommands {
     describe: { request: Describe; reply: Description; event: never };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
-    load_model: { request: QueryLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
-    preload_model: { request: QueryPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    load_model: { request: AudioSepLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
+    preload_model: { request: AudioSepPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: QuerySeparate; reply: Queried | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: AudioSepSeparate; reply: AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };

@@ -12,7 +12,7 @@ from utils.commandline.program import MakeEngine, Program, describe_model
 from utils.core.api import Engine
 from utils.core.errors import ModelNotInstalled
 from utils.core.replies import ModelDetails
-from utils.core.requests import Apollo, ListModels, Separate, SpectrumSeparate
+from utils.core.requests import Apollo, AudioSeparatorSeparate, ListModels, Separate
 
 RESTORED = "restored"
 ADDITION = "addition"
@@ -43,7 +43,7 @@ def own_file(request: Separate) -> Path | None:
     """The model's file where it is not one of those kept in the models directory: named by its path, or by a folder."""
     if isinstance(request, Apollo):
         return Path(request.model_path).expanduser() if request.model_path else None
-    if not isinstance(request, SpectrumSeparate):
+    if not isinstance(request, AudioSeparatorSeparate):
         return None
     path = Path(request.model_file_dir or "", request.model or "").expanduser()
     if path.suffix not in KINDS:
@@ -59,7 +59,7 @@ def results(request: Separate, models: Sequence[ModelDetails]) -> Results:
 def _expected_stems(request: Separate, model_stems: Sequence[str]) -> tuple[str | None, ...]:
     if isinstance(request, Apollo):
         return expected_stems(request, [RESTORED], also=[ADDITION] if request.addition else [])
-    if isinstance(request, SpectrumSeparate) and request.single_stem is not None:
+    if isinstance(request, AudioSeparatorSeparate) and request.single_stem is not None:
         return (request.single_stem,)
     return expected_stems(request, model_stems)
 

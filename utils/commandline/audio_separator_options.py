@@ -14,7 +14,7 @@ from utils.commandline import options
 from utils.commandline.options import Options, Parser
 from utils.commandline.wording import Wording
 from utils.core.errors import InvalidRequest
-from utils.core.requests import Apollo, Separate, SpectrumSeparate
+from utils.core.requests import Apollo, AudioSeparatorSeparate, Separate
 
 PROGRAM = "dsu-audio-separator"
 
@@ -66,7 +66,7 @@ def parse(argv: Sequence[str]) -> Options[Separate]:
     _check_kind(words, parser.wording)
     _check_stems(words)
     options.check_name_template(words)
-    kind: type[Separate] = SpectrumSeparate
+    kind: type[Separate] = AudioSeparatorSeparate
     if words.apollo is not None:
         kind = Apollo
         _name_restorer(words)

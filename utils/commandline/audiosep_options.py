@@ -11,7 +11,7 @@ from utils.commandline import options
 from utils.commandline.options import Options
 from utils.commandline.wording import Wording
 from utils.core.errors import InvalidRequest
-from utils.core.requests import AudioFormat, QuerySeparate
+from utils.core.requests import AudioFormat, AudioSepSeparate
 
 PROGRAM = "dsu-audiosep"
 TEMPLATE = "{track}_({stem})"
@@ -33,13 +33,13 @@ written are listed on stdout. `{PROGRAM} --worker` starts the worker for program
 """
 
 
-def parse(argv: Sequence[str]) -> Options[QuerySeparate]:
+def parse(argv: Sequence[str]) -> Options[AudioSepSeparate]:
     """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
     parser = _parser()
     words = parser.read(argv)
     options.check_name_template(words)
     _name_output(words)
-    understood = options.understand(parser, words, QuerySeparate)
+    understood = options.understand(parser, words, AudioSepSeparate)
     _check_texts(words, understood.request)
     _check_download(words, parser.wording)
     return understood
@@ -129,7 +129,7 @@ def _name_output(words: argparse.Namespace) -> None:
     words.format = PurePath(words.output).suffix[1:].lower()
 
 
-def _check_texts(words: argparse.Namespace, request: QuerySeparate) -> None:
+def _check_texts(words: argparse.Namespace, request: AudioSepSeparate) -> None:
     """There is something to separate, unless nothing is to be separated."""
     if words.texts is None:
         if words.tracks:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.core.inputs import unique_tracks
+from utils.core.many_files import unique_tracks
 from utils.core.requests import Separate
 
 

@@ -21,8 +21,8 @@ from utils.commandline.options import Options, R
 from utils.commandline.wording import one_line
 from utils.core.api import Engine
 from utils.core.errors import DeviceUnavailable, DsuError, RequestError, UnknownModel
-from utils.core.inputs import collect_inputs, separate_each
 from utils.core.job import Job, JobCancelled
+from utils.core.many_files import collect_inputs, separate_each
 from utils.core.replies import FileDone, ModelDetails, ModelDownloaded
 from utils.core.requests import DownloadModel, ListModels
 from utils.core.settings import Settings, resolve

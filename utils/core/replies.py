@@ -302,7 +302,7 @@ class Restored(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
     cached: Annotated[bool, Meta(description="The network was loaded already.")]
 
 
-class Queried(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
+class AudioSepDone(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
     """What a text describes was separated. Stems are called as the texts."""
 
     files: Annotated[list[str], Meta(description="Absolute paths.")]

@@ -8,11 +8,13 @@ JSON, only these.
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
+from utils.core import catalogue
+from utils.core.catalogue import RESIDUAL
 from utils.core.errors import InvalidRequest
 
 RequestId = str | int | float
@@ -35,7 +37,6 @@ ModelFileDir = Annotated[
 ]
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
-RESIDUAL = "residual"  # what is left of a song without all that texts describe
 
 # How a client names a network of its own.
 ModelPath = Annotated[str | None, Meta(description="The checkpoint of a network of your own, instead of `model`.")]
@@ -46,7 +47,7 @@ ModelType = Annotated[
 ]
 
 # The parts of a network that is asked in words. Each is looked for in the models directory unless it is named.
-QueryConfigPath = Annotated[
+AudioSepConfigPath = Annotated[
     str | None, Meta(description="The YAML configuration of the network; default the public model's.")
 ]
 CheckpointPath = Annotated[
@@ -191,6 +192,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`). The fields that every worker understands."""
 
+    template: ClassVar[str] = catalogue.TRACK_STEM  # where stems go unless `name_template` says otherwise
+
     input: Annotated[str | None, Meta(description="The audio file.")] = None
     inputs: Annotated[
         list[str] | None, Meta(description="Many files or folders: one `file_done` line for each file, then `done`.")
@@ -249,6 +252,8 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
 class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`."""
+
+    template = catalogue.MODEL_TRACK_STEM
 
     shifts: (
         Annotated[
@@ -336,18 +341,20 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
         return members or self.model_path or self.model
 
 
-class SpectrumLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+class AudioSeparatorLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a VR or MDX model and make it the active one."""
 
     model_file_dir: ModelFileDir = None
 
 
-class SpectrumPreload(SpectrumLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+class AudioSeparatorPreload(AudioSeparatorLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
     """Load a VR or MDX model without making it the active one."""
 
 
-class SpectrumSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK_(Stem).wav`."""
+
+    template = catalogue.TRACK_WITH_STEM
 
     model: Annotated[
         str | None, Meta(description="The model's file name, or its path; without it, the one loaded last.")
@@ -417,6 +424,8 @@ class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="loa
 class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Work whose result goes to the file `output`, or into the directory `output_dir`."""
 
+    template = catalogue.TRACK_WITH_STEM
+
     output: Annotated[str | None, Meta(description="The file to write; its extension says the format.")] = None
     output_dir: Annotated[
         str | None, Meta(description="Instead of `output`: the directory to write `TRACK_(STEM).wav` to.")
@@ -453,10 +462,10 @@ class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
         return self.model_path or self.model
 
 
-class QueryLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+class AudioSepLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one. Without any field that is `audiosep_base`."""
 
-    config_path: QueryConfigPath = None
+    config_path: AudioSepConfigPath = None
     checkpoint_path: CheckpointPath = None
     clap_checkpoint_path: ClapCheckpointPath = None
     roberta_dir: RobertaDir = None
@@ -472,11 +481,11 @@ class QueryLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load
     auto_stft_seconds: Annotated[float | None, Meta(description="Accepted, for the same reason.")] = None
 
 
-class QueryPreload(QueryLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+class AudioSepPreload(AudioSepLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
     """Load a model without making it the active one."""
 
 
-class QuerySeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate what a text describes, into the file `output`, or into the directory `output_dir`."""
 
     model: Annotated[
@@ -501,7 +510,7 @@ class QuerySeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="s
         ),
     ] = "auto"
     chunk_seconds: Annotated[float, Meta(ge=0.1, le=600, description="Length of the parts; default 10.")] | None = None
-    config_path: QueryConfigPath = None
+    config_path: AudioSepConfigPath = None
     checkpoint_path: CheckpointPath = None
     clap_checkpoint_path: ClapCheckpointPath = None
     roberta_dir: RobertaDir = None

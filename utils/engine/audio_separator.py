@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from utils.core import replies, requests
+from utils.core.asked_networks import choice_of
 from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
-from utils.core.network_choice import choice_of
 from utils.engine import separation
 from utils.engine.apollo import ApolloModel, apollo_recipe, load_apollo
 from utils.engine.bsroformer import NetworkEngine
@@ -29,11 +29,18 @@ from utils.engine.separation import Loaded, Recipe
 from utils.engine.vr.model import VrModel, load_vr
 from utils.engine.vr.options import VrOptions
 from utils.engine.vr_mdx import TEMPLATE, Setting, mdx_recipe, vr_recipe
+from utils.store.audio_separator_models import (
+    SUFFIXES,
+    AudioSeparatorSource,
+    ModelFields,
+    list_audio_separator,
+    own_audio_separator,
+    resolve_audio_separator,
+)
 from utils.store.network_models import list_networks, resolve_network
 from utils.store.registry import ModelRecord
-from utils.store.vr_mdx_models import SUFFIXES, ModelFields, VrMdxSource, list_vr_mdx, own_vr_mdx, resolve_vr_mdx
 
-SpectrumRequest = requests.SpectrumLoad | requests.SpectrumSeparate
+SpectrumRequest = requests.AudioSeparatorLoad | requests.AudioSeparatorSeparate
 SpectrumModel = VrModel | MdxModel
 
 APOLLO_TYPE = "apollo"
@@ -72,10 +79,10 @@ class AudioSeparatorEngine(NetworkEngine):
         networks = list_networks(self.registry, self.folders)
         if request.model is None:
             others = [entry for entry in networks if entry.type in OTHER_TYPES]
-            details = [*list_vr_mdx(self.registry, self.folders), *others]
+            details = [*list_audio_separator(self.registry, self.folders), *others]
         else:
             details = [entry for entry in networks if entry.name == request.model]
-            details = details or list_vr_mdx(self.registry, self.folders, request.model)
+            details = details or list_audio_separator(self.registry, self.folders, request.model)
         names = [entry.name for entry in details]
         return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
@@ -90,7 +97,7 @@ class AudioSeparatorEngine(NetworkEngine):
     def _separate(self, request: requests.Separate, job: Job, *, track: str | None, index: int) -> replies.Done:
         if isinstance(request, requests.Apollo):
             return self._restore(request, job, track=track, index=index)
-        if not isinstance(request, requests.SpectrumSeparate):
+        if not isinstance(request, requests.AudioSeparatorSeparate):
             raise InvalidRequest("dsu-audio-separator needs a request of its own kind.")
         name = request.model or self._active_separator()
         if Path(name).suffix not in SUFFIXES:
@@ -111,7 +118,7 @@ class AudioSeparatorEngine(NetworkEngine):
         if isinstance(request, requests.Apollo):
             return [self._apollo_source(request).stamp(job)]
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.SpectrumSeparate) or Path(name).suffix not in SUFFIXES:
+        if not isinstance(request, requests.AudioSeparatorSeparate) or Path(name).suffix not in SUFFIXES:
             return [self._stamp(self._source(name), job)]
         source = self._spectrum_source(name, request)
         told = (source.stems, source.parameters)
@@ -119,18 +126,18 @@ class AudioSeparatorEngine(NetworkEngine):
 
     # VR and MDX ------------------------------------------------------------------------------------------------------
 
-    def _spectrum_source(self, name: str, request: SpectrumRequest) -> VrMdxSource:
+    def _spectrum_source(self, name: str, request: SpectrumRequest) -> AudioSeparatorSource:
         """The file of a model: below the directory that the request names, a path of its own, or a name."""
         fields = _fields(request)
         folder = Path(request.model_file_dir).expanduser() if request.model_file_dir else None
         path = folder / name if folder is not None else Path(name).expanduser()
         if folder is not None or path.is_absolute() or path.is_file():
-            return own_vr_mdx(path, fields)
-        return resolve_vr_mdx(
+            return own_audio_separator(path, fields)
+        return resolve_audio_separator(
             name, registry=self.registry, folders=self.folders, fields=fields, offline=self.settings.offline
         )
 
-    def _read_spectrum(self, source: VrMdxSource, job: Job, *, announce: bool) -> SpectrumModel:
+    def _read_spectrum(self, source: AudioSeparatorSource, job: Job, *, announce: bool) -> SpectrumModel:
         job.checkpoint()
         if announce:
             job.announce(replies.LoadingModel(model=source.name))
@@ -143,7 +150,7 @@ class AudioSeparatorEngine(NetworkEngine):
         self.cache.put(model)
         return model
 
-    def _spectrum_recipe(self, request: requests.SpectrumSeparate, model: SpectrumModel, job: Job) -> Recipe:
+    def _spectrum_recipe(self, request: requests.AudioSeparatorSeparate, model: SpectrumModel, job: Job) -> Recipe:
         setting = Setting(
             request=request,
             compute=self._compute(request),
@@ -172,12 +179,12 @@ class AudioSeparatorEngine(NetworkEngine):
                 field="model",
             )
         source = active.source
-        return str(source.path) if isinstance(source, VrMdxSource) else str(source.name)
+        return str(source.path) if isinstance(source, AudioSeparatorSource) else str(source.name)
 
     # Networks of dsu-bsroformer --------------------------------------------------------------------------------------
 
     def _separate_with_network(
-        self, request: requests.SpectrumSeparate, name: str, job: Job, *, track: str | None, index: int
+        self, request: requests.AudioSeparatorSeparate, name: str, job: Job, *, track: str | None, index: int
     ) -> replies.Done:
         common = {field: getattr(request, field) for field in requests.Separate.__struct_fields__}
         stems = [request.single_stem] if request.single_stem is not None else request.stems
@@ -208,14 +215,14 @@ class AudioSeparatorEngine(NetworkEngine):
 
     def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.SpectrumLoad) or Path(name).suffix not in SUFFIXES:
+        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in SUFFIXES:
             return super()._identify(requests.NetworkLoad(model=name))
         source = self._spectrum_source(name, request)
         return source.name, source.identifier
 
     def _load(self, request: requests.LoadModel, job: Job) -> Any:
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.SpectrumLoad) or Path(name).suffix not in SUFFIXES:
+        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in SUFFIXES:
             return super()._load(requests.NetworkLoad(model=name), job)
         return self._read_spectrum(self._spectrum_source(name, request), job, announce=False)
 
@@ -287,7 +294,7 @@ def _fields(request: SpectrumRequest) -> ModelFields:
     return ModelFields(**{name: getattr(request, name, None) for name in names})
 
 
-def _vr_options(request: requests.SpectrumSeparate) -> VrOptions:
+def _vr_options(request: requests.AudioSeparatorSeparate) -> VrOptions:
     return VrOptions(
         aggression=request.vr_aggression,
         tta=request.vr_enable_tta,
@@ -298,7 +305,7 @@ def _vr_options(request: requests.SpectrumSeparate) -> VrOptions:
     )
 
 
-def _mdx_options(request: requests.SpectrumSeparate) -> MdxOptions:
+def _mdx_options(request: requests.AudioSeparatorSeparate) -> MdxOptions:
     return MdxOptions(
         segment_size=request.mdx_segment_size,
         overlap=request.mdx_overlap,

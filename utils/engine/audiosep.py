@@ -18,7 +18,7 @@ from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded
 from utils.store.audiosep_models import AudioSepSource, NamedParts, list_audiosep, resolve_audiosep
 
-Named = requests.QueryLoad | requests.QuerySeparate
+Named = requests.AudioSepLoad | requests.AudioSepSeparate
 
 
 class AudioSepEngine(ModelEngine[QueryModel]):
@@ -53,7 +53,7 @@ class AudioSepEngine(ModelEngine[QueryModel]):
             free_memory=lambda: self.cache.keep_only(model.identifier),
         )
         done = separation.separate(request, recipe, loaded, job, track=track, index=index)
-        return replies.Queried(**{**msgspec.structs.asdict(done), "files": list(done.paths.values())})
+        return replies.AudioSepDone(**{**msgspec.structs.asdict(done), "files": list(done.paths.values())})
 
     def _stamps(self, request: requests.Separate, job: Job) -> list[ModelStamp]:
         source = self._source(_own(request))
@@ -62,21 +62,21 @@ class AudioSepEngine(ModelEngine[QueryModel]):
     # Models ------------------------------------------------------------------------------------------------------
 
     def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
-        if isinstance(request, requests.QueryLoad):
+        if isinstance(request, requests.AudioSepLoad):
             self._require_device(request.device)
         source = self._source(request)
         return source.name, source.identifier
 
     def _load(self, request: requests.LoadModel, job: Job) -> QueryModel:
         job.checkpoint()
-        mapped = request.mmap if isinstance(request, requests.QueryLoad) else None
+        mapped = request.mmap if isinstance(request, requests.AudioSepLoad) else None
         return self._read(self._source(request), mapped=self.mapped if mapped is None else mapped)
 
-    def _source(self, request: requests.LoadModel | requests.QuerySeparate) -> AudioSepSource:
+    def _source(self, request: requests.LoadModel | requests.AudioSepSeparate) -> AudioSepSource:
         """The parts that a request names, or else those of the model loaded last, or else the public ones."""
         named = _named(request)
         active = self.cache.active
-        if active is not None and not named.any and isinstance(request, requests.QuerySeparate):
+        if active is not None and not named.any and isinstance(request, requests.AudioSepSeparate):
             return active.source
         return resolve_audiosep(named, registry=self.registry, folders=self.folders, offline=self.settings.offline)
 
@@ -100,14 +100,14 @@ class AudioSepEngine(ModelEngine[QueryModel]):
             )
 
 
-def _own(request: requests.Separate) -> requests.QuerySeparate:
-    if not isinstance(request, requests.QuerySeparate):
+def _own(request: requests.Separate) -> requests.AudioSepSeparate:
+    if not isinstance(request, requests.AudioSepSeparate):
         raise InvalidRequest("dsu-audiosep needs a request of its own kind.")
     return request
 
 
-def _named(request: requests.LoadModel | requests.QuerySeparate) -> NamedParts:
-    if not isinstance(request, requests.QueryLoad | requests.QuerySeparate):
+def _named(request: requests.LoadModel | requests.AudioSepSeparate) -> NamedParts:
+    if not isinstance(request, requests.AudioSepLoad | requests.AudioSepSeparate):
         return NamedParts(model=request.model)
     return NamedParts(
         model=request.model,

@@ -29,7 +29,7 @@ from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.song import Scale
 from utils.engine.stems import Selection, select
-from utils.store.demucs_repo import ResolvedModel, describe_demucs, list_demucs, resolve_demucs
+from utils.store.demucs_models import ResolvedModel, describe_demucs, list_demucs, resolve_demucs
 
 DEFAULT_MODEL = "htdemucs"
 TEMPLATE = "{model}/{track}/{stem}"

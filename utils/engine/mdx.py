@@ -23,7 +23,7 @@ from utils.engine.demix import Lane
 from utils.engine.mdx_session import PARTS, MdxSession
 from utils.engine.parts import Part
 from utils.engine.stems import Output, Selection
-from utils.store.vr_mdx_models import MdxParameters, VrMdxSource
+from utils.store.audio_separator_models import AudioSeparatorSource, MdxParameters
 
 SAMPLE_RATE = 44100
 HOP = 1024
@@ -55,7 +55,7 @@ class MdxModel:
     channels = CHANNELS
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, source: VrMdxSource, parameters: MdxParameters, *, device: str, threads: int) -> None:
+    def __init__(self, source: AudioSeparatorSource, parameters: MdxParameters, *, device: str, threads: int) -> None:
         self.source = source
         self.identifier = source.identifier
         self.name = source.name
@@ -102,7 +102,7 @@ class MdxModel:
             self._sessions.clear()
 
 
-def load_mdx(source: VrMdxSource, *, device: str, threads: int) -> MdxModel:
+def load_mdx(source: AudioSeparatorSource, *, device: str, threads: int) -> MdxModel:
     """Read an MDX network onto a device. Raises one of the checkpoint errors."""
     parameters = source.parameters
     if not isinstance(parameters, MdxParameters):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from utils.store.audio_separator_models import list_audio_separator
 from utils.store.audiosep_models import list_audiosep
-from utils.store.demucs_repo import list_demucs
+from utils.store.demucs_models import list_demucs
 from utils.store.folders import ModelFolders
 from utils.store.network_models import list_networks
 from utils.store.registry import Registry
-from utils.store.vr_mdx_models import list_vr_mdx
 
 
 def demucs_names(models_dir: Path, repo: Path | None = None) -> list[str]:
@@ -25,7 +25,7 @@ def network_names(models_dir: Path) -> list[str]:
 def spectrum_names(models_dir: Path) -> list[str]:
     """Every VR and MDX model that can be named, and the networks of dsu-bsroformer that go with them."""
     registry, folders = Registry.load(), ModelFolders(models_dir)
-    own = [details.name for details in list_vr_mdx(registry, folders)]
+    own = [details.name for details in list_audio_separator(registry, folders)]
     return own + [details.name for details in list_networks(registry, folders) if details.type in ("mdx23c", "apollo")]
 
 

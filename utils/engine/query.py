@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from models.audiosep.resunet import FRAMES_MULTIPLE, HOP_SAMPLES, ResUNet30, ResUNet30Params, Shifts
 from utils.audio.reading import probe
 from utils.audio.resampling import resampled
-from utils.core import requests
+from utils.core import catalogue, requests
 from utils.core.errors import ConfigInvalid
 from utils.core.job import Job
 from utils.engine.builder import without_data
@@ -176,7 +176,7 @@ def at_rate(signals: Tensor, source_rate: int, target_rate: int) -> Tensor:
 
 
 def query_recipe(
-    request: requests.QuerySeparate,
+    request: requests.AudioSepSeparate,
     model: QueryModel,
     job: Job,
     *,
@@ -187,7 +187,7 @@ def query_recipe(
 ) -> Recipe:
     """How a file is separated; with `longest_s` in chunks no longer than that."""
     queries = request.queries
-    residual = Complement(requests.RESIDUAL, tuple(range(len(queries))))
+    residual = Complement(catalogue.RESIDUAL, tuple(range(len(queries))))
     selection = select(
         queries,
         stems=request.stems,
@@ -240,7 +240,7 @@ class Lengths:
         return plan_on_grid(total, chunk=chunk, fade=0, grid=rates.grid)
 
 
-def _lengths(request: requests.QuerySeparate, longest_s: float | None) -> Lengths:
+def _lengths(request: requests.AudioSepSeparate, longest_s: float | None) -> Lengths:
     """A song that is no longer than what the network is shown of a chunk had better be one, unless chunks are asked for."""
     if longest_s is not None:
         return Lengths(longest_s, longest_s)

@@ -15,8 +15,8 @@ import msgspec
 
 from utils.core.errors import InputNotFound, InvalidRequest, RequestError, did_you_mean, nearest
 from utils.core.failures import cancelled_reply, error_reply
-from utils.core.inputs import hand_over_warnings, part_of
 from utils.core.job import Job, JobCancelled
+from utils.core.many_files import hand_over_warnings, part_of
 from utils.core.replies import BatchDone, BatchFailed, Cancelled, Done, Error, Reply
 from utils.core.requests import Batch, Request, RequestId, Separate
 from utils.serving import messages

@@ -247,7 +247,7 @@ def _render_line(line: type[Reply]) -> str:
 # Replies that share a status with another one.
 VARIANTS: dict[type[Reply], str] = {
     replies.Restored: " (restored)",
-    replies.Queried: " (by text)",
+    replies.AudioSepDone: " (by text)",
     replies.ManyDone: " (many files)",
     replies.BatchDone: " (batch)",
     replies.BatchFailed: " (batch)",

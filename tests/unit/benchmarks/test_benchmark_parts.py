@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from benchmarks import memory, results, startup, worker_process
+from utils.store.audio_separator_models import found_models
 from utils.store.folders import ModelFolders
-from utils.store.vr_mdx_models import found_models
 from workers import WORKERS
 
 DOCUMENT = "# Results\n\nIntroduction.\n\n## One\n\nold\n\n## Two\n\nkept\n"

@@ -9,7 +9,7 @@ from utils.commandline.audio_separator import find_models, main, own_file, resul
 from utils.commandline.audio_separator_options import KINDS, parse
 from utils.commandline.existing import Results
 from utils.core.requests import Apollo
-from utils.store.vr_mdx_models import SUFFIXES
+from utils.store.audio_separator_models import SUFFIXES
 
 TEMPLATE = "{track}_({stem})"
 

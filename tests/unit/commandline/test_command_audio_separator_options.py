@@ -4,7 +4,7 @@ import pytest
 
 from utils.commandline.audio_separator_options import OPTIONS_OF, parse
 from utils.core.errors import InvalidRequest
-from utils.core.requests import Apollo, SpectrumSeparate
+from utils.core.requests import Apollo, AudioSeparatorSeparate
 
 VR = ["-m", "net.pth"]
 MDX = ["-m", "net.onnx"]
@@ -17,7 +17,7 @@ def one(*words):
 @pytest.mark.parametrize("model", [VR, MDX, ["-m", "net"]])
 def test_plain_song_leaves_the_numbers_to_the_request(model):
     """With a model alone, everything is what it is for programs that send nothing else."""
-    assert one(*model).request == SpectrumSeparate(model=model[1], output="separated")
+    assert one(*model).request == AudioSeparatorSeparate(model=model[1], output="separated")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,9 @@ def test_what_makes_no_sense_is_refused(words, part):
 
 def test_every_option_of_one_kind_is_refused_for_the_other():
     """Fields of VR and MDX models are all known as such, so that none is accepted and ignored."""
-    fields = {field for field in SpectrumSeparate.__struct_fields__ if field.startswith(("vr_", "mdx_", "invert"))}
+    fields = {
+        field for field in AudioSeparatorSeparate.__struct_fields__ if field.startswith(("vr_", "mdx_", "invert"))
+    }
     settable = {field for field in fields if one(*VR).wording.option(field).startswith("--")}
     assert {field for of_kind in OPTIONS_OF.values() for field in of_kind} == settable
 

@@ -7,7 +7,7 @@ import torch
 from demucs_case import write_song
 
 from utils.core.job import Job
-from utils.core.requests import QuerySeparate
+from utils.core.requests import AudioSepSeparate
 from utils.core.settings import Settings
 from utils.engine.audiosep import AudioSepEngine
 
@@ -41,7 +41,7 @@ class QueryCase:
         """By default one text, float samples as they are, into `out`."""
         target = {} if "output" in fields else {"output_dir": str(self.folder / "out")}
         text = {} if "texts" in fields else {"text": "drums"}
-        return QuerySeparate(
+        return AudioSepSeparate(
             **{"input": str(song), "pcm_type": "FLOAT", "clip": "none", **target, **text, **self.parts, **fields}
         )
 

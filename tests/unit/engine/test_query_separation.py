@@ -23,8 +23,8 @@ from utils.core.errors import (
     UnknownModel,
 )
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import LoadingModel, Progress, Queried, Separating
-from utils.core.requests import DownloadModel, ListModels, LoadModel, QueryLoad
+from utils.core.replies import AudioSepDone, LoadingModel, Progress, Separating
+from utils.core.requests import AudioSepLoad, DownloadModel, ListModels, LoadModel
 from utils.engine import query
 from utils.engine.query import GRID, GRIDS_AROUND, Interruptible, Rates
 from utils.store.registry import Registry
@@ -266,7 +266,7 @@ def test_silence_is_separated_without_a_network(case):
 def test_one_text_goes_to_the_file_that_is_named(case):
     """With its format from the extension; the reply lists the path, and the residual lies beside it."""
     done, _ = case.run(output=str(case.folder / "new" / "a: b.flac"), residual=True, pcm_type="PCM_24", clip="rescale")
-    assert isinstance(done, Queried)
+    assert isinstance(done, AudioSepDone)
     assert done.files == [str(case.folder / "new" / "a: b.flac"), str(case.folder / "new" / "a: b_residual.flac")]
     assert soundfile.info(done.files[0]).format == "FLAC"
 
@@ -333,7 +333,7 @@ def test_cancelling_ends_it_between_two_texts(case):
 
 def test_a_second_load_is_none(fresh):
     """The same files are the same model, whichever command names them; without a name the loaded one is meant."""
-    request = QueryLoad(**fresh.parts, use_torch_stft="auto", auto_stft_seconds=60.0, device="auto", mmap=True)
+    request = AudioSepLoad(**fresh.parts, use_torch_stft="auto", auto_stft_seconds=60.0, device="auto", mmap=True)
     first, second = (fresh.engine.load_model(request, Job()) for _ in range(2))
     assert (first.model, first.stems, first.cached) == ("audiosep", ["query"], False)
     assert second.cached
@@ -344,7 +344,7 @@ def test_a_second_load_is_none(fresh):
 
 def test_a_changed_file_is_another_model(fresh):
     """Known by its time."""
-    request = QueryLoad(**fresh.parts)
+    request = AudioSepLoad(**fresh.parts)
     assert not fresh.engine.load_model(request, Job()).cached
     status = fresh.files.config.stat()
     os.utime(fresh.files.config, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
@@ -364,21 +364,21 @@ def test_memory_counts_both_sides(case):
 def test_a_device_is_the_worker_s(fresh):
     """Another one is refused, never ignored."""
     for agreed in ("cpu", "auto", None):
-        assert fresh.engine.load_model(QueryLoad(**fresh.parts, device=agreed), Job()).model == "audiosep"
+        assert fresh.engine.load_model(AudioSepLoad(**fresh.parts, device=agreed), Job()).model == "audiosep"
     with pytest.raises(DeviceUnavailable, match="runs on `cpu`"):
-        fresh.engine.load_model(QueryLoad(**fresh.parts, device="cuda:1"), Job())
+        fresh.engine.load_model(AudioSepLoad(**fresh.parts, device="cuda:1"), Job())
 
 
 def test_the_public_model_is_the_default(fresh):
     """Without any name; where it is missing, the error says what, where, and how to get it."""
-    for request in (QueryLoad(), QueryLoad(model="audiosep_base"), LoadModel()):
+    for request in (AudioSepLoad(), AudioSepLoad(model="audiosep_base"), LoadModel()):
         with pytest.raises(
             ModelNotInstalled, match=r"audiosep_base_4M_steps\.ckpt.*roberta-base/vocab\.json"
         ) as caught:
             fresh.engine.load_model(request, Job())
         assert "download_model" in caught.value.hint
     with pytest.raises(UnknownModel):
-        fresh.engine.load_model(QueryLoad(model="audiosep_bass"), Job())
+        fresh.engine.load_model(AudioSepLoad(model="audiosep_bass"), Job())
     (details,) = fresh.engine.list_models(ListModels(details=True)).details
     assert (details.name, details.installed) == ("audiosep_base", False)
 
@@ -400,8 +400,8 @@ def test_the_public_model_goes_by_one_name(fresh, tmp_path, monkeypatch):
     nothing = dict.fromkeys(fresh.parts)
     done, _ = fresh.run(**nothing)
     assert (done.model, done.model_from_cache) == ("audiosep_base", False)
-    assert fresh.engine.load_model(QueryLoad(model="audiosep_base"), Job()).cached
-    parts = QueryLoad(checkpoint_path=str(folder / record.files[0].name), roberta_dir=str(folder / "roberta-base"))
+    assert fresh.engine.load_model(AudioSepLoad(model="audiosep_base"), Job()).cached
+    parts = AudioSepLoad(checkpoint_path=str(folder / record.files[0].name), roberta_dir=str(folder / "roberta-base"))
     assert fresh.engine.load_model(parts, Job()).cached
 
 
@@ -445,7 +445,7 @@ def test_resume_knows_the_parts_of_a_model(fresh):
     assert fresh.run(song, resume=True)[0].skipped is not True
     again = fresh.run(song, resume=True)[0]
     assert again.skipped is True
-    assert isinstance(again, Queried)
+    assert isinstance(again, AudioSepDone)
     sizes = fresh.files.roberta_dir / "config.json"
     text = sizes.read_text()
     sizes.write_text(text + "\n")

@@ -13,7 +13,7 @@ from tools.make_network import write_network
 from tools.make_vr_mdx import make_mdx, make_vr
 from utils.core.job import Job
 from utils.core.replies import LoadingModel
-from utils.core.requests import Apollo, DemucsSeparate, NetworkSeparate, SpectrumSeparate
+from utils.core.requests import Apollo, AudioSeparatorSeparate, DemucsSeparate, NetworkSeparate
 from utils.core.settings import Settings
 from utils.engine.audio_separator import AudioSeparatorEngine
 
@@ -55,12 +55,12 @@ def network_case(folder, basis):
 
 
 def vr_case(folder, basis):
-    request = SpectrumSeparate(**basis, model=str(folder / "net.pth"))
+    request = AudioSeparatorSeparate(**basis, model=str(folder / "net.pth"))
     return Run(lambda: separator(folder), request, lambda seed: make_vr(folder, "net", seed=seed))
 
 
 def mdx_case(folder, basis):
-    request = SpectrumSeparate(**basis, model=str(folder / "net.onnx"))
+    request = AudioSeparatorSeparate(**basis, model=str(folder / "net.onnx"))
     return Run(lambda: separator(folder), request, lambda seed: make_mdx(folder, "net", seed=seed))
 
 
@@ -68,7 +68,7 @@ def network_of_another_worker_case(folder, basis):
     def write_model(seed):
         write_network(folder / "models" / "bsroformer", "mdx23c", name="mine", seed=seed)
 
-    return Run(lambda: separator(folder), SpectrumSeparate(**basis, model="mine"), write_model)
+    return Run(lambda: separator(folder), AudioSeparatorSeparate(**basis, model="mine"), write_model)
 
 
 def apollo_case(folder, basis):

@@ -235,7 +235,7 @@ def test_nothing_is_printed(tmp_path, capfd):
 
 def test_importing_does_not_import_torch():
     """The module is importable where torch must not be loaded yet."""
-    code = "import sys, utils.store.checkpoints, utils.store.demucs_repo, utils.store.download; print('torch' in sys.modules)"
+    code = "import sys, utils.store.checkpoints, utils.store.demucs_models, utils.store.download; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tools.make_models import GROUPS, main, make_models
+from utils.store.audio_separator_models import resolve_audio_separator
 from utils.store.audiosep_models import NamedParts, resolve_audiosep
-from utils.store.demucs_repo import resolve_demucs
+from utils.store.demucs_models import resolve_demucs
 from utils.store.folders import ModelFolders
 from utils.store.network_models import own_network, resolve_network
 from utils.store.registry import Registry
-from utils.store.vr_mdx_models import resolve_vr_mdx
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_workers_find_them(made, places):
         assert resolve_network(model["load"]["model"], **places).name == model["name"]
     for kind in ("vr", "mdx"):
         for model in models["audio-separator"][kind]:
-            assert resolve_vr_mdx(model["load"]["model"], **places).type == kind
+            assert resolve_audio_separator(model["load"]["model"], **places).type == kind
     for model in models["audio-separator"]["apollo"]:
         paths = [Path(model["load"][field]) for field in ("model_path", "config_path")]
         assert own_network(*paths, None).type == "apollo"

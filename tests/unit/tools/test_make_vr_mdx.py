@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tools.make_vr_mdx import make_mdx, make_vr
-from utils.store.vr_mdx_models import own_vr_mdx
+from utils.store.audio_separator_models import own_audio_separator
 
 
 def test_networks_can_be_made_again(tmp_path):
@@ -24,4 +24,4 @@ def test_the_numbers_lie_beside(make, tmp_path):
     """What is made can be loaded as it is."""
     files = make(tmp_path, "net", primary_stem="Bass")
     assert json.loads(files.numbers.read_text())["primary_stem"] == "Bass"
-    assert own_vr_mdx(files.checkpoint).stems == ("Bass", "No Bass")
+    assert own_audio_separator(files.checkpoint).stems == ("Bass", "No Bass")

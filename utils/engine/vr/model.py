@@ -10,8 +10,8 @@ from utils.core.errors import CheckpointMismatch
 from utils.engine.audio_separator_nets import band_parameters, build_vr, vr_kind
 from utils.engine.vr.bands import Layout, read_layout
 from utils.engine.vr.spectra import Spectra
+from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters
 from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
-from utils.store.vr_mdx_models import VrMdxSource, VrParameters
 
 # Devices whose complex numbers and transforms are complete.
 SPECTRAL_DEVICES = frozenset({"cpu", "cuda"})
@@ -23,7 +23,7 @@ class VrModel:
     channels = 2
 
     def __init__(
-        self, source: VrMdxSource, net: nn.Module, layout: Layout, device: str, *, window_multiple: int
+        self, source: AudioSeparatorSource, net: nn.Module, layout: Layout, device: str, *, window_multiple: int
     ) -> None:
         self.source = source
         self.identifier = source.identifier
@@ -53,7 +53,7 @@ class VrModel:
         self.spectra = Spectra(self.layout, _spectral_device(device))
 
 
-def load_vr(source: VrMdxSource, *, device: str, mapped: bool = True, allow_unsafe: bool = False) -> VrModel:
+def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, allow_unsafe: bool = False) -> VrModel:
     """Read a VR network and bring it to a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
     parameters = source.parameters
     if not isinstance(parameters, VrParameters):

@@ -10,11 +10,13 @@ from utils.serving.commands.separation import EVENTS, check, check_file, separat
 
 GROUP = Group("audio_separator")
 
-add_model_commands(GROUP, listing=requests.ListModels, load=requests.SpectrumLoad, preload=requests.SpectrumPreload)
+add_model_commands(
+    GROUP, listing=requests.ListModels, load=requests.AudioSeparatorLoad, preload=requests.AudioSeparatorPreload
+)
 
 
-@GROUP.job(requests.SpectrumSeparate, replies.Done, replies.ManyDone, events=EVENTS, check=check)
-def separate(context: Context, request: requests.SpectrumSeparate, job: Job) -> replies.Done | replies.ManyDone:
+@GROUP.job(requests.AudioSeparatorSeparate, replies.Done, replies.ManyDone, events=EVENTS, check=check)
+def separate(context: Context, request: requests.AudioSeparatorSeparate, job: Job) -> replies.Done | replies.ManyDone:
     return separate_as_asked(context, request, job)
 
 

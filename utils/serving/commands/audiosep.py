@@ -10,15 +10,15 @@ from utils.serving.commands.separation import EVENTS, check, check_file, separat
 
 GROUP = Group("audiosep")
 
-add_model_commands(GROUP, listing=requests.ListModels, load=requests.QueryLoad, preload=requests.QueryPreload)
+add_model_commands(GROUP, listing=requests.ListModels, load=requests.AudioSepLoad, preload=requests.AudioSepPreload)
 
 
-def _check(request: requests.QuerySeparate) -> None:
+def _check(request: requests.AudioSepSeparate) -> None:
     check(request)
     check_file(request)
     _ = request.queries  # raises what is wrong with them
 
 
-@GROUP.job(requests.QuerySeparate, replies.Queried, replies.ManyDone, events=EVENTS, check=_check)
-def separate(context: Context, request: requests.QuerySeparate, job: Job) -> replies.Done | replies.ManyDone:
+@GROUP.job(requests.AudioSepSeparate, replies.AudioSepDone, replies.ManyDone, events=EVENTS, check=_check)
+def separate(context: Context, request: requests.AudioSepSeparate, job: Job) -> replies.Done | replies.ManyDone:
     return separate_as_asked(context, request, job)

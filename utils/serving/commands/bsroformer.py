@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from utils.core import replies, requests
+from utils.core.asked_networks import check_choice
 from utils.core.job import Job
-from utils.core.network_choice import check_choice
 from utils.serving.commands import Context, Group
 from utils.serving.commands.models import add_model_commands
 from utils.serving.commands.separation import EVENTS, check, separate_as_asked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from utils.core import replies
 from utils.core.errors import InvalidRequest
-from utils.core.inputs import collect_inputs, separate_each
 from utils.core.job import Job
+from utils.core.many_files import collect_inputs, separate_each
 from utils.core.requests import IntoFile, Separate
 from utils.serving.commands import Context
 

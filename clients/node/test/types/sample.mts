@@ -1,6 +1,6 @@
 // What a user would write. It is compiled with `tsc --strict`, never run; each `@ts-expect-error` must be one.
 import { CancelledError, DSUError, DSUWorker, WorkerPool, startWorker } from 'dsu-client';
-import type { Done, ManyDone, Progress, Queried } from 'dsu-client';
+import type { Done, ManyDone, Progress, AudioSepDone } from 'dsu-client';
 
 const worker = new DSUWorker('bsroformer', { dir: '/opt/dsu', device: 'cuda:1', restart: true });
 worker.on('progress', (line) => line.percent.toFixed());
@@ -37,7 +37,7 @@ for await (const line of worker.stream({ cmd: 'separate', input: 'song.wav' })) 
   if (line.status === 'progress') line.eta satisfies number | null;
 }
 
-const asked: Queried = await (await startWorker('audiosep')).separate({ input: 'street.wav', text: 'a dog', output: 'dog.wav' });
+const asked: AudioSepDone = await (await startWorker('audiosep')).separate({ input: 'street.wav', text: 'a dog', output: 'dog.wav' });
 asked.files satisfies string[];
 
 try {

@@ -12,7 +12,7 @@ from utils.core.errors import CheckpointMismatch, InvalidRequest
 from utils.engine.mdx import InvertedRest, MdxOptions, by_subtraction, load_mdx, mdx_lanes, plan_mdx
 from utils.engine.parts import Part
 from utils.engine.stems import select
-from utils.store.vr_mdx_models import own_vr_mdx
+from utils.store.audio_separator_models import own_audio_separator
 
 OPTIONS = [
     ({}, MdxOptions()),
@@ -24,7 +24,7 @@ OPTIONS = [
 
 @pytest.fixture(scope="module")
 def model(mdx):
-    return load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    return load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
 
 
 def primary_of(model, samples, options=None, **details):
@@ -156,7 +156,7 @@ def test_bins_are_inverted_as_the_package_does():
 
 def test_moving_and_size(mdx):
     """A model that was moved is read again when it is needed; its size is about that of its file."""
-    model = load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     first = model.session(32)
     assert model.session(32) is first
     assert model.warning is None
@@ -167,13 +167,13 @@ def test_moving_and_size(mdx):
 
 def test_a_device_that_the_runtime_does_not_know(mdx):
     """The job says that the processor computes."""
-    model = load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     model.device = "cuda:3"
     assert "onnxruntime-gpu" in model.warning
 
 
 def test_numbers_of_two_models(mdx):
     """More bins than the transform has cannot be meant."""
-    source = own_vr_mdx(mdx.checkpoint)
+    source = own_audio_separator(mdx.checkpoint)
     with pytest.raises(CheckpointMismatch, match="512 of 257 bins"):
         load_mdx(replace(source, parameters=replace(source.parameters, n_fft=512)), device="cpu", threads=1)

@@ -15,7 +15,7 @@ from utils.engine.mdx import MdxOptions, load_mdx
 from utils.engine.separation import Loaded, separate
 from utils.engine.vr.options import VrOptions
 from utils.engine.vr_mdx import Setting, mdx_recipe, vr_recipe
-from utils.store.vr_mdx_models import own_vr_mdx
+from utils.store.audio_separator_models import own_audio_separator
 
 
 @pytest.fixture(params=["vr", "mdx"])
@@ -24,7 +24,7 @@ def recipe_of(request, modern, mdx):
     if request.param == "vr":
         model = loaded(modern)
         return lambda setting, **options: vr_recipe(model, VrOptions(window_size=320, **options), setting)
-    model = load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     return lambda setting, **options: mdx_recipe(model, MdxOptions(**options), setting)
 
 
@@ -109,7 +109,7 @@ def test_cancel(run, tmp_path):
 
 def test_inverted_spectrum(mdx, tmp_path):
     """The primary stem stays as it is, and the other is taken from the spectrum, nearly the difference."""
-    model = load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     write(tmp_path / "song.wav", song(2))
     found = {}
     for inverted in (False, True):
@@ -131,6 +131,6 @@ def test_requests_that_cannot_be_met_fail_before_the_song_is_read(modern, mdx):
     setting = Setting(Separate(input="missing.wav", output="out"), Compute("cpu", 1), Job(), lambda: False)
     with pytest.raises(InvalidRequest, match="vr_window_size"):
         vr_recipe(loaded(modern), VrOptions(window_size=100), setting)
-    model = load_mdx(own_vr_mdx(mdx.checkpoint), device="cpu", threads=1)
+    model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     with pytest.raises(InvalidRequest, match="mdx_segment_size"):
         mdx_recipe(model, MdxOptions(segment_size=2), setting)

@@ -15,9 +15,9 @@ from utils.engine import audio_separator_nets
 from utils.engine.audio_separator_nets import band_parameters, build_vr, vr_kind
 from utils.engine.vr.bands import read_layout
 from utils.engine.vr.model import load_vr
+from utils.store.audio_separator_models import WORKER, ModelFields, own_audio_separator
 from utils.store.checkpoints import assign
 from utils.store.registry import Registry
-from utils.store.vr_mdx_models import WORKER, ModelFields, own_vr_mdx
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -43,7 +43,7 @@ def test_half_precision_files(modern, tmp_path):
     path = tmp_path / "half.pth"
     state = torch.load(modern.checkpoint)
     torch.save({key: value.half() if value.is_floating_point() else value for key, value in state.items()}, path)
-    model = load_vr(own_vr_mdx(path, ModelFields(**numbers(modern))), device="cpu")
+    model = load_vr(own_audio_separator(path, ModelFields(**numbers(modern))), device="cpu")
     assert {parameter.dtype for parameter in model.net.parameters()} == {torch.float32}
 
 
@@ -51,20 +51,20 @@ def test_bands_of_another_model(modern):
     """Weights that do not fit the described network are named."""
     fields = ModelFields(**numbers(modern) | {"vr_model_param": "4band_v3"})
     with pytest.raises(CheckpointMismatch, match="lstm"):
-        load_vr(own_vr_mdx(modern.checkpoint, fields), device="cpu")
+        load_vr(own_audio_separator(modern.checkpoint, fields), device="cpu")
 
 
 def test_a_network_of_the_wrong_generation(modern):
     """Without its capacity, a network of version 5.1 is taken for an older one, and does not fit."""
     fields = ModelFields(vr_model_param="1band_sr44100_hl512_nf1024", primary_stem="Vocals")
     with pytest.raises(CheckpointMismatch, match="lacks"):
-        load_vr(own_vr_mdx(modern.checkpoint, fields), device="cpu")
+        load_vr(own_audio_separator(modern.checkpoint, fields), device="cpu")
 
 
 def test_an_mdx_network_is_no_vr_network(mdx):
     """What a file is described as must be what is loaded."""
     with pytest.raises(CheckpointMismatch):
-        load_vr(own_vr_mdx(mdx.checkpoint), device="cpu")
+        load_vr(own_audio_separator(mdx.checkpoint), device="cpu")
 
 
 def test_a_damaged_file(modern, tmp_path):
@@ -73,7 +73,7 @@ def test_a_damaged_file(modern, tmp_path):
     path.write_bytes(modern.checkpoint.read_bytes()[:5000])
     shutil.copy(modern.numbers, tmp_path / "cut.json")
     with pytest.raises(CheckpointInvalid, match=r"cut\.pth"):
-        load_vr(own_vr_mdx(path), device="cpu")
+        load_vr(own_audio_separator(path), device="cpu")
 
 
 class Harmful:
@@ -88,7 +88,7 @@ def test_code_in_a_file_is_not_run(modern, tmp_path, capsys):
     torch.save({"weights": Harmful()}, tmp_path / "harm.pth")
     shutil.copy(modern.numbers, tmp_path / "harm.json")
     with pytest.raises(CheckpointUnsafe, match="print"):
-        load_vr(own_vr_mdx(tmp_path / "harm.pth"), device="cpu")
+        load_vr(own_audio_separator(tmp_path / "harm.pth"), device="cpu")
     assert capsys.readouterr().out == ""
 
 
@@ -96,7 +96,7 @@ def test_unknown_bands(tmp_path):
     """Parameters that nobody knows are named with those that there are."""
     files = make_vr(tmp_path, "mine")
     with pytest.raises(ConfigInvalid, match="no band parameters `5band`"):
-        load_vr(own_vr_mdx(files.checkpoint, ModelFields(vr_model_param="5band")), device="cpu")
+        load_vr(own_audio_separator(files.checkpoint, ModelFields(vr_model_param="5band")), device="cpu")
 
 
 def test_the_package_is_missing(monkeypatch):
@@ -132,7 +132,7 @@ def test_public_files_are_as_large_as_their_networks(record, tmp_path):
     """The network that a public file's size and numbers stand for has as many weights as the file has room for."""
     path = tmp_path / record.name
     path.write_bytes(b"")
-    parameters = own_vr_mdx(path).parameters
+    parameters = own_audio_separator(path).parameters
     kind = vr_kind(record.size_bytes, parameters.capacity)
     layout = read_layout(band_parameters(parameters.bands), parameters.bands, modern=kind.modern)
     net = build_vr(kind, layout.bins)

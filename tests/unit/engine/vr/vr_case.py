@@ -13,7 +13,7 @@ from utils.engine.song import Song
 from utils.engine.vr.bands import read_layout
 from utils.engine.vr.model import VrModel, load_vr
 from utils.engine.vr.separating import loudest_bin, vr_lanes
-from utils.store.vr_mdx_models import VrMdxSource, VrParameters, own_vr_mdx
+from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters, own_audio_separator
 
 EDGE = 4096  # samples at both ends that stand outside comparisons
 TONES = ((0.2, 110), (0.15, 440), (0.1, 1900), (0.1, 5200), (0.05, 9000), (0.05, 13000))
@@ -40,7 +40,7 @@ class Toy:
 def toy_model(bands, *, modern, primary="Vocals", net=None):
     """A VR model with real bands around a network that costs nothing."""
     layout = read_layout(band_parameters(bands), bands, modern=modern)
-    source = VrMdxSource(bands, None, (primary, f"No {primary}"), VrParameters(bands), None, bands)
+    source = AudioSeparatorSource(bands, None, (primary, f"No {primary}"), VrParameters(bands), None, bands)
     module = torch.nn.Module()
     net = net or Toy(64 if modern else 128)
     module.offset, module.predict_mask = net.offset, net.predict_mask
@@ -48,7 +48,7 @@ def toy_model(bands, *, modern, primary="Vocals", net=None):
 
 
 def loaded(files):
-    return load_vr(own_vr_mdx(files.checkpoint), device="cpu")
+    return load_vr(own_audio_separator(files.checkpoint), device="cpu")
 
 
 def numbers(files):

@@ -60,7 +60,7 @@ class MdxParameters:
 
 
 @dataclass(frozen=True)
-class VrMdxSource:
+class AudioSeparatorSource:
     """A model whose file is there and whose numbers are known. `record` is what the registry knows, if anything."""
 
     name: str
@@ -97,9 +97,9 @@ class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
 NO_FIELDS = ModelFields()
 
 
-def resolve_vr_mdx(
+def resolve_audio_separator(
     name: str, *, registry: Registry, folders: ModelFolders, fields: ModelFields = NO_FIELDS, offline: bool = False
-) -> VrMdxSource:
+) -> AudioSeparatorSource:
     """The model called `name`, of the registry or found in the models directory.
 
     Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on.
@@ -109,12 +109,12 @@ def resolve_vr_mdx(
         found = found_models(folders)
         if name not in found:
             raise unknown_model(name, [*registry.names(WORKER), *found])
-        return own_vr_mdx(found[name], fields)
+        return own_audio_separator(found[name], fields)
     (path,) = require_installed(record, folders, offline=offline).values()
     return _source(path, fields, record)
 
 
-def own_vr_mdx(path: Path, fields: ModelFields = NO_FIELDS) -> VrMdxSource:
+def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSeparatorSource:
     """The model in a file. Raises `ModelNotInstalled` or `ConfigInvalid`."""
     if not path.is_file():
         raise ModelNotInstalled(f"There is no model `{path}`.", field="model")
@@ -125,7 +125,7 @@ def own_vr_mdx(path: Path, fields: ModelFields = NO_FIELDS) -> VrMdxSource:
     return _source(path, fields, None)
 
 
-def list_vr_mdx(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
+def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
     """Every model that can be named, or just one: the registry's in its order, then those that were found."""
     found = found_models(folders)
     known = [*registry.names(WORKER), *(other for other in found if registry.find(other, WORKER) is None)]
@@ -181,13 +181,13 @@ def _table() -> tuple[_Row, ...]:
         raise ConfigInvalid(f"The table of known models `{path}` cannot be read: {error}.") from error
 
 
-def _source(path: Path, fields: ModelFields, record: ModelRecord | None) -> VrMdxSource:
+def _source(path: Path, fields: ModelFields, record: ModelRecord | None) -> AudioSeparatorSource:
     told = _fields_of(path, fields)
     primary = told.primary_stem or "Vocals"
     stems = (primary, told.secondary_stem or other_stem(primary))
     parameters = _parameters(path, told)
     name = record.name if record is not None else path.name
-    return VrMdxSource(name, path, stems, parameters, record, _identifier(path, stems, parameters))
+    return AudioSeparatorSource(name, path, stems, parameters, record, _identifier(path, stems, parameters))
 
 
 def _identifier(path: Path, *numbers: object) -> str:
@@ -255,7 +255,7 @@ def _found_details(path: Path) -> ModelDetails:
     stems: Iterable[str] = ()
     problem = ""
     try:
-        stems = own_vr_mdx(path).stems
+        stems = own_audio_separator(path).stems
     except ConfigInvalid as error:
         problem = error.message
     return ModelDetails(

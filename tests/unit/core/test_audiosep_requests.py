@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from utils.core.errors import InvalidRequest
-from utils.core.requests import QuerySeparate
+from utils.core.requests import AudioSepSeparate
 
 
 def asked(**fields):
-    return msgspec.convert({"cmd": "separate", "input": "a.wav", **fields}, QuerySeparate)
+    return msgspec.convert({"cmd": "separate", "input": "a.wav", **fields}, AudioSepSeparate)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from utils.core.errors import ChecksumMismatch, ConfigInvalid, ModelNotInstalled, UnknownModel
-from utils.store.demucs_repo import LocalRepo, ResolvedModel, list_demucs, resolve_demucs
+from utils.store.demucs_models import LocalRepo, ResolvedModel, list_demucs, resolve_demucs
 from utils.store.folders import ModelFolders
 from utils.store.registry import Bag, FileRecord, ModelRecord, Registry
 

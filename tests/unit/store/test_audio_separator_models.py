@@ -7,20 +7,20 @@ import msgspec
 import pytest
 
 from utils.core.errors import ConfigInvalid, ModelNotInstalled, UnknownModel
-from utils.store import vr_mdx_models
-from utils.store.folders import ModelFolders
-from utils.store.registry import Registry
-from utils.store.vr_mdx_models import (
+from utils.store import audio_separator_models
+from utils.store.audio_separator_models import (
     WORKER,
     MdxParameters,
     ModelFields,
     VrParameters,
-    list_vr_mdx,
+    list_audio_separator,
     other_stem,
-    own_vr_mdx,
-    resolve_vr_mdx,
+    own_audio_separator,
+    resolve_audio_separator,
     tail_md5,
 )
+from utils.store.folders import ModelFolders
+from utils.store.registry import Registry
 
 VR = {"vr_model_param": "4band_v3", "primary_stem": "No Echo", "nout": 48, "nout_lstm": 128}
 MDX = {"mdx_n_fft_scale_set": 6144, "mdx_dim_f_set": 2048, "mdx_dim_t_set": 8, "compensate": 1.1}
@@ -50,8 +50,8 @@ def place(folders):
 
 
 def known_as(monkeypatch, digest, fields):
-    row = vr_mdx_models._Row(fields=ModelFields(**fields), hashes=(digest,))
-    monkeypatch.setattr(vr_mdx_models, "_table", lambda: (row,))
+    row = audio_separator_models._Row(fields=ModelFields(**fields), hashes=(digest,))
+    monkeypatch.setattr(audio_separator_models, "_table", lambda: (row,))
 
 
 # The table and the list in the project ------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def test_every_model_of_the_list_has_its_numbers(registry, folders, place):
     """Each record's file, of whatever content, resolves to the record's stems and type."""
     for name in registry.names(WORKER):
         record = registry.get(name, WORKER)
-        source = own_vr_mdx(place(name))
+        source = own_audio_separator(place(name))
         assert (source.type, source.stems) == (record.type, record.stems)
         assert [file.name for file in record.files] == [name]
         assert record.files[0].urls
@@ -70,16 +70,16 @@ def test_every_model_of_the_list_has_its_numbers(registry, folders, place):
 
 def test_numbers_of_public_models(place):
     """Some that are well known."""
-    voc_ft = own_vr_mdx(place("UVR-MDX-NET-Voc_FT.onnx"))
+    voc_ft = own_audio_separator(place("UVR-MDX-NET-Voc_FT.onnx"))
     assert voc_ft.parameters == MdxParameters(n_fft=7680, bins=3072, frames=256, compensation=1.021)
-    assert own_vr_mdx(place("UVR-DeNoise.pth")).parameters == VrParameters("4band_v3", (48, 128))
-    assert own_vr_mdx(place("1_HP-UVR.pth")).parameters == VrParameters("4band_44100", None)
-    assert own_vr_mdx(place("1_HP-UVR.pth")).stems == ("Instrumental", "Vocals")
+    assert own_audio_separator(place("UVR-DeNoise.pth")).parameters == VrParameters("4band_v3", (48, 128))
+    assert own_audio_separator(place("1_HP-UVR.pth")).parameters == VrParameters("4band_44100", None)
+    assert own_audio_separator(place("1_HP-UVR.pth")).stems == ("Instrumental", "Vocals")
 
 
 def test_hashes_are_hashes_and_no_two_rows_claim_one():
     """The table is unambiguous."""
-    hashes = [digest for row in vr_mdx_models._table() for digest in row.hashes]
+    hashes = [digest for row in audio_separator_models._table() for digest in row.hashes]
     assert len(set(hashes)) == len(hashes) > 70
     assert all(len(digest) == 32 and int(digest, 16) >= 0 for digest in hashes)
 
@@ -101,7 +101,7 @@ def test_a_renamed_file_is_known_by_its_hash(place, monkeypatch):
     """The name does not matter where the content is known."""
     path = place("renamed.pth")
     known_as(monkeypatch, tail_md5(path), VR)
-    source = own_vr_mdx(path)
+    source = own_audio_separator(path)
     assert source.stems == ("No Echo", "Echo")
     assert source.parameters == VrParameters("4band_v3", (48, 128))
 
@@ -111,7 +111,7 @@ def test_what_lies_beside_counts_more_than_the_table(place, monkeypatch, suffix)
     """NAME.json or NAME.onnx.json describes a model; what it says of other things is ignored."""
     path = place("mine.onnx", beside={**MDX, "primary_stem": "Bass", "is_karaoke": False}, suffix=suffix)
     known_as(monkeypatch, tail_md5(path), {**MDX, "primary_stem": "Drums"})
-    source = own_vr_mdx(path)
+    source = own_audio_separator(path)
     assert source.stems == ("Bass", "No Bass")
     assert source.parameters == MdxParameters(n_fft=6144, bins=2048, frames=256, compensation=1.1)
 
@@ -119,23 +119,23 @@ def test_what_lies_beside_counts_more_than_the_table(place, monkeypatch, suffix)
 def test_what_a_request_says_counts_most(place):
     """Whole descriptions replace what is known; single fields change it."""
     path = place("mine.pth", beside=VR)
-    whole = own_vr_mdx(path, ModelFields(vr_model_param="4band_v2", primary_stem="Vocals"))
+    whole = own_audio_separator(path, ModelFields(vr_model_param="4band_v2", primary_stem="Vocals"))
     assert (whole.parameters, whole.stems) == (VrParameters("4band_v2", None), ("Vocals", "Instrumental"))
-    part = own_vr_mdx(path, ModelFields(primary_stem="Dry", secondary_stem="Wet"))
+    part = own_audio_separator(path, ModelFields(primary_stem="Dry", secondary_stem="Wet"))
     assert (part.parameters, part.stems) == (VrParameters("4band_v3", (48, 128)), ("Dry", "Wet"))
 
 
 def test_bands_may_be_written_out(place):
     """Instead of a name, a file may hold the band parameters themselves."""
     bands = {"sr": 44100, "bins": 5, "band": {}}
-    assert own_vr_mdx(place("mine.pth", beside={"vr_model_param": bands})).parameters == VrParameters(bands)
+    assert own_audio_separator(place("mine.pth", beside={"vr_model_param": bands})).parameters == VrParameters(bands)
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("new.pth", "vr_model_param"), ("new.onnx", "mdx_dim_f_set")])
 def test_unknown_files_say_what_to_give(place, name, wanted):
     """The hint names the fields and the file that they may stand in."""
     with pytest.raises(ConfigInvalid, match=f"`{name}` is not among the known models") as caught:
-        own_vr_mdx(place(name))
+        own_audio_separator(place(name))
     assert wanted in caught.value.hint
     assert "new.json" in caught.value.hint
 
@@ -143,7 +143,7 @@ def test_unknown_files_say_what_to_give(place, name, wanted):
 def test_numbers_of_the_other_kind_are_none(place):
     """A VR network cannot be described as an MDX network."""
     with pytest.raises(ConfigInvalid, match="nobody knows"):
-        own_vr_mdx(place("mine.pth", beside=MDX))
+        own_audio_separator(place("mine.pth", beside=MDX))
 
 
 @pytest.mark.parametrize("beside", ["[]", '{"nout": "many"}', '{"mdx_dim_t_set": 99}', "{"])
@@ -152,24 +152,24 @@ def test_malformed_descriptions(place, beside):
     path = place("mine.pth")
     path.with_suffix(".json").write_text(beside)
     with pytest.raises(ConfigInvalid, match=r"`mine\.json`, beside the model, is malformed"):
-        own_vr_mdx(path)
+        own_audio_separator(path)
 
 
 def test_files_that_are_no_models(place, tmp_path):
     """What is not there, and what has another suffix."""
     with pytest.raises(ModelNotInstalled, match="There is no model"):
-        own_vr_mdx(tmp_path / "missing.pth")
+        own_audio_separator(tmp_path / "missing.pth")
     with pytest.raises(ConfigInvalid, match="neither a VR network"):
-        own_vr_mdx(place("model.ckpt"))
+        own_audio_separator(place("model.ckpt"))
 
 
 def test_the_identifier_knows_file_and_numbers(place):
     """Models that differ in their numbers are not taken for each other."""
     path = place("mine.pth", beside=VR)
-    first = own_vr_mdx(path)
-    assert own_vr_mdx(path).identifier == first.identifier
-    assert own_vr_mdx(path, ModelFields(primary_stem="Dry")).identifier != first.identifier
-    assert own_vr_mdx(path, ModelFields(vr_model_param="4band_v2")).identifier != first.identifier
+    first = own_audio_separator(path)
+    assert own_audio_separator(path).identifier == first.identifier
+    assert own_audio_separator(path, ModelFields(primary_stem="Dry")).identifier != first.identifier
+    assert own_audio_separator(path, ModelFields(vr_model_param="4band_v2")).identifier != first.identifier
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_the_other_stem(primary, other):
 def test_models_of_the_registry_by_name(registry, folders, place, monkeypatch):
     """A model that is there is found; one that is not says how to get it."""
     with pytest.raises(ModelNotInstalled, match="is not installed in"):
-        resolve_vr_mdx("Kim_Inst.onnx", registry=registry, folders=folders)
+        resolve_audio_separator("Kim_Inst.onnx", registry=registry, folders=folders)
     path = place("Kim_Inst.onnx")
-    source = resolve_vr_mdx("Kim_Inst.onnx", registry=registry, folders=folders)
+    source = resolve_audio_separator("Kim_Inst.onnx", registry=registry, folders=folders)
     assert (source.path, source.name) == (path, "Kim_Inst.onnx")
     assert source.record is registry.find("Kim_Inst.onnx", WORKER)
 
@@ -203,10 +203,10 @@ def test_models_of_the_registry_by_name(registry, folders, place, monkeypatch):
 def test_own_models_by_name(registry, folders, place):
     """A file in the models directory is a model by its name; an unknown name names near ones."""
     place("mine.pth", beside=VR)
-    source = resolve_vr_mdx("mine.pth", registry=registry, folders=folders)
+    source = resolve_audio_separator("mine.pth", registry=registry, folders=folders)
     assert (source.record, source.stems) == (None, ("No Echo", "Echo"))
     with pytest.raises(UnknownModel, match=r"Did you mean: mine\.pth") as caught:
-        resolve_vr_mdx("mien.pth", registry=registry, folders=folders)
+        resolve_audio_separator("mien.pth", registry=registry, folders=folders)
     assert "mine.pth" in caught.value.suggestions
 
 
@@ -215,29 +215,29 @@ def test_the_list_of_models(registry, folders, place):
     place("mine.pth", beside=VR)
     place("strange.onnx")
     place("Kim_Inst.onnx")
-    details = {entry.name: entry for entry in list_vr_mdx(registry, folders)}
+    details = {entry.name: entry for entry in list_audio_separator(registry, folders)}
     assert list(details)[: len(registry.names(WORKER))] == registry.names(WORKER)
     assert list(details)[-2:] == ["mine.pth", "strange.onnx"]
     assert (details["mine.pth"].type, details["mine.pth"].stems) == ("vr", ["No Echo", "Echo"])
     assert "nobody knows" in details["strange.onnx"].description
     assert details["Kim_Inst.onnx"].installed
     assert not details["Kim_Vocal_1.onnx"].installed
-    assert [entry.name for entry in list_vr_mdx(registry, folders, "mine.pth")] == ["mine.pth"]
+    assert [entry.name for entry in list_audio_separator(registry, folders, "mine.pth")] == ["mine.pth"]
     with pytest.raises(UnknownModel):
-        list_vr_mdx(registry, folders, "nothing.pth")
+        list_audio_separator(registry, folders, "nothing.pth")
 
 
 def test_no_models_directory(registry, tmp_path):
     """Before anything is installed the registry's models are listed."""
-    details = list_vr_mdx(registry, ModelFolders(tmp_path / "none"))
+    details = list_audio_separator(registry, ModelFolders(tmp_path / "none"))
     assert [entry.name for entry in details] == registry.names(WORKER)
 
 
 def test_a_broken_table(monkeypatch, tmp_path):
     """A table that cannot be read is named."""
-    monkeypatch.setattr(vr_mdx_models, "configs_folder", lambda: tmp_path)
-    vr_mdx_models._table.cache_clear()
+    monkeypatch.setattr(audio_separator_models, "configs_folder", lambda: tmp_path)
+    audio_separator_models._table.cache_clear()
     with pytest.raises(ConfigInvalid, match="table of known models") as caught:
-        vr_mdx_models._table()
+        audio_separator_models._table()
     assert isinstance(caught.value.__cause__, OSError | msgspec.DecodeError)
-    vr_mdx_models._table.cache_clear()
+    audio_separator_models._table.cache_clear()

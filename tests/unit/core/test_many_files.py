@@ -11,9 +11,9 @@ from msgspec import UNSET
 
 from utils.core import replies
 from utils.core.errors import DiskFull, InputNotFound, InputUnreadable, InvalidRequest
-from utils.core.inputs import collect_inputs, separate_each, unique_tracks
 from utils.core.job import Job, JobCancelled
-from utils.core.requests import QuerySeparate, Separate
+from utils.core.many_files import collect_inputs, separate_each, unique_tracks
+from utils.core.requests import AudioSepSeparate, Separate
 
 
 class Recorder:
@@ -195,7 +195,7 @@ def test_many_files_need_names_of_their_own():
 
 def test_many_files_cannot_become_one_file():
     """A request that names the file to write is for one song."""
-    request = QuerySeparate(output="out.wav", text="rain")
+    request = AudioSepSeparate(output="out.wav", text="rain")
     engine = Recorder(done("a"), done("b"))
     with pytest.raises(InvalidRequest, match="Many files cannot become one"):
         separate_each(engine, request, [Path("a.wav"), Path("b.wav")], Job(), lambda told: None)
