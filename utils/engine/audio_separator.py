@@ -15,6 +15,7 @@ import msgspec
 
 from utils.core import replies, requests
 from utils.core.asked_networks import choice_of
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
 from utils.engine import separation
@@ -30,7 +31,6 @@ from utils.engine.vr.model import VrModel, load_vr
 from utils.engine.vr.options import VrOptions
 from utils.engine.vr_mdx import TEMPLATE, Setting, mdx_recipe, vr_recipe
 from utils.store.audio_separator_models import (
-    SUFFIXES,
     AudioSeparatorSource,
     ModelFields,
     list_audio_separator,
@@ -100,7 +100,7 @@ class AudioSeparatorEngine(NetworkEngine):
         if not isinstance(request, requests.AudioSeparatorSeparate):
             raise InvalidRequest("dsu-audio-separator needs a request of its own kind.")
         name = request.model or self._active_separator()
-        if Path(name).suffix not in SUFFIXES:
+        if Path(name).suffix not in AUDIO_SEPARATOR_SUFFIXES:
             return self._separate_with_network(request, name, job, track=track, index=index)
         started = time.perf_counter()
         source = self._spectrum_source(name, request)
@@ -118,7 +118,10 @@ class AudioSeparatorEngine(NetworkEngine):
         if isinstance(request, requests.Apollo):
             return [self._apollo_source(request).stamp(job)]
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.AudioSeparatorSeparate) or Path(name).suffix not in SUFFIXES:
+        if (
+            not isinstance(request, requests.AudioSeparatorSeparate)
+            or Path(name).suffix not in AUDIO_SEPARATOR_SUFFIXES
+        ):
             return [self._stamp(self._source(name), job)]
         source = self._spectrum_source(name, request)
         told = (source.stems, source.parameters)
@@ -142,7 +145,7 @@ class AudioSeparatorEngine(NetworkEngine):
         if announce:
             job.announce(replies.LoadingModel(model=source.name))
         model: SpectrumModel
-        if source.type == "vr":
+        if source.family == "vr":
             allow_unsafe = self.settings.allow_unsafe_checkpoints
             model = load_vr(source, device=self.device, mapped=self.mapped, allow_unsafe=allow_unsafe)
         else:
@@ -215,14 +218,14 @@ class AudioSeparatorEngine(NetworkEngine):
 
     def _identify(self, request: requests.LoadModel) -> tuple[str, str]:
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in SUFFIXES:
+        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in AUDIO_SEPARATOR_SUFFIXES:
             return super()._identify(requests.NetworkLoad(model=name))
         source = self._spectrum_source(name, request)
         return source.name, source.identifier
 
     def _load(self, request: requests.LoadModel, job: Job) -> Any:
         name = request.model or self._active_separator()
-        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in SUFFIXES:
+        if not isinstance(request, requests.AudioSeparatorLoad) or Path(name).suffix not in AUDIO_SEPARATOR_SUFFIXES:
             return super()._load(requests.NetworkLoad(model=name), job)
         return self._read_spectrum(self._spectrum_source(name, request), job, announce=False)
 

@@ -29,7 +29,7 @@ from utils.engine.resume import ModelStamp, stamp_model
 from utils.engine.separation import Loaded, Recipe
 from utils.engine.song import Scale
 from utils.engine.stems import Selection, select
-from utils.store.demucs_models import ResolvedModel, describe_demucs, list_demucs, resolve_demucs
+from utils.store.demucs_models import DemucsSource, describe_demucs, list_demucs, resolve_demucs
 
 DEFAULT_MODEL = "htdemucs"
 TEMPLATE = "{model}/{track}/{stem}"
@@ -42,7 +42,7 @@ class DemucsModel:
     """A bag of networks; a single network is a bag of one."""
 
     def __init__(
-        self, resolved: ResolvedModel, identifier: str, *, device: str, mapped: bool, allow_unsafe: bool
+        self, resolved: DemucsSource, identifier: str, *, device: str, mapped: bool, allow_unsafe: bool
     ) -> None:
         self.name = resolved.name
         self.identifier = identifier
@@ -196,7 +196,7 @@ class DemucsEngine(ModelEngine[DemucsModel]):
             model.net(member)
         self.cache.put(model)
 
-    def _new_model(self, resolved: ResolvedModel) -> DemucsModel:
+    def _new_model(self, resolved: DemucsSource) -> DemucsModel:
         return DemucsModel(
             resolved,
             _identifier(resolved),
@@ -205,7 +205,7 @@ class DemucsEngine(ModelEngine[DemucsModel]):
             allow_unsafe=self.settings.allow_unsafe_checkpoints,
         )
 
-    def _resolve(self, name: str | None, repo: Path | None) -> ResolvedModel:
+    def _resolve(self, name: str | None, repo: Path | None) -> DemucsSource:
         return resolve_demucs(
             name or DEFAULT_MODEL,
             registry=self.registry,
@@ -279,7 +279,7 @@ def _members_needed(model: DemucsModel, selection: Selection) -> list[int]:
     return [i for i in range(len(model)) if model.gains[i, columns].any()]
 
 
-def _identifier(resolved: ResolvedModel) -> str:
+def _identifier(resolved: DemucsSource) -> str:
     """A model of the same name in another folder, or with other files, is another model."""
     return f"{resolved.name}@{resolved.members[0].parent}" if resolved.record is None else resolved.name
 

@@ -7,8 +7,6 @@ the file's end, or by the name of a model of the registry. No torch here.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,15 +16,15 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
+from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
 from utils.store.registry import ModelRecord, Registry, unknown_model
 
 WORKER = "audio-separator"
-SUFFIXES = {".pth": "vr", ".onnx": "mdx"}
-HASHED_BYTES = 10000 * 1024  # from the end of a file
 USUAL_COMPENSATION = 1.035
 
 PAIRS = {
@@ -71,8 +69,17 @@ class AudioSeparatorSource:
     identifier: str
 
     @property
-    def type(self) -> str:
-        return "vr" if isinstance(self.parameters, VrParameters) else "mdx"
+    def family(self) -> str:
+        return AUDIO_SEPARATOR_SUFFIXES[self.path.suffix]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
+    @property
+    def traits(self) -> object:
+        """What its file does not say, but changes what it gives."""
+        return (self.stems, self.parameters)
 
 
 class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +125,7 @@ def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSep
     """The model in a file. Raises `ModelNotInstalled` or `ConfigInvalid`."""
     if not path.is_file():
         raise ModelNotInstalled(f"There is no model `{path}`.", field="model")
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in AUDIO_SEPARATOR_SUFFIXES:
         raise ConfigInvalid(
             f"`{path.name}` is neither a VR network (`.pth`) nor an MDX network (`.onnx`).", field="model"
         )
@@ -143,7 +150,7 @@ def found_models(folders: ModelFolders) -> dict[str, Path]:
     """Files that the user has put into the models directory, by name."""
     folder = folders.folder(WORKER)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path for path in files if path.suffix in SUFFIXES and path.is_file()}
+    return {path.name: path for path in files if path.suffix in AUDIO_SEPARATOR_SUFFIXES and path.is_file()}
 
 
 def other_stem(primary: str) -> str:
@@ -151,14 +158,6 @@ def other_stem(primary: str) -> str:
     if primary in PAIRS:
         return PAIRS[primary]
     return primary.replace(NO, "") if NO in primary else f"{NO}{primary}"
-
-
-def tail_md5(path: Path) -> str:
-    """The MD5 of the end of a file, by which public tables know models; of all of it if it is short."""
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - HASHED_BYTES))
-        return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
 
 
 # Numbers ------------------------------------------------------------------------------------------------------------
@@ -215,7 +214,7 @@ def _beside(path: Path) -> ModelFields | None:
 
 def _known(path: Path) -> ModelFields:
     """What the table says, by the hash of the file or else by its name."""
-    digest = tail_md5(path)
+    digest = remembered_tail_md5(path)
     rows = _table()
     return next(
         (row.fields for row in rows if digest in row.hashes),
@@ -224,7 +223,7 @@ def _known(path: Path) -> ModelFields:
 
 
 def _parameters(path: Path, told: ModelFields) -> VrParameters | MdxParameters:
-    kind = SUFFIXES.get(path.suffix)
+    kind = AUDIO_SEPARATOR_SUFFIXES.get(path.suffix)
     if kind == "vr" and told.vr_model_param is not None:
         both = told.nout is not None and told.nout_lstm is not None
         return VrParameters(told.vr_model_param, (told.nout or 0, told.nout_lstm or 0) if both else None)
@@ -260,7 +259,7 @@ def _found_details(path: Path) -> ModelDetails:
         problem = error.message
     return ModelDetails(
         name=path.name,
-        type=SUFFIXES[path.suffix],
+        type=AUDIO_SEPARATOR_SUFFIXES[path.suffix],
         stems=list(stems),
         description=problem or f"Your own, `{path.name}`.",
         installed=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from utils.core.catalogue import DEFAULT_AUDIOSEP
 from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
@@ -17,7 +18,6 @@ from utils.store.installed import public_details, require_installed
 from utils.store.registry import FileRecord, ModelRecord, Registry, unknown_model
 
 WORKER = "audiosep"
-DEFAULT = "audiosep_base"
 SIZES = "config.json"
 VOCABULARY = ("vocab.json", "merges.txt")
 TOKENIZER = "tokenizer.json"  # holds what these two do
@@ -51,9 +51,18 @@ class AudioSepSource:
     record: ModelRecord | None
 
     @property
-    def files(self) -> list[Path]:
+    def family(self) -> str:
+        return "audiosep"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
         tokens = [self.roberta / name for name in (*VOCABULARY, TOKENIZER)]
-        return [self.checkpoint, self.config, self.clap, self.roberta / SIZES, *filter(Path.is_file, tokens)]
+        return (self.checkpoint, self.config, self.clap, self.roberta / SIZES, *filter(Path.is_file, tokens))
+
+    @property
+    def traits(self) -> object:
+        """Its files say all there is to say."""
+        return None
 
     @property
     def identifier(self) -> str:
@@ -65,7 +74,7 @@ def resolve_audiosep(
     named: NamedParts, *, registry: Registry, folders: ModelFolders, offline: bool = False
 ) -> AudioSepSource:
     """The parts of a network. Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on."""
-    record = registry.get(named.model or DEFAULT, WORKER)
+    record = registry.get(named.model or DEFAULT_AUDIOSEP, WORKER)
     if record.config is None or len(record.files) < 3:
         raise ConfigInvalid(f"The list of models must give `{record.name}` a configuration, and files for three parts.")
     config = named.config or configs_folder() / record.config
@@ -126,6 +135,6 @@ def _require_roberta(folder: Path) -> None:
         raise ModelNotInstalled(
             f"The folder `{folder}` must hold {', '.join(missing)} of roberta-base.",
             hint="Put them there. Without `roberta_dir` the folder in the models directory is used, which "
-            f'{{"cmd":"download_model","model":"{DEFAULT}"}} fills.',
+            f'{{"cmd":"download_model","model":"{DEFAULT_AUDIOSEP}"}} fills.',
             field="roberta_dir",
         )

@@ -26,7 +26,7 @@ _WITH_CHECKSUM = re.compile(r"(?P<signature>.+)-(?P<checksum>[0-9a-fA-F]{8,64})"
 
 
 @dataclass(frozen=True)
-class ResolvedModel:
+class DemucsSource:
     """A model whose files are there. `record` is what the registry knows, None for local models."""
 
     name: str
@@ -34,6 +34,24 @@ class ResolvedModel:
     weights: tuple[tuple[float, ...], ...] | None
     segment_s: float | None
     record: ModelRecord | None
+
+    @property
+    def family(self) -> str:
+        return "demucs"
+
+    @property
+    def identifier(self) -> str:
+        """A model of the same name in another folder is another model."""
+        return self.name if self.record is not None else f"{self.name}@{self.members[0].parent}"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.members
+
+    @property
+    def traits(self) -> object:
+        """What its files do not say, but changes what it gives."""
+        return (self.weights, self.segment_s)
 
 
 class LocalRepo:
@@ -56,7 +74,7 @@ class LocalRepo:
         """The bags, then the single networks by signature."""
         return [*self._bags, *(signature for signature in self._nets if signature not in self._bags)]
 
-    def get(self, name: str) -> ResolvedModel:
+    def get(self, name: str) -> DemucsSource:
         """The model called `name`, its members found and checked against the checksums in their names."""
         resolved = self.locate(name)
         for path in resolved.members:
@@ -65,13 +83,13 @@ class LocalRepo:
                 require_sha256(path, with_checksum["checksum"])
         return resolved
 
-    def locate(self, name: str) -> ResolvedModel:
+    def locate(self, name: str) -> DemucsSource:
         """As `get`, but no file is read except the bag's."""
         if name not in self:
             raise unknown_model(name, self.names())
         bag = read_bag(self._bags[name]) if name in self._bags else BagFile(models=(name,))
         members = tuple(self._member(signature, of=name) for signature in bag.models)
-        return ResolvedModel(name, members, bag.weights, bag.segment, record=None)
+        return DemucsSource(name, members, bag.weights, bag.segment, record=None)
 
     def _member(self, signature: str, *, of: str) -> Path:
         paths = self._nets.get(signature, [])
@@ -88,7 +106,7 @@ class LocalRepo:
 
 def resolve_demucs(
     name: str, *, registry: Registry, folders: ModelFolders, repo: Path | None, offline: bool = False
-) -> ResolvedModel:
+) -> DemucsSource:
     """The files of the model called `name`. Raises `UnknownModel` or `ModelNotInstalled`, saying how to go on."""
     given = _given_repo(repo)
     if given is not None and name in given:
@@ -177,13 +195,13 @@ def _is_complete(repo: LocalRepo, name: str) -> bool:
     return True
 
 
-def _installed(record: ModelRecord, paths: Mapping[str, Path]) -> ResolvedModel:
+def _installed(record: ModelRecord, paths: Mapping[str, Path]) -> DemucsSource:
     """A model of the registry whose files are there."""
     if record.bag is None:
-        return ResolvedModel(record.name, tuple(paths.values()), None, None, record)
+        return DemucsSource(record.name, tuple(paths.values()), None, None, record)
     by_signature = record.files_by_signature()
     members = tuple(paths[by_signature[signature].name] for signature in record.bag.members)
-    return ResolvedModel(record.name, members, record.bag.weights, record.bag.segment_s, record)
+    return DemucsSource(record.name, members, record.bag.weights, record.bag.segment_s, record)
 
 
 def _local_details(repo: LocalRepo, name: str) -> ModelDetails:

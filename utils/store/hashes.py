@@ -1,8 +1,9 @@
-"""SHA-256 of files: read in blocks, remembered as long as a file's size and time of change stay the same."""
+"""Hashes of files: read in blocks, remembered as long as a file's size and time of change stay the same."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 from utils.core.errors import ChecksumMismatch
 
 BLOCK_BYTES = 1 << 20
+TAIL_BYTES = 10000 * 1024
 
 _lock = threading.Lock()
-_known: dict[Path, tuple[int, int, str]] = {}
+_known: dict[tuple[str, Path], tuple[int, int, str]] = {}
 
 
 def _nothing() -> None:
@@ -33,14 +35,30 @@ def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
 
 def remembered_sha256(path: Path, on_block: Callable[[], None] = _nothing) -> str:
     """As `sha256_of`, but a file that did not change since is not read again."""
+    return _remembered("sha256", path, lambda: sha256_of(path, on_block))
+
+
+def tail_md5_of(path: Path) -> str:
+    """The MD5 of the end of a file, by which public tables know VR and MDX models; of all of it if it is short."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+        return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+
+
+def remembered_tail_md5(path: Path) -> str:
+    """As `tail_md5_of`, but a file that did not change since is not read again."""
+    return _remembered("tail_md5", path, lambda: tail_md5_of(path))
+
+
+def _remembered(kind: str, path: Path, hash_of: Callable[[], str]) -> str:
     stat = path.stat()
     with _lock:
-        known = _known.get(path)
+        known = _known.get((kind, path))
     if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
         return known[2]
-    digest = sha256_of(path, on_block)
+    digest = hash_of()
     with _lock:
-        _known[path] = (stat.st_size, stat.st_mtime_ns, digest)
+        _known[kind, path] = (stat.st_size, stat.st_mtime_ns, digest)
     return digest
 
 

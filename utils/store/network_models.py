@@ -65,6 +65,28 @@ class NetworkSource:
     stems: tuple[str, ...]
     record: ModelRecord | None
 
+    @property
+    def family(self) -> str:
+        """Apollo restores and has a family of its own; all others separate."""
+        return "apollo" if self.type == "apollo" else "networks"
+
+    @property
+    def identifier(self) -> str:
+        """A network of the registry goes by its name, one of the user's by its files as they are now."""
+        if self.record is not None:
+            return self.name
+        stamps = [f"{path.resolve()}@{path.stat().st_mtime_ns}" for path in self.files]
+        return f"{self.type}:{'+'.join(stamps)}"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.checkpoint, self.config)
+
+    @property
+    def traits(self) -> object:
+        """What its files do not say, but changes what it gives."""
+        return (self.type, self.stems)
+
 
 def resolve_network(
     name: str, *, registry: Registry, folders: ModelFolders, offline: bool = False, allow_unsafe: bool = False

@@ -8,8 +8,8 @@ from scripted_engine import ScriptedEngine
 from utils.commandline.audio_separator import find_models, main, own_file, results
 from utils.commandline.audio_separator_options import KINDS, parse
 from utils.commandline.existing import Results
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.requests import Apollo
-from utils.store.audio_separator_models import SUFFIXES
 
 TEMPLATE = "{track}_({stem})"
 
@@ -47,7 +47,7 @@ def test_without_a_model_it_says_how_to_find_one(capsys):
 
 def test_extensions_mean_what_they_mean_to_the_engine():
     """The kinds told apart here are those that the models are found by."""
-    assert {suffix: kind.lower() for suffix, kind in KINDS.items()} == SUFFIXES
+    assert {suffix: kind.lower() for suffix, kind in KINDS.items()} == AUDIO_SEPARATOR_SUFFIXES
 
 
 @pytest.mark.parametrize(

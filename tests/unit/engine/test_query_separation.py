@@ -172,7 +172,7 @@ def test_channels_together_give_what_they_give_alone(case):
             for together in (False, True)
         )
     assert alone.shape == (2, 2, 3, GRID)
-    np.testing.assert_allclose(alone, together, atol=1e-5)
+    np.testing.assert_allclose(alone, together, atol=1e-4)  # sums in another order, and samples up to 4
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 44056, 48000, 96000])

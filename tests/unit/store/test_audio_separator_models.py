@@ -17,9 +17,9 @@ from utils.store.audio_separator_models import (
     other_stem,
     own_audio_separator,
     resolve_audio_separator,
-    tail_md5,
 )
 from utils.store.folders import ModelFolders
+from utils.store.hashes import tail_md5_of
 from utils.store.registry import Registry
 
 VR = {"vr_model_param": "4band_v3", "primary_stem": "No Echo", "nout": 48, "nout_lstm": 128}
@@ -62,7 +62,7 @@ def test_every_model_of_the_list_has_its_numbers(registry, folders, place):
     for name in registry.names(WORKER):
         record = registry.get(name, WORKER)
         source = own_audio_separator(place(name))
-        assert (source.type, source.stems) == (record.type, record.stems)
+        assert (source.family, source.stems) == (record.type, record.stems)
         assert [file.name for file in record.files] == [name]
         assert record.files[0].urls
         assert all(url.startswith("https://") for url in record.files[0].urls)
@@ -93,14 +93,14 @@ def test_the_hash_is_of_the_end_of_the_file(tmp_path):
     short.write_bytes(b"abc")
     end = bytes(range(256)) * 40000
     long.write_bytes(b"different every time" + end)
-    assert tail_md5(short) == hashlib.md5(b"abc").hexdigest()
-    assert tail_md5(long) == hashlib.md5(end).hexdigest()
+    assert tail_md5_of(short) == hashlib.md5(b"abc").hexdigest()
+    assert tail_md5_of(long) == hashlib.md5(end).hexdigest()
 
 
 def test_a_renamed_file_is_known_by_its_hash(place, monkeypatch):
     """The name does not matter where the content is known."""
     path = place("renamed.pth")
-    known_as(monkeypatch, tail_md5(path), VR)
+    known_as(monkeypatch, tail_md5_of(path), VR)
     source = own_audio_separator(path)
     assert source.stems == ("No Echo", "Echo")
     assert source.parameters == VrParameters("4band_v3", (48, 128))
@@ -110,7 +110,7 @@ def test_a_renamed_file_is_known_by_its_hash(place, monkeypatch):
 def test_what_lies_beside_counts_more_than_the_table(place, monkeypatch, suffix):
     """NAME.json or NAME.onnx.json describes a model; what it says of other things is ignored."""
     path = place("mine.onnx", beside={**MDX, "primary_stem": "Bass", "is_karaoke": False}, suffix=suffix)
-    known_as(monkeypatch, tail_md5(path), {**MDX, "primary_stem": "Drums"})
+    known_as(monkeypatch, tail_md5_of(path), {**MDX, "primary_stem": "Drums"})
     source = own_audio_separator(path)
     assert source.stems == ("Bass", "No Bass")
     assert source.parameters == MdxParameters(n_fft=6144, bins=2048, frames=256, compensation=1.1)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from utils.core.catalogue import DEFAULT_AUDIOSEP
 from utils.core.errors import ConfigInvalid, ModelNotInstalled, UnknownModel
 from utils.store.audiosep_models import (
-    DEFAULT,
     SIZES,
     TOKENIZER,
     VOCABULARY,
@@ -21,7 +21,7 @@ from utils.store.registry import FileRecord, ModelRecord, Registry
 
 NETWORK, CLAP = "net.ckpt", "clap.pt"
 RECORD = ModelRecord(
-    name=DEFAULT,
+    name=DEFAULT_AUDIOSEP,
     worker=WORKER,
     type="audiosep",
     folder="audiosep",
@@ -62,14 +62,14 @@ def resolve(folders, **named):
 def test_the_public_model_is_found_in_the_models_directory(folders, installed):
     """Each part in its place, under the model's name."""
     source = resolve(folders)
-    assert (source.name, source.record, source.stems) == (DEFAULT, RECORD, ("query",))
+    assert (source.name, source.record, source.stems) == (DEFAULT_AUDIOSEP, RECORD, ("query",))
     assert (source.checkpoint, source.clap, source.roberta) == (
         installed / NETWORK,
         installed / CLAP,
         installed / "roberta",
     )
     assert source.config == configs_folder() / "audiosep" / "audiosep_base.yaml"
-    assert source == resolve(folders, model=DEFAULT)
+    assert source == resolve(folders, model=DEFAULT_AUDIOSEP)
 
 
 def test_files_may_lie_in_the_models_directory_itself(folders):
@@ -84,7 +84,7 @@ def test_each_part_may_be_the_user_s(folders, installed, tmp_path, part, name):
     mine = put(tmp_path / "mine") / name
     source = resolve(folders, **{part: mine})
     assert getattr(source, part) == mine
-    assert (source.name, source.record) == ("net" if part == "checkpoint" else DEFAULT, None)
+    assert (source.name, source.record) == ("net" if part == "checkpoint" else DEFAULT_AUDIOSEP, None)
     assert [other for other in ("checkpoint", "clap", "roberta") if installed in getattr(source, other).parents] == [
         other for other in ("checkpoint", "clap", "roberta") if other != part
     ]
@@ -109,7 +109,7 @@ def test_what_is_missing_is_said_with_how_to_get_it(folders, installed):
     assert "`clap.pt` is missing" in caught.value.message
     assert "`roberta/config.json` is missing" in caught.value.message
     assert NETWORK not in caught.value.message
-    assert caught.value.hint == f'Send {{"cmd":"download_model","model":"{DEFAULT}"}} to fetch it.'
+    assert caught.value.hint == f'Send {{"cmd":"download_model","model":"{DEFAULT_AUDIOSEP}"}} to fetch it.'
 
 
 @pytest.mark.parametrize(("part", "field"), [("checkpoint", "checkpoint_path"), ("clap", "clap_checkpoint_path")])
@@ -148,7 +148,7 @@ def test_an_unknown_model_is_an_error(folders):
         lambda: resolve(folders, model="audiosep_bass"),
         lambda: list_audiosep(REGISTRY, folders, "audiosep_bass"),
     ):
-        with pytest.raises(UnknownModel, match=f"Did you mean: {DEFAULT}"):
+        with pytest.raises(UnknownModel, match=f"Did you mean: {DEFAULT_AUDIOSEP}"):
             ask()
 
 
@@ -160,17 +160,17 @@ def test_the_list_says_what_is_installed(folders, installed):
     ours = Registry([RECORD], {})
     assert [entry.installed for entry in list_audiosep(ours, folders)] == [True]
     (installed / NETWORK).write_bytes(b"too long")
-    assert [entry.installed for entry in list_audiosep(ours, folders, DEFAULT)] == [False]
+    assert [entry.installed for entry in list_audiosep(ours, folders, DEFAULT_AUDIOSEP)] == [False]
 
 
 def test_the_public_record_has_three_parts_that_can_be_checked():
     """The network and CLAP with size and hash, RoBERTa's small files in a folder of their own, all over https."""
-    record = REGISTRY.get(DEFAULT, WORKER)
+    record = REGISTRY.get(DEFAULT_AUDIOSEP, WORKER)
     network, clap, *roberta = record.files
     assert all(file.size_bytes and file.sha256 and file.folder is None for file in (network, clap))
     assert [file.place for file in roberta] == [f"roberta-base/{name}" for name in (SIZES, *VOCABULARY)]
     assert all(url.startswith("https://") for file in record.files for url in file.urls)
-    assert Path(record.config).name == f"{DEFAULT}.yaml"
+    assert Path(record.config).name == f"{DEFAULT_AUDIOSEP}.yaml"
     assert read_plain(configs_folder() / record.config)["data"]["sampling_rate"] == 32000
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from utils.core.errors import ChecksumMismatch, ConfigInvalid, ModelNotInstalled, UnknownModel
-from utils.store.demucs_models import LocalRepo, ResolvedModel, list_demucs, resolve_demucs
+from utils.store.demucs_models import DemucsSource, LocalRepo, list_demucs, resolve_demucs
 from utils.store.folders import ModelFolders
 from utils.store.registry import Bag, FileRecord, ModelRecord, Registry
 
@@ -100,7 +100,7 @@ def test_bag_of_networks(given):
     """A bag gives its members' files in its order, its weights and its segment."""
     put(given, "bag.yaml", "models: ['b', 'a', 'b']\nweights: [[1, 0], [0, 1], [1, 1]]\nsegment: 10")
     a, b = put(given, "a.th"), put(given, "b.th")
-    assert LocalRepo(given).get("bag") == ResolvedModel(
+    assert LocalRepo(given).get("bag") == DemucsSource(
         name="bag", members=(b, a, b), weights=((1, 0), (0, 1), (1, 1)), segment_s=10, record=None
     )
 
@@ -108,7 +108,7 @@ def test_bag_of_networks(given):
 def test_single_network(given):
     """A signature alone is a model of one network."""
     path = put(given, "my-model.th")
-    assert LocalRepo(given).get("my-model") == ResolvedModel("my-model", (path,), None, None, None)
+    assert LocalRepo(given).get("my-model") == DemucsSource("my-model", (path,), None, None, None)
 
 
 def test_checksum_in_the_name_is_verified(given):
@@ -163,7 +163,7 @@ def test_public_model_that_is_installed(folders, own):
     """An installed public model gives its members' paths in order, with weights, segment and record."""
     install(own, "aaaa", "bbbb")
     a, b = own / FILES["aaaa"].name, own / FILES["bbbb"].name
-    assert resolve("pair", folders) == ResolvedModel("pair", (b, a, b), PAIR.bag.weights, 44, PAIR)
+    assert resolve("pair", folders) == DemucsSource("pair", (b, a, b), PAIR.bag.weights, 44, PAIR)
 
 
 def test_files_lying_directly_in_the_models_directory(folders):

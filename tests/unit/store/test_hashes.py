@@ -9,7 +9,7 @@ import pytest
 
 from utils.core.errors import ChecksumMismatch
 from utils.store import hashes
-from utils.store.hashes import remembered_sha256, require_sha256, sha256_of
+from utils.store.hashes import remembered_sha256, remembered_tail_md5, require_sha256, sha256_of
 
 CONTENT = b"abc" * 1_000_000
 TRUE = hashlib.sha256(CONTENT).hexdigest()
@@ -49,3 +49,15 @@ def test_wrong_hash_names_file_and_both_hashes(file):
     """The error says which file, what it is and what it should be."""
     with pytest.raises(ChecksumMismatch, match=rf"a\.th.*{TRUE[:8]}.*00000000"):
         require_sha256(file, "00000000")
+
+
+def test_the_end_of_an_unchanged_file_is_read_once(file, monkeypatch):
+    """The MD5 by which models are known is remembered beside the SHA-256, and found again when the file changes."""
+    assert remembered_tail_md5(file) == hashlib.md5(CONTENT).hexdigest()
+    assert remembered_sha256(file) == TRUE
+    with monkeypatch.context() as patch:
+        patch.setattr(hashes, "tail_md5_of", lambda path: pytest.fail("read again"))
+        assert remembered_tail_md5(file) == hashlib.md5(CONTENT).hexdigest()
+    file.write_bytes(b"other")
+    os.utime(file, ns=(1, 1))
+    assert remembered_tail_md5(file) == hashlib.md5(b"other").hexdigest()
