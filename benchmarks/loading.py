@@ -13,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import psutil
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import ROOT, recorded_peak
@@ -28,7 +28,8 @@ from models.architectures import network_class, params_class
 from tools.make_network import SAMPLE_RATE, full_size, full_size_config, public_yaml, seeded_network
 from utils.core.bootstrap import physical_cores
 from utils.device import prepare_torch
-from utils.engine.networks import load_network
+from utils.engine.backends import Backend
+from utils.engine.families.networks.network import load_network
 from utils.store.network_config import output_stems, read_config
 from utils.store.network_models import NetworkSource
 
@@ -48,12 +49,12 @@ class Load(NamedTuple):
     first_bytes: int
 
 
-def load_ours(checkpoint: Path, config: Path) -> nn.Module:
+def load_ours(checkpoint: Path, config: Path) -> Backend:
     """As the worker does it."""
     source = NetworkSource(
         checkpoint.stem, KIND, checkpoint, config, output_stems(read_config(config), config), record=None
     )
-    return load_network(source, device="cpu", mapped=True, allow_unsafe=False).net
+    return load_network(source, mapped=True, allow_unsafe=False).backend
 
 
 def load_plainly(checkpoint: Path, config: Path) -> nn.Module:
@@ -62,7 +63,7 @@ def load_plainly(checkpoint: Path, config: Path) -> nn.Module:
     return net.eval()
 
 
-WAYS = {"plain": load_plainly, "DSU": load_ours}
+WAYS: dict[str, Callable[[Path, Path], Callable[..., Tensor]]] = {"plain": load_plainly, "DSU": load_ours}
 
 
 def measure(way: str, checkpoint: Path, config: Path) -> Load:

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from utils.engine.audio_separator_nets import SIZES_KIB, band_parameters, build_vr, vr_kind
-from utils.engine.mdx_session import packed, varint
+from utils.engine.backends.onnx import packed, varint
+from utils.engine.families.vr.package import SIZES_KIB, band_parameters, build_vr, vr_kind
 
 CONTRAST = 3.0  # of masks: random weights alone give masks that are half open everywhere
 SMALL_CAPACITY = (8, 16)

@@ -1,4 +1,4 @@
-"""Where the time of one separation goes: an engine's own functions, run in this process and timed as they are called.
+"""Where the time of one separation goes: an engine run in this process, timed by the steps of its jobs.
 
 Each moment belongs to the innermost stage that is under way, so that the shares sum to 100 %. What threads do
 meanwhile (reading ahead, writing behind) costs the separation only what it has to wait for.
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import functools
 import json
 import pstats
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.choose_models import Choice, choose
 from tools.command_line import GENERATE, ROOT, ended_by_sigterm, number, with_hint
@@ -28,22 +27,18 @@ from utils.core.errors import DsuError, InputNotFound
 from utils.core.job import Job
 from utils.core.settings import Settings
 
-if TYPE_CHECKING:
-    from utils.engine.base import ModelEngine
-
 INPUT = ROOT / "tests" / "audio" / "test_4s.wav"
 LOAD, MOVE, SAVE, OTHER = "load_model", "model_to_device", "save", "other"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is profiled: whose models, the names of its stages, and how its engine is made and asked."""
+    """What is profiled: whose models, the names of its stages, and how its engine is asked."""
 
     kind: str
     description: str
     read: str  # the stage that reads the song
     separate: str  # the stage in which the network runs
-    make_engine: Callable[[Settings], ModelEngine[Any]]
     load: type[requests.LoadModel]
     job: type[requests.Separate]
     add_options: Callable[[argparse.ArgumentParser], None]
@@ -72,16 +67,6 @@ class StageClock:
             self._settle()
             self._running.pop()
 
-    def timed(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The function, each of whose calls is a stage."""
-
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with self.stage(name):
-                return function(*args, **kwargs)
-
-        return call
-
     def _settle(self) -> None:
         now = self._now()
         if self._running:
@@ -90,37 +75,16 @@ class StageClock:
         self._since = now
 
 
-@contextmanager
-def timed_engine(clock: StageClock, subject: Subject) -> Iterator[None]:
-    """Time the functions of the engine that make up the stages, for as long as the context lasts."""
-    import torch  # noqa: PLC0415
+class ProfiledJob(Job):
+    """A job whose steps are stages of a clock, under the names of what is profiled."""
 
-    from utils.audio.writing import StemSet  # noqa: PLC0415
-    from utils.engine import separation  # noqa: PLC0415
-    from utils.engine.background import WriteBehind  # noqa: PLC0415
-    from utils.engine.song import Song  # noqa: PLC0415
+    def __init__(self, clock: StageClock, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self._stages = clock
+        self._names = names
 
-    functions: dict[str, tuple[tuple[Any, str], ...]] = {
-        MOVE: ((torch.nn.Module, "to"),),
-        subject.read: ((separation, "_scan"), (separation, "read_tags"), (Song, "read")),
-        subject.separate: ((separation, "demix"),),
-        SAVE: (
-            (StemSet, "__enter__"),
-            (StemSet, "commit"),
-            (StemSet, "__exit__"),
-            (WriteBehind, "put"),
-            (WriteBehind, "__exit__"),
-        ),
-    }
-    places = [(stage, owner, name) for stage, owned in functions.items() for owner, name in owned]
-    originals = [(owner, name, getattr(owner, name)) for _, owner, name in places]
-    try:
-        for (stage, owner, name), (_, _, original) in zip(places, originals, strict=True):
-            setattr(owner, name, clock.timed(original, stage))
-        yield
-    finally:
-        for owner, name, original in originals:
-            setattr(owner, name, original)
+    def step(self, name: str) -> AbstractContextManager[None]:
+        return self._stages.stage(self._names[name])
 
 
 # Profiling ------------------------------------------------------------------------------------------------------------
@@ -131,7 +95,9 @@ def profile(
 ) -> tuple[dict[str, Any], cProfile.Profile | None]:
     """Load the model and separate one song; the breakdown, and with `--cprofile` what Python's profiler saw."""
     threads = limit_threads(None)
-    engine = subject.make_engine(Settings(choice.models_dir, device=options.device, threads=threads))
+    from utils.engine.programs import make_engine  # noqa: PLC0415  imports torch, whose threads are limited by now
+
+    engine = make_engine(f"dsu-{subject.kind}", Settings(choice.models_dir, device=options.device, threads=threads))
     ready = engine.start()
     fields = {name: value for name in subject.options if (value := getattr(options, name)) is not None}
     model: dict[str, Any] = dict(choice.load)
@@ -139,10 +105,10 @@ def profile(
     job = subject.job(input=str(options.input), output=str(folder), **model, **fields)
     clock = StageClock()
     profiler = cProfile.Profile() if options.cprofile else None
-    with timed_engine(clock, subject), profiler or nullcontext(), clock.stage(OTHER):
-        with clock.stage(LOAD):
-            engine.load_model(load, Job())
-        done = engine.separate(job, Job())
+    names = {"load": LOAD, "move": MOVE, "read": subject.read, "separate": subject.separate, "write": SAVE}
+    with profiler or nullcontext(), clock.stage(OTHER):
+        engine.load_model(load, ProfiledJob(clock, names))
+        done = engine.separate(job, ProfiledJob(clock, names))
     engine.close()
     order = (LOAD, MOVE, subject.read, subject.separate, SAVE, OTHER)
     total = sum(clock.seconds.values())
@@ -157,7 +123,10 @@ def profile(
         "settings": {**fields, **(done.settings or {})},
         "total_s": round(total, 4),
         "stages": {
-            name: {"seconds": round(clock.seconds[name], 4), "percent": round(100 * clock.seconds[name] / total, 2)}
+            name: {
+                "seconds": round(clock.seconds.get(name, 0.0), 4),
+                "percent": round(100 * clock.seconds.get(name, 0.0) / total, 2),
+            }
             for name in order
         },
     }

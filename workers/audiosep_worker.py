@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def make_engine(settings: Settings) -> Engine:
     """Import torch, with it the engine: called after the client has got its first line."""
     settings = replace(settings, threads=bootstrap.limit_threads(settings.threads))
-    from utils.engine.audiosep import AudioSepEngine
+    from utils.engine.programs import make_engine as engine_of
 
-    return AudioSepEngine(settings)
+    return engine_of("dsu-audiosep", settings)
 
 
 def list_model_names(models_dir: Path) -> list[str]:

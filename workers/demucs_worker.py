@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def make_engine(settings: Settings) -> Engine:
     """Import torch, with it the engine: called after the client has got its first line."""
     settings = replace(settings, threads=bootstrap.limit_threads(settings.threads))
-    from utils.engine.demucs import DemucsEngine
+    from utils.engine.programs import make_engine as engine_of
 
-    return DemucsEngine(settings)
+    return engine_of("dsu-demucs", settings)
 
 
 def list_model_names(models_dir: Path, repo: Path | None = None) -> list[str]:

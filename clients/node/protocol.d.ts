@@ -427,6 +427,8 @@ export interface DemucsSeparate {
   preview?: Preview | null;
   /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
   name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
   /** Random time shifts to average over; default 1, 0 for quantised bags. */
   shifts?: number | null;
   /** Overlap of neighbouring segments, as a part of one. */
@@ -489,6 +491,8 @@ export interface Timing {
   decode: number;
   infer: number;
   encode: number;
+  /** Of VR models: the pass over the song that finds its loudest bin. */
+  survey?: number;
 }
 
 /** `separate` with `inputs` ended; at least one file succeeded. */
@@ -746,6 +750,8 @@ export interface NetworkSeparate {
   preview?: Preview | null;
   /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
   name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
   /** The checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
   /** The YAML configuration that belongs to `model_path`. */
@@ -867,6 +873,8 @@ export interface AudioSeparatorSeparate {
   preview?: Preview | null;
   /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
   name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
   /** The directory of the model's file; default the models directory. */
   model_file_dir?: string | null;
   /** Write just this stem. */
@@ -964,6 +972,8 @@ export interface Apollo {
   preview?: Preview | null;
   /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
   name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
   /** The checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
   /** The YAML configuration that belongs to `model_path`. */
@@ -1159,6 +1169,8 @@ export interface AudioSepSeparate {
   preview?: Preview | null;
   /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
   name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
   /** What to separate, in English words. */
   text?: string | null;
   /** Several of them at once, a file for each. */

@@ -1,6 +1,6 @@
 """Show where the time of one BS-RoFormer separation goes: load_model, model_to_device, audio_load, demix, save.
 
-The engine of dsu-bsroformer runs in this process, on its own functions. `other` is what belongs to none of these stages.
+The engine of dsu-bsroformer runs in this process. `other` is what belongs to none of these stages.
 """  # noqa: INP001  not a package: these programs are started by their path
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -17,16 +16,6 @@ from tools.command_line import number, packages_of_project
 with packages_of_project():
     from tools.profiling import Subject, main
     from utils.core import requests
-
-if TYPE_CHECKING:
-    from utils.core.settings import Settings
-    from utils.engine.bsroformer import NetworkEngine
-
-
-def make_engine(settings: Settings) -> NetworkEngine:
-    from utils.engine.bsroformer import NetworkEngine  # noqa: PLC0415  imports torch, after its threads are limited
-
-    return NetworkEngine(settings)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +28,6 @@ SUBJECT = Subject(
     description=__doc__,
     read="audio_load",
     separate="demix",
-    make_engine=make_engine,
     load=requests.NetworkLoad,
     job=requests.NetworkSeparate,
     add_options=add_options,

@@ -1,6 +1,6 @@
 """Show where the time of one Demucs separation goes: load_model, model_to_device, load_track, apply_model, save.
 
-The engine of dsu-demucs runs in this process, on its own functions. `other` is what belongs to none of these stages.
+The engine of dsu-demucs runs in this process. `other` is what belongs to none of these stages.
 """  # noqa: INP001  not a package: these programs are started by their path
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -17,16 +16,6 @@ from tools.command_line import number, packages_of_project
 with packages_of_project():
     from tools.profiling import Subject, main
     from utils.core import requests
-
-if TYPE_CHECKING:
-    from utils.core.settings import Settings
-    from utils.engine.demucs import DemucsEngine
-
-
-def make_engine(settings: Settings) -> DemucsEngine:
-    from utils.engine.demucs import DemucsEngine  # noqa: PLC0415  imports torch, after its threads are limited
-
-    return DemucsEngine(settings)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +28,6 @@ SUBJECT = Subject(
     description=__doc__,
     read="load_track",
     separate="apply_model",
-    make_engine=make_engine,
     load=requests.DemucsLoad,
     job=requests.DemucsSeparate,
     add_options=add_options,

@@ -142,7 +142,7 @@ def test_imports_stay_within_the_layers(source):
     [
         ("utils/core/job", "import torch"),
         ("utils/core/job", "from utils.serving import loop"),
-        ("utils/core/job", "import utils.engine.demucs"),
+        ("utils/core/job", "import utils.engine.programs"),
         ("utils/core/job", "def f():\n    import numpy as np"),
         ("utils/audio/reading", "from utils import device"),
         ("utils/audio/reading", "from utils.store.registry import Registry"),
@@ -151,14 +151,14 @@ def test_imports_stay_within_the_layers(source):
         ("utils/engine/cache", "from utils.serving.loop import serve"),
         ("utils/engine/cache", "if True:\n    from workers import WORKERS"),
         ("utils/serving/loop", "import numpy"),
-        ("utils/serving/loop", "from utils.engine import demucs"),
+        ("utils/serving/loop", "from utils.engine import programs"),
         ("utils/commandline/demucs", "import torch"),
         ("utils/commandline/display", "import rich.progress"),
         ("utils/commandline/display", "from utils.audio import naming"),
         ("models/blocks/conv", "from utils.core import errors"),
         ("models/architectures", "import torch"),
         ("workers/__init__", "import msgspec"),
-        ("workers/demucs_worker", "from utils.engine.demucs import DemucsEngine"),
+        ("workers/demucs_worker", "from utils.engine.programs import make_engine"),
         ("utils/elsewhere", "import os"),
     ],
 )
@@ -173,7 +173,7 @@ def test_wrong_imports_are_found(source, text):
         ("utils/core/job", "import os, msgspec\nfrom utils.core.errors import DsuError\nfrom utils import __version__"),
         ("utils/engine/demucs", "import torch\nfrom utils import device\nfrom models.architectures import X"),
         ("utils/commandline/display", "if TYPE_CHECKING:\n    import rich\ndef f():\n    from rich import console"),
-        ("workers/demucs_worker", "def f():\n    from utils.engine.demucs import DemucsEngine"),
+        ("workers/demucs_worker", "def f():\n    from utils.engine.programs import make_engine"),
     ],
 )
 def test_right_imports_are_allowed(source, text):

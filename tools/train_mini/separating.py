@@ -1,4 +1,4 @@
-"""A network applied to whole songs, in the engine's own loop over chunks."""
+"""A network applied to whole songs, as the engine does it."""
 
 from __future__ import annotations
 
@@ -7,50 +7,43 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tools.metrics import Signal
+from tools.metrics import Signal as Samples
 from tools.train_mini.composing import STEMS
 from utils.core.job import Job
-from utils.engine.chunking import plan_faded
-from utils.engine.demix import Compute, Lane, Runner, demix
-from utils.engine.parts import Part
-from utils.engine.separation import SMALLEST_DEVIATION
-from utils.engine.song import UNSCALED, Scale, Song
-
-BLOCK_SAMPLES = 1 << 16
-
-
-class Whole:
-    """A network that is always shown whole chunks."""
-
-    def __init__(self, net: nn.Module) -> None:
-        self._net = net
-
-    def input_length(self, length: int) -> int:
-        return length
-
-    def __call__(self, mix: Tensor) -> Tensor:
-        stems: Tensor = self._net(mix)
-        return stems
+from utils.engine.backends.torch import TorchBackend
+from utils.engine.families.networks.effort import Effort
+from utils.engine.families.networks.network import inference_of, network_lanes
+from utils.engine.pipeline.demix import Compute
+from utils.engine.pipeline.outputs import Offer
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.stream import stream
+from utils.engine.pipeline.track import Signal
 
 
-def separate(net: nn.Module, config: Mapping[str, Any], mix: Signal) -> Signal:
+def separate(net: nn.Module, config: Mapping[str, Any], mix: Samples) -> Samples:
     """(channels, samples) to (stems, channels, samples), with the chunks and the overlap of the configuration."""
-    total = mix.shape[1]
-    song = Song((mix[:, i : i + BLOCK_SAMPLES] for i in range(0, total, BLOCK_SAMPLES)), channels=len(mix), total=total)
-    plan = plan_faded(total, chunk=config["audio"]["chunk_size"], overlaps=config["inference"]["num_overlap"])
-    lane = Lane(Whole(net.eval()), plan, np.ones(len(STEMS), np.float32), mirrored=True, scale=scale_of(config, mix))
-    parts: list[Part] = []
-    job = Job()
-    with Runner(Compute(device="cpu", threads=torch.get_num_threads()), job, lambda: False) as runner:
-        demix(song, [lane], channels=len(mix), runner=runner, device="cpu", job=job, sink=parts.append)
-    return np.asarray(torch.cat([part.stems for part in parts], dim=-1).numpy())
-
-
-def scale_of(config: Mapping[str, Any], mix: Signal) -> Scale:
-    """How the network sees the song, which is what the worker does with `inference.normalize`."""
-    if not config["inference"].get("normalize"):
-        return UNSCALED
-    middle = mix.mean(axis=0, dtype=np.float64)
-    return Scale(float(middle.mean()), float(middle.std(ddof=1)) + SMALLEST_DEVIATION)
+    inference = inference_of(config, "the configuration")
+    effort = Effort(overlap=config["inference"]["num_overlap"], tta=False)
+    selection = Offer(STEMS).select(stems=None, two_stems=None)
+    backend = TorchBackend(net.eval())
+    recipe = Recipe(
+        model="dsu_mini",
+        sample_rate=inference.sample_rate,
+        channels=len(mix),
+        selection=selection,
+        lanes=lambda heard: network_lanes(
+            backend,
+            heard,
+            effort,
+            chunk=inference.chunk,
+            scaled=inference.scaled,
+            stems=len(STEMS),
+            needed=selection.needed,
+        ),
+        compute=Compute(device="cpu", threads=torch.get_num_threads()),
+        settings={},
+    )
+    parts = list(stream(recipe, Signal(mix, inference.sample_rate), Job()))
+    return np.stack([np.concatenate([part.stems[stem] for part in parts], axis=-1) for stem in STEMS])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from utils.core.replies import Event, Progress, Reply
@@ -77,6 +78,14 @@ class Job:
         """Raise `JobCancelled` if the job was cancelled. Call it between any two steps worth interrupting."""
         if self._cancelled.is_set():
             raise JobCancelled
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """What the main thread does while the context lasts: `load`, `move`, `read`, `separate` or `write`.
+
+        Nothing comes of it here; whoever wants to know where the time of a job goes overrides it.
+        """
+        del name
+        return nullcontext()
 
     def announce(self, event: Event) -> None:
         """Send an event as it is."""
@@ -154,6 +163,9 @@ class PartOfJob(Job):
         self._index = position if index is None else index
         self._cancelled = outer._cancelled  # noqa: SLF001  # one flag: cancelling either cancels both
         self.warnings = outer.warnings
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        return self._outer.step(name)
 
     def _send(self, stage: str, fraction: float, place: Place | None = None, *, last: bool = False) -> None:
         del place  # of parts of this part nobody outside is told

@@ -267,6 +267,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     decode: float
     infer: float
     encode: float
+    survey: (
+        Annotated[float, Meta(description="Of VR models: the pass over the song that finds its loudest bin.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):

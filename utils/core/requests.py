@@ -8,14 +8,14 @@ JSON, only these.
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import msgspec
 from msgspec import Meta
 
 from utils.core import catalogue
 from utils.core.catalogue import RESIDUAL
-from utils.core.errors import InvalidRequest
+from utils.core.errors import InvalidRequest, UnsupportedFormat
 
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -231,6 +231,10 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     name_template: Annotated[
         str | None, Meta(description="File names from `{track} {stem} {model} {index}`; `/` makes folders.")
     ] = None
+    channels: Annotated[
+        Literal["model", "source"],
+        Meta(description="`source`: stems of a mono song are mono also where the model gives two channels."),
+    ] = "model"
 
     @property
     def folder(self) -> str:
@@ -241,8 +245,23 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         return folder
 
     @property
+    def file(self) -> str | None:
+        """The one file to write, of requests whose `output` is a file."""
+        return None
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """The format of the stems' files."""
+        return self.format
+
+    @property
     def sample_type(self) -> SampleType:
         return self.pcm_type or self.subtype or "PCM_16"
+
+    @property
+    def wanted_stems(self) -> list[str] | None:
+        """The stems to write, or None for all. Raises `InvalidRequest` where they are named in two ways."""
+        return self.stems
 
     @property
     def model_key(self) -> str | None:
@@ -411,6 +430,14 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
         | None
     ) = None
 
+    @property
+    def wanted_stems(self) -> list[str] | None:
+        if self.single_stem is None:
+            return self.stems
+        if self.stems is not None or self.two_stems is not None:
+            raise InvalidRequest("Ask for either `single_stem`, `stems` or `two_stems`.", field="single_stem")
+        return [self.single_stem]
+
 
 class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_apollo"):
     """Load an Apollo network, so that the first `apollo` need not."""
@@ -442,6 +469,26 @@ class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separa
             command = self.__struct_config__.tag
             raise InvalidRequest(f"`{command}` needs the file to write in `output`.", field="output")
         return self.output_dir
+
+    @property
+    def file(self) -> str | None:
+        return self.output or None
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """What the extension of `output` says, or else `format`. Raises `UnsupportedFormat`."""
+        if self.file is None:
+            return self.format
+        extension = PurePath(self.file).suffix[1:].lower()
+        named = catalogue.EXTENSION_ALIASES.get(extension, extension)
+        known = get_args(AudioFormat)
+        if named not in known:
+            raise UnsupportedFormat(
+                f"The extension of `{PurePath(self.file).name}` names no format that can be written.",
+                hint=f"Use one of {', '.join(f'.{name}' for name in known)}; a directory goes into `output_dir`.",
+                field="output",
+            )
+        return cast(AudioFormat, named)
 
 
 class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):

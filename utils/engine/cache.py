@@ -1,46 +1,25 @@
 """Which models stay loaded: the least recently used go first, bounded by count and by bytes. Safe from any thread.
 
-A model that has to leave a graphics card to make room for another is parked in the host's memory, so that going back
-to it costs a copy and no load. On the CPU there is nothing to park: the memory is the same.
+A job takes its models through a `Lease`. What is leased stays where it is until the lease ends; then the cache is trimmed
+to its bounds. A model that has to leave a graphics card is parked in the host's memory, so that going back to it costs a
+copy and no load. On the CPU there is nothing to park: the memory is the same.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from utils.core.replies import CachedModel
+from utils.engine.family import Model, Source
 
 MB = 1e6
 
 
-class Loaded(Protocol):
-    """A model that the cache can hold."""
-
-    @property
-    def identifier(self) -> str:
-        """Names everything that changes the networks: the name and the files."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def stems(self) -> tuple[str, ...]: ...
-
-    def size_bytes(self) -> int:
-        """Memory that the model takes now."""
-
-    def move(self, device: str) -> None:
-        """Bring what is loaded to a device."""
-
-
-M = TypeVar("M", bound=Loaded)
-
-
-class ModelCache(Generic[M]):
-    """Loaded models by identifier. A job keeps a reference to its own model, so dropping one never breaks a job."""
+class ModelCache:
+    """Loaded models by the identifier of their source."""
 
     def __init__(
         self,
@@ -51,8 +30,9 @@ class ModelCache(Generic[M]):
         device: str = "cpu",
         max_parked_bytes: int = 0,
     ) -> None:
-        self._models: OrderedDict[str, M] = OrderedDict()
-        self._parked: OrderedDict[str, M] = OrderedDict()
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._parked: OrderedDict[str, Model] = OrderedDict()
+        self._leases: list[Lease] = []
         self._device = device
         self._max_models = max_models
         self._max_bytes = max_bytes
@@ -65,41 +45,25 @@ class ModelCache(Generic[M]):
     def max_models(self) -> int:
         return self._max_models
 
-    def get(self, identifier: str) -> M | None:
-        """The model, now the most recently used one, back from where it was parked; None if it is not loaded.
-
-        This and `put` move networks, so only the thread that runs jobs may call them.
-        """
+    @contextmanager
+    def lease(self) -> Iterator[Lease]:
+        """What a job uses, for as long as the context lasts. Leases move models: only the thread of jobs may take one."""
+        lease = Lease(self)
         with self._lock:
-            model = self._models.get(identifier)
-            if model is not None:
-                self._models.move_to_end(identifier)
-                return model
-            parked = self._parked.pop(identifier, None)
-        if parked is not None:
-            parked.move(self._device)
-            self.put(parked)
-        return parked
-
-    def put(self, model: M) -> None:
-        """Keep a model, at the cost of those used longest ago."""
-        with self._lock:
-            self._models[model.identifier] = model
-            self._models.move_to_end(model.identifier)
-            for evicted in self._trim():
-                if evicted is not model:
-                    self._park(evicted)
-
-    def keep_only(self, *identifiers: str) -> bool:
-        """Give up all models but these. True if there was anything to give up."""
-        with self._lock:
-            others = [key for key in self._models if key not in identifiers]
-            for key in others:
-                self._park(self._drop(key))
-            return bool(others)
+            self._leases.append(lease)
+        try:
+            yield lease
+        finally:
+            with self._lock:
+                self._leases.remove(lease)
+                dropped = lease.models.keys() - self._models.keys()
+                lease.models.clear()
+                self._park_all(self._trim())
+            if dropped:  # cleared by somebody while they were in use
+                self._on_drop()
 
     def clear(self) -> int:
-        """Drop every model, parked ones too; how many were loaded."""
+        """Drop every model, parked ones too; how many were loaded. A lease keeps its own until it ends."""
         with self._lock:
             count = len(self._models)
             self._parked.clear()
@@ -108,57 +72,119 @@ class ModelCache(Generic[M]):
             return count
 
     def resize(self, max_models: int) -> None:
-        """Drop at once what is too much. It is not parked: a job may be using it on the device."""
+        """Drop at once what is too much and not leased. It is not parked: this may be any thread."""
         with self._lock:
             self._max_models = max_models
             self._trim()
 
-    def activate(self, model: M) -> None:
+    def activate(self, model: Model) -> None:
         """Make a model the one that is used when a request names none."""
         with self._lock:
-            self._active = model.identifier if model.identifier in self._models else None
+            self._active = model.source.identifier if model.source.identifier in self._models else None
 
     @property
-    def active(self) -> M | None:
+    def active(self) -> Source | None:
+        """Where the active model came from."""
         with self._lock:
-            return self._models.get(self._active) if self._active is not None else None
+            model = self._models.get(self._active) if self._active is not None else None
+            return model.source if model is not None else None
 
     def entries(self) -> list[CachedModel]:
         """What is loaded, least recently used first."""
         with self._lock:
             return [
                 CachedModel(
-                    identifier=model.identifier,
-                    name=model.name,
+                    identifier=identifier,
+                    name=model.source.name,
                     stems=list(model.stems),
-                    active=model.identifier == self._active,
+                    active=identifier == self._active,
                     size_mb=round(model.size_bytes() / MB, 1),
                 )
-                for model in self._models.values()
+                for identifier, model in self._models.items()
             ]
 
-    def _bytes(self) -> int:
-        return sum(model.size_bytes() for model in self._models.values())
+    def sources(self) -> list[Source]:
+        """Where the loaded models came from, least recently used first."""
+        with self._lock:
+            return [model.source for model in self._models.values()]
 
-    def _trim(self) -> list[M]:
-        """Drop models until the rest is within both bounds; the newest stays unless the cache is off."""
-        dropped = []
-        while len(self._models) > self._max_models or (len(self._models) > 1 and self._bytes() > self._max_bytes):
-            dropped.append(self._drop(next(iter(self._models))))
+    def _get(self, identifier: str) -> Model | None:
+        """A model, now the most recently used one, back from where it was parked; None if it is not loaded."""
+        with self._lock:
+            model = self._models.get(identifier)
+            if model is not None:
+                self._models.move_to_end(identifier)
+                return model
+            parked = self._parked.pop(identifier, None)
+        if parked is not None:
+            parked.move(self._device)
+        return parked
+
+    def _keep(self, identifier: str, model: Model) -> None:
+        """Keep a model, at the cost of those used longest ago that nobody has leased."""
+        with self._lock:
+            self._models[identifier] = model
+            self._models.move_to_end(identifier)
+            self._park_all(self._trim())
+
+    def _keep_only_leased(self) -> bool:
+        with self._lock:
+            others = [key for key in self._models if key not in self._leased()]
+            self._park_all([self._drop(key) for key in others])
+            return bool(others)
+
+    def _leased(self) -> set[str]:
+        return {identifier for lease in self._leases for identifier in lease.models}
+
+    def _trim(self) -> list[Model]:
+        """Drop models until the rest is within both bounds; leased ones stay, and the newest unless the cache is off."""
+        leased, dropped = self._leased(), []
+        for identifier in list(self._models):
+            newest = identifier == next(reversed(self._models))
+            too_many = len(self._models) > self._max_models
+            too_large = not newest and sum(model.size_bytes() for model in self._models.values()) > self._max_bytes
+            if identifier not in leased and (too_many or too_large):
+                dropped.append(self._drop(identifier))
         return dropped
 
-    def _drop(self, identifier: str) -> M:
+    def _drop(self, identifier: str) -> Model:
         model = self._models.pop(identifier)
         if self._active == identifier:
             self._active = None
         self._on_drop()
         return model
 
-    def _park(self, model: M) -> None:
-        if self._max_parked_bytes == 0:
+    def _park_all(self, models: list[Model]) -> None:
+        """Move what was dropped to the host's memory, as far as there is room for it."""
+        if self._max_parked_bytes == 0 or self._max_models == 0:
             return
-        model.move("cpu")
-        self._on_drop()
-        self._parked[model.identifier] = model
+        for model in models:
+            model.move("cpu")
+            self._on_drop()
+            self._parked[model.source.identifier] = model
         while sum(parked.size_bytes() for parked in self._parked.values()) > self._max_parked_bytes:
             self._parked.popitem(last=False)
+
+
+class Lease:
+    """The models of one job. They are never moved, parked or dropped under it."""
+
+    def __init__(self, cache: ModelCache) -> None:
+        self._cache = cache
+        self.models: dict[str, Model] = {}
+
+    def get(self, source: Source) -> Model | None:
+        """The model of this source if it is loaded, from now on leased."""
+        model = self.models.get(source.identifier) or self._cache._get(source.identifier)  # noqa: SLF001
+        if model is not None:
+            self.put(model)
+        return model
+
+    def put(self, model: Model) -> None:
+        """Lease a model that was just loaded, or that has grown, and keep it in the cache."""
+        self.models[model.source.identifier] = model
+        self._cache._keep(model.source.identifier, model)  # noqa: SLF001
+
+    def release_others(self) -> bool:
+        """Give up all models that are not leased. True if there was anything to give up."""
+        return self._cache._keep_only_leased()  # noqa: SLF001

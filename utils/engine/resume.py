@@ -25,20 +25,20 @@ from utils.audio.paths import absolute, os_path
 from utils.core.errors import CheckpointInvalid, InputUnreadable
 from utils.core.replies import Done
 from utils.core.requests import Separate
+from utils.engine.family import Source
 from utils.store.hashes import remembered_sha256
-from utils.store.registry import ModelRecord
 
 FOLDER = ".dsu"
 FORM = 1  # of notes; another number makes all older ones void
 DIGITS = 16  # of the digest in a note's name
 SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # of an input: enough to tell songs apart, read in a moment
 
-# Fields of requests that do not change what is in the files, or that are told better by the models themselves. All
+# Fields of requests that do not change what is in the files, or that the stamps of files and models say better. All
 # others count, also those that a worker will get.
 WITHOUT_EFFECT = frozenset(
     {"id", "strict", "debug", "progress", "overwrite", "resume", "batch_size", "jobs", "use_fast"}
 )
-TOLD_ELSEWHERE = frozenset(
+SAID_BY_STAMPS = frozenset(
     {
         *("input", "inputs", "output", "output_dir"),
         *("model", "model_path", "config_path", "model_file_dir", "repo", "ensemble"),
@@ -52,7 +52,7 @@ class ModelStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     files: tuple[str, ...]
-    told: str = ""
+    traits: str = ""
 
 
 class InputStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +71,7 @@ class FileStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     modified_ns: int
 
 
-class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that results are made from."""
 
     form: int
@@ -84,7 +84,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a finished job leaves: from what it made which files, and what it answered."""
 
-    origin: Origin
+    origin: Provenance
     files: dict[str, FileStamp]
     reply: str  # the kind of the answer
     done: dict[str, object]
@@ -93,21 +93,11 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 # From what --------------------------------------------------------------------------------------------------------
 
 
-def stamp_model(
-    name: str,
-    files: Sequence[Path],
-    record: ModelRecord | None = None,
-    *,
-    told: object = None,
-    checkpoint: Callable[[], None],
-) -> ModelStamp:
-    """The stamp of a model in these files. The registry's hashes were checked when its files came; others are read.
-
-    `told` is what does not stand in the files, such as the weights of a bag.
-    """
-    known = {file.name: file.sha256 for file in record.files} if record is not None else {}
-    hashes = tuple(known.get(path.name) or _hash_of(path, checkpoint) for path in files)
-    return ModelStamp(name, hashes, "" if told is None else repr(told))
+def stamp_model(source: Source, checkpoint: Callable[[], None]) -> ModelStamp:
+    """The stamp of a model. The registry's hashes were checked when its files came; other files are read."""
+    known = {file.name: file.sha256 for file in source.record.files} if source.record is not None else {}
+    hashes = tuple(known.get(path.name) or _hash_of(path, checkpoint) for path in source.files)
+    return ModelStamp(source.name, hashes, "" if source.traits is None else repr(source.traits))
 
 
 def _hash_of(path: Path, checkpoint: Callable[[], None]) -> str:
@@ -136,7 +126,7 @@ def digest_settings(request: Separate, track: str, index: int) -> str:
     fields = {
         name: getattr(request, name)
         for name in request.__struct_fields__
-        if name not in WITHOUT_EFFECT and name not in TOLD_ELSEWHERE
+        if name not in WITHOUT_EFFECT and name not in SAID_BY_STAMPS
     }
     command = request.__struct_config__.tag
     number = index if "{index}" in (request.name_template or "") else 0
@@ -163,7 +153,7 @@ class Notebook:
         folder = Path(request.folder).expanduser().absolute()
         source = Path(request.input or "").expanduser().absolute()
         settings = digest_settings(request, track, index)
-        self._origin = Origin(FORM, str(folder), stamp_input(source), settings, tuple(models))
+        self._provenance = Provenance(FORM, str(folder), stamp_input(source), settings, tuple(models))
         # What a song, its settings and the names of models are found under. Newer contents of either replace the note.
         key = _digest([str(source), settings, [model.name for model in models]])
         self._track = safe_name(track)
@@ -172,7 +162,7 @@ class Notebook:
     def find(self) -> Done | None:
         """The answer of the job that made these very results, if they are all there as it left them."""
         note = _read(self.path)
-        if note is None or note.origin != self._origin or not _is_untouched(note):
+        if note is None or note.origin != self._provenance or not _is_untouched(note):
             return None
         return _reply(note)
 
@@ -182,7 +172,7 @@ class Notebook:
         try:
             files = {path: _stamp_file(Path(path)) for path in paths}
             fields = {name: value for name, value in msgspec.structs.asdict(done).items() if value is not UNSET}
-            note = Note(self._origin, files, type(done).__name__, msgspec.to_builtins(fields))
+            note = Note(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
             self._save(json.dumps(msgspec.to_builtins(note), indent=1).encode())
         except OSError as error:
             raise output_error(error, self.path) from error

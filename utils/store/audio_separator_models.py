@@ -19,6 +19,7 @@ from msgspec import Meta
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
+from utils.core.requests import AudioSeparatorLoad, AudioSeparatorSeparate
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
@@ -119,6 +120,25 @@ def resolve_audio_separator(
         return own_audio_separator(found[name], fields)
     (path,) = require_installed(record, folders, offline=offline).values()
     return _source(path, fields, record)
+
+
+def requested_audio_separator(
+    name: str,
+    request: AudioSeparatorLoad | AudioSeparatorSeparate,
+    *,
+    registry: Registry,
+    folders: ModelFolders,
+    offline: bool = False,
+) -> AudioSeparatorSource:
+    """The model called `name` as a request means it: below the directory that it names, a path of its own, or a name."""
+    fields = ModelFields(
+        **{field.name: getattr(request, field.name, None) for field in msgspec.structs.fields(ModelFields)}
+    )
+    folder = Path(request.model_file_dir).expanduser() if request.model_file_dir else None
+    path = folder / name if folder is not None else Path(name).expanduser()
+    if folder is not None or path.is_absolute() or path.is_file():
+        return own_audio_separator(path, fields)
+    return resolve_audio_separator(name, registry=registry, folders=folders, fields=fields, offline=offline)
 
 
 def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSeparatorSource:

@@ -6,7 +6,7 @@ import torch
 from benchmarks import loading
 from models.architectures import network_class
 from tools.make_network import write_network
-from utils.engine.builder import without_data
+from utils.engine.backends.torch import without_data
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,15 @@ import soundfile
 from utils.core.job import Job
 from utils.core.requests import DemucsSeparate
 from utils.core.settings import Settings
-from utils.engine.demucs import DemucsEngine
+from utils.engine import programs
 
 RATE = 44100
 
 
 def make_engine(models_dir, **settings):
-    engine = DemucsEngine(Settings(models_dir=Path(models_dir), device="cpu", threads=2, **settings))
+    engine = programs.make_engine(
+        "dsu-demucs", Settings(models_dir=Path(models_dir), device="cpu", threads=2, **settings)
+    )
     engine.start()
     return engine
 

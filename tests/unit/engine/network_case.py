@@ -10,7 +10,7 @@ from demucs_case import write_song
 from utils.core.job import Job
 from utils.core.requests import NetworkSeparate
 from utils.core.settings import Settings
-from utils.engine.bsroformer import NetworkEngine
+from utils.engine.programs import make_engine
 
 RATE = 44100
 
@@ -20,7 +20,8 @@ class Case:
 
     def __init__(self, folder, **settings):
         self.folder = folder
-        self.engine = NetworkEngine(Settings(models_dir=folder / "models", device="cpu", threads=1, **settings))
+        settings = Settings(models_dir=folder / "models", device="cpu", threads=1, **settings)
+        self.engine = make_engine("dsu-bsroformer", settings)
         self.engine.start()
 
     def song(self, seconds=1.7, name="song.wav", **options):

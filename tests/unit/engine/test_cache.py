@@ -1,10 +1,21 @@
-"""The cache drops what was used longest ago, within a count and a number of bytes."""
+"""The cache drops what was used longest ago, within a count and a number of bytes, but nothing that is leased."""
 
+import contextlib
 from dataclasses import dataclass
 
 import pytest
 
 from utils.engine.cache import ModelCache
+
+
+@dataclass(frozen=True)
+class FakeSource:
+    name: str
+    family: str = "networks"
+
+    @property
+    def identifier(self):
+        return f"id-{self.name}"
 
 
 @dataclass
@@ -15,8 +26,8 @@ class FakeModel:
     device: str = "cuda"
 
     @property
-    def identifier(self):
-        return f"id-{self.name}"
+    def source(self):
+        return FakeSource(self.name)
 
     def size_bytes(self):
         return self.bytes
@@ -25,10 +36,22 @@ class FakeModel:
         self.device = device
 
 
+def use(cache, *models):
+    """A job with these models: loaded unless they are there."""
+    with cache.lease() as lease:
+        return [lease.get(model.source) or lease.put(model) for model in models]
+
+
+def peek(cache, name):
+    """The model as a job would find it."""
+    with cache.lease() as lease:
+        return lease.get(FakeSource(name))
+
+
 def cache_of(*names, max_models=3, max_bytes=1000):
     cache = ModelCache(max_models, max_bytes)
     for name in names:
-        cache.put(FakeModel(name))
+        use(cache, FakeModel(name))
     return cache
 
 
@@ -39,15 +62,15 @@ def loaded(cache):
 def test_the_least_recently_used_goes_first():
     """Using a model protects it; the count is kept."""
     cache = cache_of("a", "b", "c")
-    assert cache.get("id-a") is not None
-    cache.put(FakeModel("d"))
+    assert peek(cache, "a") is not None
+    use(cache, FakeModel("d"))
     assert loaded(cache) == ["c", "a", "d"]
 
 
 def test_bytes_are_a_bound_too():
     """A big model pushes out as many as needed, but stays itself."""
     cache = cache_of("a", "b", max_bytes=100)
-    cache.put(FakeModel("huge", bytes=500))
+    use(cache, FakeModel("huge", bytes=500))
     assert loaded(cache) == ["huge"]
 
 
@@ -71,11 +94,13 @@ def test_clear_says_how_many():
     assert cache.clear() == 0
 
 
-def test_keep_only_says_whether_it_helped():
+def test_releasing_what_is_not_leased_says_whether_it_helped():
     """Back-off asks whether anything could be released."""
     cache = cache_of("a", "b")
-    assert cache.keep_only("id-b")
-    assert not cache.keep_only("id-b")
+    with cache.lease() as lease:
+        lease.get(FakeSource("b"))
+        assert lease.release_others()
+        assert not lease.release_others()
     assert loaded(cache) == ["b"]
 
 
@@ -83,11 +108,11 @@ def test_dropping_the_active_model_leaves_none_active():
     """There is never an active model that is not loaded."""
     model = FakeModel("a")
     cache = ModelCache(1, 1000)
-    cache.put(model)
+    use(cache, model)
     cache.activate(model)
-    assert cache.active is model
+    assert cache.active == model.source
     assert [entry.active for entry in cache.entries()] == [True]
-    cache.put(FakeModel("b"))
+    use(cache, FakeModel("b"))
     assert cache.active is None
 
 
@@ -95,23 +120,23 @@ def test_dropping_releases_memory():
     """The device is told when a model goes."""
     calls = []
     cache = ModelCache(1, 1000, on_drop=lambda: calls.append(1))
-    cache.put(FakeModel("a"))
-    cache.put(FakeModel("b"))
+    use(cache, FakeModel("a"))
+    use(cache, FakeModel("b"))
     assert calls == [1]
 
 
-def card(max_models=1, max_parked_bytes=25):
-    return ModelCache(max_models, 1000, device="cuda", max_parked_bytes=max_parked_bytes)
+def card(max_models=1, max_parked_bytes=25, **options):
+    return ModelCache(max_models, 1000, device="cuda", max_parked_bytes=max_parked_bytes, **options)
 
 
 def test_a_model_that_makes_room_is_parked_and_comes_back():
     """On a graphics card, going back to a model costs a copy: it is the same model, moved."""
     cache, first = card(), FakeModel("a")
-    cache.put(first)
-    cache.put(FakeModel("b"))
+    use(cache, first)
+    use(cache, FakeModel("b"))
     assert first.device == "cpu"
     assert loaded(cache) == ["b"]
-    assert cache.get("id-a") is first
+    assert peek(cache, "a") is first
     assert first.device == "cuda"
     assert loaded(cache) == ["a"]
 
@@ -120,24 +145,99 @@ def test_parked_models_are_bounded_by_bytes():
     """The host's memory is not endless either: the oldest parked model goes."""
     cache = card()
     for name in "abcd":
-        cache.put(FakeModel(name))
-    assert cache.get("id-a") is None
-    assert cache.get("id-c") is not None
+        use(cache, FakeModel(name))
+    assert peek(cache, "a") is None
+    assert peek(cache, "c") is not None
 
 
 @pytest.mark.parametrize("act", [lambda cache: cache.clear(), lambda cache: cache.resize(0)])
-def test_what_a_running_job_may_use_is_not_moved(act):
+def test_other_threads_do_not_move_models(act):
     """Clearing and resizing come from another thread; they forget models where they are."""
     cache, model = card(), FakeModel("a")
-    cache.put(model)
+    use(cache, model)
     act(cache)
     assert model.device == "cuda"
-    assert cache.get("id-a") is None
+    assert peek(cache, "a") is None
 
 
 def test_on_the_cpu_nothing_is_parked():
     """Parked there, a model would take the very memory that it was to give up."""
     cache = ModelCache(1, 1000, device="cpu", max_parked_bytes=1000)
-    cache.put(FakeModel("a"))
-    cache.put(FakeModel("b"))
-    assert cache.get("id-a") is None
+    use(cache, FakeModel("a"))
+    use(cache, FakeModel("b"))
+    assert peek(cache, "a") is None
+
+
+# Leases -----------------------------------------------------------------------------------------------------------
+
+
+def test_leased_models_stay_on_the_device_whatever_the_bounds():
+    """A job with more models than the cache may hold has all of them; afterwards the oldest are parked."""
+    cache, models = card(max_models=2, max_parked_bytes=1000), [FakeModel(name) for name in "abc"]
+    with cache.lease() as lease:
+        for model in models:
+            lease.put(model)
+        assert [model.device for model in models] == ["cuda"] * 3
+        assert loaded(cache) == ["a", "b", "c"]
+    assert [model.device for model in models] == ["cpu", "cuda", "cuda"]
+    assert loaded(cache) == ["b", "c"]
+
+
+def test_bytes_push_out_no_leased_model():
+    """The bound in bytes waits for the end of the lease too."""
+    cache, models = card(max_models=9), [FakeModel(name, bytes=600) for name in "ab"]
+    with cache.lease() as lease:
+        for model in models:
+            lease.put(model)
+        assert loaded(cache) == ["a", "b"]
+    assert loaded(cache) == ["b"]
+
+
+def test_a_lease_makes_room_with_models_that_nobody_uses():
+    """They are parked at once, not at the end."""
+    cache, old = card(max_models=1), FakeModel("old")
+    use(cache, old)
+    with cache.lease() as lease:
+        lease.put(FakeModel("new"))
+        assert old.device == "cpu"
+        assert loaded(cache) == ["new"]
+
+
+@pytest.mark.parametrize("act", [lambda cache: cache.clear(), lambda cache: cache.resize(0)])
+def test_a_job_keeps_its_models_until_it_ends(act):
+    """Clearing or shrinking the cache meanwhile moves nothing of it, and the device's memory is released at its end."""
+    released = []
+    cache, model = card(on_drop=lambda: released.append(1)), FakeModel("a")
+    with cache.lease() as lease:
+        lease.put(model)
+        act(cache)
+        assert model.device == "cuda"
+        assert lease.get(model.source) is model
+        act(cache)
+        released.clear()
+    assert loaded(cache) == []
+    assert released == [1]
+    assert model.device == "cuda"
+    assert peek(cache, "a") is None
+
+
+def test_a_lease_that_fails_ends_too():
+    """Whatever happens in a job, the cache is within its bounds afterwards."""
+    cache = card(max_models=1)
+    with contextlib.suppress(RuntimeError), cache.lease() as lease:
+        for name in "ab":
+            lease.put(FakeModel(name))
+        raise RuntimeError
+    assert loaded(cache) == ["b"]
+
+
+def test_a_model_that_two_leases_have_stays_until_both_are_over():
+    """One of them ending changes nothing for the other."""
+    cache, model = card(max_models=0), FakeModel("a")
+    with cache.lease() as outer:
+        outer.put(model)
+        with cache.lease() as inner:
+            assert inner.get(model.source) is model
+        assert loaded(cache) == ["a"]
+        assert model.device == "cuda"
+    assert loaded(cache) == []

@@ -11,6 +11,7 @@ from utils.core.errors import InputUnreadable, OutputNotWritable
 from utils.core.replies import Done, Restored, Timing
 from utils.core.requests import Apollo, DemucsSeparate, NetworkSeparate, Preview
 from utils.engine.resume import FOLDER, ModelStamp, Notebook, stamp_input, stamp_model
+from utils.store.demucs_models import DemucsSource
 
 MODEL = ModelStamp("net", ("00ff",))
 
@@ -340,5 +341,6 @@ def test_files_of_models_are_hashed_unless_the_registry_knows_them(tmp_path):
     for folder, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "net.th").write_bytes(content)
-    stamps = [stamp_model("net", [tmp_path / folder / "net.th"], checkpoint=lambda: None) for folder in "abc"]
+    sources = [DemucsSource("net", (tmp_path / folder / "net.th",), None, None, None) for folder in "abc"]
+    stamps = [stamp_model(source, lambda: None) for source in sources]
     assert stamps[0] == stamps[1] != stamps[2]

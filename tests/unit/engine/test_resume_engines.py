@@ -15,7 +15,7 @@ from utils.core.job import Job
 from utils.core.replies import LoadingModel
 from utils.core.requests import Apollo, AudioSeparatorSeparate, DemucsSeparate, NetworkSeparate
 from utils.core.settings import Settings
-from utils.engine.audio_separator import AudioSeparatorEngine
+from utils.engine import programs
 
 
 class Run:
@@ -34,7 +34,9 @@ class Run:
 
 
 def separator(folder):
-    engine = AudioSeparatorEngine(Settings(models_dir=folder / "models", device="cpu", threads=1))
+    engine = programs.make_engine(
+        "dsu-audio-separator", Settings(models_dir=folder / "models", device="cpu", threads=1)
+    )
     engine.start()
     return engine
 

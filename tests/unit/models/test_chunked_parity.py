@@ -9,9 +9,9 @@ from golden import ABSENT, FOLDER, read_case
 
 from models.architectures import OWN, network_class, params_class
 from utils.core.job import Job
-from utils.engine.chunking import plan_faded
-from utils.engine.demix import Compute, Lane, Runner, demix
-from utils.engine.song import Song
+from utils.engine.pipeline.chunking import plan_faded
+from utils.engine.pipeline.demix import Compute, Lane, Runner, demix
+from utils.engine.pipeline.song import Song
 
 CASES = sorted(
     meta.parent.name for meta in FOLDER.glob("*/meta.json") if json.loads(meta.read_text())["model_type"] in OWN
@@ -43,11 +43,10 @@ def separate(net, mix, *, stems, chunk, overlaps, batch_size):
     lane = Lane(
         Whole(net), plan_faded(total, chunk=chunk, overlaps=overlaps), np.ones(stems, np.float32), mirrored=True
     )
-    parts = []
     job = Job()
     with Runner(Compute(device="cpu", threads=2, batch_size=batch_size), job, lambda: False) as runner:
-        demix(song, [lane], channels=len(mix), runner=runner, device="cpu", job=job, sink=parts.append)
-    return torch.cat([part.stems for part in parts], dim=-1).numpy()
+        parts = list(demix(song, [lane], channels=len(mix), runner=runner, job=job))
+    return torch.cat([part.rows for part in parts], dim=-1).numpy()
 
 
 def sdr_db(reference, estimate):

@@ -47,7 +47,7 @@ def test_workers_find_them(made, places):
         assert resolve_network(model["load"]["model"], **places).name == model["name"]
     for kind in ("vr", "mdx"):
         for model in models["audio-separator"][kind]:
-            assert resolve_audio_separator(model["load"]["model"], **places).type == kind
+            assert resolve_audio_separator(model["load"]["model"], **places).family == kind
     for model in models["audio-separator"]["apollo"]:
         paths = [Path(model["load"][field]) for field in ("model_path", "config_path")]
         assert own_network(*paths, None).type == "apollo"

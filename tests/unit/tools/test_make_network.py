@@ -21,7 +21,7 @@ from tools.make_network import (
 )
 from tools.song import song
 from utils.core.errors import CheckpointMismatch
-from utils.engine.builder import without_data
+from utils.engine.backends.torch import without_data
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import output_stems, read_config
 from utils.store.network_models import guess_type, own_network

@@ -1,17 +1,16 @@
-"""Time by stages, and the functions of the engine that make them up."""
+"""Time by stages, and the steps of a job that make them up."""
 
-import runpy
-from pathlib import Path
+import contextlib
 
+import numpy as np
 import pytest
+import soundfile
 
-from tools.profiling import StageClock, timed_engine
-from utils.audio.writing import StemSet
-from utils.engine import separation
-from utils.engine.background import WriteBehind
-from utils.engine.song import Song
-
-SUBJECT = runpy.run_path(str(Path(__file__).resolve().parents[3] / "scripts/utils/profile_bsroformer.py"))["SUBJECT"]
+from tools.make_network import write_network
+from tools.profiling import ProfiledJob, StageClock
+from utils.core.requests import NetworkSeparate
+from utils.core.settings import Settings
+from utils.engine.programs import make_engine
 
 
 class Clock:
@@ -46,27 +45,34 @@ def test_a_stage_that_fails_is_over(clock):
     """An error goes on its way, and the time after it is the outer stage's again."""
     stages = StageClock(clock)
 
-    def broken():
-        clock.now += 2.0
-        raise ValueError("x")
-
     with stages.stage("outer"):
-        with pytest.raises(ValueError, match="x"):
-            stages.timed(broken, "inner")()
+        with contextlib.suppress(ValueError), stages.stage("inner"):
+            clock.now += 2.0
+            raise ValueError
         clock.now += 1.0
     assert stages.seconds == {"outer": 1.0, "inner": 2.0}
 
 
-def functions_of_stages():
-    """What a separation calls for its song, its network and its files."""
-    reading = (separation._scan, separation.read_tags, Song.read)
-    saving = (StemSet.__enter__, StemSet.commit, StemSet.__exit__, WriteBehind.put, WriteBehind.__exit__)
-    return (*reading, separation.demix, *saving)
+def test_the_steps_of_a_job_are_stages(clock):
+    """Under the names that the profiler gives them."""
+    stages = StageClock(clock)
+    job = ProfiledJob(stages, {"read": "audio_load", "separate": "demix"})
+    with job.step("separate"):
+        clock.now = 1.0
+        with job.step("read"):
+            clock.now = 3.0
+    assert stages.seconds == {"demix": 1.0, "audio_load": 2.0}
 
 
-def test_the_engine_is_left_as_it_was():
-    """Functions are timed only within the context, all of them, and their results are theirs."""
-    before = functions_of_stages()
-    with timed_engine(StageClock(), SUBJECT):
-        assert [getattr(function, "__wrapped__", None) for function in functions_of_stages()] == [*before]
-    assert functions_of_stages() == before
+def test_every_step_of_a_separation_has_a_stage(tmp_path):
+    """A real job: each stage took some time, and together they are all that passed."""
+    files = write_network(tmp_path, "mdx23c")
+    soundfile.write(tmp_path / "song.wav", np.random.default_rng(0).uniform(-0.1, 0.1, (44100, 2)), 44100)
+    stages = StageClock()
+    names = {"load": "load", "move": "move", "read": "read", "separate": "separate", "write": "write"}
+    engine = make_engine("dsu-bsroformer", Settings(models_dir=tmp_path, device="cpu", threads=1))
+    engine.start()
+    fields = {"model_path": str(files.checkpoint), "config_path": str(files.config), "output": str(tmp_path / "out")}
+    engine.separate(NetworkSeparate(input=str(tmp_path / "song.wav"), **fields), ProfiledJob(stages, names))
+    assert stages.seconds.keys() == names.keys()
+    assert all(seconds > 0 for seconds in stages.seconds.values())

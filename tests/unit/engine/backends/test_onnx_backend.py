@@ -1,0 +1,147 @@
+"""MDX networks in the runtime, and the bytes of their files."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest
+from utils.engine.backends import onnx
+from utils.engine.backends.onnx import OnnxBackend, fields, packed, varint, without_fixed_frames
+
+
+def session(path, *, bins=512, frames=32, own_frames=32):
+    backend = OnnxBackend(path, bins=bins, frames=frames, own_frames=own_frames, device="cpu", threads=1)
+
+    def run(spectra):
+        return backend(torch.from_numpy(spectra)).numpy()
+
+    run.backend = backend
+    return run
+
+
+def noise(frames, batch=1):
+    return np.random.default_rng(0).standard_normal((batch, 4, 512, frames)).astype(np.float32)
+
+
+def test_any_number_of_frames(mdx):
+    """A network that is shown twice the frames gives the same for those that it saw before."""
+    spectra = noise(64)
+    short, long = session(mdx.checkpoint)(spectra[..., :32]), session(mdx.checkpoint, frames=64)(spectra)
+    np.testing.assert_allclose(long[..., :31], short[..., :31], atol=1e-5)
+    assert long.shape == spectra.shape
+
+
+def test_batches(mdx):
+    """Several spectra at once give what each gives alone."""
+    run, spectra = session(mdx.checkpoint), noise(32, batch=3)
+    alone = np.concatenate([run(spectra[index : index + 1]) for index in range(3)])
+    np.testing.assert_allclose(run(spectra), alone, atol=1e-5)
+
+
+def test_files_that_take_one_spectrum_at_a_time(mdx, tmp_path):
+    """Where the file allows no batches, spectra go through one by one."""
+    path = tmp_path / "single.onnx"
+    batch = packed(1, packed(2, b"batch_size"))
+    single = packed(1, varint(1 << 3) + varint(1))
+    shrunk = len(batch) - len(single)
+    path.write_bytes(_replaced_shapes(mdx.checkpoint.read_bytes(), batch, single + b"" * shrunk))
+    assert session(path)(noise(32, batch=2)).shape == (2, 4, 512, 32)
+
+
+def _replaced_shapes(model, old, new):
+    """The model with one dimension written in another way; lengths around it are written anew."""
+
+    def change(shape):
+        assert old in shape
+        return shape.replace(old, new)
+
+    def end(field):
+        return onnx._within(field, onnx.SHAPE_OF_END, change)
+
+    def graph(field):
+        inner = (end(each) if each.number in onnx.ENDS else each.raw for each in fields(field.content))
+        return packed(field.number, b"".join(inner))
+
+    return b"".join(graph(field) if field.number == onnx.GRAPH else field.raw for field in fields(model))
+
+
+def test_numbers_of_another_model(mdx):
+    """The file's own shape is compared with what it is said to be."""
+    with pytest.raises(CheckpointMismatch, match=r"takes spectra of \[512, 32\] bins and frames, not of \[256, 32\]"):
+        session(mdx.checkpoint, bins=256)
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"<!doctype html>"])
+def test_files_that_are_no_networks(content, tmp_path):
+    """The error names the file, whatever it is asked for."""
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointInvalid):
+        session(path)
+    with pytest.raises(CheckpointInvalid):
+        session(path, frames=64)
+
+
+def test_a_network_that_cannot_look_at_so_many_frames(mdx, monkeypatch):
+    """What the runtime says becomes an error of the request, if the request chose the number."""
+    run = session(mdx.checkpoint, frames=64)
+    wrong = noise(64)[:, :, :100]
+    with pytest.raises(InvalidRequest, match="cannot look at 64 frames") as caught:
+        run(wrong)
+    assert caught.value.field == "mdx_segment_size"
+    with pytest.raises(CheckpointInvalid, match="cannot be run"):
+        session(mdx.checkpoint)(wrong)
+
+
+def test_memory_that_runs_out_is_seen_as_such(mdx):
+    """The chunk loop then tries again with less."""
+    run = session(mdx.checkpoint)
+    run.backend._session = Failing()
+    with pytest.raises(MemoryError):
+        run(noise(32))
+
+
+class Failing:
+    def get_inputs(self):
+        return [SimpleNamespace(name="input", shape=["batch", 4, 512, 32])]
+
+    def run(self, *_):
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
+
+
+def test_a_network_that_moves_is_read_again(mdx, monkeypatch):
+    """Not before it is needed, and then where it is now."""
+    run, spectra = session(mdx.checkpoint), noise(32)
+    before, opened = run(spectra), []
+    real = onnx._new_session
+    monkeypatch.setattr(onnx, "_new_session", lambda *args: opened.append(args[2]) or real(*args))
+    run.backend.move("mps")
+    assert opened == []
+    np.testing.assert_array_equal(run(spectra), before)
+    run(spectra)
+    assert opened == ["mps"]
+
+
+def test_providers():
+    """A graphics card is used where the runtime can, and the processor otherwise."""
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert onnx._providers("cpu", both) == ["CPUExecutionProvider"]
+    assert onnx._providers("cuda:1", both)[0] == ("CUDAExecutionProvider", {"device_id": "1"})
+    assert onnx._providers("cuda", both)[0] == ("CUDAExecutionProvider", {})
+    assert onnx._providers("mps", ["CoreMLExecutionProvider"])[0][0] == "CoreMLExecutionProvider"
+    assert onnx._providers("mps", both) == ["CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**40])
+def test_numbers_in_messages(value):
+    """Numbers of any size survive being written and read."""
+    assert onnx._number(varint(value), 0)[0] == value
+
+
+@pytest.mark.parametrize("message", [b"\x0a\x05ab", b"\x0b", b"\xff"])
+def test_bytes_that_make_no_sense(message):
+    """A message that ends too early, or of an unknown kind, is refused."""
+    with pytest.raises(CheckpointInvalid, match="make no sense"):
+        without_fixed_frames(message)

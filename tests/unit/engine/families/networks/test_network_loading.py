@@ -1,0 +1,217 @@
+"""Networks are found, loaded, kept and let go; what can be wrong with them and with what is asked of them."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from network_case import RATE, close, edit, member
+
+from tools.make_network import write_network
+from utils.core.errors import (
+    CheckpointMismatch,
+    ConfigInvalid,
+    InvalidRequest,
+    ModelNotInstalled,
+    OutOfMemory,
+    UnknownModel,
+)
+from utils.core.job import Job
+from utils.core.replies import LoadingModel, Progress, Separating
+from utils.core.requests import DemucsSeparate, DownloadModel, ListModels, NetworkLoad, NetworkPreload
+from utils.engine import engine as engine_module
+from utils.engine.families.networks import network
+from utils.store.registry import FileRecord, ModelRecord, Registry
+
+
+def test_going_back_to_a_cached_network_costs_no_load(case, trio):
+    """One, another, and the first again: only the first two are read."""
+    song, events = case.song(0.5), []
+    for net in (trio[0], trio[1], trio[0]):
+        done, _ = case.run(net, song, job=Job(events.append))
+    assert done.model_from_cache
+    assert [event.model for event in events if isinstance(event, LoadingModel)] == ["one", "two"]
+
+
+def test_load_preload_and_the_active_network(case, trio):
+    """`load_model` makes a network the one that is meant when none is named; `preload_model` does not."""
+    one, two, _ = [member(net) for net in trio]
+    loaded = case.engine.load_model(NetworkLoad(**one), Job())
+    assert (loaded.model, loaded.stems, loaded.cached) == ("one", ["vocals", "other"], False)
+    preloaded = case.engine.preload_model(NetworkPreload(**two), Job())
+    assert (preloaded.model, preloaded.already_cached, preloaded.cached_count) == ("two", False, 2)
+    assert case.engine.load_model(NetworkLoad(**one), Job()).cached
+    assert case.engine.ping().model_loaded == "one"
+    done, _ = case.run(song=case.song(0.5))
+    assert (done.model, done.model_from_cache) == ("one", True)
+
+
+def test_without_a_loaded_network_the_built_in_one_is_used(case):
+    """The reply names it, says that nothing was named, and how to get a better one. A loaded one comes before it."""
+    job, next_job = Job(), Job()
+    done, _ = case.run(song=case.song(0.5), job=job)
+    assert (done.model, done.stems) == ("dsu_mini", ["drums", "bass", "other", "vocals"])
+    (warning,) = job.warnings
+    assert "dsu_mini" in warning
+    assert "download_model" in warning
+    again, _ = case.run(song=case.song(0.5), job=next_job)
+    assert (again.model, next_job.warnings) == ("dsu_mini", [])
+    assert case.engine.load_model(NetworkLoad(), Job()).cached
+
+
+def test_a_file_that_was_replaced_is_read_again(case, tmp_path, files):
+    """The same path with other weights is another network."""
+    song = case.song(0.5)
+    _, before = case.run(files, song)
+    other = write_network(tmp_path / "other", "mdx23c", seed=9)
+    shutil.copy(other.checkpoint, files.checkpoint)
+    done, after = case.run(files, song)
+    assert not done.model_from_cache
+    assert not np.allclose(before["vocals"], after["vocals"], atol=1e-3)
+
+
+def test_networks_in_the_models_directory_have_names(case, tmp_path, files):
+    """A checkpoint beside a configuration of its name is listed and can be named; one without is not."""
+    folder = tmp_path / "models" / "bsroformer"
+    folder.mkdir(parents=True)
+    shutil.copy(files.checkpoint, folder / "mine.ckpt")
+    shutil.copy(files.config, folder / "mine.yaml")
+    shutil.copy(files.checkpoint, folder / "alone.ckpt")
+    listed = case.engine.list_models(ListModels(details=True))
+    assert listed.models[-1] == "mine"
+    assert "alone" not in listed.models
+    details = listed.details[-1]
+    assert (details.type, details.stems, details.installed) == ("mdx23c", ["vocals", "other"], True)
+    song = case.song(0.5)
+    done, by_name = case.run(song=song, model="mine")
+    assert done.model == "mine"
+    close(by_name, case.run(files, song)[1], atol=0)
+    assert case.engine.list_models(ListModels(model="mine")).models == ["mine"]
+
+
+def test_a_broken_configuration_in_the_models_directory_is_told(case, tmp_path, files):
+    """The list still comes, and says what is wrong with it."""
+    folder = tmp_path / "models" / "bsroformer"
+    folder.mkdir(parents=True)
+    shutil.copy(files.checkpoint, folder / "mine.ckpt")
+    (folder / "mine.yaml").write_text("audio: [")
+    details = case.engine.list_models(ListModels(details=True)).details[-1]
+    assert (details.name, details.type, details.stems) == ("mine", "unknown", [])
+    assert "mine.yaml" in details.description
+
+
+def test_names_that_are_not_there(case):
+    """Unknown names suggest near ones; a public one that is not installed says how to get it."""
+    with pytest.raises(UnknownModel) as caught:
+        case.run(model="vocal_melband")
+    assert "vocals_melband" in caught.value.suggestions
+    with pytest.raises(UnknownModel):
+        case.engine.list_models(ListModels(model="vocal_melband"))
+    with pytest.raises(ModelNotInstalled) as caught:
+        case.run(model="vocals_melband")
+    assert "download_model" in caught.value.hint
+
+
+def test_events_come_in_order(case, files):
+    """`loading_model`, `separating`, then progress that ends with 100."""
+    events = []
+    case.run(files, job=Job(events.append))
+    kinds = [type(event) for event in events]
+    assert kinds[:2] == [LoadingModel, Separating]
+    assert set(kinds[2:]) == {Progress}
+    assert events[-1].percent == 100
+
+
+def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch):
+    """Its file goes into the folder of its record; the reply tells path, size and hash, and then it is installed."""
+    file = FileRecord(name="net.ckpt", urls=("https://example.org/net.ckpt",), size_bytes=5, sha256="0" * 64)
+    fields = {"worker": "bsroformer", "type": "mdx23c", "folder": "bsroformer", "stems": ("vocals",)}
+    record = ModelRecord(name="net", description="", files=(file,), config="mdx23c/vocals_mdx23c.yaml", **fields)
+    case.engine.host.registry = Registry([record], {})
+    asked = []
+
+    def fetch(files, *, folder, **options):
+        asked.append((list(files), options["offline"]))
+        folder.mkdir(parents=True)
+        (folder / files[0].name).write_bytes(b"12345")
+
+    monkeypatch.setattr(engine_module, "download_files", fetch)
+    reply = case.engine.download_model(DownloadModel(model="net"), Job())
+    path = case.folder / "models" / "bsroformer" / "net.ckpt"
+    assert (reply.path, reply.size_bytes, reply.sha256) == (str(path), 5, "0" * 64)
+    assert asked == [([file], False)]
+    assert case.engine.list_models(ListModels(details=True, model="net")).details[0].installed
+    with pytest.raises(UnknownModel):
+        case.engine.download_model(DownloadModel(model="nett"), Job())
+
+
+# What can be wrong --------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_of_another_network_is_a_mismatch(case, tmp_path):
+    """Keys and shapes are named, and nothing is guessed."""
+    right = write_network(tmp_path, "mel_band_roformer", name="right")
+    wrong = write_network(tmp_path, "mel_band_roformer", name="wrong", changes={"dim": 12, "depth": 3})
+    with pytest.raises(CheckpointMismatch) as caught:
+        case.run(right, config_path=str(wrong.config))
+    assert "lacks `layers.2." in caught.value.message
+    assert "[8,8], the network needs [12,12]" in caught.value.message or "network needs" in caught.value.message
+
+
+def test_a_configuration_that_describes_no_network(case, files):
+    """The key and what is wrong with it are named."""
+    edit(files.config, "model", num_scales="many")
+    with pytest.raises(ConfigInvalid, match=r"mdx23c\.yaml.*num_scales"):
+        case.run(files)
+
+
+def test_more_names_than_outputs(case, tmp_path):
+    """A network of two outputs cannot have three stems."""
+    net = write_network(tmp_path, "scnet")
+    edit(net.config, "training", instruments=["a", "b", "c"])
+    with pytest.raises(ConfigInvalid, match=r"2 outputs.*names 3: a, b, c"):
+        case.run(net)
+
+
+@pytest.mark.parametrize("value", [0, -5, "long", 1.5, True, None])
+def test_a_chunk_size_that_is_none(case, files, value):
+    """It is named, with what was found."""
+    edit(files.config, "audio", chunk_size=value)
+    with pytest.raises(ConfigInvalid, match=r"audio\.chunk_size"):
+        case.run(files)
+
+
+def test_a_request_of_another_worker(case):
+    """The engine takes its own requests only."""
+    with pytest.raises(InvalidRequest):
+        case.engine.separate(DemucsSeparate(input=str(case.song()), output=str(case.folder)), Job())
+
+
+def test_where_memory_runs_out_chunks_get_shorter(case, tmp_path, monkeypatch):
+    """Once, twice, until it fits; the reply says so, and the settings are those that were used."""
+    net = write_network(tmp_path, "mdx23c", chunk_seconds=4.0)
+    limit_memory(monkeypatch, most=1.5 * RATE)
+    done, stems = case.run(net, case.song(3.0))
+    assert done.settings["chunk_seconds"] == 1.0
+    assert any("half as long" in warning for warning in done.warnings) or done.warnings == []
+    assert stems["vocals"].shape == (2, 3 * RATE)
+
+
+def test_where_memory_never_suffices_it_is_an_error(case, files, monkeypatch):
+    """Nothing is left behind."""
+    limit_memory(monkeypatch, most=1000)
+    with pytest.raises(OutOfMemory):
+        case.run(files)
+    assert not (case.folder / "out").exists()
+
+
+def limit_memory(monkeypatch, most):
+    """Networks run out of memory for more than so many samples."""
+    real = network.NetworkView.__call__
+
+    def call(self, mix):
+        if mix.shape[0] * mix.shape[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        return real(self, mix)
+
+    monkeypatch.setattr(network.NetworkView, "__call__", call)

@@ -1,0 +1,127 @@
+"""Blending members' stems: what each way gives, and that parts of any size give the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from utils.engine.pipeline.blending import (
+    HOP,
+    SpectrumBlend,
+    Unblended,
+    WaveBlend,
+    blend_for,
+    loudest,
+    middle,
+    quietest,
+)
+from utils.engine.pipeline.demix import Stretch
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def blended(blend, rows, sizes):
+    """What leaves the blend when the rows enter in parts of these sizes; the mix is a count of samples."""
+    total = rows.shape[-1]
+    mix = np.tile(np.arange(total, dtype=np.float32), (rows.shape[1], 1))
+    parts, start = [], 0
+    for size in sizes:
+        parts += blend.push(Stretch(start, rows[..., start : start + size], mix[:, start : start + size]))
+        start += size
+    assert start == total
+    parts += blend.finish()
+    assert [part.start for part in parts] == list(np.cumsum([0, *(part.mix.shape[1] for part in parts[:-1])]))
+    np.testing.assert_array_equal(np.concatenate([part.mix for part in parts], axis=1), mix)
+    return torch.cat([part.rows for part in parts], dim=-1)
+
+
+def test_the_choices_on_numbers():
+    """Median between the middle two, smallest and largest by size, signs kept."""
+    values = torch.tensor([[1.0, -4.0], [-2.0, 3.0], [5.0, 0.5], [0.0, 1.0]])
+    assert middle(values).tolist() == [0.5, 0.75]
+    assert quietest(values).tolist() == [0.0, 0.5]
+    assert loudest(values).tolist() == [5.0, -4.0]
+    assert middle(values[:3]).tolist() == [1.0, 0.5]
+
+
+def test_the_median_of_spectra_is_that_of_both_parts():
+    """Real and imaginary parts have medians of their own."""
+    values = torch.tensor([1 + 9j, 5 + 2j, 3 + 4j])
+    assert middle(values).item() == 3 + 4j
+    assert quietest(values).item() == 3 + 4j
+    assert loudest(values).item() == 1 + 9j
+
+
+def test_sample_by_sample():
+    """Rows of the members become the stems, in the order of the stems."""
+    rows = noise(6, 2, 100)  # three members of two stems
+    out = blended(WaveBlend(3, middle), rows, [30, 70])
+    expected = np.median(rows.unflatten(0, (3, 2)).numpy(), axis=0)
+    np.testing.assert_allclose(out.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("total", [1, 500, HOP, 5 * HOP, 5 * HOP + 1, 20000])
+def test_equal_members_come_back_as_they_are(total):
+    """Where members agree there is nothing to choose: every sample comes back, to the first and the last."""
+    one = noise(2, 2, total)
+    out = blended(SpectrumBlend(2, quietest), torch.cat([one, one]), [total])
+    assert out.shape == one.shape
+    torch.testing.assert_close(out, one, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("choose", [middle, quietest, loudest])
+def test_the_sizes_of_parts_do_not_matter(choose):
+    """A song in many small parts gives what it gives in one."""
+    rows = noise(3, 2, 9000)
+    sizes = [1, 2, 3000, 10, 2048, 1024, 2000, 915]
+    whole = blended(SpectrumBlend(3, choose), rows, [9000])
+    torch.testing.assert_close(blended(SpectrumBlend(3, choose), rows, sizes), whole, atol=1e-5, rtol=0)
+
+
+def test_bin_by_bin_equals_a_whole_transform():
+    """The same as one transform of the whole song, a choice in it, and the way back."""
+    rows = noise(2, 1, 8 * HOP)
+    window = torch.hann_window(2 * HOP)
+    options = {"n_fft": 2 * HOP, "hop_length": HOP, "window": window}
+    spectra = torch.stft(rows[:, 0], **options, pad_mode="constant", return_complex=True)
+    expected = torch.istft(loudest(spectra), **options, length=8 * HOP)
+    out = blended(SpectrumBlend(2, loudest), rows, [8 * HOP])
+    torch.testing.assert_close(out[0, 0], expected, atol=1e-5, rtol=0)
+
+
+def test_tones_of_both_members_or_of_one():
+    """Over spectra `max` keeps what only one member has and `min` drops it."""
+    time = torch.arange(44100) / 44100
+    common, own = torch.sin(2 * torch.pi * 440 * time), 0.5 * torch.sin(2 * torch.pi * 5000 * time)
+    rows = torch.stack([common + own, common])[:, None]
+    inside = slice(4096, -4096)
+    least = blended(SpectrumBlend(2, quietest), rows, [44100])[0, 0]
+    most = blended(SpectrumBlend(2, loudest), rows, [44100])[0, 0]
+    assert (least - common)[inside].abs().max() < 0.01
+    assert (most - common - own)[inside].abs().max() < 0.01
+
+
+def test_silence_without_parts_gives_none():
+    """A blend that nothing entered has nothing to finish."""
+    assert list(SpectrumBlend(2, middle).finish()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("median_wave", WaveBlend), ("min_wave", WaveBlend), ("max_fft", SpectrumBlend)]
+)
+def test_blends_by_name(name, kind):
+    """The names of the protocol lead to the right kind."""
+    assert isinstance(blend_for(name, 2)(), kind)
+
+
+def test_averages_need_no_blend():
+    """They are sums, over the waveform as over the spectrum."""
+    assert blend_for("avg_wave", 2) is None
+    assert blend_for("avg_fft", 2) is None
+
+
+def test_without_an_ensemble_parts_pass():
+    """Nothing is held back or changed."""
+    rows = noise(2, 2, 10)
+    torch.testing.assert_close(blended(Unblended(), rows, [4, 6]), rows, atol=0, rtol=0)

@@ -1,0 +1,328 @@
+"""The one engine: every request of every family goes resolve, lease, recipe, run, done."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from utils import device as devices
+from utils.core import replies, requests
+from utils.core.api import Health, Readiness
+from utils.core.asked_networks import weights_of
+from utils.core.bootstrap import physical_cores
+from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
+from utils.core.job import Job
+from utils.core.settings import Settings
+from utils.engine.cache import Lease, ModelCache
+from utils.engine.family import Asked, Family, Host, Model, Source
+from utils.engine.pipeline.ensemble import common_offer, ensemble
+from utils.engine.pipeline.files import ModelLoad, write_stems
+from utils.engine.pipeline.outputs import Selection
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.track import Track
+from utils.engine.resume import Notebook, stamp_model
+from utils.store.download import download_files
+from utils.store.registry import ModelRecord, unknown_model
+
+SHORTEST_CHUNK_S = 1.0
+
+MakeFamily = Callable[[Host], Family]
+
+
+class Engine:
+    """Loads models of some families into one cache on one device, and separates with them."""
+
+    def __init__(
+        self,
+        program: str,
+        settings: Settings,
+        families: Mapping[str, MakeFamily],
+        *,
+        listed_networks: frozenset[str] | None = None,
+        names_restorer: bool = False,
+    ) -> None:
+        self.program = program
+        self.settings = settings
+        self.host = Host(settings, "cpu", settings.threads or physical_cores(), listed_networks)
+        self.families = {name: make(self.host) for name, make in families.items()}
+        self.cache = ModelCache(settings.max_cached_models, 0)
+        self._names_restorer = names_restorer
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Readiness:
+        self.host.device = devices.choose(self.settings.device)
+        devices.prepare_torch(self.host.threads)
+        gc.freeze()  # what the imports left stays anyway; looking through it would cost the first load a tenth of a second
+        self.cache = ModelCache(
+            self.settings.max_cached_models,
+            devices.model_budget_bytes(self.host.device),
+            self._release_memory,
+            device=self.host.device,
+            max_parked_bytes=devices.model_budget_bytes("cpu"),
+        )
+        return Readiness(
+            device=self.host.device,
+            threads=self.host.threads,
+            max_cached_models=self.cache.max_models,
+            models_dir=str(self.settings.models_dir),
+        )
+
+    def close(self) -> None:
+        self.cache.clear()
+
+    # Answers that never wait -------------------------------------------------------------------------------------
+
+    def ping(self) -> replies.Pong:
+        active = self.cache.active
+        loaded = active.name if active is not None else None
+        if not self._names_restorer:
+            return replies.Pong(model_loaded=loaded)
+        restorers = [source.name for source in self.cache.sources() if source.family == "apollo"]
+        return replies.Pong(
+            model_loaded=loaded, separator_model=loaded, apollo_model=restorers[-1] if restorers else None
+        )
+
+    def health(self) -> Health:
+        active = self.cache.active
+        return Health(
+            model_loaded=active.name if active is not None else None,
+            device=self.host.device,
+            threads=self.host.threads,
+            cached_models=[entry.name for entry in self.cache.entries()],
+            max_cache_size=self.cache.max_models,
+            memory=devices.memory(self.host.device),
+        )
+
+    def list_models(self, request: requests.ListModels) -> replies.Models:
+        details = self._details(request)
+        names = [entry.name for entry in details]
+        return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
+
+    def _details(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        errors: list[UnknownModel] = []
+        found: list[replies.ModelDetails] = []
+        for family in self.families.values():
+            try:
+                found += family.list_models(request)
+            except UnknownModel as error:
+                errors.append(error)
+        if request.model is not None and not found:
+            if len(errors) == 1:
+                raise errors[0]
+            everything = self._details(msgspec.structs.replace(request, model=None))
+            raise unknown_model(request.model, [entry.name for entry in everything])
+        return found
+
+    def list_cached(self) -> replies.CachedModels:
+        entries = self.cache.entries()
+        return replies.CachedModels(models=entries, count=len(entries), max=self.cache.max_models)
+
+    def clear_cache(self) -> replies.CacheCleared:
+        return replies.CacheCleared(models_cleared=self.cache.clear())
+
+    def set_cache_size(self, size: int) -> replies.CacheSizeUpdated:
+        self.cache.resize(size)
+        return replies.CacheSizeUpdated(max_cached_models=size, cache_enabled=size > 0)
+
+    def set_storage_type(self, kind: str) -> replies.StorageConfigured:
+        self.host.mapped = kind == "ssd"
+        return replies.StorageConfigured(type=kind, mmap_enabled=self.host.mapped, mmap_supported=True)
+
+    # Models ------------------------------------------------------------------------------------------------------
+
+    def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
+        started = time.perf_counter()
+        (source,) = self._resolve(request, job)
+        kind = LOADED.get(type(request), replies.ModelLoaded)
+        with self.cache.lease() as lease:
+            job.announce(replies.LoadingModel(model=source.name))
+            model = lease.get(source)
+            cached = model is not None
+            model = model if model is not None else self._load(source, request, lease, job)
+            if kind is replies.ModelLoaded:
+                self.cache.activate(model)
+            more = self.families[source.family].describe(model, request)
+            elapsed = round(time.perf_counter() - started, 3)
+            return kind(model=source.name, stems=list(model.stems), cached=cached, elapsed=elapsed, **more)
+
+    def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
+        (source,) = self._resolve(request, job)
+        with self.cache.lease() as lease:
+            job.announce(replies.PreloadingModel(model=source.name))
+            model = lease.get(source)
+            cached = model is not None
+            model = model if model is not None else self._load(source, request, lease, job)
+        return replies.ModelPreloaded(
+            model=source.name,
+            stems=list(model.stems),
+            already_cached=cached,
+            cached_count=len(self.cache.entries()),
+        )
+
+    def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
+        record = self._record(request.model)
+        folders = self.host.folders
+        download_files(
+            folders.missing(record),
+            folder=folders.folder(record.folder),
+            model=record.name,
+            job=job,
+            offline=self.settings.offline,
+        )
+        paths = [folders.find(record, file) or folders.path_of(record, file) for file in record.files]
+        return replies.ModelDownloaded(
+            model=record.name,
+            path=str(paths[0]),
+            size_bytes=paths[0].stat().st_size,
+            sha256=record.files[0].sha256 or "",
+            files=[str(path) for path in paths],
+        )
+
+    def _record(self, name: str) -> ModelRecord:
+        """What is known of a public model. Raises `UnknownModel`."""
+        for family in self.families.values():
+            if (record := family.record(name)) is not None:
+                return record
+        raise unknown_model(name, [entry.name for entry in self._details(requests.ListModels())])
+
+    # Separating --------------------------------------------------------------------------------------------------
+
+    def separate(
+        self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
+    ) -> replies.Done:
+        """Separate one file. With `resume`, only if the same job has not been done before."""
+        song = Track.of(request, name=track, index=index)
+        _ = request.audio_format  # raises where none is meant, before a model is loaded
+        earlier = len(job.warnings)
+        sources = self._resolve(request, job)
+        if not request.resume:
+            return self._separate(request, song, sources, job)
+        stamps = [stamp_model(source, job.checkpoint) for source in sources]
+        notebook = Notebook(request, stamps, song.name, index)
+        done = notebook.find()
+        if done is not None:
+            for warning in done.warnings or ():
+                job.warn(warning)
+            return done
+        done = self._separate(request, song, sources, job)
+        try:
+            notebook.write(msgspec.structs.replace(done, warnings=job.warnings[earlier:]))
+        except OutputError as error:
+            job.warn(f"This job could not be noted, so `resume` will do it again. {error.message}")
+        return done
+
+    def _separate(self, request: requests.Separate, track: Track, sources: Sequence[Source], job: Job) -> replies.Done:
+        kind = type(request)
+        started = time.perf_counter()
+        with self.cache.lease() as lease:
+            cached = [lease.get(source) for source in sources]
+            size_bytes = sum(model.size_bytes() for model in cached if model is not None)
+            models = [
+                model if model is not None else self._load(source, request, lease, job, announced=True)
+                for source, model in zip(sources, cached, strict=True)
+            ]
+            if kind not in WITHOUT_ACTIVATION:
+                self.cache.activate(models[0])
+            recipe = self._recipe(request, models, track, lease, job)
+            grown = sum(model.size_bytes() for model in models) > size_bytes
+            loaded = ModelLoad(time.perf_counter() - started, from_cache=None not in cached and not grown)
+            while True:
+                job.announce(EVENTS.get(kind, replies.Separating)(input=track.path.name))
+                try:
+                    done = write_stems(request, recipe, track, loaded, job)
+                    break
+                except OutOfMemory:
+                    if recipe.chunk_s is None or recipe.chunk_s / 2 < SHORTEST_CHUNK_S:
+                        raise
+                job.warn("Memory ran out; the separation was started again with chunks half as long.")
+                recipe = self._recipe(request, models, track, lease, job, chunk_s=recipe.chunk_s / 2)
+        return ANSWERS[kind](done) if kind in ANSWERS else done
+
+    def _recipe(
+        self,
+        request: requests.Separate,
+        models: Sequence[Model],
+        track: Track,
+        lease: Lease,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        """What the models do for a request, with chunks of `chunk_s` where the usual ones do not fit into memory."""
+        families = [self.families[model.source.family] for model in models]
+        offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
+        offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
+        selection = offer.select(stems=request.wanted_stems, two_stems=request.two_stems)
+        if len(models) == 1:
+            recipe = families[0].recipe(models[0], request, selection, track, job, chunk_s=chunk_s)
+        else:
+            # Each model gives the wanted stems, in the order of the first one.
+            wanted = [offer.stems[index] for index in selection.needed]
+            own = [
+                Selection((), tuple(index for stem in wanted if (index := each.index_of(stem)) is not None))
+                for each in offers
+            ]
+            recipes = [
+                family.recipe(model, request, needed, track, job, chunk_s=chunk_s)
+                for family, model, needed in zip(families, models, own, strict=True)
+            ]
+            recipe = _ensemble(request, recipes, selection)
+        for model in models:  # one that is read in parts may have grown
+            lease.put(model)
+        return replace(recipe, free_memory=lease.release_others)
+
+    def _resolve(self, request: Asked, job: Job) -> Sequence[Source]:
+        """The models that a request means, found once."""
+        active = self.cache.active
+        for family in self.families.values():
+            if family.takes(request, active):
+                return family.resolve(request, active, job)
+        raise InvalidRequest(f"{self.program} needs a request of its own kind.")
+
+    def _load(self, source: Source, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
+        """Read a model and lease it. `announced` is for jobs that need it, which say so."""
+        job.checkpoint()
+        if announced:
+            job.announce(replies.LoadingModel(model=source.name))
+        with job.step("load"):
+            model = self.families[source.family].load(source, request, job)
+        lease.put(model)
+        if self.cache.max_models == 0 and not announced:
+            job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")
+        return model
+
+    def _release_memory(self) -> None:
+        gc.collect()
+        devices.release_unused(self.host.device)
+
+
+def _ensemble(request: requests.Separate, recipes: Sequence[Recipe], selection: Selection) -> Recipe:
+    if not isinstance(request, requests.NetworkSeparate):
+        raise InvalidRequest("Only requests of dsu-bsroformer can name several models.", field="ensemble")
+    weights = weights_of(request) or [1.0] * len(recipes)
+    return ensemble(recipes, selection, kind=request.ensemble_type, weights=weights)
+
+
+# What differs between requests in what they say --------------------------------------------------------------------
+
+# Commands of their own beside `separate` and `load_model`, which do not change what `separate` uses.
+WITHOUT_ACTIVATION = frozenset({requests.Apollo})
+LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {requests.LoadApollo: replies.ApolloLoaded}
+EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring]] = {requests.Apollo: replies.Restoring}
+
+
+def _with_absolute_files(kind: type[replies.Done], done: replies.Done, **more: Any) -> replies.Done:
+    fields = msgspec.structs.asdict(done)
+    return kind(**{**fields, "files": list(done.paths.values()), **more})
+
+
+ANSWERS: dict[type[Asked], Callable[[replies.Done], replies.Done]] = {
+    requests.Apollo: lambda done: _with_absolute_files(replies.Restored, done, cached=done.model_from_cache),
+    requests.AudioSepSeparate: lambda done: _with_absolute_files(replies.AudioSepDone, done),
+}

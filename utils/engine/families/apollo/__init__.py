@@ -1,0 +1,1 @@
+"""Apollo: restores what lossy compression took."""

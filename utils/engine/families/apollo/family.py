@@ -1,0 +1,151 @@
+"""The Apollo family: how a song is restored without a seam, whichever command asks for it.
+
+The network works in frames and looks a known number of them to either side. So chunks start on the grid of frames and
+are shown that much around them, as far as the song goes; their sum is what one pass over the whole song gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from utils.core import catalogue, replies, requests
+from utils.core.asked_networks import choice_of
+from utils.core.errors import InvalidRequest, ModelNotInstalled
+from utils.core.job import Job
+from utils.engine.families.apollo.model import ApolloFiles, ApolloModel, ApolloView, load_apollo
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.chunking import plan_on_grid
+from utils.engine.pipeline.demix import Lane
+from utils.engine.pipeline.outputs import Complement, Offer, Selection
+from utils.engine.pipeline.recipe import Heard, Recipe
+from utils.engine.pipeline.track import Track
+from utils.store.network_models import WORKER, NetworkSource, resolve_network
+from utils.store.registry import ModelRecord
+
+ADDITION = Complement(catalogue.ADDITION, (0,), reversed=True)
+
+
+class ApolloFamily:
+    """Apollo networks. Those of the registry and of the models directory are listed by the family of all networks."""
+
+    name = "apollo"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        """Nothing: they lie in one folder with the networks that separate, whose family lists both."""
+        del request
+        return []
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        del active
+        return isinstance(request, requests.Apollo | requests.LoadApollo)
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+        """The network's files: those that the request names, or those of a model by its name."""
+        del active, job
+        asked = cast(requests.Apollo | requests.LoadApollo, request)
+        if asked.model_path:
+            path = Path(asked.model_path).expanduser()
+            if not path.is_file():
+                raise ModelNotInstalled(f"There is no checkpoint `{path}`.", field="model_path")
+            return (ApolloFiles(path, Path(asked.config_path).expanduser() if asked.config_path else None),)
+        name = choice_of(requests.NetworkLoad(model=asked.model, config_path=asked.config_path))
+        if not isinstance(name, str):
+            raise InvalidRequest(
+                "`apollo` needs a network: its checkpoint in `model_path`, or its name in `model`.", field="model_path"
+            )
+        source = resolve_network(
+            name, registry=self._host.registry, folders=self._host.folders, offline=self._host.offline
+        )
+        if source.family != self.name:
+            raise InvalidRequest(f"`{name}` is not an Apollo network; `separate` takes it.", field="model")
+        return (source,)
+
+    def load(self, source: NetworkSource | ApolloFiles, request: Asked, job: Job) -> ApolloModel:
+        del request
+        model = load_apollo(
+            source,
+            source.checkpoint,
+            source.config,
+            mapped=self._host.mapped,
+            allow_unsafe=self._host.allow_unsafe,
+        )
+        with job.step("move"):
+            model.move(self._host.device)
+        return model
+
+    def describe(self, model: ApolloModel, request: Asked) -> dict[str, Any]:
+        if not isinstance(request, requests.LoadApollo):
+            return {}
+        model.require(request.feature_dim, request.layer)
+        return {"type": self.name, "feature_dim": model.sizes.feature_dim, "layer": model.sizes.layer}
+
+    def offer(self, model: ApolloModel, request: requests.Separate) -> Offer:
+        asked = _own(request)
+        model.require(asked.feature_dim, asked.layer)
+        return Offer(model.stems, ADDITION, with_complement=asked.addition)
+
+    def recipe(
+        self,
+        model: ApolloModel,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        del job
+        asked = _own(request)
+        chunk_s = asked.chunk_seconds if chunk_s is None else chunk_s
+        rate = model.sample_rate
+
+        def lanes(heard: Heard) -> list[Lane]:
+            plan = plan_on_grid(
+                heard.stats.frames,
+                chunk=round(chunk_s * rate),
+                fade=round(asked.chunk_overlap * rate),
+                grid=model.grid,
+            )
+            return [Lane(ApolloView(model), plan, np.ones(1), bounded=True)]
+
+        compute = self._host.compute(asked)
+        return Recipe(
+            model=model.source.name,
+            sample_rate=rate,
+            channels=track.channels_in(request.audio_format),
+            selection=selection,
+            main=catalogue.RESTORED,
+            lanes=lanes,
+            compute=compute,
+            settings={
+                "chunk_seconds": chunk_s,
+                "chunk_overlap": asked.chunk_overlap,
+                "batch_size": compute.batch_size,
+                "feature_dim": model.sizes.feature_dim,
+                "layer": model.sizes.layer,
+            },
+            chunk_s=chunk_s,
+        )
+
+
+def _own(request: requests.Separate) -> requests.Apollo:
+    """The request as one of this family. What `separate` says of chunks and of the complement means the same here."""
+    if isinstance(request, requests.Apollo):
+        return request
+    chunk_s = getattr(request, "chunk_seconds", None)
+    return requests.Apollo(
+        batch_size=request.batch_size,
+        precision=request.precision,
+        addition=getattr(request, "extract_instrumental", False),
+        **({} if chunk_s is None else {"chunk_seconds": chunk_s}),
+    )

@@ -1,0 +1,1 @@
+"""AudioSep: separates what a text describes."""

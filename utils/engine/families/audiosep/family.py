@@ -1,0 +1,143 @@
+"""The AudioSep family: separates what a text describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from utils.core import catalogue, replies, requests
+from utils.core.errors import DeviceUnavailable
+from utils.core.job import Job
+from utils.engine.families.audiosep.network import (
+    AudioSepModel,
+    AudioSepView,
+    Interruptible,
+    Rates,
+    lengths_of,
+    load_audiosep,
+)
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.demix import Lane
+from utils.engine.pipeline.outputs import Complement, Offer, Selection
+from utils.engine.pipeline.recipe import Heard, Recipe
+from utils.engine.pipeline.track import Track
+from utils.store.audiosep_models import WORKER, AudioSepSource, NamedParts, list_audiosep, resolve_audiosep
+from utils.store.registry import ModelRecord
+
+
+class AudioSepFamily:
+    """Networks that are asked in words."""
+
+    name = "audiosep"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        return list_audiosep(self._host.registry, self._host.folders, request.model)
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        del active
+        return isinstance(request, requests.AudioSepSeparate | requests.AudioSepLoad)
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+        """The parts that a request names, or else those of the model loaded last, or else the public ones."""
+        del job
+        asked = cast(requests.AudioSepSeparate | requests.AudioSepLoad, request)
+        if isinstance(asked, requests.AudioSepLoad):
+            self._require_device(asked.device)
+        named = NamedParts(
+            model=asked.model,
+            config=_path(asked.config_path),
+            checkpoint=_path(asked.checkpoint_path),
+            clap=_path(asked.clap_checkpoint_path),
+            roberta=_path(asked.roberta_dir),
+        )
+        if active is not None and active.family == self.name and not named.any and isinstance(asked, requests.Separate):
+            return (active,)
+        host = self._host
+        return (resolve_audiosep(named, registry=host.registry, folders=host.folders, offline=host.offline),)
+
+    def load(self, source: AudioSepSource, request: Asked, job: Job) -> AudioSepModel:
+        mapped = request.mmap if isinstance(request, requests.AudioSepLoad) else None
+        model = load_audiosep(
+            source,
+            mapped=self._host.mapped if mapped is None else mapped,
+            allow_unsafe=self._host.allow_unsafe,
+        )
+        with job.step("move"):
+            model.move(self._host.device)
+        return model
+
+    def describe(self, model: AudioSepModel, request: Asked) -> dict[str, Any]:
+        del model, request
+        return {}
+
+    def offer(self, model: AudioSepModel, request: requests.Separate) -> Offer:
+        """A stem for each text, called as the text is."""
+        del model
+        asked = cast(requests.AudioSepSeparate, request)
+        stems = tuple(asked.queries)
+        residual = Complement(catalogue.RESIDUAL, tuple(range(len(stems))))
+        return Offer(stems, residual, with_complement=asked.residual)
+
+    def recipe(
+        self,
+        model: AudioSepModel,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        asked = cast(requests.AudioSepSeparate, request)
+        queries = asked.queries
+        rates = Rates.of(track.info.sample_rate, model.sample_rate)
+        lengths = lengths_of(asked, chunk_s)
+        device = self._host.device
+
+        def lanes(heard: Heard) -> list[Lane]:
+            conditions = model.conditions([queries[index] for index in selection.needed])
+            view = AudioSepView(
+                model.backend, Interruptible(conditions, job.checkpoint), rates, together=device != "cpu"
+            )
+            return [Lane(view, lengths.plan(heard.stats.frames, rates), np.ones(len(conditions)), bounded=True)]
+
+        compute = self._host.compute(asked)
+        return Recipe(
+            model=model.source.name,
+            sample_rate=rates.song,
+            channels=track.channels_in(asked.audio_format),
+            selection=selection.narrowed(),
+            main=queries[0] if len(queries) == 1 else None,
+            lanes=lanes,
+            compute=compute,
+            settings={
+                "use_chunk": asked.use_chunk,
+                "chunk_seconds": lengths.chunk_s,
+                "batch_size": compute.batch_size,
+            },
+            file_rate="source",
+            chunk_s=lengths.chunk_s,
+        )
+
+    def _require_device(self, asked: str | None) -> None:
+        """A worker has one device for all its life; a request can only agree."""
+        device = self._host.device
+        if asked not in (None, "auto", device, device.partition(":")[0]):
+            raise DeviceUnavailable(
+                f"This worker runs on `{device}`, so a model cannot be loaded on `{asked}`.",
+                hint=f"Leave out `device`, or start the worker with `--device {asked}`.",
+                field="device",
+            )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None

@@ -1,0 +1,1 @@
+"""Demucs: bags of networks of the demucs package."""

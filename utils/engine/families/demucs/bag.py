@@ -1,0 +1,122 @@
+"""A bag of Demucs networks, which are read when they are first needed: one stem of a fine-tuned bag takes one of four."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from utils.core.errors import ConfigInvalid, InvalidRequest
+from utils.core.job import Job
+from utils.engine.families.demucs.package import DemucsNet, load_net
+from utils.store.demucs_models import DemucsSource
+
+
+class DemucsBag:
+    """The networks of a model; a single network is a bag of one."""
+
+    def __init__(self, source: DemucsSource, *, device: str, mapped: bool, allow_unsafe: bool) -> None:
+        self.source = source
+        self._device = device
+        self._mapped = mapped
+        self._allow_unsafe = allow_unsafe
+        self._nets: dict[int, DemucsNet] = {}
+        self._lock = threading.Lock()
+        self.stems = tuple(source.record.stems) if source.record is not None else self.net(0).stems
+        self.gains = self._gains()
+
+    def __len__(self) -> int:
+        return len(self.source.members)
+
+    def net(self, member: int) -> DemucsNet:
+        """A network of the bag, read and moved to the device when it is first asked for."""
+        self.read([member], Job())
+        return self._nets[member]
+
+    def read(self, members: Iterable[int], job: Job) -> None:
+        """Have these networks ready."""
+        for member in members:
+            job.checkpoint()
+            with self._lock, job.step("load"):
+                if member in self._nets:
+                    continue
+                path = self.source.members[member]
+                net = load_net(path, mapped=self._mapped, allow_unsafe=self._allow_unsafe)
+                self._require_fitting(net)
+                with job.step("move"):
+                    net.backend.move(self._device)
+                self._nets[member] = net
+
+    def counting(self, stems: Sequence[int]) -> list[int]:
+        """The members that count for any of these stems."""
+        return [member for member in range(len(self)) if self.gains[member, list(stems)].any()]
+
+    def segment_s(self, member: int, asked: float | None) -> Fraction:
+        """The segment of a member: the request's, else the bag's where the network can take it, else its own."""
+        net = self.net(member)
+        longest = net.longest_segment_s
+        if asked is not None:
+            segment = Fraction(asked).limit_denominator(1_000_000)
+            if longest is not None and segment > longest:
+                raise InvalidRequest(
+                    f"`{self.source.name}` takes segments of at most {float(longest):g} s; {asked:g} s was requested.",
+                    field="segment",
+                )
+            return segment
+        of_bag = self.source.segment_s
+        if of_bag is not None and (longest is None or of_bag <= longest):
+            return Fraction(of_bag).limit_denominator(1_000_000)
+        return net.segment_s
+
+    def move(self, device: str) -> None:
+        with self._lock:
+            self._device = device
+            for net in self._nets.values():
+                net.backend.move(device)
+
+    def size_bytes(self) -> int:
+        return sum(net.backend.size_bytes() for net in list(self._nets.values()))
+
+    def _gains(self) -> npt.NDArray[np.float64]:
+        """What each member (row) counts for each stem (column); columns sum to one."""
+        shape = (len(self), len(self.stems))
+        weights = self.source.weights
+        if weights is None:
+            return np.full(shape, 1.0 / len(self))
+        gains = np.array([tuple(row) for row in weights if len(row) == shape[1]], dtype=np.float64)
+        if gains.shape != shape or (gains.sum(axis=0) <= 0).any():
+            raise ConfigInvalid(
+                f"The weights of the bag `{self.source.name}` do not fit: {shape[0]} rows of {shape[1]} numbers are "
+                "needed, and each stem needs a weight above 0."
+            )
+        return np.asarray(gains / gains.sum(axis=0))
+
+    def _require_fitting(self, net: DemucsNet) -> None:
+        """All networks of a bag give the same stems of the same sound."""
+        first = next(iter(self._nets.values()), net)
+        expected = getattr(self, "stems", net.stems)
+        if (net.stems, net.sample_rate, net.channels) != (expected, first.sample_rate, first.channels):
+            raise ConfigInvalid(
+                f"`{net.path.name}` does not belong in the bag `{self.source.name}`: it gives {', '.join(net.stems)} "
+                f"at {net.sample_rate} Hz, and {', '.join(expected)} at {first.sample_rate} Hz is needed."
+            )
+
+
+class SegmentView:
+    """A network of a bag as the chunk loop runs it: with the segment of a request, giving only the stems that are needed."""
+
+    def __init__(self, net: DemucsNet, segment_samples: int | None, needed: Sequence[int]) -> None:
+        self._net = net
+        self._segment_samples = segment_samples
+        self._needed = None if list(needed) == list(range(len(net.stems))) else list(needed)
+
+    def input_length(self, length: int) -> int:
+        return self._net.input_length(length, self._segment_samples)
+
+    def __call__(self, mix: Tensor) -> Tensor:
+        stems = self._net.backend(mix)
+        return stems if self._needed is None else stems[:, self._needed]

@@ -1,0 +1,133 @@
+"""The Demucs family: which models there are, and how a request runs one: bags, segments, time shifts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from utils.core import catalogue, replies, requests
+from utils.core.job import Job
+from utils.engine.families.demucs.bag import DemucsBag, SegmentView
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.chunking import plan_triangular
+from utils.engine.pipeline.demix import Lane
+from utils.engine.pipeline.outputs import Offer, Selection
+from utils.engine.pipeline.recipe import Heard, Recipe
+from utils.engine.pipeline.song import Scale
+from utils.engine.pipeline.track import Track
+from utils.store.demucs_models import WORKER, DemucsSource, describe_demucs, list_demucs, resolve_demucs
+from utils.store.registry import ModelRecord
+
+LONGEST_SHIFT_S = 0.5
+WITHOUT_SHIFTS = {"mdx_q", "mdx_extra_q"}  # quantised bags: by custom not shifted unless a request says so
+
+
+class DemucsFamily:
+    """Models of the demucs package."""
+
+    name = "demucs"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        repo = _repo(request)
+        if request.model is not None:
+            return [describe_demucs(request.model, self._host.registry, self._host.folders, repo)]
+        return list_demucs(self._host.registry, self._host.folders, repo)
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        del active
+        return isinstance(request, requests.DemucsSeparate | requests.DemucsLoad)
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[DemucsSource]:
+        del active, job
+        source = resolve_demucs(
+            request.model or catalogue.DEFAULT_DEMUCS,
+            registry=self._host.registry,
+            folders=self._host.folders,
+            repo=_repo(request),
+            offline=self._host.offline,
+        )
+        return (source,)
+
+    def load(self, source: DemucsSource, request: Asked, job: Job) -> DemucsBag:
+        """The bag; all of its networks for a request to load it, else those that turn out to be needed."""
+        bag = DemucsBag(
+            source, device=self._host.device, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe
+        )
+        if isinstance(request, requests.LoadModel):
+            bag.read(range(len(bag)), job)
+        return bag
+
+    def describe(self, model: DemucsBag, request: Asked) -> dict[str, Any]:
+        del model, request
+        return {}
+
+    def offer(self, model: DemucsBag, request: requests.Separate) -> Offer:
+        return Offer(model.stems, other_method=cast(requests.DemucsSeparate, request).other_method)
+
+    def recipe(
+        self,
+        model: DemucsBag,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        del track
+        asked = cast(requests.DemucsSeparate, request)
+        members = model.counting(selection.needed)
+        model.read(members, job)
+        segment_s = asked.segment_s if chunk_s is None else chunk_s
+        longest_s = max(float(model.segment_s(member, segment_s)) for member in members)
+        shifts = asked.shifts if asked.shifts is not None else int(model.source.name not in WITHOUT_SHIFTS)
+        first = model.net(members[0])
+
+        def lanes(heard: Heard) -> list[Lane]:
+            """One for each needed member and each of its time shifts."""
+            chance = random.Random(asked.seed)  # noqa: S311  # repeatable on purpose
+            scale = Scale.of(heard.stats)
+            found: list[Lane] = []
+            for member in members:
+                net = model.net(member)
+                chunk = max(1, int(model.segment_s(member, segment_s) * net.sample_rate))
+                view = SegmentView(net, chunk if segment_s is not None else None, selection.needed)
+                gains = model.gains[member, list(selection.needed)] / max(1, shifts)
+                longest = int(LONGEST_SHIFT_S * net.sample_rate)
+                for origin in [-chance.randint(0, longest) for _ in range(shifts)] or [0]:
+                    plan = plan_triangular(heard.stats.frames, chunk=chunk, overlap=asked.overlap, origin=origin)
+                    found.append(Lane(view, plan, gains, scale=scale))
+            return found
+
+        compute = self._host.compute(asked, workers=max(1, asked.jobs if self._host.device == "cpu" else 0))
+        return Recipe(
+            model=model.source.name,
+            sample_rate=first.sample_rate,
+            channels=first.channels,
+            selection=selection.narrowed(),
+            lanes=lanes,
+            compute=compute,
+            settings={
+                "shifts": shifts,
+                "overlap": asked.overlap,
+                "segment": longest_s,
+                "batch_size": compute.batch_size,
+                "seed": asked.seed,
+                "networks": len(members),
+            },
+            # Networks that take just one length cannot take less.
+            chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s,
+        )
+
+
+def _repo(request: Asked | requests.ListModels) -> Path | None:
+    repo = getattr(request, "repo", None)  # only requests of dsu-demucs have one
+    return Path(repo).expanduser() if repo else None

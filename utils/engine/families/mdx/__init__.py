@@ -1,0 +1,1 @@
+"""MDX: networks that give the spectrogram of one stem."""

@@ -1,0 +1,119 @@
+"""The MDX family.
+
+Stems are those that the audio-separator package gives, to 90 dB or better inside a song, but for this: songs of another
+sample rate than the network's are resampled by soxr; a song is not made louder or quieter than it is, where the package
+scales stems by the song's peak; and `invert_spect`, which fails there, takes the stem from the whole song, not just from
+the bins that the network sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from utils.core import replies, requests
+from utils.core.job import Job
+from utils.engine.families.mdx.model import (
+    InvertedRest,
+    MdxModel,
+    MdxOptions,
+    by_subtraction,
+    load_mdx,
+    mdx_lanes,
+    plan_mdx,
+)
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.outputs import Offer, Selection
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.track import Track
+from utils.store.audio_separator_models import WORKER, AudioSeparatorSource, requested_audio_separator
+from utils.store.registry import ModelRecord
+
+SUFFIX = ".onnx"
+
+
+class MdxFamily:
+    """MDX models, named by their files."""
+
+    name = "mdx"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        """Nothing: they lie in one folder with VR models, whose family lists both."""
+        del request
+        return []
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
+            return False
+        if request.model:
+            return Path(request.model).suffix == SUFFIX
+        return active is not None and active.family == self.name
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+        del job
+        if not request.model and active is not None:
+            return (active,)
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        source = requested_audio_separator(
+            asked.model or "",
+            asked,
+            registry=self._host.registry,
+            folders=self._host.folders,
+            offline=self._host.offline,
+        )
+        return (source,)
+
+    def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> MdxModel:
+        del request, job
+        return load_mdx(source, device=self._host.device, threads=self._host.threads)
+
+    def describe(self, model: MdxModel, request: Asked) -> dict[str, Any]:
+        del model, request
+        return {}
+
+    def offer(self, model: MdxModel, request: requests.Separate) -> Offer:
+        del request
+        return Offer(model.stems)
+
+    def recipe(
+        self,
+        model: MdxModel,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        """Raises `InvalidRequest` for a segment that the model does not have."""
+        del track, chunk_s
+        options = MdxOptions.of(cast(requests.AudioSeparatorSeparate, request))
+        parameters = model.parameters
+        inverted = options.invert_spectrum and 1 in selection.needed
+        frames = options.segment_size or parameters.frames
+        plan_mdx(1, n_fft=parameters.n_fft, frames=frames, overlap=options.overlap)
+        model.backend(frames)
+        if model.warning is not None:
+            job.warn(model.warning)
+        return Recipe(
+            model=model.source.name,
+            sample_rate=model.sample_rate,
+            channels=model.channels,
+            selection=selection if inverted else by_subtraction(selection, parameters.compensation),
+            lanes=lambda heard: mdx_lanes(model, options, samples=heard.stats.frames, peak=heard.stats.peak),
+            compute=self._host.compute(request),
+            settings={
+                "mdx_segment_size": frames,
+                "mdx_overlap": options.overlap,
+                "mdx_enable_denoise": options.denoise,
+                "invert_spect": inverted,
+            },
+            blend=(lambda: InvertedRest(parameters.compensation)) if inverted else None,
+        )

@@ -1,0 +1,151 @@
+"""The networks of `models/`: from the registry, from the models directory, or in files that a request names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from utils.core import catalogue, replies, requests
+from utils.core.asked_networks import Choice, OwnFiles, choice_of, choices_of
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
+from utils.core.job import Job
+from utils.engine.families.networks.effort import effort_of
+from utils.engine.families.networks.network import Network, load_network, network_lanes
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.outputs import Offer, Selection
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.track import STEREO, Track
+from utils.store.network_models import WORKER, NetworkSource, list_networks, own_network, resolve_network
+from utils.store.registry import ModelRecord
+
+BUILT_IN_USED = (
+    f"No model was named, so `{catalogue.DEFAULT_NETWORK}` was used, the small one that comes with DSU. Larger ones are "
+    "far better: `list_models` or `--list-models` names them, `download_model` or `--download` fetches one."
+)
+
+
+class NetworksFamily:
+    """Networks that separate. Names of Apollo networks are resolved here too, since they lie among the others."""
+
+    name = "networks"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        details = list_networks(self._host.registry, self._host.folders, request.model)
+        listed = self._host.listed_networks
+        return [entry for entry in details if request.model is not None or listed is None or entry.type in listed]
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        if isinstance(request, requests.NetworkSeparate | requests.NetworkLoad):
+            return True
+        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
+            return False
+        if request.model:
+            return Path(request.model).suffix not in AUDIO_SEPARATOR_SUFFIXES
+        return _is_network(active)
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+        choices: list[Choice] = [request.model or None]
+        if isinstance(request, requests.NetworkSeparate):
+            choices = choices_of(request)
+        elif isinstance(request, requests.NetworkLoad):
+            choices = [choice_of(request)]
+        if choices == [None] and not _is_network(active) and isinstance(request, requests.Separate):
+            job.warn(BUILT_IN_USED)
+        return [self._source(choice, active) for choice in choices]
+
+    def _source(self, choice: Choice, active: Source | None) -> Source:
+        if isinstance(choice, OwnFiles):
+            return own_network(
+                Path(choice.model_path).expanduser(),
+                Path(choice.config_path).expanduser(),
+                choice.model_type,
+                allow_unsafe=self._host.allow_unsafe,
+            )
+        if choice is None and active is not None and _is_network(active):
+            return active
+        return resolve_network(
+            choice or catalogue.DEFAULT_NETWORK,
+            registry=self._host.registry,
+            folders=self._host.folders,
+            offline=self._host.offline,
+            allow_unsafe=self._host.allow_unsafe,
+        )
+
+    def load(self, source: NetworkSource, request: Asked, job: Job) -> Network:
+        del request
+        network = load_network(source, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe)
+        with job.step("move"):
+            network.move(self._host.device)
+        return network
+
+    def describe(self, model: Network, request: Asked) -> dict[str, Any]:
+        del model, request
+        return {}
+
+    def offer(self, model: Network, request: requests.Separate) -> Offer:
+        return Offer(model.stems, model.complement, with_complement=_own(request).extract_instrumental)
+
+    def recipe(
+        self,
+        model: Network,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        del job
+        asked = _own(request)
+        effort = effort_of(asked)
+        inference = model.inference
+        chunk_s = chunk_s if chunk_s is not None else asked.chunk_seconds
+        chunk = inference.chunk if chunk_s is None else max(1, round(chunk_s * inference.sample_rate))
+        mono = model.channels == 1
+        compute = self._host.compute(asked, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
+        quality = {} if asked.quality is None else {"quality": asked.quality}
+        return Recipe(
+            model=model.source.name,
+            sample_rate=inference.sample_rate,
+            # A network of one channel takes as many as the song has, one by one.
+            channels=min(track.channels_in(asked.audio_format), STEREO) if mono else STEREO,
+            selection=selection.narrowed(),
+            lanes=lambda heard: network_lanes(
+                model.backend,
+                heard,
+                effort,
+                chunk=chunk,
+                scaled=inference.scaled,
+                stems=len(model.stems),
+                needed=selection.needed,
+                mono=mono,
+            ),
+            compute=compute,
+            settings={
+                **quality,
+                "overlap": effort.overlap,
+                "chunk_seconds": round(chunk / inference.sample_rate, 3),
+                "batch_size": compute.batch_size,
+                "use_tta": effort.tta,
+            },
+            chunk_s=chunk / inference.sample_rate,
+        )
+
+
+def _is_network(source: Source | None) -> bool:
+    return source is not None and source.family in ("networks", "apollo")
+
+
+def _own(request: requests.Separate) -> requests.NetworkSeparate:
+    """The request as one of this family; what a request of dsu-audio-separator cannot say is as usual."""
+    if isinstance(request, requests.NetworkSeparate):
+        return request
+    shared = {name: getattr(request, name) for name in requests.Separate.__struct_fields__}
+    return requests.NetworkSeparate(**shared)

@@ -1,0 +1,193 @@
+"""Networks of our own, read from a checkpoint and a configuration, and how the chunk loop sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.architectures import network_class, params_class
+from utils.core.catalogue import INSTRUMENTAL, VOCALS
+from utils.core.errors import ConfigInvalid
+from utils.engine.backends import Backend
+from utils.engine.backends.torch import TorchBackend, for_inference, without_data
+from utils.engine.families.networks.effort import Effort
+from utils.engine.pipeline.chunking import plan_faded
+from utils.engine.pipeline.demix import Lane
+from utils.engine.pipeline.outputs import Complement
+from utils.engine.pipeline.recipe import Heard
+from utils.engine.pipeline.song import UNSCALED, Scale
+from utils.engine.pipeline.track import STEREO
+from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.network_config import read_config
+from utils.store.network_models import NetworkSource
+
+DEFAULT_RATE = 44100
+# The ways in which a job with test-time augmentation looks at a song.
+PLAIN = ({"swapped": False, "inverted": False},)
+AUGMENTED = (*PLAIN, {"swapped": True, "inverted": False}, {"swapped": False, "inverted": True})
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a configuration says of how its network is run."""
+
+    sample_rate: int
+    chunk: int
+    batch_size: int
+    scaled: bool  # the network sees the song with its mean removed and its deviation made one
+
+
+class Network:
+    """A loaded network, on its device."""
+
+    def __init__(self, source: NetworkSource, backend: Backend, *, channels: int, config: Mapping[str, Any]) -> None:
+        self.source = source
+        self.stems = source.stems
+        self.backend = backend
+        self.channels = channels
+        self.inference = inference_of(config, source.config.name)
+        self.complement = _complement(source.stems, _instruments(config))
+
+    def size_bytes(self) -> int:
+        return self.backend.size_bytes()
+
+    def move(self, device: str) -> None:
+        self.backend.move(device)
+
+
+def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> Network:
+    """Read a network. Raises `ConfigInvalid` or one of the checkpoint errors."""
+    config = read_config(source.config)
+    net, params = build(source, config)
+    content = read_checkpoint(
+        source.checkpoint,
+        mapped=mapped,
+        allow=getattr(net, "PICKLED_WITH", ()),  # plain classes that some programs save beside the weights
+        allow_unsafe=allow_unsafe,
+    )
+    tensors = unwrap_state(content, source.checkpoint)
+    complete = getattr(net, "complete_state", None)  # some files leave out what the network shares
+    if complete is not None:
+        tensors = complete(tensors)
+    assign(net, tensors, path=source.checkpoint)
+    return Network(
+        source, TorchBackend(for_inference(net)), channels=int(getattr(params, "channels", STEREO)), config=config
+    )
+
+
+def build(source: NetworkSource, config: Mapping[str, Any]) -> tuple[nn.Module, Any]:
+    """The network of a configuration, without data, and its parameters."""
+    try:
+        params = params_class(source.type).from_config(config)
+        with without_data():
+            net = network_class(source.type)(params)
+    except ValueError as error:
+        raise ConfigInvalid(f"`{source.config.name}` does not describe a {source.type} network: {error}") from error
+    outputs = int(getattr(params, "outputs", len(source.stems)))
+    if outputs != len(source.stems):
+        raise ConfigInvalid(
+            f"In `{source.config.name}` the network has {outputs} outputs, "
+            f"but `training` names {len(source.stems)}: {', '.join(source.stems)}."
+        )
+    return cast(nn.Module, net), params
+
+
+class NetworkView:
+    """A network as the chunk loop runs it: always shown whole chunks, giving only the stems that are needed.
+
+    With `swapped` it sees left and right exchanged, with `inverted` the other polarity; its output is turned back.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        needed: Sequence[int] | None = None,
+        *,
+        mono: bool = False,
+        swapped: bool = False,
+        inverted: bool = False,
+    ) -> None:
+        """`needed` are the stems to give, None for all; a `mono` network separates each channel by itself."""
+        self._backend = backend
+        self._options = {} if needed is None else {"stems": list(needed)}
+        self._mono = mono
+        self._swapped = swapped
+        self._sign = -1.0 if inverted else 1.0
+
+    def input_length(self, length: int) -> int:
+        return length
+
+    def __call__(self, mix: Tensor) -> Tensor:
+        seen = self._turned(mix)
+        if not self._mono:
+            return self._turned(self._backend(seen, **self._options))
+        stems = self._backend(seen.flatten(0, 1)[:, None], **self._options)
+        return self._turned(torch.unflatten(stems.squeeze(2), 0, mix.shape[:2]).transpose(1, 2))
+
+    def _turned(self, samples: Tensor) -> Tensor:
+        """Turns audio (…, channels, samples), and turns it back."""
+        samples = samples.flip(-2) if self._swapped else samples
+        return samples * self._sign if self._sign != 1.0 else samples
+
+
+def network_lanes(
+    backend: Backend,
+    heard: Heard,
+    effort: Effort,
+    *,
+    chunk: int,
+    scaled: bool,
+    stems: int,
+    needed: Sequence[int],
+    mono: bool = False,
+) -> list[Lane]:
+    """A lane for each way of looking at a song, which give those of the network's `stems` that are needed."""
+    ways = AUGMENTED if effort.tta else PLAIN
+    plan = plan_faded(heard.stats.frames, chunk=chunk, overlaps=effort.overlap)
+    gains = np.full(len(needed), 1.0 / len(ways))
+    scale = Scale.of(heard.stats) if scaled else UNSCALED
+    some = None if list(needed) == list(range(stems)) else needed
+    return [Lane(NetworkView(backend, some, mono=mono, **way), plan, gains, mirrored=True, scale=scale) for way in ways]
+
+
+# Reading a configuration ------------------------------------------------------------------------------------------
+
+
+def inference_of(config: Mapping[str, Any], name: str) -> Inference:
+    """How the network of a configuration, in the file `name`, is run. Raises `ConfigInvalid`."""
+    audio, model, inference = config["audio"], config.get("model"), config["inference"]
+    own_rate = model.get("sr") if isinstance(model, Mapping) else None
+
+    def whole(value: Any, key: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigInvalid(f"In `{name}`, `{key}` must be a whole number above 0, not {value!r}.")
+        return value
+
+    return Inference(
+        sample_rate=whole(audio.get("sample_rate") or own_rate or DEFAULT_RATE, "audio.sample_rate"),
+        chunk=whole(inference.get("chunk_size") or audio.get("chunk_size"), "audio.chunk_size"),
+        batch_size=whole(inference.get("batch_size", 1), "inference.batch_size"),
+        scaled=inference.get("normalize") is True,
+    )
+
+
+def _instruments(config: Mapping[str, Any]) -> list[str]:
+    named = config["training"].get("instruments")
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list | tuple) else []
+
+
+def _complement(stems: Sequence[str], instruments: Sequence[str]) -> Complement:
+    """The mix without the vocals; of a network that does not separate vocals, the mix without its stems."""
+    lower = [stem.lower() for stem in stems]
+    if VOCALS in lower:
+        return Complement(INSTRUMENTAL, (lower.index(VOCALS),))
+    everything = tuple(range(len(stems)))
+    others = [name for name in instruments if name.lower() not in lower]
+    if len(others) == 1:  # a configuration of one target names what is left
+        return Complement(others[0], everything)
+    return Complement(VOCALS if INSTRUMENTAL in lower else INSTRUMENTAL, everything)

@@ -1,0 +1,1 @@
+"""VR: networks that give a mask for the spectrogram of a song."""

@@ -1,0 +1,128 @@
+"""The VR family.
+
+Stems are those that the audio-separator package gives, to 90 dB or better inside a song, except that the last part of a
+frame is not cut off, and that songs of another sample rate than the network's are resampled by soxr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from utils.core import replies, requests
+from utils.core.errors import ModelNotInstalled
+from utils.core.job import Job
+from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
+from utils.engine.families.vr.model import VrModel, load_vr
+from utils.engine.families.vr.options import VrOptions
+from utils.engine.family import Asked, Host, Source
+from utils.engine.pipeline.outputs import Offer, Selection
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.track import Track
+from utils.store.audio_separator_models import (
+    WORKER,
+    AudioSeparatorSource,
+    list_audio_separator,
+    requested_audio_separator,
+)
+from utils.store.registry import ModelRecord
+
+SUFFIX = ".pth"
+USUAL_RATE = 44100  # of stems, also of networks that hear less
+OTHERS = ("mdx", "networks", "apollo")  # whose models a request of dsu-audio-separator may mean without naming one
+
+
+class VrFamily:
+    """VR models, named by their files."""
+
+    name = "vr"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+        """MDX models as well: both kinds lie in one folder."""
+        return list_audio_separator(self._host.registry, self._host.folders, request.model)
+
+    def record(self, name: str) -> ModelRecord | None:
+        return self._host.registry.find(name, WORKER)
+
+    def takes(self, request: Asked, active: Source | None) -> bool:
+        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
+            return False
+        if request.model:
+            return Path(request.model).suffix == SUFFIX
+        return active is None or active.family not in OTHERS
+
+    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+        del job
+        if not request.model:
+            if active is None or active.family != self.name:
+                raise ModelNotInstalled(
+                    "Name a model in `model`: none is loaded yet that could be meant.",
+                    hint='{"cmd":"list_models"} lists them.',
+                    field="model",
+                )
+            return (active,)
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        source = requested_audio_separator(
+            asked.model or "",
+            asked,
+            registry=self._host.registry,
+            folders=self._host.folders,
+            offline=self._host.offline,
+        )
+        return (source,)
+
+    def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> VrModel:
+        del request, job
+        host = self._host
+        return load_vr(source, device=host.device, mapped=host.mapped, allow_unsafe=host.allow_unsafe)
+
+    def describe(self, model: VrModel, request: Asked) -> dict[str, Any]:
+        del model, request
+        return {}
+
+    def offer(self, model: VrModel, request: requests.Separate) -> Offer:
+        del request
+        return Offer(model.stems)
+
+    def recipe(
+        self,
+        model: VrModel,
+        request: requests.Separate,
+        selection: Selection,
+        track: Track,
+        job: Job,
+        *,
+        chunk_s: float | None = None,
+    ) -> Recipe:
+        """Raises `InvalidRequest` for a window that the network does not have."""
+        del track, chunk_s
+        options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
+        geometry_of(model, options)
+        return Recipe(
+            model=model.source.name,
+            sample_rate=model.sample_rate,
+            channels=model.channels,
+            selection=selection.narrowed(),
+            survey=lambda blocks, samples, job: loudest_bin(model, blocks, samples, job.checkpoint),
+            lanes=lambda heard: vr_lanes(
+                model,
+                options,
+                samples=heard.stats.frames,
+                loudest=heard.surveyed,
+                needed=selection.needed,
+                checkpoint=job.checkpoint,
+            ),
+            compute=self._host.compute(request),
+            settings={
+                "vr_aggression": options.aggression,
+                "vr_window_size": options.window_size,
+                "vr_enable_tta": options.tta,
+                "vr_high_end_process": options.high_end,
+                "vr_post_process": options.post_process,
+            },
+            file_rate=USUAL_RATE if model.sample_rate < USUAL_RATE else None,
+        )

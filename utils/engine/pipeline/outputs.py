@@ -1,0 +1,172 @@
+"""What is written: every output as a weighted sum of the model's stems and the mix. Pure numbers.
+
+A plain stem is one stem with weight one; `no_vocals` is the mix minus the vocals, or the sum of the others. Stems
+that no output needs need not be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.core.errors import InvalidRequest, did_you_mean, nearest
+from utils.engine.pipeline.song import Samples
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file: `sum(stems * weights) + mix * mix_weight`."""
+
+    name: str
+    weights: tuple[float, ...]  # one for each stem of the model
+    mix_weight: float = 0.0
+
+    def render(self, stems: Samples, mix: Samples) -> Samples:
+        """The output's samples. `stems` is (stems, channels, n), `mix` (channels, n)."""
+        used = [(weight, stems[i]) for i, weight in enumerate(self.weights) if weight]
+        if self.mix_weight:
+            used.append((self.mix_weight, mix))
+        if len(used) == 1 and used[0][0] == 1.0:
+            only: Samples = used[0][1]
+            return only
+        total = np.zeros_like(mix)
+        for weight, samples in used:
+            total += weight * samples
+        return total
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The outputs of a job, and which of the model's stems they need."""
+
+    outputs: tuple[Output, ...]
+    needed: tuple[int, ...]  # indices of the model's stems, in order
+
+    @property
+    def names(self) -> list[str]:
+        return [output.name for output in self.outputs]
+
+    def narrowed(self) -> Selection:
+        """The same outputs over the needed stems alone, for networks that compute only those."""
+        outputs = tuple(
+            Output(output.name, tuple(output.weights[i] for i in self.needed), output.mix_weight)
+            for output in self.outputs
+        )
+        return Selection(outputs, tuple(range(len(self.needed))))
+
+
+@dataclass(frozen=True)
+class Complement:
+    """One more output that a model offers: the mix minus some of its stems; `reversed`, the stems minus the mix."""
+
+    name: str
+    without: tuple[int, ...]  # the stems that are taken away
+    reversed: bool = False
+
+    def output(self, count: int) -> Output:
+        sign = -1.0 if self.reversed else 1.0
+        return Output(self.name, tuple(-sign * (i in self.without) for i in range(count)), mix_weight=sign)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a model can give for a request."""
+
+    stems: tuple[str, ...]
+    complement: Complement | None = None
+    with_complement: bool = False  # the request asks for it besides the stems
+    other_method: str = "minus"  # how the rest is made where a stem and the rest are wanted
+
+    def index_of(self, stem: str) -> int | None:
+        """The place of a stem, which may be written in another case."""
+        return next((index for index, own in enumerate(self.stems) if own.lower() == stem.lower()), None)
+
+    def select(self, *, stems: Sequence[str] | None, two_stems: str | None) -> Selection:
+        """The outputs that a request asks for. Raises `InvalidRequest` for stems that the model does not give."""
+        return select(
+            self.stems,
+            stems=stems,
+            two_stems=two_stems,
+            other_method=self.other_method,
+            complement=self.complement,
+            with_complement=self.with_complement,
+        )
+
+
+def select(
+    model_stems: Sequence[str],
+    *,
+    stems: Sequence[str] | None,
+    two_stems: str | None,
+    other_method: str = "minus",
+    complement: Complement | None = None,
+    with_complement: bool = False,
+) -> Selection:
+    """Work out the outputs that a request asks for.
+
+    Args:
+        model_stems: what the model gives, in its order.
+        stems: names to write, or None for all.
+        two_stems: write this stem and the rest as `no_STEM`.
+        other_method: the rest is `minus` (mix minus the stem), `add` (sum of the others) or `none` (not written).
+        complement: what `stems` may name besides the model's own.
+        with_complement: write the complement in any case. A stem of the same name gives way to it.
+    """
+    if stems is not None and two_stems is not None:
+        raise InvalidRequest("Ask for either `stems` or `two_stems`, not both.", field="two_stems")
+    if complement is not None and stems is not None and _names_it(stems, complement, model_stems):
+        with_complement = True
+        stems = [name for name in stems if name.casefold() != complement.name.casefold()]
+    if two_stems is not None:
+        outputs = _stem_and_rest(model_stems, _find(two_stems, model_stems, "two_stems"), other_method)
+    elif stems == [] and with_complement:
+        outputs = []
+    else:
+        wanted = range(len(model_stems)) if stems is None else _find_all(stems, model_stems)
+        outputs = [Output(model_stems[i], _unit(i, len(model_stems))) for i in wanted]
+    if complement is not None and with_complement:
+        outputs = [output for output in outputs if output.name.casefold() != complement.name.casefold()]
+        outputs.append(complement.output(len(model_stems)))
+    needed = tuple(i for i in range(len(model_stems)) if any(output.weights[i] for output in outputs))
+    return Selection(tuple(outputs), needed)
+
+
+def _names_it(stems: Sequence[str], complement: Complement, model_stems: Sequence[str]) -> bool:
+    """Do the stems that are asked for name the complement, and no stem of the model by the same name?"""
+    name = complement.name.casefold()
+    return name in {stem.casefold() for stem in stems} - {stem.casefold() for stem in model_stems}
+
+
+def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[Output]:
+    count = len(model_stems)
+    own = Output(model_stems[index], _unit(index, count))
+    name = f"no_{model_stems[index]}"
+    if method == "none":
+        return [own]
+    if method == "add":
+        return [own, Output(name, tuple(float(i != index) for i in range(count)))]
+    return [own, Output(name, tuple(-float(i == index) for i in range(count)), mix_weight=1.0)]
+
+
+def _unit(index: int, count: int) -> tuple[float, ...]:
+    return tuple(float(i == index) for i in range(count))
+
+
+def _find_all(names: Sequence[str], model_stems: Sequence[str]) -> list[int]:
+    if not names:
+        raise InvalidRequest("`stems` is empty; leave it out to get all stems.", field="stems")
+    return sorted({_find(name, model_stems, "stems") for name in names})
+
+
+def _find(name: str, model_stems: Sequence[str], field: str) -> int:
+    by_lower = {stem.lower(): i for i, stem in enumerate(model_stems)}
+    if name.lower() not in by_lower:
+        near = nearest(name, model_stems)
+        raise InvalidRequest(
+            f"This model has no stem `{name}`; it has {', '.join(model_stems)}.{did_you_mean(near)}",
+            suggestions=near or list(model_stems),
+            field=field,
+        )
+    return by_lower[name.lower()]

@@ -1,0 +1,131 @@
+"""What is separated: a file, or samples in memory. Its facts are read once, its samples as often as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from utils.audio.formats import most_channels
+from utils.audio.reading import AudioInfo, open_audio, probe
+from utils.audio.resampling import resampled
+from utils.audio.scanning import AudioStats, Moments, scan
+from utils.core.job import Job
+from utils.core.requests import AudioFormat, Separate
+from utils.engine.pipeline.song import Samples
+
+STEREO = 2
+BLOCK_SAMPLES = 1 << 16
+
+
+class Blocks(Protocol):
+    """A song from its beginning to its end, as blocks of (channels, samples)."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know; complete once everything was read."""
+
+    def __iter__(self) -> Iterator[Samples]: ...
+
+
+class Audio(Protocol):
+    """What a stream reads."""
+
+    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+        """One pass over all samples, at the rate and with the channels that are wanted."""
+
+    def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
+        """The same samples as blocks. May be called again."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A file, or a part of it, and what its results are named after."""
+
+    path: Path
+    info: AudioInfo
+    name: str
+    index: int = 1  # its number among many files
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+    @classmethod
+    def of(cls, request: Separate, *, name: str | None = None, index: int = 1) -> Track:
+        """The input of a request, known to exist and to be audio before anything expensive starts."""
+        path = Path(request.input or "").expanduser()
+        preview = request.preview
+        return cls(
+            path,
+            probe(path),
+            name or path.stem,
+            index,
+            start_s=preview.start if preview else 0.0,
+            duration_s=preview.duration if preview else None,
+        )
+
+    def channels_in(self, audio_format: AudioFormat) -> int:
+        """The channels of the file; stereo where the format cannot hold that many."""
+        return self.info.channels if self.info.channels <= most_channels(audio_format) else STEREO
+
+    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+        return scan(
+            self.path,
+            sample_rate=sample_rate,
+            channels=channels,
+            start_s=self.start_s,
+            duration_s=self.duration_s,
+            checkpoint=job.checkpoint,
+            on_progress=on_progress,
+        )
+
+    def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
+        return open_audio(
+            self.path,
+            sample_rate=sample_rate,
+            channels=channels,
+            start_s=self.start_s,
+            duration_s=self.duration_s,
+            checkpoint=job.checkpoint,
+        )
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Samples in memory, (channels, samples)."""
+
+    samples: Samples
+    sample_rate: int
+
+    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+        job.checkpoint()
+        samples = self._at(sample_rate, channels)
+        moments = Moments()
+        moments.add(samples.mean(axis=0, dtype=np.float64))
+        on_progress(1.0)
+        peak = float(np.abs(samples).max(initial=0.0))
+        return AudioStats(samples.shape[1], self.samples.shape[1], moments.mean, moments.std, peak)
+
+    def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
+        del job
+        return nullcontext(_Slices(self._at(sample_rate, channels)))
+
+    def _at(self, sample_rate: int, channels: int) -> Samples:
+        if len(self.samples) != channels:
+            raise ValueError(f"the signal has {len(self.samples)} channels, and the model takes {channels}")
+        if sample_rate == self.sample_rate:
+            return self.samples
+        return np.ascontiguousarray(resampled(self.samples.T, self.sample_rate, sample_rate).T)
+
+
+@dataclass(frozen=True)
+class _Slices:
+    samples: Samples
+    warnings: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Samples]:
+        for start in range(0, self.samples.shape[1], BLOCK_SAMPLES):
+            yield self.samples[:, start : start + BLOCK_SAMPLES]
