@@ -17,13 +17,13 @@ from typing import Any
 
 import msgspec
 
+from tools.protocol_docs import all_commands, every_code, every_event
 from utils import PROTOCOL_VERSION
 from utils.core.replies import Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, tag_of
 from utils.serving.commands.table import commands_of
 from utils.serving.description import LIFE, replies_of
-from utils.serving.docs import all_commands, every_code, every_event
 from workers import WORKERS
 
 FOLDER = Path(__file__).parent

@@ -1,6 +1,24 @@
-"""What every part of DSU must agree on: families of models, the models used by default, names of stems, layouts of files."""
+"""What every part of DSU must agree on: what a worker is, families of models, default models, names of stems and layouts of files."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One executable: its public name, its entry script, and the groups of commands that it understands."""
+
+    name: str
+    script: str
+    groups: tuple[str, ...]
+    description: str
+
+    @property
+    def executable(self) -> str:
+        """The frozen program's file name without a suffix."""
+        return self.name
+
 
 # Families of models as clients name them, with the list in configs/models that describes their public models.
 FAMILIES = {

@@ -9,10 +9,10 @@ import msgspec
 
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import replies
+from utils.core.catalogue import Worker
 from utils.core.replies import Description, Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, tag_of
-from workers import Worker
 
 # Lines that no request causes.
 LIFE = (replies.Loading, replies.Ready, replies.Shutdown)

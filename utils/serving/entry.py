@@ -11,9 +11,9 @@ from typing import NoReturn
 from utils import __version__
 from utils.core.api import Engine
 from utils.core.bootstrap import Streams, claim_streams
+from utils.core.catalogue import Worker
 from utils.core.errors import DsuError
 from utils.core.settings import Arguments, Settings, parse_arguments, resolve
-from workers import Worker
 
 USAGE_STATUS = 2
 FAILED_STATUS = 1

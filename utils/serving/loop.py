@@ -16,6 +16,7 @@ from utils import PROTOCOL_VERSION, __version__
 from utils.core import cleanup
 from utils.core.api import Engine, Readiness
 from utils.core.bootstrap import Streams, claim_streams
+from utils.core.catalogue import Worker
 from utils.core.errors import DeviceUnavailable
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import JobCancelled
@@ -27,7 +28,6 @@ from utils.serving.dispatch import Dispatcher
 from utils.serving.jobs import Jobs, Ticket
 from utils.serving.lifecycle import OUTPUT_CLOSED, StopReason, watching
 from utils.serving.stdio import Writer, read_lines
-from workers import Worker
 
 # How long the main thread has to get to its next checkpoint, and then each step of leaving without it. Together they
 # stay below the two seconds in which a worker that was told to go is gone.

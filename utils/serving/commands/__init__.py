@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from utils.core.api import Engine
+from utils.core.catalogue import Worker
 from utils.core.job import Job
 from utils.core.replies import Event, Reply
 from utils.core.requests import Request
 from utils.core.settings import Settings
 from utils.serving.jobs import Jobs
-from workers import Worker
 
 Q = TypeVar("Q", bound=Request)
 Control = Callable[["Context", Q], Reply]

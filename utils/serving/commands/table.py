@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from utils.core.catalogue import Worker
 from utils.serving.commands import (
     Command,
     Group,
@@ -14,7 +15,6 @@ from utils.serving.commands import (
     demucs,
     merge,
 )
-from workers import Worker
 
 GROUPS: dict[str, Group] = {
     group.name: group

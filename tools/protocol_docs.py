@@ -1,7 +1,7 @@
 """Writes docs/protocol.md from the types of requests and replies, so that it cannot disagree with the code.
 
-    python -m utils.serving.docs           write the file
-    python -m utils.serving.docs --check   exit with 1 if it is stale
+    python -m tools.protocol_docs           write the file
+    python -m tools.protocol_docs --check   exit with 1 if it is stale
 
 The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` is where `SECTIONS[NAME]` goes.
 """
@@ -29,7 +29,7 @@ from utils.serving.stdio import MAX_LINE_BYTES
 from workers import WORKERS
 
 TEMPLATE = Path(__file__).with_name("protocol_template.md")
-TARGET = Path(__file__).parents[2] / "docs" / "protocol.md"
+TARGET = Path(__file__).parents[1] / "docs" / "protocol.md"
 INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 
 SETTING_MEANINGS = {
@@ -321,7 +321,7 @@ def main(argv: Sequence[str]) -> int:
     if "--check" in argv:
         fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
         if not fresh:
-            sys.stderr.write(f"{TARGET.name} is stale; `python -m utils.serving.docs` writes it.\n")
+            sys.stderr.write(f"{TARGET.name} is stale; `python -m tools.protocol_docs` writes it.\n")
         return 0 if fresh else 1
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(text, encoding="utf-8", newline="\n")
