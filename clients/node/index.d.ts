@@ -1,5 +1,5 @@
 // What the client gives, for the compiler. The objects of the protocol itself are in protocol.d.ts, which is generated.
-import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode } from './protocol';
+import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
 
 export type * from './protocol';
 
@@ -29,13 +29,15 @@ export type EventOf<K extends WorkerKind, C extends string> = Part<Row<K, C>, 'e
 type OneFile = { inputs?: null };
 type ManyFiles = { inputs: string[] };
 
-/** A command that separates: the answer to `inputs` is another one than that to `input`. */
-interface FileMethod<K extends WorkerKind, C extends string> {
+/** A command that works on files: one file in `input` and many in `inputs` have different replies. */
+export interface FileMethod<K extends WorkerKind, C extends string> {
   (fields: FieldsOf<K, C> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
   (fields: FieldsOf<K, C> & OneFile, options?: SendOptions): Promise<Exclude<ReplyOf<K, C>, ManyDone>>;
 }
-type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
-type MethodOf<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+/** A command without required fields. */
+export type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+/** A command with required fields. */
+export type MethodWithFields<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
 
 /** What is used of an AbortSignal. */
 export interface AbortSignalLike {
@@ -148,6 +150,8 @@ export interface ShutdownOptions {
   drain?: boolean;
 }
 
+/** Its methods for the commands are in `WorkerMethods`. */
+export interface DSUWorker<K extends WorkerKind = WorkerKind> extends WorkerMethods<K> {}
 export class DSUWorker<K extends WorkerKind = WorkerKind> {
   /** @param name a kind, an executable's name, or the path of one */
   constructor(name: K, options?: WorkerOptions);
@@ -166,24 +170,6 @@ export class DSUWorker<K extends WorkerKind = WorkerKind> {
   cancel(id?: string | number): Promise<CancelRequested>;
   shutdown(options?: ShutdownOptions): Promise<void>;
   kill(signal?: string): void;
-
-  ping: Method<K, 'ping'>;
-  getStatus: Method<K, 'get_status'>;
-  describe: Method<K, 'describe'>;
-  listModels: Method<K, 'list_models'>;
-  loadModel: Method<K, 'load_model'>;
-  preloadModel: Method<K, 'preload_model'>;
-  downloadModel: MethodOf<K, 'download_model'>;
-  separate: FileMethod<K, 'separate'>;
-  listCached: Method<K, 'list_cached'>;
-  clearCache: Method<K, 'clear_cache'>;
-  setCacheSize: MethodOf<K, 'set_cache_size'>;
-  setStorageType: MethodOf<K, 'set_storage_type'>;
-  batch: MethodOf<K, 'batch'>;
-  /** Of `audio-separator`. */
-  apollo: FileMethod<'audio-separator', 'apollo'>;
-  /** Of `audio-separator`. */
-  loadApollo: Method<'audio-separator', 'load_apollo'>;
 
   on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
   once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;

@@ -1,4 +1,5 @@
 // Written by `python -m clients.node.generate_types` from the types in utils/core. Do not edit.
+import type { FileMethod, Method, MethodWithFields, WorkerKind } from './index';
 
 /** The first line, before anything heavy is imported. */
 export interface Loading {
@@ -1211,10 +1212,10 @@ export interface AudioSepDone {
   skipped?: boolean;
 }
 
-/** What a worker says of an error. */
+/** The `code` of an error from a worker. */
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
-/** Any line of a worker. */
+/** Any line from a worker. */
 export type Line = Loading | Ready | Shutdown | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone;
 
 /** The commands of each worker. */
@@ -1289,4 +1290,35 @@ export interface WorkerCommands {
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
     batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
   };
+}
+
+/** A method for each command. */
+export interface WorkerMethods<K extends WorkerKind> {
+  /** Is the worker alive, and which model is active? */
+  ping: Method<K, "ping">;
+  /** Device, queue, cache, memory and counters. */
+  getStatus: Method<K, "get_status">;
+  /** The protocol of this worker as JSON Schemas. */
+  describe: Method<K, "describe">;
+  /** The names of all models that this worker knows or finds. */
+  listModels: Method<K, "list_models">;
+  loadModel: Method<K, "load_model">;
+  preloadModel: Method<K, "preload_model">;
+  /** Fetch a model's files into the models directory and check their size and SHA-256. */
+  downloadModel: MethodWithFields<K, "download_model">;
+  separate: FileMethod<K, "separate">;
+  /** The models that are loaded. */
+  listCached: Method<K, "list_cached">;
+  /** Drop every loaded model. A running job keeps its own until it ends. */
+  clearCache: Method<K, "clear_cache">;
+  /** How many models stay loaded. 0 turns the cache off. */
+  setCacheSize: Method<K, "set_cache_size">;
+  /** Say what kind of disk holds the models: checkpoints on an `ssd` are mapped, on an `hdd` read in one go. */
+  setStorageType: MethodWithFields<K, "set_storage_type">;
+  /** Run jobs in order and answer once. A job's `input` may be `{"from": INDEX, "stem": NAME}` of an earlier result. */
+  batch: MethodWithFields<K, "batch">;
+  /** Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`. Of `audio-separator` only. */
+  apollo: FileMethod<"audio-separator", "apollo">;
+  /** Load an Apollo network, so that the first `apollo` need not. Of `audio-separator` only. */
+  loadApollo: Method<"audio-separator", "load_apollo">;
 }

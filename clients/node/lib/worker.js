@@ -6,6 +6,7 @@ const { DSUError } = require('./errors');
 const { findWorker, kindOf } = require('./locate');
 const { DEFAULTS, workerArguments } = require('./options');
 const { WorkerProcess } = require('./process');
+const { METHODS } = require('./protocol');
 const { Pending, encode } = require('./requests');
 const { Watchdog } = require('./watchdog');
 
@@ -358,24 +359,7 @@ function deferred() {
   return parts;
 }
 
-/** `load_model` is `worker.loadModel(fields, options)`, and so on for every command. */
-const METHODS = {
-  ping: 'ping',
-  getStatus: 'get_status',
-  describe: 'describe',
-  listModels: 'list_models',
-  loadModel: 'load_model',
-  preloadModel: 'preload_model',
-  downloadModel: 'download_model',
-  separate: 'separate',
-  listCached: 'list_cached',
-  clearCache: 'clear_cache',
-  setCacheSize: 'set_cache_size',
-  setStorageType: 'set_storage_type',
-  batch: 'batch',
-  apollo: 'apollo',
-  loadApollo: 'load_apollo',
-};
+// `worker.loadModel(fields, options)` sends `load_model`, and so on for every command.
 for (const [method, cmd] of Object.entries(METHODS)) {
   Object.defineProperty(DSUWorker.prototype, method, {
     configurable: true,
@@ -393,4 +377,4 @@ async function startWorker(name, options = {}) {
   return worker;
 }
 
-module.exports = { DSUWorker, METHODS, startWorker };
+module.exports = { DSUWorker, startWorker };
