@@ -10,7 +10,7 @@ from utils.commandline.bsroformer_options import PROGRAM, parse
 from utils.commandline.existing import Results, expected_stems
 from utils.commandline.program import MakeEngine, Program, describe_model
 from utils.core.api import Engine
-from utils.core.asked_networks import OwnFiles, choices_of
+from utils.core.network_choice import OwnFiles, choices_of
 from utils.core.replies import ModelDetails
 from utils.core.requests import ListModels, NetworkSeparate
 

@@ -9,8 +9,8 @@ from typing import get_args
 from utils.commandline import options
 from utils.commandline.options import Options, Parser
 from utils.commandline.wording import Wording
-from utils.core.asked_networks import check_choice
 from utils.core.errors import InvalidRequest
+from utils.core.network_choice import check_choice
 from utils.core.requests import EnsembleType, NetworkSeparate, Quality
 
 PROGRAM = "dsu-bsroformer"

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from utils.core import replies, requests
-from utils.core.asked_networks import choice_of
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
+from utils.core.network_choice import choice_of
 from utils.engine import separation
 from utils.engine.apollo import ApolloModel, apollo_recipe, load_apollo
 from utils.engine.bsroformer import NetworkEngine

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.core import replies, requests
-from utils.core.asked_networks import Choice, OwnFiles, choice_of, choices_of, weights_of
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
+from utils.core.network_choice import Choice, OwnFiles, choice_of, choices_of, weights_of
 from utils.engine import separation
 from utils.engine.base import ModelEngine
 from utils.engine.blending import blend_for

@@ -8,8 +8,8 @@ import pytest
 from tools import protocol_docs as docs
 from utils.core.requests import Batch
 from utils.serving import messages
-from utils.serving.batching import plan_batch
 from utils.serving.commands import tag_of
+from utils.serving.commands.batch import plan_batch
 from utils.serving.commands.table import commands_of
 from utils.serving.description import describe
 from workers import WORKERS

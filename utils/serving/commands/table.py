@@ -1,4 +1,4 @@
-"""Which groups there are. The imports are written out, so that a frozen build finds the modules."""
+"""The table of all groups. The imports are written out so that a frozen build finds the modules."""
 
 from __future__ import annotations
 

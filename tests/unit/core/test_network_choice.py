@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from utils.core.asked_networks import OwnFiles, check_choice, choice_of, choices_of, weights_of
 from utils.core.errors import InvalidRequest
+from utils.core.network_choice import OwnFiles, check_choice, choice_of, choices_of, weights_of
 from utils.core.requests import NetworkLoad, NetworkSeparate
 
 FILES = {"model_path": "net.ckpt", "config_path": "net.yaml"}
