@@ -216,7 +216,7 @@ def test_what_was_finished_before_a_batch_was_cancelled_is_told(tmp_path, monkey
     assert [result["status"] for result in reply.results] == ["done", "cancelled", "cancelled", "done"]
     assert [result.get("id") for result in reply.results] == [None, 7, None, None]
     assert "not run" in reply.results[2]["message"]
-    assert "stays" in reply.message
+    assert "kept" in reply.message
 
 
 def test_a_batch_cancelled_in_its_first_job_left_nothing(tmp_path, monkeypatch):
