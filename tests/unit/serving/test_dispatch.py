@@ -35,20 +35,18 @@ def test_farewells_wait_for_the_lines_that_came_with_exit(tmp_path, pipe):
     worker = WORKERS["demucs"]
     commands = commands_of(worker)
     dispatcher.open(Context(worker, engine.settings, engine, queue, commands, time.monotonic()))
-    handled = []
+    farewells = []
+    leaving = threading.Thread(target=lambda: farewells.extend(dispatcher.farewells()))
 
     def lines():
         yield b'{"cmd":"exit","id":"bye"}'
         assert queue.take() is None
-        farewell = threading.Thread(target=lambda: handled.append([reply.id for reply in dispatcher.farewells()]))
-        farewell.start()
+        leaving.start()
         yield b'{"cmd":"load_model","id":1}'
-        assert handled == []
-        started.append(farewell)
+        assert farewells == []
 
-    started = []
     dispatcher.receive(lines())
-    started[0].join()
-    assert handled == [["bye"]]
+    leaving.join()
+    assert [reply.id for reply in farewells] == ["bye"]
     answer = msgspec.json.decode(next(chain.from_iterable(read_lines(read_end))))
     assert (answer["status"], answer["id"]) == ("cancelled", 1)
