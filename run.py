@@ -37,7 +37,7 @@ BUILD_REQUIREMENTS = "requirements-build.txt"
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
-GENERATORS = {"docs": "utils.serving.docs", "client types": "clients.node.generate_types"}
+GENERATORS = {"docs": "tools.protocol_docs", "client types": "clients.node.generate_types"}
 CHECKS: dict[str, tuple[str, ...]] = {
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),

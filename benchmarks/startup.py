@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import ROOT, WorkerProcess
-from workers import WORKERS, Worker
+from utils.core.catalogue import Worker
+from workers import WORKERS
 
 FROZEN = ROOT / "dist" / "dsu"
 FIRST_TARGET = 0.1

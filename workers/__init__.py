@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Worker:
-    """One executable: its public name, its entry script, and the groups of commands that it understands."""
-
-    name: str
-    script: str
-    groups: tuple[str, ...]
-    description: str
-
-    @property
-    def executable(self) -> str:
-        """The frozen program's file name without a suffix."""
-        return self.name
-
+from utils.core.catalogue import Worker
 
 WORKERS: dict[str, Worker] = {
     "demucs": Worker(

@@ -1,11 +1,11 @@
 'use strict';
-// The script of [node.script dsu.js]: joins Max to the workers. What each message does is in lib/messages.js.
+// The script of [node.script dsu.js]: connects Max to the workers. lib/messages.js says what each message does.
 
 const max = require('max-api');
 
 const OLDEST_NODE = 18;
 
-/** `dsu-client` and its table of workers, or null where it was not installed. */
+/** `dsu-client` and its table of workers, or null if it is not installed. */
 function findClient() {
   try {
     return { ...require('dsu-client'), ...require('dsu-client/protocol') };
@@ -23,17 +23,17 @@ async function refuse(message, code) {
 function main() {
   const { node } = process.versions;
   if (Number.parseInt(node, 10) < OLDEST_NODE) {
-    const advice = 'Name another one in the attributes `node_bin_path` and `npm_bin_path` of node.script.';
-    return refuse(`This is Node.js ${node}, and ${OLDEST_NODE} is needed. ${advice}`, 'node_too_old');
+    const advice = 'Set the attributes `node_bin_path` and `npm_bin_path` of node.script to a newer one.';
+    return refuse(`This is Node.js ${node}, but ${OLDEST_NODE} or newer is needed. ${advice}`, 'node_too_old');
   }
   const client = findClient();
   if (!client) {
     return refuse('dsu-client is not installed. Send `script npm install`, then `script start`.', 'not_installed');
   }
-  // Older versions of Node.js could not even read it.
+  // Older versions of Node.js could not even parse it.
   const { connect } = require('./lib/bridge');
   const { close } = connect(max, client);
-  // Max has closed the patch or is gone; that there is no worker left then does not depend on signals.
+  // Max has closed the patch or has ended. This ends the workers without relying on signals.
   process.once('disconnect', () => close().finally(() => process.exit()));
 }
 

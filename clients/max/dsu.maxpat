@@ -69,7 +69,7 @@
 						900.0,
 						20.0
 					],
-					"text": "Send the messages below to [node.script dsu.js]. What comes out begins with a word that tells what it is. README.md has all of it."
+					"text": "Send the messages below to [node.script dsu.js]. The first word of each output is its kind. README.md describes them all."
 				}
 			},
 			{
@@ -152,7 +152,7 @@
 						230.0,
 						20.0
 					],
-					"text": "starts the script; it starts with the patch, too"
+					"text": "starts the script; it also starts with the patch"
 				}
 			},
 			{
@@ -317,7 +317,7 @@
 						230.0,
 						20.0
 					],
-					"text": "for which worker the other messages are"
+					"text": "chooses the worker for the other messages"
 				}
 			},
 			{
@@ -411,7 +411,7 @@
 						230.0,
 						20.0
 					],
-					"text": "starts the worker now and not with its first job"
+					"text": "starts the worker now, not with its first job"
 				}
 			},
 			{
@@ -600,7 +600,7 @@
 						210.0,
 						20.0
 					],
-					"text": "loads a model and keeps it"
+					"text": "loads a model and keeps it loaded"
 				}
 			},
 			{
@@ -633,7 +633,7 @@
 						210.0,
 						20.0
 					],
-					"text": "drops the loaded models"
+					"text": "unloads all models"
 				}
 			},
 			{
@@ -666,7 +666,7 @@
 						210.0,
 						20.0
 					],
-					"text": "fetches a model"
+					"text": "downloads a model"
 				}
 			},
 			{
@@ -699,7 +699,7 @@
 						210.0,
 						20.0
 					],
-					"text": "vocals and the rest"
+					"text": "vocals and everything else"
 				}
 			},
 			{
@@ -732,7 +732,7 @@
 						210.0,
 						20.0
 					],
-					"text": "just these stems"
+					"text": "only these stems"
 				}
 			},
 			{
@@ -765,7 +765,7 @@
 						210.0,
 						20.0
 					],
-					"text": "of dsu-bsroformer: fast, balanced, best"
+					"text": "for dsu-bsroformer: fast, balanced, best"
 				}
 			},
 			{
@@ -864,7 +864,7 @@
 						210.0,
 						20.0
 					],
-					"text": "forgets an option"
+					"text": "removes an option"
 				}
 			},
 			{
@@ -897,7 +897,7 @@
 						210.0,
 						20.0
 					],
-					"text": "forgets all options and the text"
+					"text": "removes all options and the text"
 				}
 			},
 			{
@@ -963,7 +963,7 @@
 						210.0,
 						20.0
 					],
-					"text": "where stems go"
+					"text": "the folder for stems"
 				}
 			},
 			{
@@ -996,7 +996,7 @@
 						210.0,
 						20.0
 					],
-					"text": "again to `stems` beside each song"
+					"text": "`stems` next to each song again"
 				}
 			},
 			{
@@ -1105,7 +1105,7 @@
 						170.0,
 						20.0
 					],
-					"text": "quotes where there are spaces"
+					"text": "quotes if there are spaces"
 				}
 			},
 			{
@@ -1222,7 +1222,7 @@
 						320.0,
 						20.0
 					],
-					"text": "the job that runs"
+					"text": "the running job"
 				}
 			},
 			{
@@ -1383,7 +1383,7 @@
 						850.0,
 						100.0
 					],
-					"text": "progress PERCENT ID STAGE\nstem NAME PATH ID, one for each file; done DIR SECONDS ID when a job has ended well\nerror MESSAGE CODE, with the ID if it was a job; cancelled ID\nstate queued ID NAME, running ID, idle, starting WORKER, ready WORKER DEVICE, stopped WORKER, worker NAME, off\nmodels NAME NAME ...; loaded MODEL STEM STEM ...; unloaded COUNT; downloaded MODEL PATH\nstatus KEY VALUE ...; warning MESSAGE; log WHO TEXT",
+					"text": "progress PERCENT ID STAGE\nstem NAME PATH ID, one for each file; done DIR SECONDS ID when a job has succeeded\nerror MESSAGE CODE, with the ID if it is about a job; cancelled ID\nstate queued ID NAME, running ID, idle, starting WORKER, ready WORKER DEVICE, stopped WORKER, worker NAME, off\nmodels NAME NAME ...; loaded MODEL STEM STEM ...; unloaded COUNT; downloaded MODEL PATH\nstatus KEY VALUE ...; warning MESSAGE; log WHO TEXT",
 					"linecount": 6
 				}
 			},
@@ -1774,7 +1774,7 @@
 						135.0,
 						34.0
 					],
-					"text": "hear the stem that the menu shows",
+					"text": "plays the stem chosen in the menu",
 					"linecount": 2
 				}
 			},
@@ -1870,7 +1870,7 @@
 						190.0,
 						34.0
 					],
-					"text": "the last result; double-click to look into it",
+					"text": "the last result; double-click to view it",
 					"linecount": 2
 				}
 			},
@@ -2005,7 +2005,7 @@
 						95.0,
 						34.0
 					],
-					"text": "load the model that is chosen",
+					"text": "loads the chosen model",
 					"linecount": 2
 				}
 			},
@@ -2152,7 +2152,7 @@
 						140.0,
 						20.0
 					],
-					"text": "all else, in the console"
+					"text": "everything else, in the console"
 				}
 			}
 		],

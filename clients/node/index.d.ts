@@ -1,5 +1,5 @@
-// What the client gives, for the compiler. The objects of the protocol itself are in protocol.d.ts, which is generated.
-import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode } from './protocol';
+// The types of the client. Those of the protocol itself are in protocol.d.ts, which is generated.
+import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
 
 export type * from './protocol';
 
@@ -17,27 +17,29 @@ type Row<K extends WorkerKind, C extends string> = K extends K
 type Part<R, P extends 'request' | 'reply' | 'event'> = R extends Record<P, infer V> ? V : never;
 type WithoutCmd<Q> = Q extends Q ? Omit<Q, 'cmd'> : never;
 
-/** What a command takes, with `cmd`. */
+/** The request of a command, with `cmd`. */
 export type RequestOf<K extends WorkerKind, C extends string = CommandName<K>> = Part<Row<K, C>, 'request'>;
-/** What a command takes, without `cmd`. */
+/** The fields of a command's request, without `cmd`. */
 export type FieldsOf<K extends WorkerKind, C extends string> = WithoutCmd<RequestOf<K, C>>;
-/** What a command ends with when all goes well. */
+/** The reply that ends a command successfully. */
 export type ReplyOf<K extends WorkerKind, C extends string> = Exclude<Part<Row<K, C>, 'reply'>, BatchFailed>;
-/** What a command sends before. */
+/** The events that a command sends before its reply. */
 export type EventOf<K extends WorkerKind, C extends string> = Part<Row<K, C>, 'event'>;
 
 type OneFile = { inputs?: null };
 type ManyFiles = { inputs: string[] };
 
-/** A command that separates: the answer to `inputs` is another one than that to `input`. */
-interface FileMethod<K extends WorkerKind, C extends string> {
+/** A command that works on files: one file in `input` and many in `inputs` have different replies. */
+export interface FileMethod<K extends WorkerKind, C extends string> {
   (fields: FieldsOf<K, C> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
   (fields: FieldsOf<K, C> & OneFile, options?: SendOptions): Promise<Exclude<ReplyOf<K, C>, ManyDone>>;
 }
-type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
-type MethodOf<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+/** A command without required fields. */
+export type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+/** A command with required fields. */
+export type MethodWithFields<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
 
-/** What is used of an AbortSignal. */
+/** The part of an AbortSignal that is used. */
 export interface AbortSignalLike {
   readonly aborted: boolean;
   readonly reason?: unknown;
@@ -48,9 +50,9 @@ export interface AbortSignalLike {
 export interface SendOptions {
   /** Cancels the job; the promise settles when the job has ended. */
   signal?: AbortSignalLike;
-  /** Each line of this request, the last one included. */
+  /** Called with each line that answers this request, including the last one. */
   onLine?: (line: Line) => void;
-  /** Each `progress` and `downloading` line of this request. */
+  /** Called with each `progress` and `downloading` line of this request. */
   onProgress?: (line: Progress) => void;
 }
 
@@ -68,22 +70,22 @@ export type ClientErrorCode =
   | 'worker_silent';
 export const CLIENT_CODES: readonly ClientErrorCode[];
 
-/** An error that a worker sent, or that this client found. */
+/** An error from a worker or from this client. */
 export class DSUError extends Error {
   readonly code: WorkerErrorCode | ClientErrorCode;
-  /** The line that it came with. */
+  /** The line that reported it. */
   readonly reply: ErrorReply | Line | null;
   readonly hint?: string;
   readonly suggestions?: string[];
   readonly field?: string;
   readonly cause?: unknown;
-  /** Of `worker_died`: how, and the last of what it wrote to standard error. */
+  /** For `worker_died`: how it ended, and the end of its standard error. */
   readonly exitCode?: number | null;
   readonly signal?: string | null;
   readonly stderr?: string;
 }
 
-/** A job that was cancelled; its name is `AbortError`. */
+/** A job was cancelled. Its name is `AbortError`. */
 export class CancelledError extends DSUError {
   readonly code: 'cancelled';
 }
@@ -91,9 +93,9 @@ export class CancelledError extends DSUError {
 // Workers ------------------------------------------------------------------------------------------------------------
 
 export interface LocateOptions {
-  /** The program and its first words, taken as they are. */
+  /** The program and its first arguments, used as they are. */
   command?: string[];
-  /** A folder of DSU's executables, or a checkout; by default DSU_DIR, then the checkout that this package lies in. */
+  /** A folder of DSU executables, or a checkout; by default DSU_DIR, then the checkout that contains this package. */
   dir?: string;
   /** The Python that runs the workers of a checkout; by default that of its `.venv`. */
   python?: string;
@@ -106,27 +108,27 @@ export interface WorkerOptions extends LocateOptions {
   maxCachedModels?: number;
   offline?: boolean;
   strict?: boolean;
-  /** Further words of its command line. */
+  /** Further arguments of its command line. */
   args?: string[];
-  /** Where relative paths begin; by default the working directory of this process. */
+  /** Where relative paths start; by default the working directory of this process. */
   cwd?: string;
-  /** Variables on top of those of this process. */
+  /** Environment variables in addition to those of this process. */
   env?: Record<string, string | undefined>;
-  /** Start it again when it dies; jobs that waited are sent once more, the one that ran fails. Default false. */
+  /** Start it again when it dies: waiting jobs are sent again, and the running job fails. Default false. */
   restart?: boolean;
-  /** How often in a row, without an answer in between. Default 3. */
+  /** How often to restart in a row without an answer in between. Default 3. */
   maxRestarts?: number;
   /** Default 120 000. */
   startTimeoutMs?: number;
-  /** Ask a busy worker after so much silence, end it after as much again; 0 never. Default 60 000. */
+  /** After this much silence a busy worker gets a `ping`, and after as much again it is killed; 0 never. Default 60 000. */
   silenceTimeoutMs?: number;
-  /** End a worker that has not cancelled a job by then. Default 30 000. */
+  /** A worker that has not cancelled a job by then is killed. Default 30 000. */
   cancelTimeoutMs?: number;
   /** From `exit` to SIGTERM. Default 5 000. */
   exitTimeoutMs?: number;
   /** From SIGTERM to SIGKILL. Default 3 000. */
   termTimeoutMs?: number;
-  /** Longer lines are left out. Default 64 MiB. */
+  /** Longer lines are dropped. Default 64 MiB. */
   maxLineBytes?: number;
 }
 
@@ -135,10 +137,10 @@ export interface WorkerEvents {
   ready: [line: Ready];
   line: [line: Line];
   progress: [line: Progress];
-  /** Output that is no line of the protocol. */
+  /** Output that is not a line of the protocol. */
   junk: [text: string];
   stderr: [text: string];
-  /** The worker has died and is started again. */
+  /** The worker has died and is being started again. */
   restart: [error: DSUError];
   exit: [how: { code: number | null; signal: string | null; expected: boolean }];
 }
@@ -148,8 +150,10 @@ export interface ShutdownOptions {
   drain?: boolean;
 }
 
+/** Its methods for the commands are in `WorkerMethods`. */
+export interface DSUWorker<K extends WorkerKind = WorkerKind> extends WorkerMethods<K> {}
 export class DSUWorker<K extends WorkerKind = WorkerKind> {
-  /** @param name a kind, an executable's name, or the path of one */
+  /** @param name a kind, the name of an executable, or the path of one */
   constructor(name: K, options?: WorkerOptions);
   constructor(name: string, options?: WorkerOptions);
 
@@ -167,24 +171,6 @@ export class DSUWorker<K extends WorkerKind = WorkerKind> {
   shutdown(options?: ShutdownOptions): Promise<void>;
   kill(signal?: string): void;
 
-  ping: Method<K, 'ping'>;
-  getStatus: Method<K, 'get_status'>;
-  describe: Method<K, 'describe'>;
-  listModels: Method<K, 'list_models'>;
-  loadModel: Method<K, 'load_model'>;
-  preloadModel: Method<K, 'preload_model'>;
-  downloadModel: MethodOf<K, 'download_model'>;
-  separate: FileMethod<K, 'separate'>;
-  listCached: Method<K, 'list_cached'>;
-  clearCache: Method<K, 'clear_cache'>;
-  setCacheSize: MethodOf<K, 'set_cache_size'>;
-  setStorageType: MethodOf<K, 'set_storage_type'>;
-  batch: MethodOf<K, 'batch'>;
-  /** Of `audio-separator`. */
-  apollo: FileMethod<'audio-separator', 'apollo'>;
-  /** Of `audio-separator`. */
-  loadApollo: Method<'audio-separator', 'load_apollo'>;
-
   on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
   once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
   off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
@@ -194,27 +180,27 @@ export class DSUWorker<K extends WorkerKind = WorkerKind> {
 export function startWorker<K extends WorkerKind>(name: K, options?: WorkerOptions): Promise<DSUWorker<K>>;
 export function startWorker(name: string, options?: WorkerOptions): Promise<DSUWorker>;
 
-/** The program of a worker and its first words. */
+/** The command that starts a worker. */
 export function findWorker(name: string, options?: LocateOptions): string[];
 
 // Pools --------------------------------------------------------------------------------------------------------------
 
 export interface PoolOptions extends WorkerOptions {
-  /** Options of single kinds, on top of the common ones. */
+  /** Options for single kinds, in addition to the common ones. */
   workers?: { [K in WorkerKind]?: WorkerOptions };
-  /** End a worker that has had nothing to do for so long; 0 never. Default 300 000. */
+  /** End a worker after this much idle time; 0 never. Default 300 000. */
   idleTimeoutMs?: number;
-  /** How many younger jobs of the loaded model may go before a job. Default 16. */
+  /** How often a job may be overtaken by newer jobs that use the loaded model. Default 16. */
   maxPassedOver?: number;
-  /** End the workers on SIGINT, SIGTERM and SIGHUP before the process goes. Default true. */
+  /** End the workers on SIGINT, SIGTERM and SIGHUP before the process ends. Default true. */
   handleSignals?: boolean;
 }
 
-/** One step of a pipeline. Its `input` is what the step before left. */
+/** One step of a pipeline. Its `input` is the result of the step before. */
 export type Step = {
   [K in WorkerKind]: {
     worker: K;
-    /** The stem that the next step takes; not needed where there is only one. */
+    /** The stem that the next step takes; not needed if there is only one. */
     take?: string;
   } & (
     | ({ cmd?: 'separate' } & Omit<FieldsOf<K, 'separate'>, 'input' | 'inputs'>)
@@ -222,12 +208,12 @@ export type Step = {
   );
 }[WorkerKind];
 
-/** A `done` of one file. */
+/** The `done` of one file. */
 export type StepResult = Exclude<ReplyOf<WorkerKind, 'separate'> | ReplyOf<'audio-separator', 'apollo'>, ManyDone>;
 
 export interface PipelineOptions {
   input: string;
-  /** The directory of steps that name none. */
+  /** The output directory of steps without one of their own. */
   output?: string;
   signal?: AbortSignalLike;
   onProgress?: (line: Progress & { step: number; steps: number; total_percent: number }) => void;
@@ -237,7 +223,7 @@ export interface PipelineResult {
   results: StepResult[];
   /** The stems of the last step. */
   paths: Record<string, string>;
-  /** What the last step left, where that is one file. */
+  /** The result of the last step, if that is one file. */
   path: string | null;
 }
 

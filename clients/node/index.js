@@ -1,5 +1,5 @@
 'use strict';
-// What `require('dsu-client')` gives; index.mjs gives the same to `import`.
+// The exports for `require('dsu-client')`; index.mjs has the same for `import`.
 
 const { CLIENT_CODES, CancelledError, DSUError } = require('./lib/errors');
 const { findWorker } = require('./lib/locate');

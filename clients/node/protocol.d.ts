@@ -1,4 +1,5 @@
 // Written by `python -m clients.node.generate_types` from the types in utils/core. Do not edit.
+import type { FileMethod, Method, MethodWithFields, WorkerKind } from './index';
 
 /** The first line, before anything heavy is imported. */
 export interface Loading {
@@ -11,14 +12,14 @@ export interface Loading {
   pid: number;
 }
 
-/** The worker answers commands now. */
+/** The worker is ready for commands. */
 export interface Ready {
   status: "ready";
   id?: string | number;
   warnings?: Array<string>;
   /** `cpu`, `cuda`, `cuda:N` or `mps`. */
   device: string;
-  /** CPU threads in use: the physical cores, or what was asked for. */
+  /** CPU threads in use: the number set for the worker, or else that of the physical cores. */
   threads: number;
   cache_enabled: boolean;
   max_cached_models: number;
@@ -27,7 +28,7 @@ export interface Ready {
   protocol: number;
 }
 
-/** The last line when the worker goes for another reason. */
+/** The last line when the worker shuts down for another reason than `exit` or the end of its input. */
 export interface Shutdown {
   status: "shutdown";
   id?: string | number;
@@ -37,6 +38,7 @@ export interface Shutdown {
   reason: string;
 }
 
+/** How far the download of a model's file is. */
 export interface Downloading {
   status: "downloading";
   id?: string | number;
@@ -49,12 +51,13 @@ export interface Downloading {
   eta: number | null;
 }
 
-/** One file of `inputs` is finished, well or badly. */
+/** One file of `inputs` has succeeded or failed. */
 export interface FileDone {
   status: "file_done";
   id?: string | number;
   warnings?: Array<string>;
   input: string;
+  /** Index of the file, starting at 0. */
   index: number;
   ok: boolean;
   output_dir?: string;
@@ -62,13 +65,14 @@ export interface FileDone {
   stems?: Array<string>;
   paths?: Record<string, string>;
   error?: Record<string, string>;
-  /** With `resume`: nothing was to be done. */
+  /** With `resume`: the file was already done. */
   skipped?: boolean;
   model?: string;
-  /** Seconds spent on this file now. */
+  /** Seconds spent on this file in this run. */
   elapsed?: number;
 }
 
+/** A model is being loaded. */
 export interface LoadingModel {
   status: "loading_model";
   id?: string | number;
@@ -76,6 +80,7 @@ export interface LoadingModel {
   model: string;
 }
 
+/** A model is being loaded without becoming the active one. */
 export interface PreloadingModel {
   status: "preloading_model";
   id?: string | number;
@@ -83,63 +88,67 @@ export interface PreloadingModel {
   model: string;
 }
 
+/** How far a job is. */
 export interface Progress {
   status: "progress";
   id?: string | number;
   warnings?: Array<string>;
   percent: number;
   stage: string;
-  /** Seconds left, as far as can be told. */
+  /** Estimated seconds left. */
   eta: number | null;
-  /** Of many files or jobs: the one at work, from 0. */
+  /** Many files or a batch: index of the current file or job, starting at 0. */
   index?: number;
-  /** How many there are. */
+  /** Number of files or jobs. */
   count?: number;
-  /** How far the one at work is. */
+  /** How far the current file or job is. */
   part_percent?: number;
-  /** What is done to it. */
+  /** Stage of the current file or job. */
   part_stage?: string;
 }
 
+/** The restoration of a file has begun. */
 export interface Restoring {
   status: "restoring";
   id?: string | number;
   warnings?: Array<string>;
-  /** The file's name. */
+  /** File name without its folder. */
   input: string;
 }
 
+/** The separation of a file has begun. */
 export interface Separating {
   status: "separating";
   id?: string | number;
   warnings?: Array<string>;
-  /** The file's name. */
+  /** File name without its folder. */
   input: string;
 }
 
-/** Is the worker alive, and which model is active? */
+/** Check that the worker is alive, and which model is active. */
 export interface Ping {
   cmd: "ping";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
+/** The worker is alive. */
 export interface Pong {
   status: "pong";
   id?: string | number;
   warnings?: Array<string>;
   model_loaded: string | null;
-  /** dsu-audio-separator: what separates. */
+  /** dsu-audio-separator: the active model for `separate`. */
   separator_model?: string | null;
-  /** dsu-audio-separator: what restores. */
+  /** dsu-audio-separator: the active model for `apollo`. */
   apollo_model?: string | null;
 }
 
-/** A request failed. The worker is as able as before. */
+/** A request failed. The worker can still be used. */
 export interface ErrorReply {
   status: "error";
   id?: string | number;
@@ -152,14 +161,14 @@ export interface ErrorReply {
   traceback?: string;
 }
 
-/** Device, queue, cache, memory and counters. */
+/** Report the device, queue, cache, memory and counters. */
 export interface GetStatus {
   cmd: "get_status";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
@@ -188,33 +197,34 @@ export interface Memory {
   device_free_mb: number | null;
 }
 
-/** Cancel the running job; with `id`, the job that carries this id, running or queued. */
+/** Cancel the running job or, with `id`, the running or queued job with that id. */
 export interface Cancel {
   cmd: "cancel";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
-/** Answers `cancel` itself. */
+/** Answers `cancel` itself; the cancelled job has a reply of its own. */
 export interface CancelRequested {
   status: "cancel_requested";
   id?: string | number;
   warnings?: Array<string>;
+  /** Whether there was such a job. */
   found: boolean;
 }
 
-/** The protocol of this worker as JSON Schemas. */
+/** Return the protocol of this worker as JSON Schemas. */
 export interface Describe {
   cmd: "describe";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
@@ -225,24 +235,24 @@ export interface Description {
   protocol: number;
   worker: string;
   version: string;
-  /** Command name to its request and response schemas. */
+  /** The request and response schemas of each command. */
   commands: Record<string, unknown>;
-  /** Status name to the schema of the lines jobs send meanwhile. */
+  /** The schema of each event, by its status. */
   events: Record<string, unknown>;
-  /** What the schemas refer to. */
+  /** The types that the schemas refer to. */
   definitions: Record<string, unknown>;
 }
 
-/** End the worker after the jobs before this command. */
+/** Shut the worker down once all jobs sent before this command have ended. */
 export interface Exit {
   cmd: "exit";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** Cancel the running and the queued jobs first. */
+  /** Cancel all running and queued jobs first. */
   force?: boolean;
 }
 
@@ -253,20 +263,20 @@ export interface Exiting {
   warnings?: Array<string>;
 }
 
-/** The names of all models that this worker knows or finds. */
+/** List the models that this worker knows or finds. */
 export interface DemucsListModels {
   cmd: "list_models";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
   /** Also describe each model. */
   details?: boolean;
-  /** Only this one, also a network of a bag by its signature. */
+  /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
-  /** List the models of this folder as well. */
+  /** Folder whose models are listed as well. */
   repo?: string | null;
 }
 
@@ -292,15 +302,15 @@ export interface ModelDetails {
 /** Load a model and make it the active one. */
 export interface DemucsLoad {
   cmd: "load_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** A folder of local models. */
+  /** Folder of local models. */
   repo?: string | null;
 }
 
@@ -314,28 +324,28 @@ export interface ModelLoaded {
   elapsed: number;
 }
 
-/** A job was cancelled. It left no file but those of its parts that were finished. */
+/** A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists. */
 export interface Cancelled {
   status: "cancelled";
   id?: string | number;
   warnings?: Array<string>;
   message: string;
-  /** Of many files or jobs: what was answered until then. */
+  /** Many files or a batch: the replies up to then. */
   results?: Array<Record<string, unknown>>;
 }
 
 /** Load a model without making it the active one. */
 export interface DemucsPreload {
   cmd: "preload_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** A folder of local models. */
+  /** Folder of local models. */
   repo?: string | null;
 }
 
@@ -349,20 +359,20 @@ export interface ModelPreloaded {
   cached_count: number;
 }
 
-/** Fetch a model's files into the models directory and check their size and SHA-256. */
+/** Download a model's files into the models directory and check their size and SHA-256. */
 export interface DownloadModel {
   cmd: "download_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name. */
+  /** Name of the model. */
   model: string;
 }
 
-/** `path`, `size_bytes` and `sha256` are those of the first file; `files` holds all of a bag's. */
+/** A model was downloaded. `path`, `size_bytes` and `sha256` are those of the first file; `files` lists all. */
 export interface ModelDownloaded {
   status: "model_downloaded";
   id?: string | number;
@@ -374,118 +384,118 @@ export interface ModelDownloaded {
   files: Array<string>;
 }
 
-/** Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`. */
+/** Separate one file (`input`) or many (`inputs`) into `OUTPUT/MODEL/TRACK/STEM.wav`. */
 export interface DemucsSeparate {
   cmd: "separate";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The audio file. */
+  /** Audio file to separate. */
   input?: string | null;
-  /** Many files or folders: one `file_done` line for each file, then `done`. */
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** The directory to write to. */
+  /** Directory for the results. */
   output?: string | null;
-  /** Another name of `output`. */
+  /** Another name for `output`. */
   output_dir?: string | null;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The format of the stems. */
+  /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** The sample type; default `PCM_16`. */
+  /** Sample type of the stems; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** Another name of `pcm_type`. */
+  /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** kbit/s of lossy formats. */
+  /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
-  /** Write just these stems. */
+  /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write this stem and `no_STEM`, everything else. */
+  /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** A rate in Hz or `source` for the input's; default the model's. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`. */
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale";
-  /** Replace files that exist; otherwise they are an error. */
+  /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
-  /** Do not do again what an earlier job with `resume` has done and nothing has changed since. */
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
   /** Send `progress` lines. */
   progress?: boolean;
-  /** Also write `report.png`: waveforms and spectrograms of the mix and the stems. */
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
-  /** Chunks run together. */
+  /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The arithmetic of the network. */
+  /** Arithmetic precision of the network. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
-  /** Makes random shifts repeatable; default 0. */
+  /** Seed of the random shifts. */
   seed?: number;
-  /** Separate only a part. */
+  /** Separate only an excerpt. */
   preview?: Preview | null;
-  /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** Random time shifts to average over; default 1, 0 for quantised bags. */
+  /** Number of random time shifts to average over; default 1, or 0 for quantized bags. */
   shifts?: number | null;
-  /** Overlap of neighbouring segments, as a part of one. */
+  /** Overlap of adjacent segments, as a fraction. */
   overlap?: number;
-  /** Length of a segment in seconds; default the model's. */
+  /** Length of a segment in seconds; default that of the model. */
   segment?: number | null;
-  /** Another name of `segment`. */
+  /** Another name for `segment`. */
   segments?: number | null;
-  /** CPU: segments run at the same time, each by its own thread. */
+  /** On the CPU: number of segments that run in parallel, each in its own thread. */
   jobs?: number;
-  /** A folder of local models: `.th` files and bag `.yaml` files. */
+  /** Folder of local models: `.th` files, and `.yaml` files for bags. */
   repo?: string | null;
-  /** How `two_stems` makes the rest: mix `minus` the stem, `add` the other stems, or `none`. */
+  /** How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`). */
   other_method?: "add" | "minus" | "none";
 }
 
-/** A part of the input, in seconds. */
+/** An excerpt of the input, in seconds. */
 export interface Preview {
-  /** Where the part begins. */
+  /** Where the excerpt begins. */
   start?: number;
-  /** How long it is. */
+  /** Length of the excerpt. */
   duration?: number;
 }
 
-/** A separation succeeded. `warnings` is always there. */
+/** A separation succeeded. `warnings` is always present. */
 export interface Done {
   status: "done";
   id?: string | number;
   warnings: Array<string>;
-  /** Seconds the separation itself took. */
+  /** Seconds spent on the separation itself. */
   elapsed: number;
   output_dir: string;
-  /** Names inside `output_dir`. */
+  /** File names in `output_dir`. */
   files: Array<string>;
   stems: Array<string>;
   /** Absolute path of each stem. */
   paths: Record<string, string>;
-  /** Seconds of audio. */
+  /** Length of the audio in seconds. */
   duration: number;
-  /** Times realtime. */
+  /** Speed as a multiple of real time. */
   speed: number;
   sample_rate: number;
   model: string;
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** The one gain applied to all stems against clipping; 1 if none. */
+  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
   gain: number;
-  /** The numbers that were used: shifts, overlap, … */
+  /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
-  /** Absolute path of the picture, where one was asked for. */
+  /** Absolute path of `report.png`, if it was requested. */
   report?: string;
-  /** With `resume`: nothing was to be done. All else is as it was answered then. */
+  /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
 }
 
-/** Seconds spent on each part. */
+/** Seconds spent on each step. */
 export interface Timing {
   load: number;
   decode: number;
@@ -495,7 +505,7 @@ export interface Timing {
   survey?: number;
 }
 
-/** `separate` with `inputs` ended; at least one file succeeded. */
+/** A request with `inputs` ended, and at least one file succeeded. */
 export interface ManyDone {
   status: "done";
   id?: string | number;
@@ -505,20 +515,20 @@ export interface ManyDone {
   results: Array<Record<string, unknown>>;
   succeeded: number;
   failed: number;
-  /** How many of those that succeeded were there already. */
+  /** How many of the files that succeeded were already done. */
   skipped: number;
-  /** Absolute paths of everything written. */
+  /** Absolute paths of all stems. */
   files: Array<string>;
 }
 
-/** The models that are loaded. */
+/** List the loaded models. */
 export interface ListCached {
   cmd: "list_cached";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
@@ -539,14 +549,14 @@ export interface CachedModel {
   size_mb: number;
 }
 
-/** Drop every loaded model. A running job keeps its own until it ends. */
+/** Unload all models. A running job keeps its model until it ends. */
 export interface ClearCache {
   cmd: "clear_cache";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
 }
 
@@ -557,18 +567,18 @@ export interface CacheCleared {
   models_cleared: number;
 }
 
-/** How many models stay loaded. 0 turns the cache off. */
+/** Set how many models stay loaded. 0 turns the cache off. */
 export interface SetCacheSize {
   cmd: "set_cache_size";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The number of models. */
+  /** Number of models. */
   n?: number | null;
-  /** Another name of `n`. */
+  /** Another name for `n`. */
   max_cached_models?: number | null;
 }
 
@@ -580,16 +590,16 @@ export interface CacheSizeUpdated {
   cache_enabled: boolean;
 }
 
-/** Say what kind of disk holds the models: checkpoints on an `ssd` are mapped, on an `hdd` read in one go. */
+/** Set the kind of disk that holds the models: checkpoints on an `ssd` are memory-mapped, on an `hdd` read as a whole. */
 export interface SetStorageType {
   cmd: "set_storage_type";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The kind of disk. */
+  /** Kind of disk. */
   type: "hdd" | "ssd";
 }
 
@@ -602,24 +612,24 @@ export interface StorageConfigured {
   mmap_supported: boolean;
 }
 
-/** Run jobs in order and answer once. A job's `input` may be `{"from": INDEX, "stem": NAME}` of an earlier result. */
+/** Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`. */
 export interface Batch {
   cmd: "batch";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The jobs, each as if sent alone. */
+  /** The jobs, each written like a request of its own. */
   jobs: Array<object>;
-  /** Go on after a job that failed. */
+  /** Go on after a job has failed. */
   continue_on_error?: boolean;
-  /** Run jobs of one model together; results keep their order. */
+  /** Run jobs that use the same model one after another; the results keep the order of `jobs`. */
   group_by_model?: boolean;
-  /** The same as `resume` in every job that does not say otherwise. */
+  /** Default of `resume` for all jobs. */
   resume?: boolean;
-  /** Send `progress` lines of the whole. */
+  /** Send `progress` lines for the batch. */
   progress?: boolean;
 }
 
@@ -633,7 +643,7 @@ export interface BatchDone {
   elapsed: number;
 }
 
-/** A job of a batch failed. `results` holds what was answered until then. */
+/** A job of a batch failed. `results` holds the replies up to then. */
 export interface BatchFailed {
   status: "error";
   id?: string | number;
@@ -644,349 +654,349 @@ export interface BatchFailed {
   elapsed: number;
 }
 
-/** The names of all models that this worker knows or finds. */
+/** List the models that this worker knows or finds. */
 export interface ListModels {
   cmd: "list_models";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
   /** Also describe each model. */
   details?: boolean;
-  /** Only this one, also a network of a bag by its signature. */
+  /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
 }
 
 /** Load a model and make it the active one. */
 export interface NetworkLoad {
   cmd: "load_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the one loaded last. */
+  /** Name of the model; default the one loaded last. */
   model?: string | null;
-  /** The checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
-  /** The YAML configuration that belongs to `model_path`. */
+  /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** The kind of network in `model_path`; without it, the configuration or the checkpoint tells. */
+  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
   model_type?: string | null;
 }
 
 /** Load a model without making it the active one. */
 export interface NetworkPreload {
   cmd: "preload_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the one loaded last. */
+  /** Name of the model; default the one loaded last. */
   model?: string | null;
-  /** The checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
-  /** The YAML configuration that belongs to `model_path`. */
+  /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** The kind of network in `model_path`; without it, the configuration or the checkpoint tells. */
+  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
   model_type?: string | null;
 }
 
-/** Separate one file (`input`) or many (`inputs`) into `OUT/TRACK/STEM.wav`. */
+/** Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK/STEM.wav`. */
 export interface NetworkSeparate {
   cmd: "separate";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The audio file. */
+  /** Audio file to separate. */
   input?: string | null;
-  /** Many files or folders: one `file_done` line for each file, then `done`. */
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** The directory to write to. */
+  /** Directory for the results. */
   output?: string | null;
-  /** Another name of `output`. */
+  /** Another name for `output`. */
   output_dir?: string | null;
-  /** The model's name; without it, the one loaded last. */
+  /** Name of the model; default the one loaded last. */
   model?: string | null;
-  /** The format of the stems. */
+  /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** The sample type; default `PCM_16`. */
+  /** Sample type of the stems; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** Another name of `pcm_type`. */
+  /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** kbit/s of lossy formats. */
+  /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
-  /** Write just these stems. */
+  /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write this stem and `no_STEM`, everything else. */
+  /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** A rate in Hz or `source` for the input's; default the model's. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`. */
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale";
-  /** Replace files that exist; otherwise they are an error. */
+  /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
-  /** Do not do again what an earlier job with `resume` has done and nothing has changed since. */
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
   /** Send `progress` lines. */
   progress?: boolean;
-  /** Also write `report.png`: waveforms and spectrograms of the mix and the stems. */
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
-  /** Chunks run together. */
+  /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The arithmetic of the network. */
+  /** Arithmetic precision of the network. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
-  /** Makes random shifts repeatable; default 0. */
+  /** Seed of the random shifts. */
   seed?: number;
-  /** Separate only a part. */
+  /** Separate only an excerpt. */
   preview?: Preview | null;
-  /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** The checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
-  /** The YAML configuration that belongs to `model_path`. */
+  /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** The kind of network in `model_path`; without it, the configuration or the checkpoint tells. */
+  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
   model_type?: string | null;
-  /** A preset of `overlap` and `use_tta`, which count where they are given as well. */
+  /** Preset for `overlap` and `use_tta`; either of them overrides it. */
   quality?: "balanced" | "best" | "fast" | null;
-  /** How many windows cover each sample; default 1, without seams. */
+  /** Number of windows that cover each sample; default 1, which has no seams either. */
   overlap?: number | null;
-  /** Another name of `overlap`. */
+  /** Another name for `overlap`. */
   num_overlap?: number | null;
-  /** Length of a window; default the configuration's. */
+  /** Length of a window in seconds; default from the model's configuration. */
   chunk_seconds?: number | null;
-  /** Accepted; there is one way, and it is the fast one. */
+  /** Accepted for compatibility; has no effect. */
   use_fast?: boolean;
-  /** Also separate with swapped channels and with inverted polarity, and average: 3 times the work. */
+  /** Average with separations of swapped channels and of inverted polarity; takes 3 times as long. */
   use_tta?: boolean | null;
-  /** Also write `instrumental`: the mix minus the vocals, sample for sample. */
+  /** Also write `instrumental`, the mix minus the vocals. */
   extract_instrumental?: boolean;
-  /** Several networks instead of `model`: names, or files. */
+  /** Several networks instead of `model`, by name or by their files. */
   ensemble?: Array<string | NetworkMember> | null;
-  /** How the members' results become one, over the waveform or the spectrogram. */
+  /** How the members' results are combined, as waveforms or as spectrograms. */
   ensemble_type?: "avg_fft" | "avg_wave" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave";
-  /** How much each member counts in an average. */
+  /** Weight of each member in an average. */
   ensemble_weights?: Array<number> | null;
 }
 
 /** A network of your own as a member of an ensemble. */
 export interface NetworkMember {
-  /** The checkpoint. */
+  /** Checkpoint of the network. */
   model_path: string;
-  /** Its YAML configuration. */
+  /** YAML configuration of the network. */
   config_path: string;
-  /** The kind of network in `model_path`; without it, the configuration or the checkpoint tells. */
+  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
   model_type?: string | null;
 }
 
 /** Load a VR or MDX model and make it the active one. */
 export interface AudioSeparatorLoad {
   cmd: "load_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The directory of the model's file; default the models directory. */
+  /** Directory of the model file; default the models directory. */
   model_file_dir?: string | null;
 }
 
 /** Load a VR or MDX model without making it the active one. */
 export interface AudioSeparatorPreload {
   cmd: "preload_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The directory of the model's file; default the models directory. */
+  /** Directory of the model file; default the models directory. */
   model_file_dir?: string | null;
 }
 
-/** Separate one file (`input`) or many (`inputs`) into `OUT/TRACK_(Stem).wav`. */
+/** Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(Stem).wav`. */
 export interface AudioSeparatorSeparate {
   cmd: "separate";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The audio file. */
+  /** Audio file to separate. */
   input?: string | null;
-  /** Many files or folders: one `file_done` line for each file, then `done`. */
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** The directory to write to. */
+  /** Directory for the results. */
   output?: string | null;
-  /** Another name of `output`. */
+  /** Another name for `output`. */
   output_dir?: string | null;
-  /** The model's file name, or its path; without it, the one loaded last. */
+  /** File name or path of the model; default the one loaded last. */
   model?: string | null;
-  /** The format of the stems. */
+  /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** The sample type; default `PCM_16`. */
+  /** Sample type of the stems; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** Another name of `pcm_type`. */
+  /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** kbit/s of lossy formats. */
+  /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
-  /** Write just these stems. */
+  /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write this stem and `no_STEM`, everything else. */
+  /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** A rate in Hz or `source` for the input's; default the model's. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`. */
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale";
-  /** Replace files that exist; otherwise they are an error. */
+  /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
-  /** Do not do again what an earlier job with `resume` has done and nothing has changed since. */
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
   /** Send `progress` lines. */
   progress?: boolean;
-  /** Also write `report.png`: waveforms and spectrograms of the mix and the stems. */
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
-  /** Chunks run together. */
+  /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The arithmetic of the network. */
+  /** Arithmetic precision of the network. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
-  /** Makes random shifts repeatable; default 0. */
+  /** Seed of the random shifts. */
   seed?: number;
-  /** Separate only a part. */
+  /** Separate only an excerpt. */
   preview?: Preview | null;
-  /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** The directory of the model's file; default the models directory. */
+  /** Directory of the model file; default the models directory. */
   model_file_dir?: string | null;
-  /** Write just this stem. */
+  /** Write only this stem. */
   single_stem?: string | null;
-  /** MDX: take the stem out of the mix bin by bin of a spectrum, not sample by sample. */
+  /** MDX: subtract the stem from the mix as a spectrogram instead of as a waveform. */
   invert_spect?: boolean;
-  /** VR: how hard the primary stem is cut out; typically 5. */
+  /** VR: how aggressively the primary stem is cut out; typically 5. */
   vr_aggression?: number;
-  /** VR: look at the song twice; twice the work. */
+  /** VR: run the network a second time with shifted windows; takes twice as long. */
   vr_enable_tta?: boolean;
-  /** VR: mirror the range that the network sees into the one above it. */
+  /** VR: mirror the network's frequency range into the range above it. */
   vr_high_end_process?: boolean;
-  /** VR: give back to the primary stem's rest what was cut out where hardly anything was. */
+  /** VR: give the primary stem everything in passages where nearly everything belongs to it. */
   vr_post_process?: boolean;
-  /** VR: how little counts as hardly anything. */
+  /** VR: `vr_post_process` applies to passages in which the whole mask is above this value. */
   vr_post_process_threshold?: number;
-  /** VR: frames seen at once; 320 is slower and a little better than 512. */
+  /** VR: frames per window; 320 is slower and slightly better than 512. */
   vr_window_size?: number;
-  /** MDX: frames seen at once; default the model's. */
+  /** MDX: frames per segment; default that of the model. */
   mdx_segment_size?: number | null;
-  /** MDX: overlap of neighbouring chunks, as a part of one. */
+  /** MDX: overlap of adjacent chunks, as a fraction. */
   mdx_overlap?: number;
-  /** MDX: run the network twice, so that its own noise cancels; twice the work. */
+  /** MDX: run the network twice so that its own noise cancels out; takes twice as long. */
   mdx_enable_denoise?: boolean;
-  /** Of a file that is not known: what its network gives. */
+  /** For an unknown model file: the stem that its network outputs. */
   primary_stem?: string | null;
-  /** Of a file that is not known: what is left. */
+  /** For an unknown model file: the stem that remains. */
   secondary_stem?: string | null;
-  /** Of a VR file that is not known: its bands, by name (`4band_v3`) or as an object. */
+  /** For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object. */
   vr_model_param?: string | object | null;
-  /** Of a VR file of version 5.1 that is not known: its capacity. */
+  /** For an unknown VR 5.1 file: its number of output channels. */
   nout?: number | null;
-  /** The same of its recurrent part. */
+  /** For an unknown VR 5.1 file: the number of output channels of its LSTM. */
   nout_lstm?: number | null;
-  /** Of an MDX file that is not known: the size of its transform. */
+  /** For an unknown MDX file: its FFT size. */
   mdx_n_fft_scale_set?: number | null;
-  /** Its bins. */
+  /** For an unknown MDX file: its number of frequency bins. */
   mdx_dim_f_set?: number | null;
-  /** Its frames, as a power of 2. */
+  /** For an unknown MDX file: its number of frames, as an exponent of 2. */
   mdx_dim_t_set?: number | null;
-  /** By how much its stem is made louder before it is subtracted. */
+  /** For an unknown MDX file: the gain of its stem before it is subtracted from the mix. */
   compensate?: number | null;
 }
 
-/** Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`. */
+/** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. */
 export interface Apollo {
   cmd: "apollo";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The audio file. */
+  /** Audio file to separate. */
   input?: string | null;
-  /** Many files or folders: one `file_done` line for each file, then `done`. */
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** The file to write; its extension says the format. */
+  /** File to write; its extension determines the format. */
   output?: string | null;
-  /** Instead of `output`: the directory to write `TRACK_(STEM).wav` to. */
+  /** Directory for `TRACK_(STEM).wav`, instead of `output`. */
   output_dir?: string | null;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The format of the stems. */
+  /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** The sample type; default `PCM_16`. */
+  /** Sample type of the stems; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** Another name of `pcm_type`. */
+  /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** kbit/s of lossy formats. */
+  /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
-  /** Write just these stems. */
+  /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write this stem and `no_STEM`, everything else. */
+  /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** A rate in Hz or `source` for the input's; default the model's. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`. */
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale";
-  /** Replace files that exist; otherwise they are an error. */
+  /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
-  /** Do not do again what an earlier job with `resume` has done and nothing has changed since. */
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
   /** Send `progress` lines. */
   progress?: boolean;
-  /** Also write `report.png`: waveforms and spectrograms of the mix and the stems. */
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
-  /** Chunks run together. */
+  /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The arithmetic of the network. */
+  /** Arithmetic precision of the network. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
-  /** Makes random shifts repeatable; default 0. */
+  /** Seed of the random shifts. */
   seed?: number;
-  /** Separate only a part. */
+  /** Separate only an excerpt. */
   preview?: Preview | null;
-  /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** The checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
-  /** The YAML configuration that belongs to `model_path`. */
+  /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** The width of the network; without it, the configuration or the checkpoint tells. */
+  /** Feature dimension of the network; default from its configuration or checkpoint. */
   feature_dim?: number | null;
-  /** Its layers; without it, the configuration or the checkpoint tells. */
+  /** Number of layers of the network; default from its configuration or checkpoint. */
   layer?: number | null;
-  /** Length of the parts that are restored at once. */
+  /** Length of a chunk in seconds. */
   chunk_seconds?: number;
-  /** Seconds over which parts are cross-faded. */
+  /** Length of the cross-fade between chunks in seconds. */
   chunk_overlap?: number;
-  /** Also write `addition`: what the restoration has added. */
+  /** Also write `addition`, what the restoration has added. */
   addition?: boolean;
 }
 
@@ -995,53 +1005,53 @@ export interface Restored {
   status: "done";
   id?: string | number;
   warnings: Array<string>;
-  /** Seconds the separation itself took. */
+  /** Seconds spent on the separation itself. */
   elapsed: number;
   output_dir: string;
-  /** Names inside `output_dir`. */
+  /** File names in `output_dir`. */
   files: Array<string>;
   stems: Array<string>;
   /** Absolute path of each stem. */
   paths: Record<string, string>;
-  /** Seconds of audio. */
+  /** Length of the audio in seconds. */
   duration: number;
-  /** Times realtime. */
+  /** Speed as a multiple of real time. */
   speed: number;
   sample_rate: number;
   model: string;
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** The one gain applied to all stems against clipping; 1 if none. */
+  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
   gain: number;
-  /** The numbers that were used: shifts, overlap, … */
+  /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
-  /** Absolute path of the picture, where one was asked for. */
+  /** Absolute path of `report.png`, if it was requested. */
   report?: string;
-  /** With `resume`: nothing was to be done. All else is as it was answered then. */
+  /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
-  /** The network was loaded already. */
+  /** Whether the network was already loaded. */
   cached: boolean;
 }
 
-/** Load an Apollo network, so that the first `apollo` need not. */
+/** Load an Apollo network in advance, so that the first `apollo` starts sooner. */
 export interface LoadApollo {
   cmd: "load_apollo";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of a network of your own, instead of `model`. */
   model_path?: string | null;
-  /** The YAML configuration that belongs to `model_path`. */
+  /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** The width of the network; without it, the configuration or the checkpoint tells. */
+  /** Feature dimension of the network; default from its configuration or checkpoint. */
   feature_dim?: number | null;
-  /** Its layers; without it, the configuration or the checkpoint tells. */
+  /** Number of layers of the network; default from its configuration or checkpoint. */
   layer?: number | null;
 }
 
@@ -1058,145 +1068,145 @@ export interface ApolloLoaded {
   layer: number;
 }
 
-/** Load a model and make it the active one. Without any field that is `audiosep_base`. */
+/** Load a model and make it the active one; default `audiosep_base`. */
 export interface AudioSepLoad {
   cmd: "load_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The YAML configuration of the network; default the public model's. */
+  /** YAML configuration of the separation network; default that of the public model. */
   config_path?: string | null;
-  /** The network that separates; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** The CLAP checkpoint, of which the text part is read; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** The folder of roberta-base, with its vocabulary; default the one in the models directory. */
+  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
   roberta_dir?: string | null;
-  /** Where it is to run: what the worker was started with, or `auto`. */
+  /** Device of the model: the one the worker was started with, or `auto`. */
   device?: string | null;
-  /** Map the checkpoint instead of reading it; default as `set_storage_type` says. */
+  /** Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`. */
   mmap?: boolean | null;
-  /** Accepted; the transform always runs on the device. */
+  /** Accepted for compatibility; has no effect, because the STFT always runs on the device. */
   use_torch_stft?: boolean | string | null;
-  /** Accepted, for the same reason. */
+  /** Accepted for compatibility; has no effect. */
   auto_stft_seconds?: number | null;
 }
 
 /** Load a model without making it the active one. */
 export interface AudioSepPreload {
   cmd: "preload_model";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The model's name; without it, the worker's default. */
+  /** Name of the model; default the worker's default model. */
   model?: string | null;
-  /** The YAML configuration of the network; default the public model's. */
+  /** YAML configuration of the separation network; default that of the public model. */
   config_path?: string | null;
-  /** The network that separates; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** The CLAP checkpoint, of which the text part is read; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** The folder of roberta-base, with its vocabulary; default the one in the models directory. */
+  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
   roberta_dir?: string | null;
-  /** Where it is to run: what the worker was started with, or `auto`. */
+  /** Device of the model: the one the worker was started with, or `auto`. */
   device?: string | null;
-  /** Map the checkpoint instead of reading it; default as `set_storage_type` says. */
+  /** Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`. */
   mmap?: boolean | null;
-  /** Accepted; the transform always runs on the device. */
+  /** Accepted for compatibility; has no effect, because the STFT always runs on the device. */
   use_torch_stft?: boolean | string | null;
-  /** Accepted, for the same reason. */
+  /** Accepted for compatibility; has no effect. */
   auto_stft_seconds?: number | null;
 }
 
-/** Separate what a text describes, into the file `output`, or into the directory `output_dir`. */
+/** Separate the sounds that a text describes, to the file `output` or the directory `output_dir`. */
 export interface AudioSepSeparate {
   cmd: "separate";
-  /** Repeated on every line that this request causes. Nothing is added without it. */
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
   id?: string | number | null;
-  /** Fail on unknown fields instead of warning about them. */
+  /** Treat unknown fields as errors instead of warning about them. */
   strict?: boolean;
-  /** Add a traceback to an error. */
+  /** Add a traceback to errors. */
   debug?: boolean;
-  /** The audio file. */
+  /** Audio file to separate. */
   input?: string | null;
-  /** Many files or folders: one `file_done` line for each file, then `done`. */
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** The file to write; its extension says the format. */
+  /** File to write; its extension determines the format. */
   output?: string | null;
-  /** Instead of `output`: the directory to write `TRACK_(STEM).wav` to. */
+  /** Directory for `TRACK_(STEM).wav`, instead of `output`. */
   output_dir?: string | null;
-  /** The model's name; without it, the one loaded last, or `audiosep_base`. */
+  /** Name of the model; default the one loaded last, or else `audiosep_base`. */
   model?: string | null;
-  /** The format of the stems. */
+  /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** The sample type; default `PCM_16`. */
+  /** Sample type of the stems; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** Another name of `pcm_type`. */
+  /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
-  /** kbit/s of lossy formats. */
+  /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
-  /** Write just these stems. */
+  /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write this stem and `no_STEM`, everything else. */
+  /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** A rate in Hz; default the song's, also when it is higher than the network's 32 kHz. */
+  /** Sample rate of the results in Hz; default that of the input, even above the network's 32 kHz. */
   output_sample_rate?: number | "source" | null;
-  /** Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`. */
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale";
-  /** Replace files that exist; otherwise they are an error. */
+  /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
-  /** Do not do again what an earlier job with `resume` has done and nothing has changed since. */
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
   /** Send `progress` lines. */
   progress?: boolean;
-  /** Also write `report.png`: waveforms and spectrograms of the mix and the stems. */
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
-  /** Chunks run together. */
+  /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The arithmetic of the network. */
+  /** Arithmetic precision of the network. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
-  /** Makes random shifts repeatable; default 0. */
+  /** Seed of the random shifts. */
   seed?: number;
-  /** Separate only a part. */
+  /** Separate only an excerpt. */
   preview?: Preview | null;
-  /** File names from `{track} {stem} {model} {index}`; `/` makes folders. */
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** What to separate, in English words. */
+  /** Description in English of the sounds to separate. */
   text?: string | null;
-  /** Several of them at once, a file for each. */
+  /** Several descriptions, with one file for each. */
   texts?: Array<string> | null;
-  /** Also write `residual`: the song without all that was separated. */
+  /** Also write `residual`, the input without everything that was separated. */
   residual?: boolean;
-  /** Run a long song in parts (`auto`, true), or in few long ones (false); the result is the same. */
+  /** Split a long input into short chunks (`auto`, true) or a few long ones (false); the result is the same. */
   use_chunk?: boolean | "auto";
-  /** Length of the parts; default 10. */
+  /** Length of a chunk in seconds; default 10. */
   chunk_seconds?: number | null;
-  /** The YAML configuration of the network; default the public model's. */
+  /** YAML configuration of the separation network; default that of the public model. */
   config_path?: string | null;
-  /** The network that separates; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** The CLAP checkpoint, of which the text part is read; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** The folder of roberta-base, with its vocabulary; default the one in the models directory. */
+  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
   roberta_dir?: string | null;
 }
 
-/** What a text describes was separated. Stems are called as the texts. */
+/** The sounds that a text describes were separated. Each stem is named after its text. */
 export interface AudioSepDone {
   status: "done";
   id?: string | number;
   warnings: Array<string>;
-  /** Seconds the separation itself took. */
+  /** Seconds spent on the separation itself. */
   elapsed: number;
   output_dir: string;
   /** Absolute paths. */
@@ -1204,29 +1214,29 @@ export interface AudioSepDone {
   stems: Array<string>;
   /** Absolute path of each stem. */
   paths: Record<string, string>;
-  /** Seconds of audio. */
+  /** Length of the audio in seconds. */
   duration: number;
-  /** Times realtime. */
+  /** Speed as a multiple of real time. */
   speed: number;
   sample_rate: number;
   model: string;
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** The one gain applied to all stems against clipping; 1 if none. */
+  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
   gain: number;
-  /** The numbers that were used: shifts, overlap, … */
+  /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
-  /** Absolute path of the picture, where one was asked for. */
+  /** Absolute path of `report.png`, if it was requested. */
   report?: string;
-  /** With `resume`: nothing was to be done. All else is as it was answered then. */
+  /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
 }
 
-/** What a worker says of an error. */
-export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
+/** The `code` of an error from a worker. */
+export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
-/** Any line of a worker. */
+/** Any line from a worker. */
 export type Line = Loading | Ready | Shutdown | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone;
 
 /** The commands of each worker. */
@@ -1301,4 +1311,35 @@ export interface WorkerCommands {
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
     batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
   };
+}
+
+/** A method for each command. */
+export interface WorkerMethods<K extends WorkerKind> {
+  /** Check that the worker is alive, and which model is active. */
+  ping: Method<K, "ping">;
+  /** Report the device, queue, cache, memory and counters. */
+  getStatus: Method<K, "get_status">;
+  /** Return the protocol of this worker as JSON Schemas. */
+  describe: Method<K, "describe">;
+  /** List the models that this worker knows or finds. */
+  listModels: Method<K, "list_models">;
+  loadModel: Method<K, "load_model">;
+  preloadModel: Method<K, "preload_model">;
+  /** Download a model's files into the models directory and check their size and SHA-256. */
+  downloadModel: MethodWithFields<K, "download_model">;
+  separate: FileMethod<K, "separate">;
+  /** List the loaded models. */
+  listCached: Method<K, "list_cached">;
+  /** Unload all models. A running job keeps its model until it ends. */
+  clearCache: Method<K, "clear_cache">;
+  /** Set how many models stay loaded. 0 turns the cache off. */
+  setCacheSize: Method<K, "set_cache_size">;
+  /** Set the kind of disk that holds the models: checkpoints on an `ssd` are memory-mapped, on an `hdd` read as a whole. */
+  setStorageType: MethodWithFields<K, "set_storage_type">;
+  /** Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`. */
+  batch: MethodWithFields<K, "batch">;
+  /** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. Of `audio-separator` only. */
+  apollo: FileMethod<"audio-separator", "apollo">;
+  /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` only. */
+  loadApollo: Method<"audio-separator", "load_apollo">;
 }

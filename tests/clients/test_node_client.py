@@ -11,6 +11,7 @@ from node_runtime import missing, program, run
 
 from clients.node import generate_types
 from utils import __version__
+from utils.serving.commands.table import commands_of
 from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,11 +61,28 @@ def test_a_stale_file_is_noticed(tmp_path, monkeypatch, capsys):
     assert generate_types.main(["--check"]) == 0
 
 
+def test_every_command_has_a_method():
+    """A command of any worker is sent by a generated method or by one that is written by hand, and is typed."""
+    commands = {name for worker in WORKERS.values() for name in commands_of(worker)}
+    generated, own = generate_types.methods(), generate_types.OWN_METHODS
+    assert sorted([*generated.values(), *own]) == sorted(commands)
+    types = (CLIENT / "protocol.d.ts").read_text(encoding="utf-8") + (CLIENT / "index.d.ts").read_text(encoding="utf-8")
+    assert [name for name in [*generated, *own.values()] if not re.search(rf"^  {name}[:(]", types, re.MULTILINE)] == []
+
+
+def test_generated_methods_replace_none_of_the_classs_own():
+    """A command named as a method that the class defines itself would silently take its place."""
+    source = (CLIENT / "lib" / "worker.js").read_text(encoding="utf-8")
+    written = set(re.findall(r"^  (?:async )?(?:get )?\*?(\w+)\(", source, re.MULTILINE))
+    assert {"start", "send", "stream", *generate_types.OWN_METHODS.values()} <= written
+    assert written.isdisjoint(generate_types.methods())
+
+
 def test_optional_means_something_else_in_requests_and_replies():
     """A default may be left out by who asks, and is always there for who reads."""
     schema = {"properties": {"n": {"type": "integer", "default": 1}, "x": {"enum": ["a"]}}, "required": ["x"]}
-    assert "n?: number;" in generate_types.interface_text("Ask", schema, asked=True)
-    assert "n: number;" in generate_types.interface_text("Tell", schema, asked=False)
+    assert "n?: number;" in generate_types.interface_text("Ask", schema, sent=True)
+    assert "n: number;" in generate_types.interface_text("Tell", schema, sent=False)
 
 
 def test_the_package_has_the_version_of_the_workers():
@@ -117,9 +135,9 @@ def test_the_types_fit_a_strict_program(node, installed):
     assert compiled.returncode == 0, compiled.stdout
 
 
-def test_the_readme_names_every_worker_option_and_error():
-    """What can be given and what can go wrong is in the README."""
+def test_the_readme_names_every_worker_method_option_and_error():
+    """What can be given, called and go wrong is in the README."""
     text = (CLIENT / "README.md").read_text(encoding="utf-8")
     options = re.findall(r"^  (\w+):", (CLIENT / "lib" / "options.js").read_text(encoding="utf-8"), re.MULTILINE)
     errors = re.findall(r"^  '(\w+)',", (CLIENT / "lib" / "errors.js").read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name for name in [*options, *errors, *WORKERS] if f"`{name}`" not in text] == []
+    assert [name for name in [*options, *errors, *WORKERS, *generate_types.methods()] if f"`{name}`" not in text] == []

@@ -16,7 +16,8 @@ from typing import Self
 
 import psutil
 
-from workers import WORKERS, Worker
+from utils.core.catalogue import Worker
+from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Long enough for a slow machine under load; a test that is all right never waits that long.

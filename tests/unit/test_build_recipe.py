@@ -224,7 +224,7 @@ def test_freezing_is_driven_by_the_table_of_workers(monkeypatch, sources, tmp_pa
     assert asked["done"]
     assert asked["include_msvcr"] is True
     assert {"workers", "utils", "models"} == set(asked["packages"])
-    assert {"sympy", "pytest", "utils.serving.docs"} <= set(asked["excludes"])
+    assert {"sympy", "pytest"} <= set(asked["excludes"])
     constants = build_dsu.without_traces().create(tmp_path, []).read_text(encoding="utf-8")
     assert "VERSION" in constants
     assert "BUILD" not in constants

@@ -35,7 +35,6 @@ OPTIONAL = ("diffq",)
 
 # The table in docs/building.md says the same, row by row.
 MODULES_LEFT_OUT = (
-    LeftOut("Writes docs/protocol.md for developers.", ("utils.serving.docs",)),
     LeftOut("How demucs' own program reads and writes files; here PyAV and soundfile do.", ("lameenc", "sphn")),
     LeftOut(
         "Tools of onnxruntime that convert and shrink networks, and the formats for that; sessions only run networks.",

@@ -1,1 +1,1 @@
-"""Words that every other package uses. Standard library and msgspec only: no torch, no numpy, no I/O on import."""
+"""What all other packages share. Standard library and msgspec only: no torch, no numpy, no I/O on import."""

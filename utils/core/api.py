@@ -1,7 +1,7 @@
-"""The one seam between the two columns: serving and the command line call an `Engine`; engines implement it.
+"""The one interface between the two columns: serving and the command line call an `Engine`; engines implement it.
 
 Requests and replies are values from `utils.core.requests` and `utils.core.replies`. Methods that take a `Job` are jobs
-(one at a time, on the main thread); the others may be called from any thread at any moment and answer at once.
+(one at a time, on the main thread); the others may be called from any thread at any time and return at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from utils.core.job import Job
 
 
 class Health(NamedTuple):
-    """What an engine knows of itself; the loop adds its own part to make a `Status`."""
+    """The engine's part of a `Status`; serving adds the queue and the times."""
 
     model_loaded: str | None
     device: str
@@ -24,7 +24,7 @@ class Health(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """What an engine can say once it has chosen its device."""
+    """What an engine reports once it has chosen its device."""
 
     device: str
     threads: int
@@ -33,10 +33,10 @@ class Readiness(NamedTuple):
 
 
 class Engine(Protocol):
-    """Models, audio and files; no JSON."""
+    """Everything about models, audio and files; nothing about JSON."""
 
     def start(self) -> Readiness:
-        """Import what is needed and choose the device. Raises `DeviceUnavailable`. Called once, before the rest."""
+        """Import libraries and choose the device. Raises `DeviceUnavailable`. Called once, before anything else."""
 
     def close(self) -> None:
         """Release models and device memory."""
@@ -64,7 +64,7 @@ class Engine(Protocol):
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
-        """Separate `request.input`. `track` names the result where two inputs share a file name.
+        """Separate `request.input`. `track` names the result if several inputs share a file name.
 
-        `index` is the number of the input among many, from 1.
+        `index` is the number of the input among many, starting at 1.
         """

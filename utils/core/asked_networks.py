@@ -1,6 +1,6 @@
-"""Which networks a request of dsu-bsroformer asks for: one by name, one by its files, or several.
+"""Which networks a request to dsu-bsroformer names: one by its name or by its files, or an ensemble of both kinds.
 
-What contradicts itself is refused before anything is read.
+Requests that contradict themselves are refused before any file is read.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from utils.core.errors import InvalidRequest
-from utils.core.requests import NetworkLoad, NetworkMember, NetworkSeparate
+from utils.core.requests import NetworkLoad, NetworkSeparate
 
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """A network by its files."""
+    """A network given by its files."""
 
     model_path: str
     config_path: str
@@ -24,7 +24,7 @@ Choice = str | OwnFiles | None  # None is the worker's default
 
 
 def check_choice(request: NetworkLoad | NetworkSeparate) -> None:
-    """Raise what is wrong with the choice in a request."""
+    """Raise `InvalidRequest` if the fields that choose networks contradict each other."""
     choice_of(request)
     if isinstance(request, NetworkSeparate):
         choices_of(request)
@@ -32,56 +32,56 @@ def check_choice(request: NetworkLoad | NetworkSeparate) -> None:
 
 
 def choices_of(request: NetworkSeparate) -> list[Choice]:
-    """All networks of a job."""
+    """All networks of a separation."""
     if request.ensemble is None:
         return [choice_of(request)]
     if request.model or request.model_path:
         other = "model" if request.model else "model_path"
         raise InvalidRequest(f"Give either `ensemble` or `{other}`, not both.", field="ensemble")
-    return [_member(member) for member in request.ensemble]
+    return [
+        member if isinstance(member, str) else OwnFiles(member.model_path, member.config_path, member.model_type)
+        for member in request.ensemble
+    ]
 
 
 def choice_of(request: NetworkLoad | NetworkSeparate) -> Choice:
-    """The network that is named, or None."""
+    """The one network of a request."""
     if request.model_path:
         if request.model:
             raise InvalidRequest(
                 "Give either `model` or `model_path` with `config_path`, not both.", field="model_path"
             )
         if not request.config_path:
-            raise InvalidRequest("`model_path` needs the network's YAML file in `config_path`.", field="config_path")
+            raise InvalidRequest(
+                "`model_path` needs the network's YAML configuration in `config_path`.", field="config_path"
+            )
         return OwnFiles(request.model_path, request.config_path, request.model_type)
     for field in ("config_path", "model_type"):
         if getattr(request, field):
             raise InvalidRequest(
-                f"`{field}` belongs to a network of your own; its checkpoint goes into `model_path`.", field=field
+                f"`{field}` is only for a network of your own; give its checkpoint in `model_path`.", field=field
             )
     return request.model or None
 
 
 def weights_of(request: NetworkSeparate) -> list[float] | None:
-    """What the members count in an average, summing to one; None if there is no ensemble."""
+    """The weights of an ensemble's members, normalized to a sum of 1; None without an ensemble."""
     given = request.ensemble_weights
     if request.ensemble is None:
         if given is not None:
-            raise InvalidRequest("`ensemble_weights` needs the members in `ensemble`.", field="ensemble_weights")
+            raise InvalidRequest("`ensemble_weights` needs an `ensemble`.", field="ensemble_weights")
         return None
     count = len(request.ensemble)
     if given is None:
         return [1 / count] * count
     if not request.ensemble_type.startswith("avg"):
         raise InvalidRequest(
-            f"`ensemble_weights` counts in averages; `{request.ensemble_type}` has none.", field="ensemble_weights"
+            f"`ensemble_weights` applies to averages only; `{request.ensemble_type}` has no weights.",
+            field="ensemble_weights",
         )
     if len(given) != count or sum(given) <= 0:
         raise InvalidRequest(
-            f"`ensemble_weights` must have {count} numbers, one for each member, not all of them 0.",
+            f"`ensemble_weights` must have {count} numbers, one for each member, and at least one above 0.",
             field="ensemble_weights",
         )
     return [weight / sum(given) for weight in given]
-
-
-def _member(member: str | NetworkMember) -> Choice:
-    if isinstance(member, str):
-        return member
-    return OwnFiles(member.model_path, member.config_path, member.model_type)

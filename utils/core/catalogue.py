@@ -1,8 +1,26 @@
-"""What every part of DSU must agree on: families of models, the models used by default, names of stems, layouts of files."""
+"""What every part of DSU must agree on: what a worker is, families of models, default models, names of stems and layouts of files."""
 
 from __future__ import annotations
 
-# Families of models as clients name them, with the list in configs/models that describes their public models.
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One executable: its public name, its entry script, and the groups of commands that it understands."""
+
+    name: str
+    script: str
+    groups: tuple[str, ...]
+    description: str
+
+    @property
+    def executable(self) -> str:
+        """The frozen program's file name without a suffix."""
+        return self.name
+
+
+# Families of models as clients name them, with the file in configs/models that lists their public models.
 FAMILIES = {
     "demucs": "demucs",
     "networks": "bsroformer",
@@ -11,29 +29,29 @@ FAMILIES = {
     "audiosep": "audiosep",
 }
 
-# The model of a request that names none, where no other one is loaded.
+# The models of requests that name none, if no other model is loaded.
 DEFAULT_DEMUCS = "htdemucs"
 DEFAULT_NETWORK = "dsu_mini"  # comes with DSU
 DEFAULT_AUDIOSEP = "audiosep_base"
 
-# Files of VR and MDX models, which are named by their file names.
+# Extensions of VR and MDX model files. These models are named after their files.
 AUDIO_SEPARATOR_SUFFIXES = {".pth": "vr", ".onnx": "mdx"}
 
-# Networks of models/ that dsu-audio-separator lists as well.
+# Networks in models/ that dsu-audio-separator lists as well.
 ALSO_IN_AUDIO_SEPARATOR = ("mdx23c", "apollo")
 
-# Stems that are not a network's own, or that several families call the same.
+# Stems that no network outputs itself, or whose names several families share.
 VOCALS = "vocals"
 INSTRUMENTAL = "instrumental"
 RESTORED = "restored"
-ADDITION = "addition"  # what a restoration has added to the song
-RESIDUAL = "residual"  # what is left of a song without everything that texts describe
+ADDITION = "addition"  # what a restoration has added to its input
+RESIDUAL = "residual"  # the input without everything that texts describe
 
-# Where stems go below the output directory, unless a request has a template of its own.
+# Default paths of stems below the output directory.
 MODEL_TRACK_STEM = "{model}/{track}/{stem}"
 TRACK_STEM = "{track}/{stem}"
 TRACK_WITH_STEM = "{track}_({stem})"
 TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 
-# Other extensions of the formats that can be written.
+# Alternative extensions of output formats.
 EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}

@@ -1,7 +1,7 @@
-"""What must be undone if the process has to go at once: half-written files, locks.
+"""What must be undone if the process has to end at once: half-written files, locks.
 
-Work registers how to undo itself while it is under way. `run_all` is called by the watcher thread when a job does not
-reach its next checkpoint in time.
+Work in progress registers how to undo itself. `run_all` is called from another thread when a job does not reach its
+next checkpoint in time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _keys = itertools.count()
 
 @contextlib.contextmanager
 def undone_on_exit(undo: Callable[[], None]) -> Iterator[None]:
-    """While the body runs, `undo` is called if the process is made to go. It must be safe from any thread."""
+    """Call `undo` if the process has to end while the body runs. It must be safe to call from any thread."""
     key = next(_keys)
     with _lock:
         _pending[key] = undo
@@ -30,7 +30,7 @@ def undone_on_exit(undo: Callable[[], None]) -> Iterator[None]:
 
 
 def run_all() -> None:
-    """Undo everything that is under way, newest first; one failure does not keep the others."""
+    """Undo everything in progress, newest first; a failure does not prevent the others."""
     with _lock:
         undos = list(_pending.values())
         _pending.clear()

@@ -1,4 +1,4 @@
-"""Every error a client can meet, as a class with a code. No I/O here.
+"""Every foreseen error, as a class with a code of the protocol.
 
     DsuError
       RequestError      InvalidJson InvalidRequest UnknownCommand
@@ -8,10 +8,10 @@
       InputError        InputNotFound InputUnreadable InputEmpty
       OutputError       UnsupportedFormat OutputNotWritable DiskFull
       DeviceError       DeviceUnavailable OutOfMemory
-      Busy
 
-Raise the narrowest one where the fact is known, `from` its cause. The message is one or two plain sentences
-that say what is wrong and what to do; the hint says how to go on.
+Raise the narrowest class where the fact is known, `from` its cause. The message is one or two plain sentences that say
+what is wrong and what to do; a hint may add how to find out more. Any other exception becomes `internal`, or
+`out_of_memory` for a `MemoryError` (see `utils.core.failures`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 
 class DsuError(Exception):
-    """An error with a code from the protocol's list and a message for people."""
+    """An error with a code of the protocol and a message for people."""
 
     code: ClassVar[str] = "internal"
 
@@ -55,10 +55,6 @@ class InvalidRequest(RequestError):
 
 class UnknownCommand(RequestError):
     code = "unknown_command"
-
-
-class Busy(RequestError):
-    code = "busy"
 
 
 class ModelError(DsuError):
@@ -142,7 +138,7 @@ class OutOfMemory(DeviceError):
 
 
 def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The known words that `word` was probably meant to be, best first."""
+    """The known words that `word` is probably a misspelling or a part of, best first."""
     by_lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), by_lower, n=limit, cutoff=0.6)
     if not found and len(word) >= 3:
@@ -151,5 +147,5 @@ def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """` Did you mean: a, b?`, or nothing where nothing is near."""
+    """` Did you mean: a, b?`, or nothing without names."""
     return f" Did you mean: {', '.join(names)}?" if names else ""

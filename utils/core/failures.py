@@ -1,4 +1,4 @@
-"""From an exception to the reply: the one place that knows what a client is told of a failure, or of a cancelled job."""
+"""From an exception to a reply: the one place that decides what a client reads about a failed or cancelled job."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from utils.core.replies import Cancelled, Error
 
 
 def error_reply(error: BaseException, *, debug: bool = False) -> Error:
-    """What is sent for `error`. What is no `DsuError` was not foreseen: it is named, but its details are for debugging."""
-    known = error if isinstance(error, DsuError) else _unforeseen(error)
+    """The reply for `error`. An exception that is not a `DsuError` was not foreseen; it is named in one line."""
+    if isinstance(error, DsuError):
+        known = error
+    elif isinstance(error, MemoryError):
+        known = OutOfMemory(
+            "There is not enough memory for this job. Close other programs, or use a smaller model or batch size."
+        )
+    else:
+        text = " ".join(str(error).split())
+        known = DsuError(
+            f"An unexpected error occurred: {type(error).__name__}{': ' if text else ''}{text}",
+            hint='Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.',
+        )
     return Error(
         message=known.message,
         code=known.code,
@@ -26,20 +37,8 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
 
 
 def cancelled_reply(cancelled: JobCancelled) -> Cancelled:
-    """What is sent for a job that was cancelled."""
+    """The reply for a job that was cancelled."""
     if not cancelled.results:
         return Cancelled()
     results = [msgspec.to_builtins(result) for result in cancelled.results]
-    return Cancelled(message="The job was cancelled. What was finished before is whole and stays.", results=results)
-
-
-def _unforeseen(error: BaseException) -> DsuError:
-    if isinstance(error, MemoryError):
-        return OutOfMemory(
-            "There was not enough memory for this job. Close other programs, or use a smaller model or batch size."
-        )
-    text = " ".join(str(error).split())
-    return DsuError(
-        f"Something went wrong that should not have: {type(error).__name__}{': ' if text else ''}{text}",
-        hint='Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.',
-    )
+    return Cancelled(message="The job was cancelled. Results that were already complete are kept.", results=results)

@@ -1,6 +1,6 @@
-"""What a piece of work may say while it runs: progress, events, warnings; and where it learns that it was cancelled.
+"""What a piece of work may report while it runs (progress, events, warnings), and how it learns of cancelling.
 
-Replies and progress leave an engine through a `Job` only. No threads and no JSON here.
+Events and progress leave an engine through a `Job` only. No threads and no JSON here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import msgspec
+
 from utils.core.replies import Event, Progress, Reply
 
 MIN_INTERVAL_S = 0.1
@@ -19,7 +21,7 @@ MIN_INTERVAL_S = 0.1
 class JobCancelled(BaseException):
     """Raised by `Job.checkpoint`. Not an `Exception`, so that no library's `except Exception` swallows it.
 
-    `results` are those of the parts of the job that were finished before, whose files stay.
+    `results` holds the replies of the parts of the job that were complete, whose files stay.
     """
 
     def __init__(self, results: Sequence[Reply] = ()) -> None:
@@ -28,10 +30,10 @@ class JobCancelled(BaseException):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a job of many items is: at the one that is `position`-th in the order of work, and how far in it.
+class ItemProgress:
+    """How far the current item of a job is, such as one file of many or one job of a batch.
 
-    `index` is the item's number as it was asked for, `stage` what is done to it.
+    `position` counts the items as they are processed, `index` as the request lists them; `stage` is the item's own.
     """
 
     position: int
@@ -42,10 +44,10 @@ class Place:
 
 
 class Job:
-    """One job, seen from inside.
+    """One job as the code that works on it sees it.
 
-    `begin_stages` names the parts of the work and their shares of the whole; `progress` then reports within a stage.
-    Percentages never go back, come at most ten times a second, and end with 100 (`finish`).
+    `begin_stages` names the stages of the work and their shares of the whole; `progress` then reports within a stage.
+    Percentages never decrease, are sent at most ten times a second, and end with 100 (`finish`).
     """
 
     def __init__(
@@ -55,14 +57,14 @@ class Job:
         show_progress: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._emit = emit or _ignore
+        self._emit = emit or (lambda _: None)
         self._clock = clock
         self._show_progress = show_progress
         self._cancelled = threading.Event()
         self._spans: dict[str, tuple[float, float]] = {}
         self._started = clock()
         self._last_sent = float("-inf")
-        self._reached: tuple[float, int, float] = (-1.0, -1, -1.0)  # of the whole, the item, and within the item
+        self._reached: tuple[float, int, float] = (-1.0, -1, -1.0)  # overall percent, item, percent of the item
         self._lock = threading.Lock()
         self.warnings: list[str] = []
 
@@ -75,7 +77,7 @@ class Job:
         return self._cancelled.is_set()
 
     def checkpoint(self) -> None:
-        """Raise `JobCancelled` if the job was cancelled. Call it between any two steps worth interrupting."""
+        """Raise `JobCancelled` if the job was cancelled. Call it between any two steps that take noticeable time."""
         if self._cancelled.is_set():
             raise JobCancelled
 
@@ -88,11 +90,11 @@ class Job:
         return nullcontext()
 
     def announce(self, event: Event) -> None:
-        """Send an event as it is."""
+        """Send an event."""
         self._emit(event)
 
     def warn(self, message: str) -> None:
-        """Say once something the user should know; it appears in the reply's `warnings`."""
+        """Add a warning to the reply, once, however often it is found."""
         if message not in self.warnings:
             self.warnings.append(message)
 
@@ -106,55 +108,46 @@ class Job:
             start += share / total
         self._started = self._clock()
 
-    def progress(self, stage: str, done: float, total: float, place: Place | None = None) -> None:
-        """`done` of `total` (any unit) of a stage is finished. `place` tells more where that is one of many items."""
+    def progress(self, stage: str, done: float, total: float, item: ItemProgress | None = None) -> None:
+        """Report that `done` of `total` (in any unit) of a stage is finished; for one of many items, with its own progress."""
         low, high = self._spans.get(stage, (0.0, 1.0))
         part = min(max(done / total, 0.0), 1.0) if total > 0 else 1.0
-        self._send(stage, low + (high - low) * part, place)
+        self._send(stage, low + (high - low) * part, item)
 
     def finish(self, stage: str = "done") -> None:
-        """Send the last progress line, 100 %, if it was not sent yet."""
+        """Send the last progress line, 100 %, unless it was sent already."""
         self._send(stage, 1.0, last=True)
 
-    def _send(self, stage: str, fraction: float, place: Place | None = None, *, last: bool = False) -> None:
+    def _send(self, stage: str, fraction: float, item: ItemProgress | None = None, *, last: bool = False) -> None:
         if not self._show_progress:
             return
         percent = percent_of(fraction, last=last)
-        reached = (percent, place.position, place.percent) if place is not None else (percent, -1, -1.0)
+        reached = (percent, item.position, item.percent) if item is not None else (percent, -1, -1.0)
         with self._lock:
             now = self._clock()
             if reached <= self._reached or not (last or now - self._last_sent >= MIN_INTERVAL_S):
                 return
             self._last_sent, self._reached = now, reached
             elapsed = now - self._started
-            eta = 0.0 if last else elapsed * (1 - fraction) / fraction if fraction > 0 else None
-            self._emit(_line(percent, stage, None if eta is None else round(eta, 1), place))
+            eta = 0.0 if last else round(elapsed * (1 - fraction) / fraction, 1) if fraction > 0 else None
+            line = Progress(percent=percent, stage=stage, eta=eta)
+            if item is not None:
+                line = msgspec.structs.replace(
+                    line, index=item.index, count=item.count, part_percent=item.percent, part_stage=item.stage
+                )
+            self._emit(line)
 
 
 def percent_of(fraction: float, *, last: bool = False) -> float:
-    """What is told of a fraction: 100 is kept for the end."""
+    """The percentage to report; 100 is reserved for the last line."""
     return 100.0 if last else min(round(100.0 * fraction, 1), 99.9)
 
 
-def _line(percent: float, stage: str, eta: float | None, place: Place | None) -> Progress:
-    if place is None:
-        return Progress(percent=percent, stage=stage, eta=eta)
-    return Progress(
-        percent=percent,
-        stage=stage,
-        eta=eta,
-        index=place.index,
-        count=place.count,
-        part_percent=place.percent,
-        part_stage=place.stage,
-    )
-
-
 class PartOfJob(Job):
-    """A job inside a job (one file of many): shares cancellation, events and warnings, reports within its share.
+    """A job inside a job, such as one file of many: it shares cancelling, events and warnings with the outer job.
 
     Each of the `count` parts has the same share of the outer stage, in the order of their `position`. `index` is the
-    part's number as it was asked for, where that is another one.
+    part's place in the request, if that differs from its position.
     """
 
     def __init__(self, outer: Job, stage: str, position: int, count: int, *, index: int | None = None) -> None:
@@ -167,11 +160,7 @@ class PartOfJob(Job):
     def step(self, name: str) -> AbstractContextManager[None]:
         return self._outer.step(name)
 
-    def _send(self, stage: str, fraction: float, place: Place | None = None, *, last: bool = False) -> None:
-        del place  # of parts of this part nobody outside is told
-        own = Place(self._position, percent_of(fraction, last=last), self._index, self._count, stage)
+    def _send(self, stage: str, fraction: float, item: ItemProgress | None = None, *, last: bool = False) -> None:
+        del item  # the outer job reports its own items, not the items of an item
+        own = ItemProgress(self._position, percent_of(fraction, last=last), self._index, self._count, stage)
         self._outer.progress(self._stage, self._position + fraction, self._count, own)
-
-
-def _ignore(event: Event) -> None:
-    """Nobody listens to this job."""

@@ -1,4 +1,4 @@
-"""Many files in one request: which files, what each result is called, and one after the other through an engine.
+"""Many files in one request: find them, name their results, and separate one after the other.
 
 Shared by the worker's `separate` with `inputs` and by the command line. One bad file never stops the rest.
 """
@@ -11,7 +11,7 @@ import traceback
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -33,14 +33,14 @@ AUDIO_EXTENSIONS = frozenset({
 # fmt: on
 
 
-# Which files ------------------------------------------------------------------------------------------------------
+# Finding files ------------------------------------------------------------------------------------------------------
 
 
 def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None = None) -> list[Path]:
-    """The files that `paths` name, in that order; folders give all audio files below them, sorted.
+    """The files in `paths`, in that order; a folder stands for all audio files below it, sorted.
 
-    A file that is named is taken whatever it is called, even if it does not exist: that error belongs to this file.
-    `leave_out` is a folder whose files are not picked up, such as the one that is written to.
+    A file that is named is kept whatever its extension, even if it does not exist: that error belongs to this file.
+    `leave_out` is a folder to skip, such as the output directory.
     """
     skipped = None if leave_out is None else os.path.abspath(leave_out)  # noqa: PTH100 - as the user named it
     found: dict[str, Path] = {}
@@ -48,32 +48,32 @@ def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None 
         for file in audio_files_below(path, skipped) if path.is_dir() else [path]:
             found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - links keep their own names
     if not found:
-        raise InputNotFound(f"There is no audio file in {', '.join(f'`{path}`' for path in paths)}.", field="inputs")
+        raise InputNotFound(f"No audio files found in {', '.join(f'`{path}`' for path in paths)}.", field="inputs")
     return list(found.values())
 
 
 def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path]:
-    """Audio files in a folder and its folders, sorted; what is hidden is left out, and links to folders too."""
+    """Audio files in a folder and its subfolders, sorted. Hidden ones are skipped, and links to folders too."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".") and os.path.abspath(os.path.join(where, name)) != skipped  # noqa: PTH100, PTH118
         )
-        yield from (Path(where, name) for name in sorted(files) if _is_audio(name))
+        yield from (
+            Path(where, name)
+            for name in sorted(files)
+            if not name.startswith(".") and Path(name).suffix[1:].lower() in AUDIO_EXTENSIONS
+        )
 
 
-def _is_audio(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix[1:].lower() in AUDIO_EXTENSIONS
-
-
-# What each result is called ---------------------------------------------------------------------------------------
+# Naming results ---------------------------------------------------------------------------------------------------
 
 
 def unique_tracks(paths: Iterable[str | Path]) -> list[str]:
-    """One name for each file, from its own: `song`, and `song (2)` for another file whose name is `song`.
+    """A name for each file, from its own: `song`, and `song (2)` for another file named `song`.
 
-    Names that differ in case or in the way accents are encoded count as the same, since many file systems say so.
+    Names that differ only in case or Unicode normalization count as equal, as they do on many file systems.
     """
     names = [Path(path).stem for path in paths]
     taken: set[str] = set()
@@ -83,7 +83,7 @@ def unique_tracks(paths: Iterable[str | Path]) -> list[str]:
 
 def _unused(name: str, taken: set[str], own: set[str]) -> str:
     candidate, number = name, 2
-    # `song (2)` may be the own name of another of the files, which then keeps it.
+    # `song (2)` may be the original name of another file, which then keeps it.
     while _key(candidate) in taken or (candidate != name and _key(candidate) in own):
         candidate = f"{name} ({number})"
         number += 1
@@ -95,7 +95,7 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-# One after the other ----------------------------------------------------------------------------------------------
+# Separating -------------------------------------------------------------------------------------------------------
 
 
 def separate_each(
@@ -107,11 +107,11 @@ def separate_each(
     *,
     debug: bool = False,
 ) -> ManyDone:
-    """Separate every file as `request` says, tell `on_file` of each, and report progress of the whole.
+    """Separate every file as `request` says, call `on_file` after each, and report overall progress.
 
-    A file that fails is counted, and the rest goes on. If all fail, the first error is raised. Cancelling ends all.
+    If a file fails, the others go on; if all fail, the first error is raised. Cancelling ends the whole job.
     """
-    _require_own_names(request, len(inputs))
+    _check_names(request, len(inputs))
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
@@ -124,8 +124,8 @@ def separate_each(
             done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
         except JobCancelled as cancelled:
             raise JobCancelled(results) from cancelled
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does to one file, the rest goes on
-            traceback.clear_frames(error.__traceback__)  # what it holds may be large, and more files follow
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does with one file, the rest go on
+            traceback.clear_frames(error.__traceback__)  # the frames may hold large arrays, and more files follow
             first_error = first_error or error
             results.append(error_reply(error, debug=debug))
         else:
@@ -133,32 +133,45 @@ def separate_each(
         part.finish()
         results[-1] = hand_over_warnings(results[-1], part, job)
         on_file(_file_done(path, index, results[-1], time.monotonic() - began))
-    if first_error is not None and not any(isinstance(result, Done) for result in results):
-        raise _none_worked(first_error, len(results)) from first_error
-    return _many_done(results, time.monotonic() - started)
+    separated = [result for result in results if isinstance(result, Done)]
+    if first_error is not None and not separated:
+        if len(results) == 1 or not isinstance(first_error, DsuError):
+            raise first_error
+        message = f"None of the {len(results)} files could be separated. The first error: {first_error.message}"
+        raise type(first_error)(
+            message, hint=first_error.hint, suggestions=first_error.suggestions, field=first_error.field
+        ) from first_error
+    return ManyDone(
+        elapsed=round(time.monotonic() - started, 3),
+        results=[msgspec.to_builtins(result) for result in results],
+        succeeded=len(separated),
+        failed=len(results) - len(separated),
+        skipped=sum(result.skipped is True for result in separated),
+        files=[path for result in separated for path in result.paths.values()],
+    )
 
 
-def _require_own_names(request: Separate, count: int) -> None:
-    """Many files must not be written over each other."""
+def _check_names(request: Separate, count: int) -> None:
+    """Raise if the results of several files would overwrite each other."""
     template = request.name_template
     if isinstance(request, IntoFile) and request.output is not None and count > 1:
         raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
     if template is not None and count > 1 and "{track}" not in template and "{index}" not in template:
         raise InvalidRequest(
-            f"`name_template` gives all {count} files the same names. Use {{track}} or {{index}} in it.",
+            f"`name_template` gives the results of all {count} files the same names. Add {{track}} or {{index}} to it.",
             field="name_template",
         )
 
 
 def part_of(job: Job, stage: str, position: int, count: int, *, index: int | None = None) -> PartOfJob:
-    """The part of `job` for the item at `position` of `count`, which collects its own warnings."""
+    """The part of `job` for one of `count` items, with warnings of its own."""
     part = PartOfJob(job, stage, position, count, index=index)
     part.warnings = []
     return part
 
 
 def hand_over_warnings(result: R, part: Job, job: Job) -> R:
-    """Keep the warnings of a part with its own result, and tell those who look at the whole as well."""
+    """Put the warnings of a part into its result, and into the outer job as well."""
     for warning in part.warnings:
         job.warn(warning)
     return msgspec.structs.replace(result, warnings=list(part.warnings)) if part.warnings else result
@@ -166,8 +179,8 @@ def hand_over_warnings(result: R, part: Job, job: Job) -> R:
 
 def _file_done(path: Path, index: int, result: Done | Error, elapsed: float) -> FileDone:
     if isinstance(result, Error):
-        told = {"code": result.code, "message": result.message, "hint": result.hint, "field": result.field}
-        error = {key: value for key, value in told.items() if value is not UNSET}
+        fields = {"code": result.code, "message": result.message, "hint": result.hint, "field": result.field}
+        error = {key: value for key, value in fields.items() if value is not UNSET}
         return FileDone(input=str(path), index=index, ok=False, error=error, elapsed=round(elapsed, 3))
     return FileDone(
         input=str(path),
@@ -180,24 +193,4 @@ def _file_done(path: Path, index: int, result: Done | Error, elapsed: float) -> 
         skipped=result.skipped,
         model=result.model,
         elapsed=round(elapsed, 3),
-    )
-
-
-def _none_worked(error: Exception | SystemExit, count: int) -> BaseException:
-    if count == 1 or not isinstance(error, DsuError):
-        return error
-    message = f"None of the {count} files could be separated. The first one: {error.message}"
-    return type(error)(message, hint=error.hint, suggestions=error.suggestions, field=error.field)
-
-
-def _many_done(results: Sequence[Done | Error], elapsed: float) -> ManyDone:
-    done = [result for result in results if isinstance(result, Done)]
-    as_objects: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
-    return ManyDone(
-        elapsed=round(elapsed, 3),
-        results=as_objects,
-        succeeded=len(done),
-        failed=len(results) - len(done),
-        skipped=sum(result.skipped is True for result in done),
-        files=[path for result in done for path in result.paths.values()],
     )

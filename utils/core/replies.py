@@ -1,6 +1,6 @@
-"""What workers answer, as frozen types: events while a job runs, and the reply that ends a request.
+"""The lines that workers send, as frozen types: events while a job runs, and the reply that ends a request.
 
-The `id` of the request and the `warnings` are added by the loop; an engine leaves them out.
+Engines leave out `id` and `warnings`; serving adds them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Event(Reply, frozen=True, kw_only=True):
     """A line that a job sends before its last one."""
 
 
-# The worker's own life --------------------------------------------------------------------------------------------
+# Life cycle of the worker --------------------------------------------------------------------------------------------
 
 
 class Loading(Reply, frozen=True, kw_only=True, tag_field="status", tag="loading"):
@@ -37,10 +37,12 @@ class Loading(Reply, frozen=True, kw_only=True, tag_field="status", tag="loading
 
 
 class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
-    """The worker answers commands now."""
+    """The worker is ready for commands."""
 
     device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N` or `mps`.")]
-    threads: Annotated[int, Meta(description="CPU threads in use: the physical cores, or what was asked for.")]
+    threads: Annotated[
+        int, Meta(description="CPU threads in use: the number set for the worker, or else that of the physical cores.")
+    ]
     cache_enabled: bool
     max_cached_models: int
     models_dir: str
@@ -53,7 +55,7 @@ class Exiting(Reply, frozen=True, kw_only=True, tag_field="status", tag="exiting
 
 
 class Shutdown(Reply, frozen=True, kw_only=True, tag_field="status", tag="shutdown"):
-    """The last line when the worker goes for another reason."""
+    """The last line when the worker shuts down for another reason than `exit` or the end of its input."""
 
     detail: Annotated[
         str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`.")
@@ -62,7 +64,7 @@ class Shutdown(Reply, frozen=True, kw_only=True, tag_field="status", tag="shutdo
 
 
 class Error(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
-    """A request failed. The worker is as able as before."""
+    """A request failed. The worker can still be used."""
 
     message: str
     code: str
@@ -73,51 +75,65 @@ class Error(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
 
 
 class Cancelled(Reply, frozen=True, kw_only=True, tag_field="status", tag="cancelled"):
-    """A job was cancelled. It left no file but those of its parts that were finished."""
+    """A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists."""
 
     message: str = "The job was cancelled. No file was written."
     results: (
-        Annotated[list[dict[str, Any]], Meta(description="Of many files or jobs: what was answered until then.")]
-        | UnsetType
+        Annotated[list[dict[str, Any]], Meta(description="Many files or a batch: the replies up to then.")] | UnsetType
     ) = UNSET
 
 
 class CancelRequested(Reply, frozen=True, kw_only=True, tag_field="status", tag="cancel_requested"):
-    """Answers `cancel` itself."""
+    """Answers `cancel` itself; the cancelled job has a reply of its own."""
 
-    found: bool
+    found: Annotated[bool, Meta(description="Whether there was such a job.")]
 
 
 # Events of a job --------------------------------------------------------------------------------------------------
 
 
 class LoadingModel(Event, frozen=True, kw_only=True, tag_field="status", tag="loading_model"):
+    """A model is being loaded."""
+
     model: str
 
 
 class PreloadingModel(Event, frozen=True, kw_only=True, tag_field="status", tag="preloading_model"):
+    """A model is being loaded without becoming the active one."""
+
     model: str
 
 
 class Separating(Event, frozen=True, kw_only=True, tag_field="status", tag="separating"):
-    input: Annotated[str, Meta(description="The file's name.")]
+    """The separation of a file has begun."""
+
+    input: Annotated[str, Meta(description="File name without its folder.")]
 
 
 class Restoring(Event, frozen=True, kw_only=True, tag_field="status", tag="restoring"):
-    input: Annotated[str, Meta(description="The file's name.")]
+    """The restoration of a file has begun."""
+
+    input: Annotated[str, Meta(description="File name without its folder.")]
 
 
 class Progress(Event, frozen=True, kw_only=True, tag_field="status", tag="progress"):
+    """How far a job is."""
+
     percent: Annotated[float, Meta(ge=0, le=100)]
     stage: str
-    eta: Annotated[float | None, Meta(description="Seconds left, as far as can be told.")]
-    index: Annotated[int, Meta(description="Of many files or jobs: the one at work, from 0.")] | UnsetType = UNSET
-    count: Annotated[int, Meta(description="How many there are.")] | UnsetType = UNSET
-    part_percent: Annotated[float, Meta(description="How far the one at work is.")] | UnsetType = UNSET
-    part_stage: Annotated[str, Meta(description="What is done to it.")] | UnsetType = UNSET
+    eta: Annotated[float | None, Meta(description="Estimated seconds left.")]
+    index: (
+        Annotated[int, Meta(description="Many files or a batch: index of the current file or job, starting at 0.")]
+        | UnsetType
+    ) = UNSET
+    count: Annotated[int, Meta(description="Number of files or jobs.")] | UnsetType = UNSET
+    part_percent: Annotated[float, Meta(description="How far the current file or job is.")] | UnsetType = UNSET
+    part_stage: Annotated[str, Meta(description="Stage of the current file or job.")] | UnsetType = UNSET
 
 
 class Downloading(Event, frozen=True, kw_only=True, tag_field="status", tag="downloading"):
+    """How far the download of a model's file is."""
+
     model: str
     file: str
     percent: float
@@ -127,28 +143,34 @@ class Downloading(Event, frozen=True, kw_only=True, tag_field="status", tag="dow
 
 
 class FileDone(Event, frozen=True, kw_only=True, tag_field="status", tag="file_done"):
-    """One file of `inputs` is finished, well or badly."""
+    """One file of `inputs` has succeeded or failed."""
 
     input: str
-    index: int
+    index: Annotated[int, Meta(description="Index of the file, starting at 0.")]
     ok: bool
     output_dir: str | UnsetType = UNSET
     files: list[str] | UnsetType = UNSET
     stems: list[str] | UnsetType = UNSET
     paths: dict[str, str] | UnsetType = UNSET
     error: dict[str, str] | UnsetType = UNSET
-    skipped: Annotated[bool, Meta(description="With `resume`: nothing was to be done.")] | UnsetType = UNSET
+    skipped: Annotated[bool, Meta(description="With `resume`: the file was already done.")] | UnsetType = UNSET
     model: str | UnsetType = UNSET
-    elapsed: Annotated[float, Meta(description="Seconds spent on this file now.")] | UnsetType = UNSET
+    elapsed: Annotated[float, Meta(description="Seconds spent on this file in this run.")] | UnsetType = UNSET
 
 
 # Replies to control commands --------------------------------------------------------------------------------------
 
 
 class Pong(Reply, frozen=True, kw_only=True, tag_field="status", tag="pong"):
+    """The worker is alive."""
+
     model_loaded: str | None
-    separator_model: Annotated[str | None, Meta(description="dsu-audio-separator: what separates.")] | UnsetType = UNSET
-    apollo_model: Annotated[str | None, Meta(description="dsu-audio-separator: what restores.")] | UnsetType = UNSET
+    separator_model: (
+        Annotated[str | None, Meta(description="dsu-audio-separator: the active model for `separate`.")] | UnsetType
+    ) = UNSET
+    apollo_model: (
+        Annotated[str | None, Meta(description="dsu-audio-separator: the active model for `apollo`.")] | UnsetType
+    ) = UNSET
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,9 +244,9 @@ class Description(Reply, frozen=True, kw_only=True, tag_field="status", tag="des
     protocol: int
     worker: str
     version: str
-    commands: Annotated[dict[str, Any], Meta(description="Command name to its request and response schemas.")]
-    events: Annotated[dict[str, Any], Meta(description="Status name to the schema of the lines jobs send meanwhile.")]
-    definitions: Annotated[dict[str, Any], Meta(description="What the schemas refer to.")]
+    commands: Annotated[dict[str, Any], Meta(description="The request and response schemas of each command.")]
+    events: Annotated[dict[str, Any], Meta(description="The schema of each event, by its status.")]
+    definitions: Annotated[dict[str, Any], Meta(description="The types that the schemas refer to.")]
 
 
 # Replies to jobs --------------------------------------------------------------------------------------------------
@@ -251,7 +273,7 @@ class ModelPreloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="
 
 
 class ModelDownloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_downloaded"):
-    """`path`, `size_bytes` and `sha256` are those of the first file; `files` holds all of a bag's."""
+    """A model was downloaded. `path`, `size_bytes` and `sha256` are those of the first file; `files` lists all."""
 
     model: str
     path: str
@@ -261,7 +283,7 @@ class ModelDownloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag=
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds spent on each part."""
+    """Seconds spent on each step."""
 
     load: float
     decode: float
@@ -274,28 +296,31 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
-    """A separation succeeded. `warnings` is always there."""
+    """A separation succeeded. `warnings` is always present."""
 
     warnings: list[str] | UnsetType = []
-    elapsed: Annotated[float, Meta(description="Seconds the separation itself took.")]
+    elapsed: Annotated[float, Meta(description="Seconds spent on the separation itself.")]
     output_dir: str
-    files: Annotated[list[str], Meta(description="Names inside `output_dir`.")]
+    files: Annotated[list[str], Meta(description="File names in `output_dir`.")]
     stems: list[str]
     paths: Annotated[dict[str, str], Meta(description="Absolute path of each stem.")]
-    duration: Annotated[float, Meta(description="Seconds of audio.")]
-    speed: Annotated[float, Meta(description="Times realtime.")]
+    duration: Annotated[float, Meta(description="Length of the audio in seconds.")]
+    speed: Annotated[float, Meta(description="Speed as a multiple of real time.")]
     sample_rate: int
     model: str
     device: str
     model_from_cache: bool
     timing: Timing
-    gain: Annotated[float, Meta(description="The one gain applied to all stems against clipping; 1 if none.")] = 1.0
-    settings: Annotated[dict[str, Any], Meta(description="The numbers that were used: shifts, overlap, …")] = {}
-    report: Annotated[str, Meta(description="Absolute path of the picture, where one was asked for.")] | UnsetType = (
-        UNSET
-    )
+    gain: Annotated[
+        float, Meta(description="Gain that was applied to all stems against clipping; 1 if none was needed.")
+    ] = 1.0
+    settings: Annotated[dict[str, Any], Meta(description="Settings that were used, such as shifts and overlap.")] = {}
+    report: Annotated[str, Meta(description="Absolute path of `report.png`, if it was requested.")] | UnsetType = UNSET
     skipped: (
-        Annotated[bool, Meta(description="With `resume`: nothing was to be done. All else is as it was answered then.")]
+        Annotated[
+            bool,
+            Meta(description="With `resume`: the file was already done, and the other fields are those of that job."),
+        ]
         | UnsetType
     ) = UNSET
 
@@ -303,24 +328,24 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
 class Restored(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
     """A restoration succeeded. `files` holds absolute paths."""
 
-    cached: Annotated[bool, Meta(description="The network was loaded already.")]
+    cached: Annotated[bool, Meta(description="Whether the network was already loaded.")]
 
 
 class AudioSepDone(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
-    """What a text describes was separated. Stems are called as the texts."""
+    """The sounds that a text describes were separated. Each stem is named after its text."""
 
     files: Annotated[list[str], Meta(description="Absolute paths.")]
 
 
 class ManyDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
-    """`separate` with `inputs` ended; at least one file succeeded."""
+    """A request with `inputs` ended, and at least one file succeeded."""
 
     elapsed: float
     results: Annotated[list[dict[str, Any]], Meta(description="The `done` or `error` of each file, in order.")]
     succeeded: int
     failed: int
-    skipped: Annotated[int, Meta(description="How many of those that succeeded were there already.")] = 0
-    files: Annotated[list[str], Meta(description="Absolute paths of everything written.")]
+    skipped: Annotated[int, Meta(description="How many of the files that succeeded were already done.")] = 0
+    files: Annotated[list[str], Meta(description="Absolute paths of all stems.")]
 
 
 class BatchDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
@@ -332,7 +357,7 @@ class BatchDone(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"
 
 
 class BatchFailed(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
-    """A job of a batch failed. `results` holds what was answered until then."""
+    """A job of a batch failed. `results` holds the replies up to then."""
 
     results: list[dict[str, Any]]
     message: str

@@ -1,8 +1,8 @@
-"""What clients may ask, as frozen types. The JSON Schema, docs/protocol.md and the clients' types come from these.
+"""The requests that clients may send, as frozen types. JSON Schemas, docs/protocol.md and the clients' types come from these.
 
-A field's description is what its reader sees in the documentation, so it is written for clients. Two names for one
-thing (`output`, `output_dir`) are both fields; a property gives the one value the engines use. An engine never sees
-JSON, only these.
+The description of a field appears in the documentation, so it is written for the authors of clients. Where one setting
+has two names (`output`, `output_dir`), both are fields, and a property gives the one value that engines use. Engines
+never see JSON, only these types.
 """
 
 from __future__ import annotations
@@ -25,123 +25,127 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 FeatureDim = (
     Annotated[
-        int, Meta(ge=1, description="The width of the network; without it, the configuration or the checkpoint tells.")
+        int, Meta(ge=1, description="Feature dimension of the network; default from its configuration or checkpoint.")
     ]
     | None
 )
 Layers = (
-    Annotated[int, Meta(ge=1, description="Its layers; without it, the configuration or the checkpoint tells.")] | None
+    Annotated[
+        int, Meta(ge=1, description="Number of layers of the network; default from its configuration or checkpoint.")
+    ]
+    | None
 )
-ModelFileDir = Annotated[
-    str | None, Meta(description="The directory of the model's file; default the models directory.")
-]
+ModelFileDir = Annotated[str | None, Meta(description="Directory of the model file; default the models directory.")]
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
 
-# How a client names a network of its own.
-ModelPath = Annotated[str | None, Meta(description="The checkpoint of a network of your own, instead of `model`.")]
-ConfigPath = Annotated[str | None, Meta(description="The YAML configuration that belongs to `model_path`.")]
+# A network of the client's own.
+ModelPath = Annotated[str | None, Meta(description="Checkpoint of a network of your own, instead of `model`.")]
+ConfigPath = Annotated[str | None, Meta(description="YAML configuration of the network in `model_path`.")]
 ModelType = Annotated[
     str | None,
-    Meta(description="The kind of network in `model_path`; without it, the configuration or the checkpoint tells."),
+    Meta(description="Type of the network in `model_path`; default from its configuration or checkpoint."),
 ]
 
-# The parts of a network that is asked in words. Each is looked for in the models directory unless it is named.
+# The files of an AudioSep model. Each is looked for in the models directory unless it is given.
 AudioSepConfigPath = Annotated[
-    str | None, Meta(description="The YAML configuration of the network; default the public model's.")
+    str | None, Meta(description="YAML configuration of the separation network; default that of the public model.")
 ]
 CheckpointPath = Annotated[
-    str | None, Meta(description="The network that separates; default the model's file in the models directory.")
+    str | None,
+    Meta(description="Checkpoint of the separation network; default the model's file in the models directory."),
 ]
 ClapCheckpointPath = Annotated[
     str | None,
-    Meta(description="The CLAP checkpoint, of which the text part is read; default the one in the models directory."),
+    Meta(description="CLAP checkpoint, for its text encoder; default the one in the models directory."),
 ]
 RobertaDir = Annotated[
     str | None,
-    Meta(description="The folder of roberta-base, with its vocabulary; default the one in the models directory."),
+    Meta(description="Folder of roberta-base with its vocabulary; default the one in the models directory."),
 ]
 
-# The least length, instead of "more than 0": that is checked against the smallest number there is, which counts as zero
-# once torch flushes denormals.
+# The shortest length, instead of "more than 0": msgspec would check that against the smallest float, which counts as
+# zero once torch flushes denormals.
 SHORTEST_S = 0.001
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command may carry."""
+    """The fields that every command understands."""
 
     id: Annotated[
         RequestId | None,
-        Meta(description="Repeated on every line that this request causes. Nothing is added without it."),
+        Meta(description="Repeated in every line that answers this request; without it, those lines have no `id`."),
     ] = None
-    strict: Annotated[bool, Meta(description="Fail on unknown fields instead of warning about them.")] = False
-    debug: Annotated[bool, Meta(description="Add a traceback to an error.")] = False
+    strict: Annotated[bool, Meta(description="Treat unknown fields as errors instead of warning about them.")] = False
+    debug: Annotated[bool, Meta(description="Add a traceback to errors.")] = False
 
 
-# Answered at once, also while a job runs --------------------------------------------------------------------------
+# Control commands: answered at once, even while a job runs ---------------------------------------------------------
 
 
 class Ping(Request, frozen=True, kw_only=True, tag_field="cmd", tag="ping"):
-    """Is the worker alive, and which model is active?"""
+    """Check that the worker is alive, and which model is active."""
 
 
 class GetStatus(Request, frozen=True, kw_only=True, tag_field="cmd", tag="get_status"):
-    """Device, queue, cache, memory and counters."""
+    """Report the device, queue, cache, memory and counters."""
 
 
 class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
-    """The names of all models that this worker knows or finds."""
+    """List the models that this worker knows or finds."""
 
     details: Annotated[bool, Meta(description="Also describe each model.")] = False
-    model: Annotated[str | None, Meta(description="Only this one, also a network of a bag by its signature.")] = None
+    model: Annotated[
+        str | None, Meta(description="List only this model; the signature of a network in a bag works too.")
+    ] = None
 
 
 class DemucsListModels(ListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
-    """The names of all models that this worker knows or finds."""
+    """List the models that this worker knows or finds."""
 
-    repo: Annotated[str | None, Meta(description="List the models of this folder as well.")] = None
+    repo: Annotated[str | None, Meta(description="Folder whose models are listed as well.")] = None
 
 
 class ListCached(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_cached"):
-    """The models that are loaded."""
+    """List the loaded models."""
 
 
 class ClearCache(Request, frozen=True, kw_only=True, tag_field="cmd", tag="clear_cache"):
-    """Drop every loaded model. A running job keeps its own until it ends."""
+    """Unload all models. A running job keeps its model until it ends."""
 
 
 class SetCacheSize(Request, frozen=True, kw_only=True, tag_field="cmd", tag="set_cache_size"):
-    """How many models stay loaded. 0 turns the cache off."""
+    """Set how many models stay loaded. 0 turns the cache off."""
 
-    n: Annotated[int, Meta(ge=0, description="The number of models.")] | None = None
-    max_cached_models: Annotated[int, Meta(ge=0, description="Another name of `n`.")] | None = None
+    n: Annotated[int, Meta(ge=0, description="Number of models.")] | None = None
+    max_cached_models: Annotated[int, Meta(ge=0, description="Another name for `n`.")] | None = None
 
     @property
     def size(self) -> int:
         size = self.n if self.n is not None else self.max_cached_models
         if size is None:
-            raise InvalidRequest("`set_cache_size` needs a number of models in `n`.", field="n")
+            raise InvalidRequest("`set_cache_size` needs the number of models in `n`.", field="n")
         return size
 
 
 class SetStorageType(Request, frozen=True, kw_only=True, tag_field="cmd", tag="set_storage_type"):
-    """Say what kind of disk holds the models: checkpoints on an `ssd` are mapped, on an `hdd` read in one go."""
+    """Set the kind of disk that holds the models: checkpoints on an `ssd` are memory-mapped, on an `hdd` read as a whole."""
 
-    type: Annotated[Literal["ssd", "hdd"], Meta(description="The kind of disk.")]
+    type: Annotated[Literal["ssd", "hdd"], Meta(description="Kind of disk.")]
 
 
 class Cancel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="cancel"):
-    """Cancel the running job; with `id`, the job that carries this id, running or queued."""
+    """Cancel the running job or, with `id`, the running or queued job with that id."""
 
 
 class Describe(Request, frozen=True, kw_only=True, tag_field="cmd", tag="describe"):
-    """The protocol of this worker as JSON Schemas."""
+    """Return the protocol of this worker as JSON Schemas."""
 
 
 class Exit(Request, frozen=True, kw_only=True, tag_field="cmd", tag="exit"):
-    """End the worker after the jobs before this command."""
+    """Shut the worker down once all jobs sent before this command have ended."""
 
-    force: Annotated[bool, Meta(description="Cancel the running and the queued jobs first.")] = False
+    force: Annotated[bool, Meta(description="Cancel all running and queued jobs first.")] = False
 
 
 # Jobs: one at a time, in the order sent ---------------------------------------------------------------------------
@@ -150,13 +154,13 @@ class Exit(Request, frozen=True, kw_only=True, tag_field="cmd", tag="exit"):
 class LoadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
-    model: Annotated[str | None, Meta(description="The model's name; without it, the worker's default.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
 
 
 class DemucsLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
-    repo: Annotated[str | None, Meta(description="A folder of local models.")] = None
+    repo: Annotated[str | None, Meta(description="Folder of local models.")] = None
 
 
 class DemucsPreload(DemucsLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
@@ -166,7 +170,7 @@ class DemucsPreload(DemucsLoad, frozen=True, kw_only=True, tag_field="cmd", tag=
 class NetworkLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
-    model: Annotated[str | None, Meta(description="The model's name; without it, the one loaded last.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; default the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None
@@ -177,59 +181,69 @@ class NetworkPreload(NetworkLoad, frozen=True, kw_only=True, tag_field="cmd", ta
 
 
 class DownloadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="download_model"):
-    """Fetch a model's files into the models directory and check their size and SHA-256."""
+    """Download a model's files into the models directory and check their size and SHA-256."""
 
-    model: Annotated[str, Meta(description="The model's name.")]
+    model: Annotated[str, Meta(description="Name of the model.")]
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the input, in seconds."""
+    """An excerpt of the input, in seconds."""
 
-    start: Annotated[float, Meta(ge=0, description="Where the part begins.")] = 0.0
-    duration: Annotated[float, Meta(ge=SHORTEST_S, description="How long it is.")] = 30.0
+    start: Annotated[float, Meta(ge=0, description="Where the excerpt begins.")] = 0.0
+    duration: Annotated[float, Meta(ge=SHORTEST_S, description="Length of the excerpt.")] = 30.0
 
 
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate one file (`input`) or many (`inputs`). The fields that every worker understands."""
+    """Separate one file (`input`) or many (`inputs`). These fields are the same for every worker."""
 
-    template: ClassVar[str] = catalogue.TRACK_STEM  # where stems go unless `name_template` says otherwise
+    template: ClassVar[str] = catalogue.TRACK_STEM  # the default of `name_template`
 
-    input: Annotated[str | None, Meta(description="The audio file.")] = None
+    input: Annotated[str | None, Meta(description="Audio file to separate.")] = None
     inputs: Annotated[
-        list[str] | None, Meta(description="Many files or folders: one `file_done` line for each file, then `done`.")
+        list[str] | None,
+        Meta(description="Several files and folders to separate: one `file_done` line for each file, then `done`."),
     ] = None
-    output: Annotated[str | None, Meta(description="The directory to write to.")] = None
-    output_dir: Annotated[str | None, Meta(description="Another name of `output`.")] = None
-    model: Annotated[str | None, Meta(description="The model's name; without it, the worker's default.")] = None
-    format: Annotated[AudioFormat, Meta(description="The format of the stems.")] = "wav"
-    pcm_type: Annotated[SampleType | None, Meta(description="The sample type; default `PCM_16`.")] = None
-    subtype: Annotated[SampleType | None, Meta(description="Another name of `pcm_type`.")] = None
-    bitrate: Annotated[int, Meta(ge=8, le=640, description="kbit/s of lossy formats.")] | None = None
-    stems: Annotated[list[str] | None, Meta(description="Write just these stems.")] = None
-    two_stems: Annotated[str | None, Meta(description="Write this stem and `no_STEM`, everything else.")] = None
+    output: Annotated[str | None, Meta(description="Directory for the results.")] = None
+    output_dir: Annotated[str | None, Meta(description="Another name for `output`.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
+    format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
+    pcm_type: Annotated[SampleType | None, Meta(description="Sample type of the stems; default `PCM_16`.")] = None
+    subtype: Annotated[SampleType | None, Meta(description="Another name for `pcm_type`.")] = None
+    bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
+    stems: Annotated[list[str] | None, Meta(description="Write only these stems.")] = None
+    two_stems: Annotated[str | None, Meta(description="Write only this stem and `no_STEM`, everything else.")] = None
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
-        Meta(description="A rate in Hz or `source` for the input's; default the model's."),
+        Meta(
+            description="Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."
+        ),
     ] = None
     clip: Annotated[
         ClipMode,
-        Meta(description="Where stems would exceed full scale: `rescale` all by one gain, `clamp` samples, `none`."),
+        Meta(
+            description="If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."
+        ),
     ] = "rescale"
-    overwrite: Annotated[bool, Meta(description="Replace files that exist; otherwise they are an error.")] = True
+    overwrite: Annotated[bool, Meta(description="Replace existing files; if false, they are an error.")] = True
     resume: Annotated[
         bool,
-        Meta(description="Do not do again what an earlier job with `resume` has done and nothing has changed since."),
+        Meta(description="Skip files that an earlier job with `resume` has finished and that have not changed since."),
     ] = False
     progress: Annotated[bool, Meta(description="Send `progress` lines.")] = True
     report: Annotated[
-        bool, Meta(description="Also write `report.png`: waveforms and spectrograms of the mix and the stems.")
+        bool, Meta(description="Also write `report.png` with waveforms and spectrograms of the mix and the stems.")
     ] = False
-    batch_size: Annotated[int, Meta(ge=1, le=256, description="Chunks run together.")] | None = None
-    precision: Annotated[Precision, Meta(description="The arithmetic of the network.")] = "auto"
-    seed: Annotated[int, Meta(ge=0, description="Makes random shifts repeatable; default 0.")] = 0
-    preview: Annotated[Preview | None, Meta(description="Separate only a part.")] = None
+    batch_size: (
+        Annotated[int, Meta(ge=1, le=256, description="Number of chunks that run through the network together.")] | None
+    ) = None
+    precision: Annotated[Precision, Meta(description="Arithmetic precision of the network.")] = "auto"
+    seed: Annotated[int, Meta(ge=0, description="Seed of the random shifts.")] = 0
+    preview: Annotated[Preview | None, Meta(description="Separate only an excerpt.")] = None
     name_template: Annotated[
-        str | None, Meta(description="File names from `{track} {stem} {model} {index}`; `/` makes folders.")
+        str | None,
+        Meta(
+            description="Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."
+        ),
     ] = None
     channels: Annotated[
         Literal["model", "source"],
@@ -238,7 +252,7 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
     @property
     def folder(self) -> str:
-        """The directory to write to."""
+        """The directory for the results."""
         folder = self.output if self.output is not None else self.output_dir
         if not folder:
             raise InvalidRequest("`separate` needs an output directory in `output`.", field="output")
@@ -270,28 +284,38 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
 
 class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate one file (`input`) or many (`inputs`) into `OUT/MODEL/TRACK/STEM.wav`."""
+    """Separate one file (`input`) or many (`inputs`) into `OUTPUT/MODEL/TRACK/STEM.wav`."""
 
     template = catalogue.MODEL_TRACK_STEM
 
     shifts: (
         Annotated[
-            int, Meta(ge=0, le=100, description="Random time shifts to average over; default 1, 0 for quantised bags.")
+            int,
+            Meta(
+                ge=0,
+                le=100,
+                description="Number of random time shifts to average over; default 1, or 0 for quantized bags.",
+            ),
         ]
         | None
     ) = None
-    overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of neighbouring segments, as a part of one.")] = (
-        0.25
-    )
+    overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of adjacent segments, as a fraction.")] = 0.25
     segment: (
-        Annotated[float, Meta(ge=SHORTEST_S, description="Length of a segment in seconds; default the model's.")] | None
+        Annotated[float, Meta(ge=SHORTEST_S, description="Length of a segment in seconds; default that of the model.")]
+        | None
     ) = None
-    segments: Annotated[float, Meta(ge=SHORTEST_S, description="Another name of `segment`.")] | None = None
-    jobs: Annotated[int, Meta(ge=0, description="CPU: segments run at the same time, each by its own thread.")] = 0
-    repo: Annotated[str | None, Meta(description="A folder of local models: `.th` files and bag `.yaml` files.")] = None
+    segments: Annotated[float, Meta(ge=SHORTEST_S, description="Another name for `segment`.")] | None = None
+    jobs: Annotated[
+        int, Meta(ge=0, description="On the CPU: number of segments that run in parallel, each in its own thread.")
+    ] = 0
+    repo: Annotated[
+        str | None, Meta(description="Folder of local models: `.th` files, and `.yaml` files for bags.")
+    ] = None
     other_method: Annotated[
         Literal["add", "minus", "none"],
-        Meta(description="How `two_stems` makes the rest: mix `minus` the stem, `add` the other stems, or `none`."),
+        Meta(
+            description="How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`)."
+        ),
     ] = "minus"
 
     @property
@@ -302,52 +326,67 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
 class NetworkMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A network of your own as a member of an ensemble."""
 
-    model_path: Annotated[str, Meta(description="The checkpoint.")]
-    config_path: Annotated[str, Meta(description="Its YAML configuration.")]
+    model_path: Annotated[str, Meta(description="Checkpoint of the network.")]
+    config_path: Annotated[str, Meta(description="YAML configuration of the network.")]
     model_type: ModelType = None
 
 
 class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK/STEM.wav`."""
+    """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK/STEM.wav`."""
 
-    model: Annotated[str | None, Meta(description="The model's name; without it, the one loaded last.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; default the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None
     quality: Annotated[
         Quality | None,
-        Meta(description="A preset of `overlap` and `use_tta`, which count where they are given as well."),
+        Meta(description="Preset for `overlap` and `use_tta`; either of them overrides it."),
     ] = None
     overlap: (
-        Annotated[int, Meta(ge=1, le=50, description="How many windows cover each sample; default 1, without seams.")]
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=50,
+                description="Number of windows that cover each sample; default 1, which has no seams either.",
+            ),
+        ]
         | None
     ) = None
-    num_overlap: Annotated[int, Meta(ge=1, le=50, description="Another name of `overlap`.")] | None = None
+    num_overlap: Annotated[int, Meta(ge=1, le=50, description="Another name for `overlap`.")] | None = None
     chunk_seconds: (
-        Annotated[float, Meta(ge=0.1, le=600, description="Length of a window; default the configuration's.")] | None
+        Annotated[
+            float,
+            Meta(ge=0.1, le=600, description="Length of a window in seconds; default from the model's configuration."),
+        ]
+        | None
     ) = None
-    use_fast: Annotated[bool, Meta(description="Accepted; there is one way, and it is the fast one.")] = True
+    use_fast: Annotated[bool, Meta(description="Accepted for compatibility; has no effect.")] = True
     use_tta: Annotated[
         bool | None,
         Meta(
-            description="Also separate with swapped channels and with inverted polarity, and average: 3 times the work."
+            description="Average with separations of swapped channels and of inverted polarity; takes 3 times as long."
         ),
     ] = None
-    extract_instrumental: Annotated[
-        bool, Meta(description="Also write `instrumental`: the mix minus the vocals, sample for sample.")
-    ] = False
+    extract_instrumental: Annotated[bool, Meta(description="Also write `instrumental`, the mix minus the vocals.")] = (
+        False
+    )
     ensemble: (
         Annotated[
             list[str | NetworkMember],
-            Meta(min_length=2, max_length=16, description="Several networks instead of `model`: names, or files."),
+            Meta(
+                min_length=2,
+                max_length=16,
+                description="Several networks instead of `model`, by name or by their files.",
+            ),
         ]
         | None
     ) = None
     ensemble_type: Annotated[
-        EnsembleType, Meta(description="How the members' results become one, over the waveform or the spectrogram.")
+        EnsembleType, Meta(description="How the members' results are combined, as waveforms or as spectrograms.")
     ] = "avg_wave"
     ensemble_weights: Annotated[
-        list[Annotated[float, Meta(ge=0)]] | None, Meta(description="How much each member counts in an average.")
+        list[Annotated[float, Meta(ge=0)]] | None, Meta(description="Weight of each member in an average.")
     ] = None
 
     @property
@@ -371,61 +410,83 @@ class AudioSeparatorPreload(AudioSeparatorLoad, frozen=True, kw_only=True, tag_f
 
 
 class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate one file (`input`) or many (`inputs`) into `OUT/TRACK_(Stem).wav`."""
+    """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(Stem).wav`."""
 
     template = catalogue.TRACK_WITH_STEM
 
-    model: Annotated[
-        str | None, Meta(description="The model's file name, or its path; without it, the one loaded last.")
-    ] = None
+    model: Annotated[str | None, Meta(description="File name or path of the model; default the one loaded last.")] = (
+        None
+    )
     model_file_dir: ModelFileDir = None
-    single_stem: Annotated[str | None, Meta(description="Write just this stem.")] = None
+    single_stem: Annotated[str | None, Meta(description="Write only this stem.")] = None
     invert_spect: Annotated[
-        bool, Meta(description="MDX: take the stem out of the mix bin by bin of a spectrum, not sample by sample.")
+        bool, Meta(description="MDX: subtract the stem from the mix as a spectrogram instead of as a waveform.")
     ] = False
     vr_aggression: Annotated[
-        int, Meta(ge=-100, le=100, description="VR: how hard the primary stem is cut out; typically 5.")
+        int, Meta(ge=-100, le=100, description="VR: how aggressively the primary stem is cut out; typically 5.")
     ] = 5
-    vr_enable_tta: Annotated[bool, Meta(description="VR: look at the song twice; twice the work.")] = False
+    vr_enable_tta: Annotated[
+        bool, Meta(description="VR: run the network a second time with shifted windows; takes twice as long.")
+    ] = False
     vr_high_end_process: Annotated[
-        bool, Meta(description="VR: mirror the range that the network sees into the one above it.")
+        bool, Meta(description="VR: mirror the network's frequency range into the range above it.")
     ] = False
     vr_post_process: Annotated[
-        bool, Meta(description="VR: give back to the primary stem's rest what was cut out where hardly anything was.")
+        bool,
+        Meta(description="VR: give the primary stem everything in passages where nearly everything belongs to it."),
     ] = False
     vr_post_process_threshold: Annotated[
-        float, Meta(ge=0, le=1, description="VR: how little counts as hardly anything.")
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="VR: `vr_post_process` applies to passages in which the whole mask is above this value.",
+        ),
     ] = 0.2
     vr_window_size: Annotated[
-        int, Meta(ge=32, le=8192, description="VR: frames seen at once; 320 is slower and a little better than 512.")
+        int, Meta(ge=32, le=8192, description="VR: frames per window; 320 is slower and slightly better than 512.")
     ] = 512
     mdx_segment_size: (
-        Annotated[int, Meta(ge=1, le=65536, description="MDX: frames seen at once; default the model's.")] | None
+        Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment; default that of the model.")] | None
     ) = None
-    mdx_overlap: Annotated[
-        float, Meta(ge=0, lt=1, description="MDX: overlap of neighbouring chunks, as a part of one.")
-    ] = 0.25
+    mdx_overlap: Annotated[float, Meta(ge=0, lt=1, description="MDX: overlap of adjacent chunks, as a fraction.")] = (
+        0.25
+    )
     mdx_enable_denoise: Annotated[
-        bool, Meta(description="MDX: run the network twice, so that its own noise cancels; twice the work.")
+        bool, Meta(description="MDX: run the network twice so that its own noise cancels out; takes twice as long.")
     ] = False
-    primary_stem: Annotated[str | None, Meta(description="Of a file that is not known: what its network gives.")] = None
-    secondary_stem: Annotated[str | None, Meta(description="Of a file that is not known: what is left.")] = None
+    primary_stem: Annotated[
+        str | None, Meta(description="For an unknown model file: the stem that its network outputs.")
+    ] = None
+    secondary_stem: Annotated[str | None, Meta(description="For an unknown model file: the stem that remains.")] = None
     vr_model_param: Annotated[
         str | dict[str, Any] | None,
-        Meta(description="Of a VR file that is not known: its bands, by name (`4band_v3`) or as an object."),
+        Meta(description="For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."),
     ] = None
     nout: (
-        Annotated[int, Meta(ge=1, description="Of a VR file of version 5.1 that is not known: its capacity.")] | None
+        Annotated[int, Meta(ge=1, description="For an unknown VR 5.1 file: its number of output channels.")] | None
     ) = None
-    nout_lstm: Annotated[int, Meta(ge=1, description="The same of its recurrent part.")] | None = None
-    mdx_n_fft_scale_set: (
-        Annotated[int, Meta(ge=1, description="Of an MDX file that is not known: the size of its transform.")] | None
+    nout_lstm: (
+        Annotated[int, Meta(ge=1, description="For an unknown VR 5.1 file: the number of output channels of its LSTM.")]
+        | None
     ) = None
-    mdx_dim_f_set: Annotated[int, Meta(ge=1, description="Its bins.")] | None = None
-    mdx_dim_t_set: Annotated[int, Meta(ge=1, le=16, description="Its frames, as a power of 2.")] | None = None
+    mdx_n_fft_scale_set: Annotated[int, Meta(ge=1, description="For an unknown MDX file: its FFT size.")] | None = None
+    mdx_dim_f_set: (
+        Annotated[int, Meta(ge=1, description="For an unknown MDX file: its number of frequency bins.")] | None
+    ) = None
+    mdx_dim_t_set: (
+        Annotated[
+            int, Meta(ge=1, le=16, description="For an unknown MDX file: its number of frames, as an exponent of 2.")
+        ]
+        | None
+    ) = None
     compensate: (
         Annotated[
-            float, Meta(ge=SHORTEST_S, description="By how much its stem is made louder before it is subtracted.")
+            float,
+            Meta(
+                ge=SHORTEST_S,
+                description="For an unknown MDX file: the gain of its stem before it is subtracted from the mix.",
+            ),
         ]
         | None
     ) = None
@@ -440,7 +501,7 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
 
 
 class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_apollo"):
-    """Load an Apollo network, so that the first `apollo` need not."""
+    """Load an Apollo network in advance, so that the first `apollo` starts sooner."""
 
     model_path: ModelPath = None
     config_path: ConfigPath = None
@@ -449,25 +510,27 @@ class LoadApollo(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="loa
 
 
 class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Work whose result goes to the file `output`, or into the directory `output_dir`."""
+    """A job whose result is the file `output`, or goes to the directory `output_dir`."""
 
     template = catalogue.TRACK_WITH_STEM
 
-    output: Annotated[str | None, Meta(description="The file to write; its extension says the format.")] = None
-    output_dir: Annotated[
-        str | None, Meta(description="Instead of `output`: the directory to write `TRACK_(STEM).wav` to.")
-    ] = None
+    output: Annotated[str | None, Meta(description="File to write; its extension determines the format.")] = None
+    output_dir: Annotated[str | None, Meta(description="Directory for `TRACK_(STEM).wav`, instead of `output`.")] = None
 
     @property
     def folder(self) -> str:
-        """The directory to write to."""
+        """The directory for the results."""
         if self.output is not None and self.output_dir is not None:
-            raise InvalidRequest("Give either the file `output` or the directory `output_dir`.", field="output")
+            raise InvalidRequest(
+                "Give either the file `output` or the directory `output_dir`, not both.", field="output"
+            )
         if self.output:
             return str(PurePath(self.output).parent)
         if not self.output_dir:
             command = self.__struct_config__.tag
-            raise InvalidRequest(f"`{command}` needs the file to write in `output`.", field="output")
+            raise InvalidRequest(
+                f"`{command}` needs a file to write in `output`, or a directory in `output_dir`.", field="output"
+            )
         return self.output_dir
 
     @property
@@ -492,17 +555,17 @@ class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separa
 
 
 class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):
-    """Restore a file that lossy compression has damaged, into the file `output`, or into the directory `output_dir`."""
+    """Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`."""
 
     model_path: ModelPath = None
     config_path: ConfigPath = None
     feature_dim: FeatureDim = None
     layer: Layers = None
-    chunk_seconds: Annotated[
-        float, Meta(ge=0.1, le=3600, description="Length of the parts that are restored at once.")
-    ] = 7.0
-    chunk_overlap: Annotated[float, Meta(ge=0, le=60, description="Seconds over which parts are cross-faded.")] = 0.5
-    addition: Annotated[bool, Meta(description="Also write `addition`: what the restoration has added.")] = False
+    chunk_seconds: Annotated[float, Meta(ge=0.1, le=3600, description="Length of a chunk in seconds.")] = 7.0
+    chunk_overlap: Annotated[
+        float, Meta(ge=0, le=60, description="Length of the cross-fade between chunks in seconds.")
+    ] = 0.5
+    addition: Annotated[bool, Meta(description="Also write `addition`, what the restoration has added.")] = False
 
     @property
     def model_key(self) -> str | None:
@@ -510,22 +573,26 @@ class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
 
 
 class AudioSepLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
-    """Load a model and make it the active one. Without any field that is `audiosep_base`."""
+    """Load a model and make it the active one; default `audiosep_base`."""
 
     config_path: AudioSepConfigPath = None
     checkpoint_path: CheckpointPath = None
     clap_checkpoint_path: ClapCheckpointPath = None
     roberta_dir: RobertaDir = None
     device: Annotated[
-        str | None, Meta(description="Where it is to run: what the worker was started with, or `auto`.")
+        str | None, Meta(description="Device of the model: the one the worker was started with, or `auto`.")
     ] = None
     mmap: Annotated[
-        bool | None, Meta(description="Map the checkpoint instead of reading it; default as `set_storage_type` says.")
+        bool | None,
+        Meta(
+            description="Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."
+        ),
     ] = None
     use_torch_stft: Annotated[
-        bool | str | None, Meta(description="Accepted; the transform always runs on the device.")
+        bool | str | None,
+        Meta(description="Accepted for compatibility; has no effect, because the STFT always runs on the device."),
     ] = None
-    auto_stft_seconds: Annotated[float | None, Meta(description="Accepted, for the same reason.")] = None
+    auto_stft_seconds: Annotated[float | None, Meta(description="Accepted for compatibility; has no effect.")] = None
 
 
 class AudioSepPreload(AudioSepLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
@@ -533,30 +600,36 @@ class AudioSepPreload(AudioSepLoad, frozen=True, kw_only=True, tag_field="cmd", 
 
 
 class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate what a text describes, into the file `output`, or into the directory `output_dir`."""
+    """Separate the sounds that a text describes, to the file `output` or the directory `output_dir`."""
 
     model: Annotated[
-        str | None, Meta(description="The model's name; without it, the one loaded last, or `audiosep_base`.")
+        str | None, Meta(description="Name of the model; default the one loaded last, or else `audiosep_base`.")
     ] = None
-    text: Annotated[str | None, Meta(description="What to separate, in English words.")] = None
+    text: Annotated[str | None, Meta(description="Description in English of the sounds to separate.")] = None
     texts: (
-        Annotated[list[str], Meta(min_length=1, max_length=32, description="Several of them at once, a file for each.")]
+        Annotated[
+            list[str], Meta(min_length=1, max_length=32, description="Several descriptions, with one file for each.")
+        ]
         | None
     ) = None
-    residual: Annotated[bool, Meta(description="Also write `residual`: the song without all that was separated.")] = (
-        False
-    )
+    residual: Annotated[
+        bool, Meta(description="Also write `residual`, the input without everything that was separated.")
+    ] = False
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
-        Meta(description="A rate in Hz; default the song's, also when it is higher than the network's 32 kHz."),
+        Meta(
+            description="Sample rate of the results in Hz; default that of the input, even above the network's 32 kHz."
+        ),
     ] = None
     use_chunk: Annotated[
         bool | Literal["auto"],
         Meta(
-            description="Run a long song in parts (`auto`, true), or in few long ones (false); the result is the same."
+            description="Split a long input into short chunks (`auto`, true) or a few long ones (false); the result is the same."
         ),
     ] = "auto"
-    chunk_seconds: Annotated[float, Meta(ge=0.1, le=600, description="Length of the parts; default 10.")] | None = None
+    chunk_seconds: (
+        Annotated[float, Meta(ge=0.1, le=600, description="Length of a chunk in seconds; default 10.")] | None
+    ) = None
     config_path: AudioSepConfigPath = None
     checkpoint_path: CheckpointPath = None
     clap_checkpoint_path: ClapCheckpointPath = None
@@ -564,22 +637,25 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
 
     @property
     def queries(self) -> list[str]:
-        """What to separate, each once. Raises `InvalidRequest`."""
+        """The descriptions in `text` or `texts`. Raises `InvalidRequest`."""
         if self.text is not None and self.texts is not None:
             raise InvalidRequest("Give either `text` or `texts`, not both.", field="texts")
         field = "text" if self.texts is None else "texts"
-        asked = [text.strip() for text in (self.texts if self.texts is not None else [self.text or ""])]
-        if not all(asked):
-            raise InvalidRequest(f"`{field}` must say in words what to separate, as in `a singing voice`.", field=field)
-        lower = [text.casefold() for text in asked]
-        twice = next((text for text in asked if lower.count(text.casefold()) > 1), None)
+        queries = [text.strip() for text in (self.texts if self.texts is not None else [self.text or ""])]
+        if not all(queries):
+            raise InvalidRequest(
+                f"`{field}` must describe what to separate in words, such as `a singing voice`.", field=field
+            )
+        lower = [text.casefold() for text in queries]
+        twice = next((text for text in queries if lower.count(text.casefold()) > 1), None)
         if twice is not None:
-            raise InvalidRequest(f"`texts` has `{twice}` twice.", field=field)
+            raise InvalidRequest(f"`texts` contains `{twice}` twice.", field=field)
         if self.residual and RESIDUAL in lower:
             raise InvalidRequest(
-                f"A text cannot be `{RESIDUAL}` when the residual is written too, which is called that.", field=field
+                f"A text cannot be `{RESIDUAL}` if `residual` is true, because that stem has the same name.",
+                field=field,
             )
-        return asked
+        return queries
 
     @property
     def model_key(self) -> str | None:
@@ -587,12 +663,15 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
 
 
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
-    """Run jobs in order and answer once. A job's `input` may be `{"from": INDEX, "stem": NAME}` of an earlier result."""
+    """Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`."""
 
-    jobs: Annotated[list[dict[str, Any]], Meta(min_length=1, description="The jobs, each as if sent alone.")]
-    continue_on_error: Annotated[bool, Meta(description="Go on after a job that failed.")] = False
-    group_by_model: Annotated[bool, Meta(description="Run jobs of one model together; results keep their order.")] = (
-        False
-    )
-    resume: Annotated[bool, Meta(description="The same as `resume` in every job that does not say otherwise.")] = False
-    progress: Annotated[bool, Meta(description="Send `progress` lines of the whole.")] = True
+    jobs: Annotated[
+        list[dict[str, Any]], Meta(min_length=1, description="The jobs, each written like a request of its own.")
+    ]
+    continue_on_error: Annotated[bool, Meta(description="Go on after a job has failed.")] = False
+    group_by_model: Annotated[
+        bool,
+        Meta(description="Run jobs that use the same model one after another; the results keep the order of `jobs`."),
+    ] = False
+    resume: Annotated[bool, Meta(description="Default of `resume` for all jobs.")] = False
+    progress: Annotated[bool, Meta(description="Send `progress` lines for the batch.")] = True

@@ -9,12 +9,12 @@ import msgspec
 
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import replies
+from utils.core.catalogue import Worker
 from utils.core.replies import Description, Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, tag_of
-from workers import Worker
 
-# Lines that no request causes.
+# Lines that belong to no request.
 LIFE = (replies.Loading, replies.Ready, replies.Shutdown)
 REFERENCE = "#/definitions/{name}"
 
@@ -33,7 +33,16 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
         protocol=PROTOCOL_VERSION,
         worker=worker.name,
         version=__version__,
-        commands={name: _describe_command(command) for name, command in commands.items()},
+        commands={
+            name: {
+                "description": command.request.__doc__,
+                "job": command.is_job,
+                "request": _reference(command.request),
+                "response": {"anyOf": [_reference(reply) for reply in replies_of(command)]},
+                "events": [tag_of(event) for event in command.events],
+            }
+            for name, command in commands.items()
+        },
         events={tag_of(line): _reference(line) for line in lines},
         definitions=definitions,
     )
@@ -42,16 +51,6 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
 def replies_of(command: Command) -> tuple[type[Reply], ...]:
     """Every line that may end a request of this command."""
     return (*command.replies, *((replies.Cancelled,) if command.is_job else ()), replies.Error)
-
-
-def _describe_command(command: Command) -> Schema:
-    return {
-        "description": command.request.__doc__,
-        "job": command.is_job,
-        "request": _reference(command.request),
-        "response": {"anyOf": [_reference(reply) for reply in replies_of(command)]},
-        "events": [tag_of(event) for event in command.events],
-    }
 
 
 def _reference(struct: type[Request | Reply]) -> Schema:

@@ -1,4 +1,4 @@
-"""From the arguments of a worker script to its exit status. The only module that both serves and talks to people."""
+"""From the arguments of a worker script to its exit status. The only module that both serves and prints for people."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from utils import __version__
 from utils.core.api import Engine
 from utils.core.bootstrap import Streams, claim_streams
+from utils.core.catalogue import Worker
 from utils.core.errors import DsuError
 from utils.core.settings import Arguments, Settings, parse_arguments, resolve
-from workers import Worker
 
 USAGE_STATUS = 2
 FAILED_STATUS = 1
@@ -25,33 +24,34 @@ def run_worker(
     make_engine: Callable[[Settings], Engine],
     list_model_names: Callable[[Path], list[str]],
 ) -> int:
-    """`--worker` and what else is on the command line. Returns only where no worker was started; otherwise the process ends."""
+    """Serve, or print what the arguments ask for. Returns only if no worker was started; otherwise the process ends."""
     try:
         arguments = parse_arguments(worker.name, worker.description, argv)
     except DsuError as error:
         return _refuse(claim_streams(), error, USAGE_STATUS)
     if arguments.action != "serve":
-        return _answer(worker, arguments, list_model_names)
+        return _print_text(worker, arguments, list_model_names)
     streams = claim_streams()
     try:
         settings = resolve(arguments.flags)
     except DsuError as error:
         return _refuse(streams, error, FAILED_STATUS)
-    return _serve(worker, settings, make_engine, streams)
-
-
-def _serve(worker: Worker, settings: Settings, make_engine: Callable[[Settings], Engine], streams: Streams) -> NoReturn:
-    from utils.serving.loop import serve
-
     if settings.log != "warning":
         import logging
 
         logging.basicConfig(level=settings.log.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    _end_process(serve(worker, settings, make_engine, streams))
+    from utils.serving.loop import serve
+
+    status = serve(worker, settings, make_engine, streams)
+    # All lines are out and all files are closed. An ordinary exit would wait for the threads of libraries.
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status)
 
 
 def _refuse(streams: Streams, error: DsuError, status: int) -> int:
-    """Tell the client in its own language that there will be no worker."""
+    """Send the client an error line: there will be no worker."""
     from utils.core.failures import error_reply
     from utils.serving.stdio import Writer
 
@@ -59,8 +59,8 @@ def _refuse(streams: Streams, error: DsuError, status: int) -> int:
     return status
 
 
-def _answer(worker: Worker, arguments: Arguments, list_model_names: Callable[[Path], list[str]]) -> int:
-    """`--help`, `--version`, `--list-models`: text for people, on an stdout that was left alone."""
+def _print_text(worker: Worker, arguments: Arguments, list_model_names: Callable[[Path], list[str]]) -> int:
+    """`--help`, `--version` and `--list-models` print plain text on the ordinary stdout."""
     if arguments.action == "help":
         sys.stdout.write(arguments.help)
         return 0
@@ -74,11 +74,3 @@ def _answer(worker: Worker, arguments: Arguments, list_model_names: Callable[[Pa
         return FAILED_STATUS
     sys.stdout.writelines(f"{name}\n" for name in names)
     return 0
-
-
-def _end_process(status: int) -> NoReturn:
-    """End the process now. All lines are out and all files closed; the ordinary way would wait for libraries' threads."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    os._exit(status)

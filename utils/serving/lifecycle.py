@@ -1,5 +1,7 @@
-"""Reasons to go: a signal, a parent that died, a reader that is gone. Each is noticed by a thread, within a quarter
-of a second, whatever the main thread is doing; nothing here knows what a job is.
+"""What shuts a worker down from outside: a signal, the death of its parent, or the loss of its reader.
+
+Each is noticed by a thread within a quarter of a second, whatever the main thread is doing. This module knows nothing
+of jobs.
 """
 
 from __future__ import annotations
@@ -11,15 +13,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 POLL_S = 0.25
-# What `exit` statuses mean: 128 + signal for a signal, 1 where there is nobody left to tell.
+# A signal gives the exit status 128 + its number. This one is for a worker that nobody uses any more.
 ABANDONED_STATUS = 1
 
 
 class StopReason(NamedTuple):
-    """Why the worker has to go, and the exit status that says so."""
+    """Why the worker shuts down, and its exit status."""
 
     detail: str
     status: int
@@ -35,7 +37,7 @@ def from_signal(number: int) -> StopReason:
 
 
 def handled_signals() -> list[signal.Signals]:
-    """SIGTERM and SIGINT; SIGBREAK on Windows; SIGHUP unless whoever started us said to ignore it, as nohup does."""
+    """SIGTERM and SIGINT; SIGBREAK on Windows; SIGHUP unless it was ignored at the start, as by nohup."""
     found = [signal.SIGTERM, signal.SIGINT]
     if sys.platform == "win32":
         found.append(signal.SIGBREAK)
@@ -46,7 +48,7 @@ def handled_signals() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def watching(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[None]:
-    """While the body runs, `stop` is called, from another thread, with each reason to go. Main thread only."""
+    """While the body runs, call `stop` with each reason to shut down, from another thread. Main thread only."""
     with _watching_signals(stop), _watching_peers(stop, parent_pid, output_fd):
         yield
 
@@ -56,16 +58,25 @@ def watching(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watching_signals(stop: Stop) -> Iterator[None]:
-    """Python runs signal handlers on the main thread, between two steps of Python code, which may be a minute away
-    while a network computes. The byte that the C handler writes to a pipe is there at once.
+    """Python runs signal handlers on the main thread between two steps of Python code, which may be a minute apart
+    while a network computes. The C handler writes a byte to a pipe immediately.
     """
     read_end, write_end = os.pipe()
     if sys.platform != "win32":
         os.set_blocking(write_end, False)
-    thread = threading.Thread(target=_read_signals, args=(read_end, stop), name="dsu-signals", daemon=True)
+    handled = handled_signals()
+
+    def read() -> None:
+        while numbers := os.read(read_end, 64):
+            for number in numbers:
+                if number in handled:
+                    stop(from_signal(number))
+
+    thread = threading.Thread(target=read, name="dsu-signals", daemon=True)
     thread.start()
     old_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _leave_it_to_the_pipe) for number in handled_signals()}
+    # The handlers do nothing, but a signal without a Python handler is not written to the pipe.
+    before = {number: signal.signal(number, lambda *_: None) for number in handled}
     try:
         yield
     finally:
@@ -75,18 +86,6 @@ def _watching_signals(stop: Stop) -> Iterator[None]:
         os.close(write_end)
         thread.join()
         os.close(read_end)
-
-
-def _leave_it_to_the_pipe(number: int, frame: Any) -> None:
-    """Does nothing: it is there because a signal without a Python handler is not written to the pipe."""
-
-
-def _read_signals(fd: int, stop: Stop) -> None:
-    handled = set(handled_signals())
-    while numbers := os.read(fd, 64):
-        for number in numbers:
-            if number in handled:
-                stop(from_signal(number))
 
 
 # The processes at the other ends ----------------------------------------------------------------------------------
@@ -109,9 +108,9 @@ def _watching_peers(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[Non
 if sys.platform == "win32":
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
-        """Wait on the parent itself; a handle stays that of the same process, also after its number is used again.
+        """Wait for the end of the parent. A handle stays with its process even after the pid is used again.
 
-        That the reader of a pipe is gone cannot be seen here; the next write tells.
+        The loss of the reader cannot be seen here; the next write fails.
         """
         import ctypes
 
@@ -121,7 +120,7 @@ if sys.platform == "win32":
         kernel32.OpenProcess.restype = ctypes.c_void_p
         parent = ctypes.c_void_p(kernel32.OpenProcess(synchronize, False, parent_pid))
         if not parent:
-            return  # not ours to look at; the end of the input still tells
+            return  # no permission to watch it; the end of the input still shows its death
         try:
             while not over.is_set():
                 if kernel32.WaitForSingleObject(parent, int(POLL_S * 1000)) == signaled:
@@ -133,7 +132,7 @@ if sys.platform == "win32":
 else:
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
-        """Nothing wakes a process whose parent dies, so this looks now and then: an orphan has another parent."""
+        """Nothing notifies a process of its parent's death, so poll: an orphan has another parent."""
         while not over.wait(POLL_S):
             if os.getppid() != parent_pid:
                 stop(PARENT_DIED)
@@ -143,7 +142,7 @@ else:
                 return
 
     def reader_is_gone(fd: int) -> bool:
-        """Has the other end of this pipe, socket or terminal been closed? Never true for files."""
+        """Whether the other end of this pipe, socket or terminal is closed. Never true for files."""
         poll = select.poll()
         poll.register(fd, 0)
         return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

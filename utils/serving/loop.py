@@ -1,7 +1,7 @@
-"""A worker's life: start, serve, stop. One thread reads, the main thread runs the jobs, one more notices reasons to go.
+"""A worker's life: start, serve, stop. One thread reads, the main thread runs the jobs, others watch for a shutdown.
 
-The first line is sent before the engine, and with it torch, is imported. Whatever happens in a job, the next one
-finds the worker as able as before. Whatever the main thread is stuck in, a signal ends the process in time.
+The first line is sent before the engine, and with it torch, is imported. Whatever happens in a job, the worker is as
+usable as before. Whatever the main thread is stuck in, a signal ends the process in time.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Callable
 
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import cleanup
-from utils.core.api import Engine, Readiness
+from utils.core.api import Engine
 from utils.core.bootstrap import Streams, claim_streams
+from utils.core.catalogue import Worker
 from utils.core.errors import DeviceUnavailable
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import JobCancelled
-from utils.core.replies import BatchFailed, Cancelled, Error, Exiting, Loading, Ready, Reply, Shutdown
+from utils.core.replies import BatchFailed, Cancelled, Error, Exiting, Loading, Ready, Shutdown
 from utils.core.settings import Settings
 from utils.serving.commands import Context
 from utils.serving.commands.table import commands_of
 from utils.serving.dispatch import Dispatcher
-from utils.serving.jobs import Jobs, Ticket
+from utils.serving.job_queue import JobQueue
 from utils.serving.lifecycle import OUTPUT_CLOSED, StopReason, watching
 from utils.serving.stdio import Writer, read_lines
-from workers import Worker
 
-# How long the main thread has to get to its next checkpoint, and then each step of leaving without it. Together they
-# stay below the two seconds in which a worker that was told to go is gone.
+# How long the main thread has to reach its next checkpoint, and then each step of shutting down without it. Together
+# they stay below the two seconds in which a worker promises to be gone.
 GRACE_S = 1.0
 STEP_S = 0.3
 FAILED_STATUS = 1
@@ -40,7 +40,7 @@ NO_DEVICE_STATUS = 2
 def serve(
     worker: Worker, settings: Settings, make_engine: Callable[[Settings], Engine], streams: Streams | None = None
 ) -> int:
-    """Answer commands until `exit`, the end of the input, or a reason to go. Returns the exit status."""
+    """Answer commands until `exit`, the end of the input, or a reason to shut down. Returns the exit status."""
     return _Server(worker, settings, streams or claim_streams()).run(make_engine)
 
 
@@ -52,7 +52,7 @@ class _Server:
         self._started_s = time.monotonic()
         self._writer = Writer(streams.output_fd, on_broken=lambda: self._stop(OUTPUT_CLOSED))
         self._dispatcher = Dispatcher(self._writer)
-        self._jobs = Jobs()
+        self._queue = JobQueue()
         self._stopping = threading.Lock()
         self._reason: StopReason | None = None
         self._over = threading.Event()
@@ -60,13 +60,22 @@ class _Server:
     def run(self, make_engine: Callable[[Settings], Engine]) -> int:
         with watching(self._stop, self._streams.parent_pid, self._streams.output_fd):
             try:
-                self._writer.send(self._loading())
+                message = f"Starting {self._worker.name} {__version__}."
+                self._writer.send(
+                    Loading(message=message, worker=self._worker.name, version=__version__, pid=os.getpid())
+                )
                 threading.Thread(target=self._read, name="dsu-reader", daemon=True).start()
                 return self._serve(make_engine)
             finally:
                 self._over.set()
 
-    # Start --------------------------------------------------------------------------------------------------------
+    def _read(self) -> None:
+        """The reader thread. It ends with the input."""
+        try:
+            for lines in read_lines(self._streams.input_fd):
+                self._dispatcher.receive(lines)
+        finally:
+            self._dispatcher.receive([None])
 
     def _serve(self, make_engine: Callable[[Settings], Engine]) -> int:
         try:
@@ -76,65 +85,61 @@ class _Server:
             self._writer.close(error_reply(error, debug=self._settings.debug))
             return NO_DEVICE_STATUS if isinstance(error, DeviceUnavailable) else FAILED_STATUS
         if self._reason is None:
-            self._writer.send(_ready(readiness))
-            self._dispatcher.open(self._context(engine))
-            self._work()
-        return self._finish(engine)
+            self._writer.send(
+                Ready(
+                    device=readiness.device,
+                    threads=readiness.threads,
+                    cache_enabled=readiness.max_cached_models > 0,
+                    max_cached_models=readiness.max_cached_models,
+                    models_dir=readiness.models_dir,
+                    version=__version__,
+                    protocol=PROTOCOL_VERSION,
+                )
+            )
+            commands = commands_of(self._worker)
+            self._dispatcher.open(Context(self._worker, self._settings, engine, self._queue, commands, self._started_s))
+            self._run_jobs()
+        if self._reason is not None:
+            self._writer.close(Shutdown(detail=self._reason.detail))
+            return self._reason.status
+        *others, last = self._dispatcher.farewells() or [Exiting()]
+        for farewell in others:
+            self._writer.send(farewell)
+        self._writer.close(last)
+        with contextlib.suppress(Exception):  # everything is answered, and the client no longer listens
+            engine.close()
+        return 0
 
-    def _context(self, engine: Engine) -> Context:
-        commands = commands_of(self._worker)
-        return Context(self._worker, self._settings, engine, self._jobs, commands, self._started_s)
-
-    def _loading(self) -> Loading:
-        message = f"Starting {self._worker.name} {__version__}."
-        return Loading(message=message, worker=self._worker.name, version=__version__, pid=os.getpid())
-
-    # Serve --------------------------------------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        """The reader thread. Its end is the end of the input."""
-        try:
-            for line in read_lines(self._streams.input_fd):
-                self._dispatcher.receive(line)
-        finally:
-            self._dispatcher.receive(None)
-
-    def _work(self) -> None:
-        while (ticket := self._jobs.take()) is not None:
-            reply = _outcome(ticket)
+    def _run_jobs(self) -> None:
+        """Run jobs until no more will come. Whatever happens in one becomes its reply, even a library's `SystemExit`."""
+        while (ticket := self._queue.take()) is not None:
+            try:
+                reply = ticket.run(ticket.job)
+            except JobCancelled as cancelled:
+                reply = cancelled_reply(cancelled)
+            except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
+                reply = error_reply(error, debug=ticket.debug)
             failed = isinstance(reply, (Error, BatchFailed))
-            self._jobs.finish(done=not failed and not isinstance(reply, Cancelled), failed=failed)
+            self._queue.finish(done=not failed and not isinstance(reply, Cancelled), failed=failed)
             ticket.answer(reply)
 
     # Stop ---------------------------------------------------------------------------------------------------------
 
-    def _finish(self, engine: Engine) -> int:
-        if self._reason is not None:
-            self._writer.close(Shutdown(detail=self._reason.detail))
-            return self._reason.status
-        *others, last = self._dispatcher.farewells or [Exiting()]
-        for farewell in others:
-            self._writer.send(farewell)
-        self._writer.close(last)
-        with contextlib.suppress(Exception):  # everything was answered; nobody is left who could be told
-            engine.close()
-        return 0
-
     def _stop(self, reason: StopReason) -> None:
-        """There is a reason to go. Called from any thread, any number of times; the first reason counts."""
+        """Shut down. May be called from any thread and any number of times; the first reason counts."""
         with self._stopping:
             if self._reason is not None:
                 return
             self._reason = reason
         threading.Thread(target=self._leave_if_stuck, args=(reason,), name="dsu-leave", daemon=True).start()
-        self._jobs.cancel_all()
-        self._jobs.end()
+        self._queue.cancel_all()
+        self._queue.end()
 
     def _leave_if_stuck(self, reason: StopReason) -> None:
-        """The main thread may be deep inside a library, far from a checkpoint. Then the process goes without it."""
+        """The main thread may be deep inside a library, far from a checkpoint. Then end the process without it."""
         if self._over.wait(GRACE_S):
             return
-        running = self._jobs.cancel_all()
+        running = self._queue.cancel_all()
         _within(STEP_S, cleanup.run_all)
         if running is not None:
             _within(STEP_S, lambda: running.answer(Cancelled()))
@@ -142,30 +147,8 @@ class _Server:
         os._exit(reason.status)
 
 
-def _outcome(ticket: Ticket) -> Reply:
-    """Run a job. Whatever happens in it becomes its reply, also a `SystemExit` of a library."""
-    try:
-        return ticket.run(ticket.job)
-    except JobCancelled as cancelled:
-        return cancelled_reply(cancelled)
-    except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
-        return error_reply(error, debug=ticket.debug)
-
-
-def _ready(readiness: Readiness) -> Ready:
-    return Ready(
-        device=readiness.device,
-        threads=readiness.threads,
-        cache_enabled=readiness.max_cached_models > 0,
-        max_cached_models=readiness.max_cached_models,
-        models_dir=readiness.models_dir,
-        version=__version__,
-        protocol=PROTOCOL_VERSION,
-    )
-
-
 def _within(seconds: float, action: Callable[[], None]) -> None:
-    """Do this, but do not wait for it longer than that: a pipe may be full, a disk may be slow."""
+    """Run the action, but wait no longer than this for it: a pipe may be full, a disk may be slow."""
     thread = threading.Thread(target=action, daemon=True)
     thread.start()
     thread.join(seconds)

@@ -1,7 +1,7 @@
 """From a line to a typed request, and from an engine's reply to the one that is sent.
 
-Whoever reads an error here is a programmer with a request that does not work: every message names the field, says
-what it should be, and offers the nearest thing that exists.
+The errors here are read by programmers whose request does not work: every message names the field, says what it should
+be, and suggests the nearest known name.
 """
 
 from __future__ import annotations
@@ -21,12 +21,24 @@ from utils.core.requests import Request, RequestId
 Fields = dict[str, Any]
 R = TypeVar("R", bound=Reply)
 LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
-# Integers above this are not exact in JavaScript, nor as a float here, so `1e300` stays what it is.
+# Larger integers are not exact in JavaScript, nor as a float here, so `1e300` stays a float.
 LARGEST_EXACT = 2**53
+# The types of JSON in words, by msgspec's name or by that of the Python type.
+WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "list": "a list",
+    "object": "an object",
+    "null": "null",
+    "NoneType": "null",
+}
 
 
 class Decoded(NamedTuple):
-    """A request, and what its sender should know about it."""
+    """A request, and warnings for its sender."""
 
     request: Request
     warnings: list[str]
@@ -46,7 +58,9 @@ def parse(line: bytes) -> Fields:
     except msgspec.DecodeError as error:
         raise InvalidJson(f"The line is not valid JSON: {error}.") from error
     if not isinstance(fields, dict):
-        raise InvalidJson(f'The line holds {_name_of(fields)}, not an object like {{"cmd":"ping"}}.')
+        raise InvalidJson(
+            f'The line holds {WORDS[type(fields).__name__]}, but must hold an object such as {{"cmd":"ping"}}.'
+        )
     return fields
 
 
@@ -57,10 +71,10 @@ def request_id(fields: Fields) -> RequestId | None:
 
 
 def command_name(fields: Fields, known: Collection[str]) -> str:
-    """Which command is meant."""
+    """The command of a request."""
     name = fields.get("cmd")
     if not isinstance(name, str):
-        raise InvalidRequest("A request needs the name of its command in `cmd`.", hint=LIST_COMMANDS, field="cmd")
+        raise InvalidRequest("A request needs the name of a command in `cmd`.", hint=LIST_COMMANDS, field="cmd")
     if name not in known:
         near = nearest(name, known)
         raise UnknownCommand(
@@ -70,7 +84,7 @@ def command_name(fields: Fields, known: Collection[str]) -> str:
 
 
 def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> Decoded:
-    """The typed request. Fields of the wrong type are errors; unknown ones are warnings, or errors if strict."""
+    """The typed request. Fields of the wrong type are errors; unknown fields are warnings, or errors if strict."""
     try:
         typed = msgspec.convert(_with_whole_numbers(fields), request)
     except msgspec.ValidationError as error:
@@ -97,7 +111,7 @@ def _with_whole_numbers(value: Any) -> Any:
 
 
 def unknown_fields(fields: Mapping[str, Any], struct: type[msgspec.Struct]) -> Iterator[tuple[str, list[str]]]:
-    """Each field that `struct` does not know, also inside objects it holds, with the known ones nearest to it."""
+    """Each field that `struct` does not have, with the nearest ones that it has; also inside nested objects."""
     hints = typing.get_type_hints(struct)
     known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(struct)}
     tag_field = struct.__struct_config__.tag_field
@@ -124,15 +138,6 @@ def _unknown_sentence(name: str, near: Sequence[str]) -> str:
 
 # What is wrong with a field, in words -----------------------------------------------------------------------------
 
-WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a string",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "an object",
-    "null": "null",
-}
 TYPE_ERROR = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>\w+)`")
 RANGE_ERROR = re.compile(r"Expected `(?P<expected>\w+)` (?P<sign>[<>]=?) (?P<limit>\S+)")
 LENGTH_ERROR = re.compile(r"Expected `(?P<expected>\w+)` of length (?P<sign>[<>]=?) (?P<limit>\d+)")
@@ -143,14 +148,21 @@ SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 
 
 def explain(problem: str, request: type[Request]) -> InvalidRequest:
-    """msgspec's finding as a sentence for the sender, with the field's name."""
+    """msgspec's message as a sentence for the sender, with the field's name."""
     place = PLACE.search(problem)
     field = place["path"] if place else ""
     if missing := MISSING_ERROR.search(problem):
         field = f"{field}.{missing['name']}" if field else missing["name"]
         return InvalidRequest(f"The field `{field}` is missing.", field=field, hint=LIST_COMMANDS)
-    if CHOICE_ERROR.search(problem):
-        return _not_a_choice(problem, field, request)
+    if wrong := CHOICE_ERROR.search(problem):
+        value = wrong["value"].strip("'\"")
+        choices = list(_literals(typing.get_type_hints(request).get(re.split(r"[.\[]", field)[0])))
+        near = nearest(value, choices)
+        return InvalidRequest(
+            f"`{field}` must be one of {', '.join(choices)}, not `{value}`.{did_you_mean(near)}",
+            field=field,
+            suggestions=near or choices,
+        )
     return InvalidRequest(f"`{field}` must be {_expectation(problem)}.", field=field, hint=LIST_COMMANDS)
 
 
@@ -165,34 +177,13 @@ def _expectation(problem: str) -> str:
     return f"something else ({problem})"
 
 
-def _not_a_choice(problem: str, field: str, request: type[Request]) -> InvalidRequest:
-    found = CHOICE_ERROR.search(problem)
-    value = found["value"].strip("'\"") if found else ""
-    choices = list(_choices_of(request, field))
-    near = nearest(value, choices)
-    return InvalidRequest(
-        f"`{field}` must be one of {', '.join(choices)}, not `{value}`.{did_you_mean(near)}",
-        field=field,
-        suggestions=near or choices,
-    )
-
-
-def _choices_of(request: type[Request], field: str) -> Iterator[str]:
-    hint = typing.get_type_hints(request).get(field.partition(".")[0].partition("[")[0])
-    return _literals(hint)
-
-
 def _literals(hint: Any) -> Iterator[str]:
+    """The choices of a field, however deep its hint holds them."""
     if typing.get_origin(hint) is typing.Literal:
         yield from map(str, typing.get_args(hint))
     else:
         for part in typing.get_args(hint):
             yield from _literals(part)
-
-
-def _name_of(value: object) -> str:
-    kinds = {bool: "bool", int: "int", float: "float", str: "str", list: "array", type(None): "null"}
-    return WORDS[kinds[type(value)]]
 
 
 # Answering --------------------------------------------------------------------------------------------------------
@@ -201,10 +192,10 @@ def _name_of(value: object) -> str:
 def addressed(reply: R, to: RequestId | None, warnings: Sequence[str] = ()) -> R:
     """The reply as it is sent: with the request's id, if it had one, and with the warnings.
 
-    Most replies have `warnings` only where there are any; those that set them, if to an empty list, always have them.
+    Most replies have `warnings` only if there are any; those that set the field, even to an empty list, keep it.
     """
-    told = [] if reply.warnings is UNSET else list(reply.warnings)
-    told += [warning for warning in warnings if warning not in told]
+    every = [] if reply.warnings is UNSET else list(reply.warnings)
+    every += [warning for warning in warnings if warning not in every]
     return msgspec.structs.replace(
-        reply, id=UNSET if to is None else to, warnings=UNSET if reply.warnings is UNSET and not told else told
+        reply, id=UNSET if to is None else to, warnings=UNSET if reply.warnings is UNSET and not every else every
     )

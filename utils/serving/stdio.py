@@ -1,6 +1,6 @@
-"""Bytes in, bytes out: whole lines from a descriptor, whole lines to another. Knows nothing of commands.
+"""Bytes in, bytes out: whole lines from one file descriptor, whole lines to another. Knows nothing of commands.
 
-Reading never holds more than one line of the longest allowed length; writing never leaves half a line behind.
+Reading never holds more than one line of the greatest allowed length; writing never leaves half a line behind.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ MAX_LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+# A line from the client, or the error for one that was too long.
+InputLine = bytes | InvalidJson
+
 
 class Writer:
     """Sends replies, one line each, from any thread.
 
-    When the reader is gone, `on_broken` is called once, by the thread that found out, and everything later is dropped.
+    Once the reader is gone, `on_broken` is called by the thread that noticed, and everything later is dropped.
     """
 
     def __init__(self, fd: int, on_broken: Callable[[], None] = lambda: None) -> None:
@@ -33,11 +36,16 @@ class Writer:
 
     def send(self, reply: Reply) -> None:
         """Write one line. It has left this process when the call returns."""
-        line = encode(reply)
+        rest = memoryview(encode(reply))
         with self._lock:
-            broken = self._open and not self._write(line)
-            if broken:
+            if not self._open:
+                return
+            try:
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+            except OSError:
                 self._open = False
+            broken = not self._open
         if broken:
             self._on_broken()
 
@@ -47,18 +55,9 @@ class Writer:
         with self._lock:
             self._open = False
 
-    def _write(self, line: bytes) -> bool:
-        rest = memoryview(line)
-        try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        except OSError:
-            return False
-        return True
-
 
 def encode(reply: Reply) -> bytes:
-    """One line of UTF-8. NaN and infinity become null; a file name that is no text has its bad bytes replaced."""
+    """One line of UTF-8. NaN and infinity become null; undecodable bytes of a file name are replaced."""
     try:
         return msgspec.json.encode(reply) + b"\n"
     except UnicodeEncodeError:
@@ -76,23 +75,23 @@ def _as_text(value: object) -> object:
 
 
 class LineSplitter:
-    """Cuts blocks of bytes into lines. A line that is too long is dropped while it comes in, and reported as an error."""
+    """Cuts blocks of bytes into lines. A line that is too long is dropped as it comes in, and reported as an error."""
 
     def __init__(self, longest: int = MAX_LINE_BYTES) -> None:
         self._longest = longest
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, block: bytes) -> Iterator[bytes | InvalidJson]:
-        """The lines that end in this block, without their line ends."""
+    def feed(self, block: bytes) -> Iterator[InputLine]:
+        """The lines that end in this block, without their line endings."""
         *ended, rest = block.split(b"\n")
         for piece in ended:
             self._keep(piece)
             yield self._take()
         self._keep(rest)
 
-    def close(self) -> Iterator[bytes | InvalidJson]:
-        """The last line, where the input ended without a line end."""
+    def close(self) -> Iterator[InputLine]:
+        """The last line, if the input ended without a line feed."""
         if self._size:
             yield self._take()
 
@@ -103,7 +102,7 @@ class LineSplitter:
         elif piece:
             self._parts.append(piece)
 
-    def _take(self) -> bytes | InvalidJson:
+    def _take(self) -> InputLine:
         line, too_long = b"".join(self._parts), self._size > self._longest
         self._parts.clear()
         self._size = 0
@@ -114,30 +113,22 @@ class LineSplitter:
         return line.removesuffix(b"\r")
 
 
-def read_lines(fd: int, longest: int = MAX_LINE_BYTES) -> Iterator[bytes | InvalidJson]:
-    """Every line that is not blank, as soon as it is there, until the input ends.
+def read_lines(fd: int, longest: int = MAX_LINE_BYTES) -> Iterator[list[InputLine]]:
+    """The lines that arrive together, without blank ones, as soon as they are there, until the input ends.
 
-    `os.read` and not a buffered file: it returns what there is, so that no command waits for the one after it, and a
-    thread that is blocked in it holds no lock that the end of the process would wait for.
+    This uses `os.read` rather than a buffered file: it returns what there is, so that no command waits for the next
+    one, and a thread blocked in it holds no lock that the end of the process would wait for.
     """
     splitter = LineSplitter(longest)
-    first = True
-    for line in _lines(fd, splitter):
-        if first and isinstance(line, bytes):
-            line = line.removeprefix(BYTE_ORDER_MARK)  # noqa: PLW2901 - some shells begin a pipe with one
-        first = False
-        if not isinstance(line, bytes) or line.strip():
-            yield line
-
-
-def _lines(fd: int, splitter: LineSplitter) -> Iterator[bytes | InvalidJson]:
-    while block := _read(fd):
-        yield from splitter.feed(block)
-    yield from splitter.close()
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, BLOCK_BYTES)
-    except OSError:  # the other end vanished: on some systems that is an error and not an end
-        return b""
+    first, ended = True, False
+    while not ended:
+        try:
+            block = os.read(fd, BLOCK_BYTES)
+        except OSError:  # the other end vanished, which some systems report as an error
+            block = b""
+        ended = not block
+        lines = list(splitter.close() if ended else splitter.feed(block))
+        if lines and first:  # some shells begin a pipe with a byte order mark
+            first = False
+            lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK) if isinstance(lines[0], bytes) else lines[0]
+        yield [line for line in lines if not isinstance(line, bytes) or line.strip()]

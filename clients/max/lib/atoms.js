@@ -1,21 +1,21 @@
 'use strict';
-// What Max sends, as what workers take, and back: atoms as words and numbers, paths in Max's way of writing.
+// Converts between Max and the workers: atoms to words and numbers, paths to and from Max's notation.
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-/** A message that cannot be carried out as it was sent. */
+/** The error for a message that is wrong. */
 function refusal(message) {
   return Object.assign(new Error(message), { code: 'invalid_message' });
 }
 
-/** Atoms as one text: Max splits what is not in quotes at its spaces. */
+/** Atoms as one text: without quotes, Max splits a message at its spaces. */
 function textOf(atoms) {
   return atoms.map(String).join(' ').trim();
 }
 
-/** Where macOS has the volume of this name; that of the system is the root itself. */
+/** Where macOS mounts the volume with this name; the system volume is the root itself. */
 function volumeRoot(name, realpath = fs.realpathSync) {
   const place = `/Volumes/${name}`;
   try {
@@ -26,7 +26,7 @@ function volumeRoot(name, realpath = fs.realpathSync) {
 }
 
 /**
- * A path as the system writes it, for one as Max does: `Macintosh HD:/Users/me/a.wav`, `C:/Users/me/a.wav`, `~/a.wav`.
+ * A native path for one in Max's notation: `Macintosh HD:/Users/me/a.wav`, `C:/Users/me/a.wav`, `~/a.wav`.
  *
  * @param {string} text
  * @param {{platform?: string, home?: string, rootOf?: (volume: string) => string}} system
@@ -38,25 +38,25 @@ function toNative(text, { platform = process.platform, home = os.homedir(), root
   return rules.resolve(volume === undefined ? text : rootOf(volume) + rest);
 }
 
-/** A path for Max, which writes `/` on Windows too. */
+/** A path for Max, which uses `/` on Windows too. */
 function toMax(file, platform = process.platform) {
   return platform === 'win32' ? file.replaceAll('\\', '/') : file;
 }
 
 /**
- * The file or folder that the first atoms name, which are several where a path with spaces has no quotes.
+ * The file or folder named by the first atoms: several atoms if a path with spaces has no quotes.
  *
  * @param {Array<string | number>} atoms
  * @param {(file: string) => boolean} exists
  * @returns {{file: string, rest: Array<string | number>}} `file` is a native path that exists
  */
 function takePath(atoms, exists = fs.existsSync) {
-  if (textOf(atoms) === '') throw refusal('There is no path in the message. Send one, in quotes if it has spaces.');
+  if (textOf(atoms) === '') throw refusal('The message has no path. Add one, in quotes if it contains spaces.');
   for (let count = 1; count <= atoms.length; count += 1) {
     const file = toNative(textOf(atoms.slice(0, count)));
     if (exists(file)) return { file, rest: atoms.slice(count) };
   }
-  throw refusal(`There is no file ${toNative(textOf(atoms))}. Give a whole path, in quotes if it has spaces.`);
+  throw refusal(`There is no file ${toNative(textOf(atoms))}. Give the full path, in quotes if it contains spaces.`);
 }
 
 module.exports = { refusal, takePath, textOf, toMax, toNative, volumeRoot };

@@ -1,5 +1,5 @@
 'use strict';
-// Messages in, messages out: what a patch asks for as jobs of workers, and what becomes of them.
+// Messages in, messages out: turns the messages of a patch into jobs of workers, and reports their results.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -11,11 +11,11 @@ const reports = require('./reports');
 const { STEPS, parseSequence } = require('./sequence');
 const { Workers } = require('./workers');
 
-/** The dictionary that holds the last result. */
+/** The dictionary with the last result. */
 const RESULT = 'dsu_result';
-/** Has a model that comes with DSU, so that a first patch works without a download. */
+/** Its default model comes with DSU, so that a new patch works without a download. */
 const FIRST_WORKER = 'bsroformer';
-/** Options that say which network it is, as `model` does. */
+/** Options that choose the network, like `model`. */
 const INSTEAD_OF_MODEL = ['model', 'model_path', 'ensemble', 'checkpoint_path'];
 
 function isFolder(file) {
@@ -29,7 +29,7 @@ class Bridge {
   #options = new Options();
   #kinds;
   #kind = FIRST_WORKER;
-  /** What was loaded last, by worker. */
+  /** The model loaded last, by worker. */
   #models = new Map();
   #output = null;
 
@@ -43,7 +43,7 @@ class Bridge {
 
   /** Send a message to the patch. */
   say(...atoms) {
-    // Nobody is there to be told that Max does not listen any more.
+    // If Max no longer listens, there is nobody to report that to.
     Promise.resolve(this.#max.outlet(...atoms)).catch(() => {});
   }
 
@@ -60,7 +60,7 @@ class Bridge {
   choose(atoms) {
     const name = textOf(atoms).replace(/^dsu-/, '');
     if (!this.#kinds.includes(name)) {
-      throw refusal(`There is no worker \`${name}\`. There are: ${this.#kinds.join(', ')}.`);
+      throw refusal(`There is no worker \`${name}\`. The workers are: ${this.#kinds.join(', ')}.`);
     }
     this.#kind = name;
     this.say('state', 'worker', name);
@@ -81,7 +81,7 @@ class Bridge {
     const text = textOf(atoms);
     const folder = text === '' ? undefined : toNative(text);
     if (folder !== undefined && !fs.existsSync(folder)) {
-      throw refusal(`There is no folder ${folder}. Give a whole path, in quotes if it has spaces.`);
+      throw refusal(`There is no folder ${folder}. Give the full path, in quotes if it contains spaces.`);
     }
     this.#configure({ [setting]: folder });
   }
@@ -92,7 +92,7 @@ class Bridge {
 
   #configure(change) {
     if (this.#jobs.count > 0) {
-      throw refusal('A job is not over yet. Wait for it, or send `stop`, and then change this again.');
+      throw refusal('A job is still running. Wait for it or send `stop`, then send this message again.');
     }
     this.#workers.configure(change);
   }
@@ -170,12 +170,12 @@ class Bridge {
     return this.#jobs.run(path.basename(file), async ({ id, signal, begun }) => {
       const onProgress = this.#progress(id, begun);
       const { results } = await this.#workers.pipeline(steps, { input: file, output, signal, onProgress });
-      for (const reply of results) this.#tellStems(reply, id);
+      for (const reply of results) this.#reportStems(reply, id);
       await this.#finish(results, { id, input: file, output });
     });
   }
 
-  /** A job for `PATH [MODEL] [OUTPUT_DIR]`. */
+  /** Run a job for `PATH [MODEL] [OUTPUT_DIR]`. */
   #song(kind, fields, atoms) {
     const { file, rest } = takePath(atoms);
     const [model, ...folder] = rest.map(String);
@@ -183,12 +183,12 @@ class Bridge {
     const input = isFolder(file) ? { inputs: [file] } : { input: file };
     const request = { ...withModel(fields, model), ...input, output_dir: output };
     return this.#request(kind, request, path.basename(file), async (reply, id) => {
-      this.#tellStems(reply, id);
+      this.#reportStems(reply, id);
       await this.#finish([reply], { id, input: file, output });
     });
   }
 
-  /** The options of a worker's or a step's jobs, and the model that was loaded into `kind` if they name none. */
+  /** The options for a worker or step, plus the model that was loaded into `kind` if they choose none. */
   #fieldsFor(name, kind) {
     const fields = this.#options.fieldsFor(name);
     return INSTEAD_OF_MODEL.some((field) => field in fields) ? fields : { ...fields, model: this.#models.get(kind) };
@@ -199,7 +199,7 @@ class Bridge {
     return text === '' ? (this.#output ?? path.join(path.dirname(file), 'stems')) : toNative(text);
   }
 
-  #tellStems(reply, id) {
+  #reportStems(reply, id) {
     const messages = [...reports.warningMessages(reply, id), ...reports.stemMessages(reply, id)];
     for (const message of messages) this.say(...message);
   }
@@ -213,21 +213,21 @@ class Bridge {
     this.say(...reports.doneMessage(replies, of));
   }
 
-  /** One request as a job; `end` tells its answer. */
+  /** Run one request as a job; `end` reports its reply. */
   #request(kind, request, what, end) {
     return this.#jobs.run(what, async ({ id, signal, begun }) => {
       const onLine = (line) => {
         begun();
-        if (line.status === 'file_done') this.#tellFile(line, id);
+        if (line.status === 'file_done') this.#reportFile(line, id);
       };
       const reply = await this.#workers.run(kind, request, { signal, onLine, onProgress: this.#progress(id, begun) });
       await end(reply, id);
     });
   }
 
-  /** One of many files has ended. */
-  #tellFile(line, id) {
-    if (line.ok) this.#tellStems(line, id);
+  /** Report the result of one of many files. */
+  #reportFile(line, id) {
+    if (line.ok) this.#reportStems(line, id);
     else this.say(...reports.errorMessage(line.error ?? {}, id));
   }
 
@@ -267,17 +267,17 @@ class Bridge {
   }
 
   unknown(atoms) {
-    this.say(...reports.errorMessage(refusal(`There is no message \`${textOf(atoms)}\`. Send \`help\` for the list.`)));
+    this.say(...reports.errorMessage(refusal(`There is no message \`${textOf(atoms)}\`. Send \`help\` for a list.`)));
   }
 }
 
 /**
  * Listen to a patch.
  *
- * @param {object} max what `require('max-api')` gives: `addHandlers`, `outlet`, `post`, `setDict`, `MESSAGE_TYPES`
- * @param {{WorkerPool: Function, WORKERS: object}} client of dsu-client and its table of workers
- * @param {object} poolOptions of WorkerPool
- * @returns {{close: () => Promise<void>}} `close` cancels all jobs and settles when no worker is left
+ * @param {object} max the module `max-api`: `addHandlers`, `outlet`, `post`, `setDict`, `MESSAGE_TYPES`
+ * @param {{WorkerPool: Function, WORKERS: object}} client the exports of dsu-client and dsu-client/protocol
+ * @param {object} poolOptions options of WorkerPool
+ * @returns {{close: () => Promise<void>}} `close` cancels all jobs and settles when all workers have ended
  */
 function connect(max, client, poolOptions = {}) {
   const bridge = new Bridge(max, client, poolOptions);

@@ -1,12 +1,12 @@
 'use strict';
-// The jobs that are not over: their numbers, which of them runs, and how they are cancelled.
+// The jobs that have not ended: their numbers, which of them runs, and how they are cancelled.
 
 const { errorMessage } = require('./reports');
 
 class Jobs {
   #say;
   #last = 0;
-  /** By number, in the order asked for. */
+  /** By number, in the order of the messages. */
   #open = new Map();
 
   /** @param {(...atoms: Array<string | number>) => void} say sends a message to the patch */
@@ -19,9 +19,9 @@ class Jobs {
   }
 
   /**
-   * Do `work` under a number of its own and tell the patch how it goes and ends.
+   * Run `work` under a number of its own, and report its state and outcome to the patch.
    *
-   * @param {string} what it is called in the messages
+   * @param {string} what the job's name in messages
    * @param {(job: {id: number, signal: AbortSignal, begun: () => void}) => Promise<void>} work
    */
   async run(what, work) {
@@ -40,7 +40,7 @@ class Jobs {
     }
   }
 
-  /** Cancel the job with this number, or the one that runs, or else the next one. Is there such a job? */
+  /** Cancel the job with this number; without one, the running job or else the next. Returns whether there was one. */
   cancel(id) {
     const numbers = [...this.#open.keys()];
     const chosen = id ?? numbers.find((number) => this.#open.get(number).running) ?? numbers[0];

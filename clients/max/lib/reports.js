@@ -1,36 +1,36 @@
 'use strict';
-// What is sent to the patch: a worker's lines and errors as messages whose first word tells what they are.
+// What is sent to the patch: lines and errors of workers as messages whose first word is their kind.
 
 const { toMax } = require('./atoms');
 
-/** `stem NAME PATH ID` for each file of an answer. */
+/** `stem NAME PATH ID` for each file of a reply. */
 function stemMessages({ paths = {} }, id) {
   return Object.entries(paths).map(([name, file]) => ['stem', name, toMax(file), id]);
 }
 
-/** The separations that a reply tells of: many, where it answers a folder. */
+/** The separations in a reply: several if it answers a folder. */
 function separations(reply) {
   return reply.results?.filter(({ status }) => status === 'done') ?? [reply];
 }
 
-/** `done DIR SECONDS ID` for the replies of a job, of which a sequence has several. */
+/** `done DIR SECONDS ID` for the replies of a job; a sequence has several. */
 function doneMessage(replies, { id, output }) {
   const seconds = replies.reduce((sum, { elapsed = 0 }) => sum + elapsed, 0);
   return ['done', toMax(replies.at(-1).output_dir ?? output), Number(seconds.toFixed(3)), id];
 }
 
-/** `progress PERCENT ID STAGE`: of a sequence, how far the whole is. */
+/** `progress PERCENT ID STAGE`; for a sequence, the overall progress. */
 function progressMessage({ status, percent = 0, total_percent: total, stage }, id) {
   return ['progress', total ?? percent, id, stage ?? (status === 'downloading' ? 'download' : 'separate')];
 }
 
-/** How the advice of the client reads for whoever sends messages. */
+/** The client's advice, in terms of messages. */
 const ADVICE = {
   step_invalid: 'In Max, write the step as NAME:MODEL:STEM.',
   worker_not_found: 'In Max, `dir` is the message `executables DIR`.',
 };
 
-/** `error MESSAGE CODE` and the job's number, if it was one. */
+/** `error MESSAGE CODE`, and the job's number if there is a job. */
 function errorMessage({ message, code = 'internal', hint }, id) {
   const text = [message, ADVICE[code] ?? hint].filter(Boolean).join(' ');
   return ['error', text, code, ...(id === undefined ? [] : [id])];
@@ -40,7 +40,7 @@ function warningMessages({ warnings = [] }, id) {
   return warnings.map((warning) => ['warning', warning, id]);
 }
 
-/** What the dictionary of the last result holds. */
+/** The contents of the dictionary with the last result. */
 function resultDictionary(replies, { id, input, output }) {
   const parts = replies.flatMap(separations);
   const [, folder, seconds] = doneMessage(replies, { id, output });

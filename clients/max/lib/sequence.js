@@ -1,9 +1,9 @@
 'use strict';
-// `vr:MODEL:STEM>apollo` as the steps of a pipeline.
+// Parses `vr:MODEL:STEM>apollo` into the steps of a pipeline.
 
 const { refusal } = require('./atoms');
 
-/** What a step may be called, and what it is; `take` is the stem that goes on where the message names none. */
+/** The names of steps; `take` is the stem that the next step takes if the message names none. */
 const STEPS = {
   demucs: { worker: 'demucs' },
   bsroformer: { worker: 'bsroformer' },
@@ -17,14 +17,14 @@ const STEPS = {
 function parseStep(text) {
   const [name, model, stem] = text.split(':').map((word) => word.trim());
   if (!Object.hasOwn(STEPS, name)) {
-    throw refusal(`There is no step \`${name}\`. There are: ${Object.keys(STEPS).join(', ')}.`);
+    throw refusal(`There is no step \`${name}\`. The steps are: ${Object.keys(STEPS).join(', ')}.`);
   }
   const { take, ...step } = STEPS[name];
   return { name, ...step, model: model || undefined, take: stem || take };
 }
 
 /**
- * Steps are joined by `>` or by `,`, which in a message box begins another message.
+ * Steps are separated by `>` or by `,`, which in a message box begins another message.
  *
  * @returns {Array<{name: string, worker: string, cmd?: string, model?: string, take?: string}>}
  */

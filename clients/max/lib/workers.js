@@ -1,5 +1,5 @@
 'use strict';
-// The workers' processes: started with the patch's settings when they are needed, heard, and ended together.
+// The worker processes: started with the patch's settings when needed, reported to the patch, and ended together.
 
 class Workers {
   #WorkerPool;
@@ -7,13 +7,13 @@ class Workers {
   #say;
   #settings = {};
   #pool = null;
-  /** Workers that are on their way out. */
+  /** Shutdowns in progress. */
   #ending = Promise.resolve();
-  #heard = new WeakSet();
+  #listened = new WeakSet();
 
   /**
    * @param {typeof import('dsu-client').WorkerPool} WorkerPool
-   * @param {object} base options of all pools
+   * @param {object} base options for all pools
    * @param {(...atoms: Array<string | number>) => void} say sends a message to the patch
    */
   constructor(WorkerPool, base, say) {
@@ -26,7 +26,7 @@ class Workers {
     return this.#settings;
   }
 
-  /** Options that count from the next start on; what runs idle with the earlier ones is ended. */
+  /** Options for workers that start from now on; idle workers with the previous options are ended. */
   configure(change) {
     this.#settings = { ...this.#settings, ...change };
     this.stop();
@@ -38,10 +38,10 @@ class Workers {
 
   /** The worker of a kind. Its process starts with its first request. */
   worker(kind) {
-    // In a patch, whoever loads a model wants it to stay until `stop`.
+    // In a patch, a loaded model should stay until `stop`.
     this.#pool ??= new this.#WorkerPool({ idleTimeoutMs: 0, ...this.#base, ...this.#settings });
     const worker = this.#pool.worker(kind);
-    if (!this.#heard.has(worker)) this.#listen(worker, kind);
+    if (!this.#listened.has(worker)) this.#listen(worker, kind);
     return worker;
   }
 
@@ -55,13 +55,13 @@ class Workers {
     return this.#pool.pipeline(steps, options);
   }
 
-  /** The kinds that have a process. */
+  /** The kinds with a running process. */
   running() {
     const rows = Object.entries(this.#pool?.stats() ?? {});
     return rows.filter(([, { pid }]) => pid !== null).map(([kind]) => kind);
   }
 
-  /** End all. @returns {Promise<void>} when every process is gone */
+  /** End all workers. @returns {Promise<void>} when every process is gone */
   stop() {
     const pool = this.#pool;
     this.#pool = null;
@@ -70,11 +70,11 @@ class Workers {
   }
 
   #listen(worker, kind) {
-    this.#heard.add(worker);
+    this.#listened.add(worker);
     worker.on('loading', () => this.#say('state', 'starting', kind));
     worker.on('ready', ({ device }) => this.#say('state', 'ready', kind, device));
     worker.on('exit', () => this.#say('state', 'stopped', kind));
-    worker.on('restart', ({ message }) => this.#say('warning', `${message} It is started again.`));
+    worker.on('restart', ({ message }) => this.#say('warning', `${message} It is being restarted.`));
     worker.on('junk', (text) => this.#say('log', kind, text));
     worker.on('stderr', (text) => this.#say('log', kind, text.trim()));
   }

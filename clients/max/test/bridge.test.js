@@ -274,7 +274,7 @@ test('a setting ends the worker that runs with the earlier one, but never under 
   max.fire('separate', songIn(t), 'begun');
   await max.heard('state', 'running');
   max.fire('device', 'auto');
-  assert.match((await max.heard('error'))[1], /A job is not over yet/);
+  assert.match((await max.heard('error'))[1], /A job is still running/);
 });
 
 test('a worker that is not there is one error that says what to send', async (t) => {
@@ -283,7 +283,7 @@ test('a worker that is not there is one error that says what to send', async (t)
   max.fire('executables', folder);
   max.fire('start', 'demucs');
   const [, message, code] = await max.heard('error');
-  assert.match(message, /dsu-demucs is not in .*executables DIR/);
+  assert.match(message, /dsu-demucs was not found in .*executables DIR/);
   assert.equal(code, 'worker_not_found');
   max.fire('separate', songIn(t));
   await max.heard('error', undefined, 'worker_not_found', 1);
@@ -383,7 +383,7 @@ test('every message has a handler, and an unknown one is an error', async (t) =>
   max.fire('sepparate', 'x');
   assert.match((await max.heard('error'))[1], /no message `sepparate x`.*help/);
   max.fire('worker', 'vocoder');
-  await max.heard('error', 'There is no worker `vocoder`. There are: demucs, bsroformer, audio-separator, audiosep.');
+  await max.heard('error', 'There is no worker `vocoder`. The workers are: demucs, bsroformer, audio-separator, audiosep.');
   max.fire('option');
   await max.heard('error', 'Write `option KEY VALUE`, or `option clear`.');
 });

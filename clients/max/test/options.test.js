@@ -42,8 +42,8 @@ test('an option may be for one worker or step, where it counts more', () => {
   assert.deepEqual(all.fieldsFor('vr'), { format: 'flac' });
   assert.deepEqual(all.fieldsFor('apollo'), { format: 'wav' });
   assert.deepEqual(all.fieldsFor('audio-separator'), { format: 'wav', overlap: 1 });
-  assert.throws(() => all.set('vocoder.format', ['wav']), /is no option.*apollo/);
-  assert.throws(() => all.set('two words', ['x']), /is no option/);
+  assert.throws(() => all.set('vocoder.format', ['wav']), /is not an option.*apollo/);
+  assert.throws(() => all.set('two words', ['x']), /is not an option/);
 });
 
 test('a model that a message names counts more than what options say of networks', () => {

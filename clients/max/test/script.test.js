@@ -79,6 +79,6 @@ test('a Node.js that is too old is an error that says what to do', async (t) => 
   fs.writeFileSync(preload, "Object.defineProperty(process, 'versions', { value: { node: '16.6.0' } });");
   const { ended, heard } = startScript(t, path.join(MAX, 'dsu.js'), [installed(t), STAND_IN], ['-r', preload]);
   const [, message, code] = await heard('error');
-  assert.match(message, /This is Node\.js 16\.6\.0, and 18 is needed.*node_bin_path/);
+  assert.match(message, /This is Node\.js 16\.6\.0, but 18 or newer is needed.*node_bin_path/);
   assert.deepEqual([code, (await ended)[0]], ['node_too_old', 1]);
 });

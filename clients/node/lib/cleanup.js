@@ -1,12 +1,12 @@
 'use strict';
-// Nothing is left running when this process goes: on `exit` every live worker is told to go, and signals that would
-// end this process wait until its pools are closed. A SIGKILL cannot be seen here; workers notice it themselves.
+// Leaves no worker running when this process ends: on `exit` every worker gets SIGTERM, and signals that would end this
+// process wait until its pools are closed. After a SIGKILL, workers notice the death of this process themselves.
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Workers that run. */
+/** Running workers. */
 const alive = new Set();
-/** What has to be done before a signal ends this process. */
+/** Functions to call before a signal ends this process. */
 const closers = new Set();
 let closing = false;
 
@@ -14,7 +14,7 @@ function endAll() {
   for (const worker of alive) worker.kill('SIGTERM');
 }
 
-/** Remember a worker until `forget`; its `kill` is called when this process exits, also after an exception. */
+/** Remember a worker until `forget`; its `kill` is called when this process exits, even after an exception. */
 function remember(worker) {
   if (alive.size === 0) process.on('exit', endAll);
   alive.add(worker);
@@ -26,8 +26,8 @@ function forget(worker) {
 }
 
 /**
- * Call `close` before a signal ends this process. If the program has a listener of its own for the signal, what
- * happens then is up to that. A second signal does not wait.
+ * Call `close` before a signal ends this process. If the program has a listener of its own for the signal, that
+ * listener decides what happens afterwards. A second signal does not wait.
  *
  * @param {() => Promise<unknown>} close
  * @returns {() => void} stops listening

@@ -1,19 +1,19 @@
 'use strict';
-// What can go wrong, as errors with a `code`: a worker's own codes, and those of this client in `CLIENT_CODES`.
+// Errors with a `code`: one of the worker's codes, or of this client's own in `CLIENT_CODES`.
 
 const CLIENT_CODES = Object.freeze([
   'cancelled', // the job was cancelled
   'request_too_long', // the request does not fit into one line of the protocol
   'spawn_failed', // the program could not be started
-  'start_timeout', // the worker did not get ready in time
-  'step_invalid', // a pipeline does not say which stem goes on
+  'start_timeout', // the worker was not ready in time
+  'step_invalid', // a pipeline does not say which stem the next step takes
   'worker_closed', // the worker was shut down
-  'worker_died', // the process ended without being asked to
+  'worker_died', // the process ended unexpectedly
   'worker_not_found', // there is no program for this worker
-  'worker_silent', // the worker did not even answer `ping`
+  'worker_silent', // the worker stopped responding, or did not cancel a job in time
 ]);
 
-/** An error that a worker sent, or that this client found. `reply` is the line it came with, if any. */
+/** An error from a worker or from this client. `reply` is the line that reported it, if any. */
 class DSUError extends Error {
   constructor(code, message, { reply = null, cause, ...details } = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -31,7 +31,7 @@ class DSUError extends Error {
   }
 }
 
-/** A job that was cancelled. It is named as the platform names it, so that `error.name === 'AbortError'` holds. */
+/** A job was cancelled. Its name is the one that Node.js uses for aborts: `AbortError`. */
 class CancelledError extends DSUError {
   constructor(message = 'The job was cancelled.', options = {}) {
     super('cancelled', message, options);

@@ -1,16 +1,16 @@
 'use strict';
-// Bytes in, whole lines out: chunks may end anywhere, also inside a character. Knows nothing of JSON or workers.
+// Bytes in, whole lines out. Chunks may end anywhere, even within a character.
 
 const LINE_FEED = 0x0a;
 
-/** Collects chunks until a line is whole. A line longer than `maxBytes` is dropped and reported once, in part. */
+/** Collects chunks into lines. A line longer than `maxBytes` is dropped, and its start is reported once. */
 class LineReader {
   #parts = [];
   #size = 0;
   #dropping = false;
 
   /**
-   * @param {(line: string) => void} onLine each line, without its end; blank lines are left out
+   * @param {(line: string) => void} onLine each line without its line ending; blank lines are skipped
    * @param {{maxBytes: number, onTooLong: (start: string) => void}} limits
    */
   constructor(onLine, { maxBytes, onTooLong }) {
@@ -30,7 +30,7 @@ class LineReader {
     this.#add(chunk.subarray(start));
   }
 
-  /** The stream has ended: what is left is a line too. */
+  /** The stream has ended; the rest is a line too. */
   end() {
     this.#finish();
   }
@@ -62,7 +62,7 @@ class LineReader {
   }
 }
 
-/** A protocol line as an object, or null for anything else that was printed. */
+/** A line of the protocol as an object, or null for any other output. */
 function parseLine(text) {
   if (!text.startsWith('{')) return null;
   try {

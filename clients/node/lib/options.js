@@ -1,5 +1,5 @@
 'use strict';
-// What a worker can be told when it is made, and the words of the command line that say so to its program.
+// The options of a worker, and the command line that passes them to its program.
 
 const DEFAULTS = Object.freeze({
   restart: false,
@@ -23,12 +23,12 @@ const SWITCHES = [
   ['strict', '--strict'],
 ];
 
-/** The words after the program's own. */
+/** The arguments after the command itself. */
 function workerArguments(options) {
   const flags = FLAGS.filter(([name]) => options[name] !== undefined);
   const switches = SWITCHES.filter(([name]) => options[name]);
-  const words = flags.flatMap(([name, flag]) => [flag, String(options[name])]);
-  return ['--worker', ...words, ...switches.map(([, flag]) => flag), ...(options.args ?? [])];
+  const values = flags.flatMap(([name, flag]) => [flag, String(options[name])]);
+  return ['--worker', ...values, ...switches.map(([, flag]) => flag), ...(options.args ?? [])];
 }
 
 module.exports = { DEFAULTS, workerArguments };

@@ -1,5 +1,5 @@
 'use strict';
-// A song through several models: what one step leaves is what the next one takes.
+// Sends a song through several models: the result of one step is the input of the next.
 
 const path = require('node:path');
 const { DSUError } = require('./errors');
@@ -13,14 +13,14 @@ function fileAt(reply, file) {
   return path.resolve(reply.output_dir ?? '', file);
 }
 
-/** The file of the stem `take`, whatever the case of its name; without `take`, the only one there is. */
+/** The file of the stem `take`, in any case; without `take`, the only file. */
 function pick(reply, take, index) {
   const paths = stemPaths(reply);
   const names = Object.keys(paths);
   const matches = take === undefined ? names : names.filter((name) => name.toLowerCase() === take.toLowerCase());
   if (matches.length === 1) return paths[matches[0]];
-  const asked = take === undefined ? 'does not say which stem goes on' : `has no stem \`${take}\``;
-  const message = `Step ${index} ${asked}. Its stems: ${names.join(', ')}; name one as \`take\`.`;
+  const problem = take === undefined ? 'does not say which stem the next step takes' : `has no stem \`${take}\``;
+  const message = `Step ${index} ${problem}. Set \`take\` to one of its stems: ${names.join(', ')}.`;
   throw new DSUError('step_invalid', message, { reply });
 }
 
@@ -33,11 +33,11 @@ function pick(reply, take, index) {
 async function runPipeline(run, steps, { input, output, signal, onProgress }) {
   const results = [];
   let current = input;
-  let take;
+  let take; // the stem that the next step takes
   for (const [index, entry] of steps.entries()) {
     if (index > 0) current = pick(results[index - 1], take, index - 1);
-    const { worker, take: goesOn, ...fields } = typeof entry === 'function' ? entry(current, results) : entry;
-    take = goesOn;
+    const { worker, take: chosen, ...fields } = typeof entry === 'function' ? entry(current, results) : entry;
+    take = chosen;
     const request = { cmd: 'separate', ...fields, input: current };
     if (request.output === undefined && request.output_dir === undefined) request.output_dir = output;
     const report = onProgress && ((line) => onProgress(overall(line, index, steps.length)));
@@ -46,7 +46,7 @@ async function runPipeline(run, steps, { input, output, signal, onProgress }) {
   return conclude(results, take);
 }
 
-/** A step's progress and how far that is of the whole. */
+/** The progress of a step, and of the whole pipeline. */
 function overall(line, step, steps) {
   return { ...line, step, steps, total_percent: (100 * step + (line.percent ?? 0)) / steps };
 }

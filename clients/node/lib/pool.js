@@ -1,5 +1,5 @@
 'use strict';
-// One worker of each kind, started when it is needed and ended when it is not. Jobs of one model run one after another.
+// One worker of each kind, started when needed and ended when idle. Jobs that use the same model run one after another.
 
 const { closeOnSignals } = require('./cleanup');
 const { CancelledError, DSUError } = require('./errors');
@@ -10,7 +10,7 @@ const { DSUWorker } = require('./worker');
 
 const DEFAULTS = Object.freeze({ idleTimeoutMs: 300_000, maxPassedOver: 16, handleSignals: true });
 
-/** What tells whether two jobs use the same model. */
+/** Equal for jobs that use the same model. */
 function modelKey({ cmd, model, model_path: modelPath, ensemble }) {
   return JSON.stringify([cmd === 'apollo' || cmd === 'load_apollo', model ?? modelPath ?? null, ensemble ?? null]);
 }
@@ -23,7 +23,7 @@ class Lane {
   #running = false;
   #lastKey = null;
   #idle = null;
-  /** Shut down for want of work; on its way out. */
+  /** Shutdowns of idle workers in progress. */
   #leaving = new Set();
 
   constructor(create, options) {
@@ -51,7 +51,7 @@ class Lane {
     });
   }
 
-  /** @param {object} how as of `DSUWorker.shutdown` */
+  /** @param {object} how the options of `DSUWorker.shutdown` */
   async close(how) {
     clearTimeout(this.#idle);
     if (!how.drain) this.refuse();
@@ -73,7 +73,7 @@ class Lane {
     if (!signal) return;
     const drop = () => {
       const index = this.#waiting.indexOf(job);
-      if (index < 0) return; // it runs, and the worker is told
+      if (index < 0) return; // it is running, so the worker cancels it
       this.#waiting.splice(index, 1);
       job.reject(new CancelledError(undefined, { cause: signal.reason }));
     };
@@ -103,12 +103,12 @@ class Lane {
     }
   }
 
-  /** A job of the model that is loaded goes before older ones of others, but not for ever. */
+  /** A job that uses the loaded model goes before older jobs of other models, up to a limit. */
   #choose() {
     const { maxPassedOver } = this.#options;
-    const tired = this.#waiting.findIndex((job) => job.passedOver >= maxPassedOver);
+    const overdue = this.#waiting.findIndex((job) => job.passedOver >= maxPassedOver);
     const same = this.#waiting.findIndex((job) => job.key === this.#lastKey);
-    const index = Math.max(tired >= 0 ? tired : same, 0);
+    const index = Math.max(overdue >= 0 ? overdue : same, 0);
     for (const job of this.#waiting.slice(0, index)) job.passedOver += 1;
     return this.#waiting.splice(index, 1)[0];
   }
@@ -118,7 +118,7 @@ class Lane {
     const { idleTimeoutMs } = this.#options;
     if (!(idleTimeoutMs > 0 && Number.isFinite(idleTimeoutMs))) return;
     this.#idle = setTimeout(() => this.#retire(), idleTimeoutMs);
-    this.#idle.unref(); // nobody waits for this
+    this.#idle.unref(); // it does not keep the program alive
   }
 
   #retire() {
@@ -135,7 +135,7 @@ class Lane {
 }
 
 function closedError() {
-  return new DSUError('worker_closed', 'The pool was shut down. Make a new one.');
+  return new DSUError('worker_closed', 'The pool was shut down. Create a new one.');
 }
 
 class WorkerPool {
@@ -145,7 +145,7 @@ class WorkerPool {
   #stopListening = () => {};
 
   /**
-   * @param {object} options those of DSUWorker for all workers, `workers` with some for single kinds, and
+   * @param {object} options those of DSUWorker for all workers, `workers` with options for single kinds, and
    *   `idleTimeoutMs`, `maxPassedOver`, `handleSignals`
    */
   constructor(options = {}) {
@@ -153,19 +153,19 @@ class WorkerPool {
     if (this.#options.handleSignals) this.#stopListening = closeOnSignals(() => this.shutdown());
   }
 
-  /** The worker of a kind; it starts with its first request. */
+  /** The worker of a kind. It starts with its first request. */
   worker(kind) {
     return this.#lane(kind).worker();
   }
 
-  /** As `worker`, but ready. */
+  /** The worker of a kind, once it is ready. */
   async startWorker(kind) {
     const worker = this.worker(kind);
     await worker.start();
     return worker;
   }
 
-  /** Jobs of one kind run one at a time, those of one model together; other commands are sent at once. */
+  /** Jobs of one kind run one at a time, grouped by model; other commands are sent at once. */
   async run(kind, request, options = {}) {
     const lane = this.#lane(kind);
     return isJob(request) ? lane.run(request, options) : lane.worker().send(request, options);
@@ -175,12 +175,12 @@ class WorkerPool {
     return this.run(kind, { ...fields, cmd: 'separate' }, options);
   }
 
-  /** A song through several models; see `runPipeline`. */
+  /** Send a song through several models; see `runPipeline`. */
   async pipeline(steps, options) {
     return runPipeline((kind, request, how) => this.run(kind, request, how), steps, options);
   }
 
-  /** What there is: the process and the number of waiting jobs of each kind. */
+  /** For each kind: its process, whether it is busy, and the number of waiting jobs. */
   stats() {
     const rows = [...this.#lanes].map(([kind, lane]) => [
       kind,
@@ -190,7 +190,7 @@ class WorkerPool {
   }
 
   /**
-   * End all workers. Their jobs are cancelled, or with `drain` finished first.
+   * End all workers. Their jobs are cancelled, or finished first with `drain`.
    *
    * @returns {Promise<void>} when all processes are gone
    */

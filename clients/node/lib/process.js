@@ -1,11 +1,11 @@
 'use strict';
-// One operating system process: lines out, text in, and its end. Knows nothing of requests.
+// One operating system process: lines out, text in, and its end. Knows nothing about requests.
 
 const { spawn } = require('node:child_process');
 const { forget, remember } = require('./cleanup');
 const { LineReader, parseLine } = require('./lines');
 
-// A process that has ended may have left its output open to one of its own; what is in the pipe comes at once.
+// A child of an ended process may keep its output open, but whatever is in the pipe arrives at once.
 const LAST_LINES_MS = 1000;
 const STDERR_KEPT = 8192;
 
@@ -34,7 +34,7 @@ class WorkerProcess {
   constructor([program, ...args], { cwd, env, maxLineBytes }, listener) {
     this.listener = listener;
     this.stderr = '';
-    /** Settles with the end of the process, after its last line. */
+    /** Settles when the process has ended, after its last line. */
     this.ended = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -47,12 +47,12 @@ class WorkerProcess {
     return this.#child.pid;
   }
 
-  /** There are none where the system has run out of them. */
+  /** Streams are missing if the system has run out of file descriptors. */
   get #streams() {
     return [this.#child.stdin, this.#child.stdout, this.#child.stderr].filter(Boolean);
   }
 
-  /** Text for its input. A process that is gone takes none, and its end is reported anyway. */
+  /** Write text to its input. If the process is gone, its end is reported anyway. */
   write(text) {
     if (this.#child.stdin?.writable) this.#child.stdin.write(text);
   }
@@ -61,17 +61,17 @@ class WorkerProcess {
     this.#child.kill(signal);
   }
 
-  /** Keep this program running for the sake of the process, or not. */
+  /** Whether the process keeps this program running. */
   hold(wanted) {
-    const word = wanted ? 'ref' : 'unref';
-    this.#child[word]();
-    for (const stream of this.#streams) stream[word]?.();
+    const method = wanted ? 'ref' : 'unref';
+    this.#child[method]();
+    for (const stream of this.#streams) stream[method]?.();
   }
 
   /**
-   * Ask, then tell, then force it to end.
+   * Ask it to end, then SIGTERM, then SIGKILL.
    *
-   * @param {string} farewell what asks it; empty where it does not listen any more
+   * @param {string} farewell the line that asks it to end; empty if it no longer responds
    */
   async stop(farewell, { exitMs, termMs }) {
     this.hold(true);
@@ -94,7 +94,7 @@ class WorkerProcess {
     });
     child.stdout?.on('data', (chunk) => lines.push(chunk)).on('end', () => lines.end());
     child.stderr?.setEncoding('utf8').on('data', (text) => this.#complain(text));
-    // Writing to a process that has just gone fails; its end says so better.
+    // Writing to a process that has just ended fails; its exit is reported instead.
     for (const stream of this.#streams) stream.on('error', () => {});
     child.on('error', (error) => {
       if (child.pid === undefined) this.#end({ code: null, signal: null, error });

@@ -134,6 +134,24 @@ exports.COMMANDS = {
   }
 };
 
+exports.METHODS = {
+  "ping": "ping",
+  "getStatus": "get_status",
+  "describe": "describe",
+  "listModels": "list_models",
+  "loadModel": "load_model",
+  "preloadModel": "preload_model",
+  "downloadModel": "download_model",
+  "separate": "separate",
+  "listCached": "list_cached",
+  "clearCache": "clear_cache",
+  "setCacheSize": "set_cache_size",
+  "setStorageType": "set_storage_type",
+  "batch": "batch",
+  "apollo": "apollo",
+  "loadApollo": "load_apollo"
+};
+
 exports.EVENTS = [
   "downloading",
   "file_done",

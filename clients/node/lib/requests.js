@@ -1,10 +1,10 @@
 'use strict';
-// A request on its way: what it is as a line, which lines end it, and how that settles its promise.
+// A pending request: its line, the lines that end it, and the promise they settle.
 
 const { CancelledError, DSUError } = require('./errors');
 const { COMMANDS, EVENTS } = require('./protocol');
 
-// The worker answers longer lines with an error that carries no id.
+// The worker answers longer lines with an error without an id.
 const LONGEST_BYTES = 1048576;
 
 /** `{"cmd": …}` as a line of the protocol. */
@@ -21,12 +21,12 @@ function isJob(request) {
   return COMMANDS[request.cmd]?.job ?? false;
 }
 
-/** Does a line with this status end a request? Of commands that are not known here, all but events do. */
+/** Whether a line with this status ends a request. For commands that are not known here, any line but an event does. */
 function isLast(cmd, status) {
   return status === 'error' || (COMMANDS[cmd]?.ends.includes(status) ?? !EVENTS.includes(status));
 }
 
-/** One request and its promise. `settle`, `fail` and `forget` count once. */
+/** One request and its promise, which is settled once. */
 class Pending {
   #open = true;
   #onAbort = null;
@@ -58,14 +58,14 @@ class Pending {
     return this.#signal?.aborted ?? false;
   }
 
-  /** Call `cancel` once, when the caller gives up. */
+  /** Call `cancel` once if the caller aborts. */
   watch(cancel) {
     if (!this.#signal) return;
     this.#onAbort = cancel;
     this.#signal.addEventListener('abort', cancel, { once: true });
   }
 
-  /** @returns {boolean} whether this line was the last one */
+  /** @returns {boolean} whether this was the last line */
   take(line) {
     this.onLine?.(line);
     if (line.status === 'progress' || line.status === 'downloading') this.onProgress?.(line);

@@ -1,5 +1,5 @@
 'use strict';
-// Tells a worker that is busy from one that is stuck: whoever is silent for long is asked, and asked only once.
+// Distinguishes a busy worker from one that hangs: after a long silence it asks once, and expects an answer.
 
 class Watchdog {
   #timer = null;
@@ -7,21 +7,21 @@ class Watchdog {
   #asked = false;
 
   /**
-   * @param {number} silenceMs 0 to watch nothing
-   * @param {{ask(): void, stuck(): void}} listener `stuck` comes when `ask` brought no line within `silenceMs`
+   * @param {number} silenceMs 0 turns the watchdog off
+   * @param {{ask(): void, stuck(): void}} listener `stuck` is called if no line follows `ask` within `silenceMs`
    */
   constructor(silenceMs, listener) {
     this.silenceMs = silenceMs;
     this.listener = listener;
   }
 
-  /** There was a line. */
+  /** A line has arrived. */
   heard() {
     this.#heardAt = Date.now();
     this.#asked = false;
   }
 
-  /** Watch from now on, or go on doing so; or stop. */
+  /** Start or go on watching, or stop. */
   watch(wanted) {
     if (!wanted) {
       clearTimeout(this.#timer);

@@ -1,16 +1,17 @@
 'use strict';
-// One worker, whatever becomes of its process: requests in, promises out. Cancels, notices silence, restarts.
+// One worker, across restarts of its process: requests in, promises out. Also cancels jobs and detects hangs.
 
 const { EventEmitter } = require('node:events');
 const { DSUError } = require('./errors');
 const { findWorker, kindOf } = require('./locate');
 const { DEFAULTS, workerArguments } = require('./options');
 const { WorkerProcess } = require('./process');
+const { METHODS } = require('./protocol');
 const { Pending, encode } = require('./requests');
 const { Watchdog } = require('./watchdog');
 
 /**
- * Events: `loading`, `ready`, `line` (every line), `progress`, `junk` (text that is no line of the protocol),
+ * Events: `loading`, `ready`, `line` (every line), `progress`, `junk` (text that is not a line of the protocol),
  * `stderr` (text), `restart` (the error that made it necessary), `exit` ({code, signal, expected}).
  */
 class DSUWorker extends EventEmitter {
@@ -18,15 +19,15 @@ class DSUWorker extends EventEmitter {
   #starting = null;
   #ready = null;
   #closing = false;
-  /** The process is going or gone. */
+  /** Settles when the process has been stopped. */
   #stopped = null;
-  /** Has the process been told to go? */
-  #told = false;
-  /** Why there is no process any more, until `start`. */
+  /** Whether the process was told to end. */
+  #leaving = false;
+  /** Why the process is gone for good, until `start`. */
   #dead = null;
-  /** Why the process is about to end, where we know better than its exit status. */
+  /** Why the process is about to end, if its exit status would not say. */
   #fate = null;
-  /** In the order sent: the worker's own order too. */
+  /** In the order sent, which is also the order in which the worker runs jobs. */
   #pending = new Map();
   #cancels = [];
   #nextId = 1;
@@ -34,7 +35,7 @@ class DSUWorker extends EventEmitter {
   #watchdog;
 
   /**
-   * @param {string} name a kind (`demucs`, `bsroformer`, `audio-separator`, `audiosep`) or an executable's path
+   * @param {string} name a kind (`demucs`, `bsroformer`, `audio-separator`, `audiosep`) or the path of an executable
    * @param {object} options see the README
    */
   constructor(name, options = {}) {
@@ -43,35 +44,35 @@ class DSUWorker extends EventEmitter {
     this.kind = kindOf(name);
     this.#watchdog = new Watchdog(this.options.silenceTimeoutMs, {
       ask: () => this.#process.write(encode({ cmd: 'ping', id: 'dsu-client-watchdog' })),
-      stuck: () => this.#end(new DSUError('worker_silent', 'The worker said nothing, not even to `ping`. It was ended.')),
+      stuck: () => this.#end(new DSUError('worker_silent', 'The worker stopped responding, even to `ping`, and was killed.')),
     });
     this.command = [...findWorker(name, options), ...workerArguments(options)];
   }
 
-  /** Of the process, while there is one. */
+  /** The id of the process while it runs. */
   get pid() {
     return this.#process?.pid;
   }
 
-  /** The `ready` line, while the worker is ready. */
+  /** The `ready` line while the worker is ready. */
   get readyLine() {
     return this.#ready;
   }
 
-  /** Does it have something to do? */
+  /** Whether any request is pending. */
   get busy() {
     return this.#pending.size > 0;
   }
 
-  /** Was it shut down, told to exit, or has it died for good? */
+  /** Whether it was shut down, told to exit, or has died for good. */
   get closed() {
     return this.#closing || this.#dead !== null;
   }
 
-  // Asking ----------------------------------------------------------------------------------------------------------
+  // Requests --------------------------------------------------------------------------------------------------------
 
   /**
-   * Start the process, unless it runs. Not needed before the first request, which does it; needed after it has died.
+   * Start the process unless it is running. The first request does this too; after the worker has died, only this does.
    *
    * @returns {Promise<object>} the `ready` line
    */
@@ -85,7 +86,7 @@ class DSUWorker extends EventEmitter {
   /**
    * Send a request and wait for the line that ends it.
    *
-   * @param {object} request `{cmd, …}`; without an `id` it gets one
+   * @param {object} request `{cmd, …}`; an `id` is added if there is none
    * @param {{signal?: AbortSignal, onLine?: Function, onProgress?: Function}} options
    * @returns {Promise<object>} rejects with a DSUError for `error`, with a CancelledError for `cancelled`
    */
@@ -96,14 +97,14 @@ class DSUWorker extends EventEmitter {
     const pending = new Pending({ ...request, id: request.id ?? this.#newId() }, options);
     if (pending.aborted) throw pending.cancelled();
     if (this.#pending.has(pending.id)) {
-      throw new DSUError('invalid_request', `Another request with the id ${pending.id} is not finished yet.`);
+      throw new DSUError('invalid_request', `Another request with the id ${pending.id} is still pending.`);
     }
     this.#add(pending);
     return pending.promise;
   }
 
   /**
-   * All lines that a request causes, the last one included. Leaving the loop cancels the job.
+   * All lines that answer a request, including the last one. Leaving the loop cancels the job.
    *
    * @param {object} request
    * @param {{signal?: AbortSignal}} options
@@ -141,7 +142,7 @@ class DSUWorker extends EventEmitter {
   }
 
   /**
-   * Cancel the job with this id, or the job whose turn it is.
+   * Cancel the job with this id; without one, the running job or else the next one.
    *
    * @returns {Promise<object>} the `cancel_requested` line
    */
@@ -152,7 +153,7 @@ class DSUWorker extends EventEmitter {
   // Ending ----------------------------------------------------------------------------------------------------------
 
   /**
-   * End the worker: `exit`, then SIGTERM, then SIGKILL. Its jobs are cancelled, or with `drain` finished first.
+   * End the worker: `exit`, then SIGTERM, then SIGKILL. Its jobs are cancelled, or finished first with `drain`.
    *
    * @param {{drain?: boolean}} options
    * @returns {Promise<void>} when the process is gone
@@ -165,7 +166,7 @@ class DSUWorker extends EventEmitter {
   /** End the process now. Pending requests fail. */
   kill(signal = 'SIGKILL') {
     this.#closing = true;
-    this.#told = true;
+    this.#leaving = true;
     this.#process?.kill(signal);
   }
 
@@ -176,13 +177,13 @@ class DSUWorker extends EventEmitter {
 
   #stop(force) {
     const { exitTimeoutMs: exitMs, termTimeoutMs: termMs } = this.options;
-    this.#told = true;
+    this.#leaving = true;
     this.#stopped ??= this.#process?.stop(encode({ cmd: 'exit', force }), { exitMs, termMs }) ?? Promise.resolve();
     return this.#stopped;
   }
 
   #closedError() {
-    return new DSUError('worker_closed', 'The worker was shut down. Make a new one.');
+    return new DSUError('worker_closed', 'The worker was shut down. Create a new one.');
   }
 
   // The process -----------------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ class DSUWorker extends EventEmitter {
   #launch() {
     const { cwd, env, maxLineBytes, startTimeoutMs } = this.options;
     this.#starting = deferred();
-    this.#starting.promise.catch(() => {}); // those who wait for it see it, and so does each request
+    this.#starting.promise.catch(() => {}); // callers of `start` and pending requests get the error
     this.#starting.timer = setTimeout(() => {
       this.#end(new DSUError('start_timeout', `The worker was not ready after ${startTimeoutMs} ms.`));
     }, startTimeoutMs);
@@ -202,7 +203,7 @@ class DSUWorker extends EventEmitter {
     });
   }
 
-  /** A process that does no good any more. */
+  /** End a process that can no longer be used. */
   #end(fate) {
     if (!this.#process) return;
     this.#fate ??= fate;
@@ -217,7 +218,7 @@ class DSUWorker extends EventEmitter {
     this.emit('line', line);
     if (line.status === 'cancel_requested') this.#cancelAnswered(line);
     else if (line.id !== undefined) this.#answer(line);
-    // Before it is ready, an error of no request says why it never will be.
+    // Before `ready`, an error without an id says why the worker cannot start.
     else if (line.status === 'error' && !this.#ready) this.#fate ??= DSUError.fromReply(line);
   }
 
@@ -226,7 +227,7 @@ class DSUWorker extends EventEmitter {
     this.#ready = line;
     this.#starting.resolve(line);
     this.emit('ready', line);
-    this.#settleDown();
+    this.#update();
   }
 
   #answer(line) {
@@ -234,7 +235,7 @@ class DSUWorker extends EventEmitter {
     if (!pending || !pending.take(line)) return;
     this.#pending.delete(line.id);
     this.#restarts = 0;
-    this.#settleDown();
+    this.#update();
   }
 
   #gone(how) {
@@ -251,12 +252,12 @@ class DSUWorker extends EventEmitter {
       this.#dead = error;
       this.#failAll(error, [...this.#pending.values()]);
     }
-    this.emit('exit', { code: how.code, signal: how.signal, expected: this.#told });
+    this.emit('exit', { code: how.code, signal: how.signal, expected: this.#leaving });
     if (again) this.#restart(error);
   }
 
   #deathError({ code, signal, error }) {
-    if (this.#told) return this.#closedError();
+    if (this.#leaving) return this.#closedError();
     if (this.#fate) return this.#fate;
     if (error) {
       const message = `${this.command[0]} could not be started: ${error.message}.`;
@@ -264,11 +265,11 @@ class DSUWorker extends EventEmitter {
     }
     const how = signal ? `by ${signal}` : `with status ${code}`;
     const stderr = this.#process.stderr.trim();
-    const message = `The worker ended ${how} without being asked to.${stderr ? ` It said: ${stderr}` : ''}`;
+    const message = `The worker ended ${how} unexpectedly.${stderr ? ` Its last output: ${stderr}` : ''}`;
     return new DSUError('worker_died', message, { exitCode: code, signal, stderr });
   }
 
-  /** The job that ran may be what ended the worker, so it fails; those that waited behind it are sent once more. */
+  /** The running job may be what ended the worker, so it fails; the jobs queued behind it are sent again. */
   #restart(error) {
     this.#restarts += 1;
     const waiting = [...this.#pending.values()];
@@ -276,10 +277,10 @@ class DSUWorker extends EventEmitter {
     const isLost = (pending) => !pending.job || pending === first || pending.aborted;
     this.#failAll(error, waiting.filter(isLost));
     this.emit('restart', error);
-    if (this.#closing || this.#process) return; // a listener has decided otherwise
+    if (this.#closing || this.#process) return; // a listener has shut it down or started it
     this.#launch();
     for (const pending of this.#pending.values()) this.#process.write(pending.text);
-    this.#settleDown();
+    this.#update();
   }
 
   #failAll(error, lost) {
@@ -289,7 +290,7 @@ class DSUWorker extends EventEmitter {
     }
   }
 
-  // Requests --------------------------------------------------------------------------------------------------------
+  // Bookkeeping -----------------------------------------------------------------------------------------------------
 
   #newId() {
     let id;
@@ -301,29 +302,29 @@ class DSUWorker extends EventEmitter {
   #add(pending) {
     if (!this.#starting) this.#launch();
     this.#pending.set(pending.id, pending);
-    if (pending.request.cmd === 'exit') [this.#closing, this.#told] = [true, true];
+    if (pending.request.cmd === 'exit') [this.#closing, this.#leaving] = [true, true];
     pending.watch(() => this.#giveUp(pending));
     this.#process.write(pending.text);
-    this.#settleDown();
+    this.#update();
   }
 
-  /** The caller does not want it any more. A job answers when it has ended; a worker that cannot is ended itself. */
+  /** The caller has aborted. A job still answers once it has ended; a worker that does not cancel it is killed. */
   #giveUp(pending) {
     if (!pending.job) {
       this.#pending.delete(pending.id);
       pending.fail(pending.cancelled());
-      this.#settleDown();
+      this.#update();
       return;
     }
     const { cancelTimeoutMs } = this.options;
-    const message = `The worker did not cancel a job within ${cancelTimeoutMs} ms and was ended.`;
+    const message = `The worker did not cancel a job within ${cancelTimeoutMs} ms and was killed.`;
     const isLate = () => this.#end(new DSUError('worker_silent', message));
-    // Before it is ready it may take its time; then nothing of the job has begun either.
+    // A worker that is still starting has not begun the job, so it may take its time.
     if (this.#ready) pending.cancelTimer = setTimeout(isLate, cancelTimeoutMs);
-    this.#requestCancel(pending.id).catch(() => {}); // the job itself tells what became of it
+    this.#requestCancel(pending.id).catch(() => {}); // the job's own reply reports the outcome
   }
 
-  /** `cancel` is answered under the id of the job that it is for, so it is no request like the others. */
+  /** The answer to `cancel` has the id of the job to cancel, so `cancel` is not handled like other requests. */
   #requestCancel(id) {
     return new Promise((resolve, reject) => {
       if (!this.#process) {
@@ -332,7 +333,7 @@ class DSUWorker extends EventEmitter {
       }
       this.#cancels.push({ id, resolve, reject });
       this.#process.write(encode({ cmd: 'cancel', id }));
-      this.#settleDown();
+      this.#update();
     });
   }
 
@@ -340,42 +341,25 @@ class DSUWorker extends EventEmitter {
     const index = this.#cancels.findIndex(({ id }) => id === line.id);
     if (index < 0) return;
     this.#cancels.splice(index, 1)[0].resolve(line);
-    this.#settleDown();
+    this.#update();
   }
 
-  /** Keep the program alive while something is awaited, and the worker under watch. An idle one holds nobody up. */
-  #settleDown() {
+  /** While a request is pending, keep the program alive and watch the worker. An idle worker does neither. */
+  #update() {
     const waiting = this.#pending.size > 0 || this.#cancels.length > 0 || !this.#ready;
-    this.#process?.hold(waiting || this.#told);
+    this.#process?.hold(waiting || this.#leaving);
     this.#watchdog.watch(this.#ready !== null && waiting);
   }
 }
 
-/** A promise together with what settles it. */
+/** A promise with its `resolve` and `reject`. */
 function deferred() {
   const parts = {};
   parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
   return parts;
 }
 
-/** `load_model` is `worker.loadModel(fields, options)`, and so on for every command. */
-const METHODS = {
-  ping: 'ping',
-  getStatus: 'get_status',
-  describe: 'describe',
-  listModels: 'list_models',
-  loadModel: 'load_model',
-  preloadModel: 'preload_model',
-  downloadModel: 'download_model',
-  separate: 'separate',
-  listCached: 'list_cached',
-  clearCache: 'clear_cache',
-  setCacheSize: 'set_cache_size',
-  setStorageType: 'set_storage_type',
-  batch: 'batch',
-  apollo: 'apollo',
-  loadApollo: 'load_apollo',
-};
+// `worker.loadModel(fields, options)` sends `load_model`, and likewise for every command.
 for (const [method, cmd] of Object.entries(METHODS)) {
   Object.defineProperty(DSUWorker.prototype, method, {
     configurable: true,
@@ -393,4 +377,4 @@ async function startWorker(name, options = {}) {
   return worker;
 }
 
-module.exports = { DSUWorker, METHODS, startWorker };
+module.exports = { DSUWorker, startWorker };

@@ -54,5 +54,5 @@ test('what is not there is said, with where was looked', (t) => {
   const folder = temporaryFolder(t);
   assert.throws(() => findWorker('demucs', { dir: folder }), { code: 'worker_not_found' });
   assert.throws(() => findWorker('demucs', { dir: folder }), (error) => error.message.includes(folder));
-  assert.throws(() => findWorker('spleeter'), /There are: demucs, bsroformer, audio-separator, audiosep/);
+  assert.throws(() => findWorker('spleeter'), /The workers are: demucs, bsroformer, audio-separator, audiosep/);
 });

@@ -70,8 +70,8 @@ def test_out_is_a_file(out, extension):
     ("words", "message"),
     [
         (["a.wav"], "Say with --text what to separate"),
-        (["--text", " ", "a.wav"], "--text must say in words"),
-        (["--text", "rain", "--text", "Rain", "a.wav"], "--text has `rain` twice"),
+        (["--text", " ", "a.wav"], "--text must describe"),
+        (["--text", "rain", "--text", "Rain", "a.wav"], "--text contains `rain` twice"),
         (["--text", "residual", "--residual", "a.wav"], "A text cannot be `residual`"),
         (["--text", "rain", "-o", "x.wav", "a.wav", "b.wav"], "Many songs cannot become one file"),
         (["--text", "rain", "-o", "x.wav", "--flac", "a.wav"], "--format needs a directory in --out"),

@@ -77,7 +77,7 @@ def test_errors_of_a_song_speak_of_options(program, capsys):
 def test_a_name_for_many_songs_is_refused_with_the_option(program, capsys):
     """A template that would give all songs the same files is one error, in the words of the program."""
     assert program.run(ScriptedEngine(), "a.wav", "b.wav", program.template_option, program.template) == 2
-    told = f"{program.name}: {program.template_option} gives all 2 files the same names."
+    told = f"{program.name}: {program.template_option} gives the results of all 2 files the same names."
     assert capsys.readouterr().err.startswith(told)
 
 

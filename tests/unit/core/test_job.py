@@ -20,66 +20,66 @@ def clock():
 
 
 @pytest.fixture
-def told():
+def events():
     return []
 
 
 @pytest.fixture
-def job(told, clock):
-    return Job(told.append, clock=clock)
+def job(events, clock):
+    return Job(events.append, clock=clock)
 
 
-def percents(told):
-    return [event.percent for event in told]
+def percents(events):
+    return [event.percent for event in events]
 
 
-def test_progress_comes_at_most_ten_times_a_second(job, told, clock):
+def test_progress_comes_at_most_ten_times_a_second(job, events, clock):
     """What comes in between is left out."""
     for step in range(100):
         clock.now = step * 0.01
         job.progress("separate", step + 1, 100)
-    assert len(told) == 10
+    assert len(events) == 10
 
 
-def test_progress_never_goes_back(job, told, clock):
+def test_progress_never_goes_back(job, events, clock):
     """Smaller numbers are not sent."""
     for done in (5, 3, 5, 8):
         clock.now += 1
         job.progress("separate", done, 10)
-    assert percents(told) == [50.0, 80.0]
+    assert percents(events) == [50.0, 80.0]
 
 
-def test_100_is_kept_for_the_end(job, told, clock):
+def test_100_is_kept_for_the_end(job, events, clock):
     """It is sent once, also right after another line."""
     job.progress("separate", 10, 10)
     job.finish()
     job.finish()
-    assert percents(told) == [99.9, 100.0]
+    assert percents(events) == [99.9, 100.0]
 
 
-def test_stages_share_the_whole(job, told, clock):
+def test_stages_share_the_whole(job, events, clock):
     """Each maps its own progress to its share."""
     job.begin_stages(scan=10, separate=80, write=10)
     for stage in ("scan", "separate", "write"):
         clock.now += 1
         job.progress(stage, 1, 2)
-    assert percents(told) == [5.0, 50.0, 95.0]
-    assert [event.stage for event in told] == ["scan", "separate", "write"]
+    assert percents(events) == [5.0, 50.0, 95.0]
+    assert [event.stage for event in events] == ["scan", "separate", "write"]
 
 
-def test_eta_follows_the_pace(job, told, clock):
+def test_eta_follows_the_pace(job, events, clock):
     """A quarter in 5 seconds leaves 15."""
     clock.now = 5.0
     job.progress("separate", 1, 4)
-    assert told[0].eta == 15.0
+    assert events[0].eta == 15.0
 
 
-def test_progress_can_be_turned_off(told):
+def test_progress_can_be_turned_off(events):
     """Then not even the last line is sent."""
-    job = Job(told.append, show_progress=False)
+    job = Job(events.append, show_progress=False)
     job.progress("separate", 1, 2)
     job.finish()
-    assert told == []
+    assert events == []
 
 
 def test_a_cancelled_job_stops_at_its_next_checkpoint(job):
@@ -99,51 +99,51 @@ def test_warnings_are_said_once(job):
     assert job.warnings == ["loud"]
 
 
-def test_a_part_reports_within_its_span(job, told, clock):
+def test_a_part_reports_within_its_span(job, events, clock):
     """And is cancelled with the whole."""
     part = PartOfJob(job, "files", 1, 2)
     part.begin_stages(scan=1, separate=1)
     part.progress("separate", 1, 2)
-    assert (told[0].percent, told[0].stage) == (87.5, "files")
+    assert (events[0].percent, events[0].stage) == (87.5, "files")
     clock.now += 1
     part.finish()
-    assert percents(told) == [87.5, 99.9]
+    assert percents(events) == [87.5, 99.9]
     job.cancel()
     with pytest.raises(JobCancelled):
         part.checkpoint()
 
 
-def places(told):
-    return [(event.percent, event.index, event.count, event.part_percent, event.part_stage) for event in told]
+def places(events):
+    return [(event.percent, event.index, event.count, event.part_percent, event.part_stage) for event in events]
 
 
-def test_a_part_also_reports_its_own_progress(job, told, clock):
+def test_a_part_also_reports_its_own_progress(job, events, clock):
     """Which one of how many is at work, how far it is and what is done to it."""
     part = PartOfJob(job, "batch", 0, 2, index=1)
     part.begin_stages(scan=1, separate=1)
     part.progress("scan", 1, 2)
     clock.now += 1
     part.progress("separate", 1, 2)
-    assert places(told) == [(12.5, 1, 2, 25.0, "scan"), (37.5, 1, 2, 75.0, "separate")]
+    assert places(events) == [(12.5, 1, 2, 25.0, "scan"), (37.5, 1, 2, 75.0, "separate")]
 
 
-def test_progress_of_a_part_is_told_while_the_whole_stands_still(job, told, clock):
+def test_progress_of_a_part_is_told_while_the_whole_stands_still(job, events, clock):
     """As one of thousands of files does not move it; and neither ever goes back."""
     for position, done in ((0, 1), (0, 3), (0, 2), (1, 1), (0, 4), (1, 1), (1, 2)):
         clock.now += 1
         PartOfJob(job, "files", position, 100_000).progress("separate", done, 4)
-    assert {event.percent for event in told} == {0.0}
-    assert [(event.index, event.part_percent) for event in told] == [(0, 25.0), (0, 75.0), (1, 25.0), (1, 50.0)]
+    assert {event.percent for event in events} == {0.0}
+    assert [(event.index, event.part_percent) for event in events] == [(0, 25.0), (0, 75.0), (1, 25.0), (1, 50.0)]
 
 
-def test_parts_of_a_part_are_not_told_of(job, told, clock):
+def test_parts_of_a_part_are_not_told_of(job, events, clock):
     """A batch tells of its jobs, not of the files of a job."""
     PartOfJob(PartOfJob(job, "batch", 1, 2), "files", 1, 4).progress("separate", 1, 2)
-    assert places(told) == [(68.8, 1, 2, 37.5, "files")]
-    assert told[0].stage == "batch"
+    assert places(events) == [(68.8, 1, 2, 37.5, "files")]
+    assert events[0].stage == "batch"
 
 
-def test_a_job_without_parts_says_nothing_of_them(job, told, clock):
+def test_a_job_without_parts_says_nothing_of_them(job, events, clock):
     """Its lines are what they always were."""
     job.progress("separate", 1, 2)
-    assert set(msgspec.to_builtins(told[0])) == {"status", "percent", "stage", "eta"}
+    assert set(msgspec.to_builtins(events[0])) == {"status", "percent", "stage", "eta"}

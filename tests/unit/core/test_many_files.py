@@ -156,7 +156,7 @@ def test_one_bad_file_does_not_stop_the_rest(trouble, code):
 
 def test_if_all_fail_the_first_error_is_raised():
     """With its kind, and the number of files."""
-    with pytest.raises(DiskFull, match=r"None of the 2 files .* The first one: full"):
+    with pytest.raises(DiskFull, match=r"None of the 2 files .* The first error: full"):
         separate(Recorder(DiskFull("full", hint="delete"), InputUnreadable("x")), "a.wav", "b.wav")
 
 

@@ -75,7 +75,7 @@ def test_bench_and_gen_run_their_modules(started):
     run.main(["bench", "memory", "--minutes", "1", "2"])
     run.main(["gen"])
     assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
-    assert [argv for argv, _ in started[3:]] == [["-m", "utils.serving.docs"], ["-m", "clients.node.generate_types"]]
+    assert [argv for argv, _ in started[3:]] == [["-m", "tools.protocol_docs"], ["-m", "clients.node.generate_types"]]
 
 
 def test_every_benchmark_exists():
@@ -90,11 +90,11 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
 
     def run_quietly(argv, tick=None):
         seen.append(argv[2])
-        return run.Finished(1, "no docs") if argv[2] == "utils.serving.docs" else run.Finished(0, "fine")
+        return run.Finished(1, "no docs") if argv[2] == "tools.protocol_docs" else run.Finished(0, "fine")
 
     monkeypatch.setattr(run, "run_quietly", run_quietly)
     assert run.main(["check"]) == 1
-    assert seen == ["ruff", "ruff", "mypy", "utils.serving.docs", "clients.node.generate_types"]
+    assert seen == ["ruff", "ruff", "mypy", "tools.protocol_docs", "clients.node.generate_types"]
     err = capsys.readouterr().err
     assert "no docs\ngenerated docs failed." in err
     assert "fine" not in err

@@ -5,7 +5,7 @@ import pytest
 from utils.core import replies, requests
 from utils.core.errors import InvalidRequest
 from utils.serving.commands import Group, merge, tag_of
-from utils.serving.commands.separation import check
+from utils.serving.commands.shared import check
 from utils.serving.commands.table import GROUPS, commands_of
 from workers import WORKERS
 

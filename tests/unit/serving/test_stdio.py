@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_line_ends_blank_lines_and_the_mark_are_not_content(pipe):
     read_end, write_end = pipe
     os.write(write_end, b"\xef\xbb\xbfone\r\n\n  \r\ntwo\n\xef\xbb\xbfthree")
     os.close(write_end)
-    assert list(read_lines(read_end)) == [b"one", b"two", b"\xef\xbb\xbfthree"]
+    assert list(chain.from_iterable(read_lines(read_end))) == [b"one", b"two", b"\xef\xbb\xbfthree"]
 
 
 def test_a_reply_is_one_line_of_utf8():
@@ -99,7 +100,7 @@ def test_long_lines_are_written_whole(pipe):
     threads = [threading.Thread(target=writer.send, args=(reply,)) for reply in replies]
     for thread in threads:
         thread.start()
-    lines = read_lines(read_end)
+    lines = chain.from_iterable(read_lines(read_end))
     models = {json.loads(next(lines))["model_loaded"] for _ in threads}
     for thread in threads:
         thread.join()
@@ -124,4 +125,4 @@ def test_nothing_follows_the_last_line(pipe):
     writer.close(Exiting())
     writer.send(Pong(model_loaded=None))
     os.close(write_end)
-    assert list(read_lines(read_end)) == [b'{"status":"exiting"}']
+    assert list(chain.from_iterable(read_lines(read_end))) == [b'{"status":"exiting"}']

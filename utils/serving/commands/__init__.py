@@ -1,7 +1,7 @@
-"""What a command is, and how a group of them is written down. The groups themselves are the modules beside this one.
+"""What a command is, and how a group of commands is written down. The groups are the modules of this package.
 
-A group is a module with a `GROUP`; each command is a function under one of its decorators. Control commands are
-answered at once by the thread that reads; jobs run one at a time on the main thread.
+A group is a module with a `GROUP`; each command is a function registered with one of its decorators. Control commands
+are answered at once by the thread that reads; jobs run one at a time on the main thread.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from utils.core.api import Engine
+from utils.core.catalogue import Worker
 from utils.core.job import Job
 from utils.core.replies import Event, Reply
 from utils.core.requests import Request
 from utils.core.settings import Settings
-from utils.serving.jobs import Jobs
-from workers import Worker
+from utils.serving.job_queue import JobQueue
 
 Q = TypeVar("Q", bound=Request)
 Control = Callable[["Context", Q], Reply]
 Work = Callable[["Context", Q, Job], Reply]
-Check = Callable[[Q], None]
+Check = Callable[[Q], object]
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,23 @@ class Command:
     run: Work[Any]
     is_job: bool = False
     events: tuple[type[Event], ...] = ()
-    check: Check[Any] | None = None
+    checks: tuple[Check[Any], ...] = ()
     at_end: bool = False
+
+    def check(self, request: Request) -> None:
+        """Raise what is wrong with a request beyond the types of its fields."""
+        for check in self.checks:
+            check(request)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a command can reach."""
+    """Everything a command may use."""
 
     worker: Worker
     settings: Settings
     engine: Engine
-    jobs: Jobs
+    queue: JobQueue
     commands: Mapping[str, Command]
     started_s: float
 
@@ -78,15 +83,23 @@ class Group:
         request: type[Q],
         *replies: type[Reply],
         events: Iterable[type[Event]] = (),
-        check: Check[Q] | None = None,
+        checks: Iterable[Check[Q]] = (),
     ) -> Callable[[Work[Q]], Work[Q]]:
-        """Register a command that waits for its turn. `check` raises what is wrong with a request before it runs."""
+        """Register a command that waits for its turn. Each of `checks` may raise before the job is queued."""
 
         def register(function: Work[Q]) -> Work[Q]:
-            command = Command(
-                tag_of(request), self.name, request, replies, function, is_job=True, events=tuple(events), check=check
+            self._add(
+                Command(
+                    tag_of(request),
+                    self.name,
+                    request,
+                    replies,
+                    function,
+                    is_job=True,
+                    events=tuple(events),
+                    checks=tuple(checks),
+                )
             )
-            self._add(command)
             return function
 
         return register
@@ -103,7 +116,7 @@ def merge(groups: Iterable[Group]) -> dict[str, Command]:
     for group in groups:
         for name, command in group.commands.items():
             if name in table:
-                raise ValueError(f"The command `{name}` is in the groups `{table[name].group}` and `{group.name}`.")
+                raise ValueError(f"The command `{name}` is in both groups `{table[name].group}` and `{group.name}`.")
             table[name] = command
     return table
 

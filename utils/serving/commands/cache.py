@@ -1,4 +1,4 @@
-"""Commands about the models that stay loaded."""
+"""Commands about the cache of loaded models, and about the disk that holds their files."""
 
 from __future__ import annotations
 

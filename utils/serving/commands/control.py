@@ -20,7 +20,7 @@ def ping(context: Context, request: requests.Ping) -> replies.Pong:
 @GROUP.control(requests.GetStatus, replies.Status)
 def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
     del request
-    health, counts = context.engine.health(), context.jobs.counts()
+    health, counts = context.engine.health(), context.queue.counts()
     return replies.Status(
         model_loaded=health.model_loaded,
         device=health.device,
@@ -40,7 +40,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
 
 @GROUP.control(requests.Cancel, replies.CancelRequested)
 def cancel(context: Context, request: requests.Cancel) -> replies.CancelRequested:
-    return replies.CancelRequested(found=context.jobs.cancel(request.id))
+    return replies.CancelRequested(found=context.queue.cancel(request.id))
 
 
 @GROUP.control(requests.Describe, replies.Description)
@@ -52,6 +52,6 @@ def describe(context: Context, request: requests.Describe) -> replies.Descriptio
 @GROUP.control(requests.Exit, replies.Exiting, at_end=True)
 def exit_worker(context: Context, request: requests.Exit) -> replies.Exiting:
     if request.force:
-        context.jobs.cancel_all()
-    context.jobs.end()
+        context.queue.cancel_all()
+    context.queue.end()
     return replies.Exiting()

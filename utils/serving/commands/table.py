@@ -1,7 +1,8 @@
-"""Which groups there are. The imports are written out, so that a frozen build finds the modules."""
+"""The table of all groups. The imports are written out so that a frozen build finds the modules."""
 
 from __future__ import annotations
 
+from utils.core.catalogue import Worker
 from utils.serving.commands import (
     Command,
     Group,
@@ -14,7 +15,6 @@ from utils.serving.commands import (
     demucs,
     merge,
 )
-from workers import Worker
 
 GROUPS: dict[str, Group] = {
     group.name: group

@@ -12,10 +12,10 @@ from utils.core.job import Job, JobCancelled
 from utils.core.replies import Cancelled, Progress
 from utils.core.requests import Batch
 from utils.core.settings import Settings
-from utils.serving.batching import grouped, plan_batch, run_batch
 from utils.serving.commands import Context
+from utils.serving.commands.batch import grouped, plan_batch, run_batch
 from utils.serving.commands.table import commands_of
-from utils.serving.jobs import Jobs
+from utils.serving.job_queue import JobQueue
 from workers import WORKERS
 
 WORKER = WORKERS["demucs"]
@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch):
 
     def run_jobs(*jobs, job=None, **fields):
         engine = FakeEngine(Settings(models_dir=tmp_path))
-        context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+        context = Context(WORKER, engine.settings, engine, JobQueue(), COMMANDS, time.monotonic())
         request = Batch(jobs=list(jobs), **fields)
         return run_batch(context, request, plan_batch(request.jobs, COMMANDS), job or Job()), engine
 
@@ -67,7 +67,7 @@ def test_a_batch_goes_on_where_it_is_told_to(run):
     """All jobs are run, also after one that crashed, and the failures are counted."""
     failed, _ = run(separate("exits"), separate(), separate("crashes"), continue_on_error=True)
     assert [status_of(result) for result in failed.results] == ["error", "done", "error"]
-    assert failed.message.startswith("2 of 3 jobs failed; the first is jobs[0]: ")
+    assert failed.message.startswith("2 of 3 jobs failed. The first is jobs[0]: ")
 
 
 def test_an_input_may_come_from_an_earlier_result(run):
@@ -83,6 +83,13 @@ def test_a_stem_that_does_not_exist_is_an_error_with_those_that_do(run):
     failed, _ = run(separate(), separate("next", {"from": 0, "stem": "vocal"}))
     assert failed.results[1]["code"] == "invalid_request"
     assert failed.results[1]["suggestions"] == ["Vocals"]
+
+
+def test_one_of_several_stems_must_be_named(run):
+    """A single stem needs no name; of several, the error lists them all."""
+    failed, _ = run(separate(), separate("next", {"from": 0}))
+    assert "drums, Vocals" in failed.results[1]["message"]
+    assert failed.results[1]["suggestions"] == ["drums", "Vocals"]
 
 
 def test_a_job_whose_origin_failed_fails_too(run):
@@ -116,7 +123,7 @@ def test_every_job_is_checked_before_the_first_runs(wrong, error, field):
 
 def test_only_separations_have_stems():
     """Taking the input from another kind of job is refused."""
-    with pytest.raises(InvalidRequest, match="no separation"):
+    with pytest.raises(InvalidRequest, match="does not separate"):
         plan_batch([{"cmd": "load_model"}, separate(source={"from": 0, "stem": "drums"})], COMMANDS)
 
 
@@ -200,7 +207,7 @@ def test_what_was_finished_before_a_batch_was_cancelled_is_told(tmp_path, monkey
     """Its files stay, so the client must know of them; jobs that were left out keep their place."""
     monkeypatch.chdir(tmp_path)
     engine = CancellingEngine(Settings(models_dir=tmp_path))
-    context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+    context = Context(WORKER, engine.settings, engine, JobQueue(), COMMANDS, time.monotonic())
     jobs = [separate("a"), separate("last", id=7), separate("b"), separate("a")]
     request = Batch(jobs=jobs, group_by_model=True)
     with pytest.raises(JobCancelled) as caught:
@@ -209,14 +216,14 @@ def test_what_was_finished_before_a_batch_was_cancelled_is_told(tmp_path, monkey
     assert [result["status"] for result in reply.results] == ["done", "cancelled", "cancelled", "done"]
     assert [result.get("id") for result in reply.results] == [None, 7, None, None]
     assert "not run" in reply.results[2]["message"]
-    assert "stays" in reply.message
+    assert "kept" in reply.message
 
 
 def test_a_batch_cancelled_in_its_first_job_left_nothing(tmp_path, monkeypatch):
     """And says so as any job does."""
     monkeypatch.chdir(tmp_path)
     engine = CancellingEngine(Settings(models_dir=tmp_path))
-    context = Context(WORKER, engine.settings, engine, Jobs(), COMMANDS, time.monotonic())
+    context = Context(WORKER, engine.settings, engine, JobQueue(), COMMANDS, time.monotonic())
     with pytest.raises(JobCancelled) as caught:
         run_batch(context, Batch(jobs=[]), plan_batch([separate("last"), separate("a")], COMMANDS), Job())
     assert cancelled_reply(caught.value) == Cancelled()

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from tools import protocol_docs as docs
 from utils.core.requests import Batch
-from utils.serving import docs, messages
-from utils.serving.batching import plan_batch
+from utils.serving import messages
 from utils.serving.commands import tag_of
+from utils.serving.commands.batch import plan_batch
 from utils.serving.commands.table import commands_of
 from utils.serving.description import describe
 from workers import WORKERS
@@ -24,7 +25,7 @@ def examples():
 
 
 def test_the_file_is_fresh():
-    """`python -m utils.serving.docs` was run after the last change."""
+    """`python -m tools.protocol_docs` was run after the last change."""
     assert docs.TARGET.read_text(encoding="utf-8") == docs.render()
 
 

@@ -1,7 +1,7 @@
-"""The queue of jobs: who waits, who runs, who was cancelled. Threads meet here and nowhere else.
+"""The queue of jobs: which wait, which one runs, which were cancelled. All threads share it.
 
-Every ticket is answered exactly once, whoever gets there first: the main thread that ran it, the reader that
-cancelled it, or the watcher that has to end the process.
+Every ticket is answered exactly once, by whoever comes first: the main thread that ran it, the reader that cancelled
+it, or the thread that has to end the process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from utils.core.job import Job
 from utils.core.replies import Cancelled, Reply
 from utils.core.requests import RequestId
 
-ENDING = "The worker is ending, so this job was not run."
+ENDING = "The worker is shutting down, so this job was not run."
 
 
 class Ticket:
@@ -44,7 +44,7 @@ class Ticket:
 
 
 class Counts(NamedTuple):
-    """How the queue stands."""
+    """How many jobs run, wait, and have ended."""
 
     busy: bool
     queued: int
@@ -52,8 +52,8 @@ class Counts(NamedTuple):
     failed: int
 
 
-class Jobs:
-    """Tickets in the order they came; one is running at a time."""
+class JobQueue:
+    """Tickets in the order they came; one runs at a time."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -64,7 +64,7 @@ class Jobs:
         self._failed = 0
 
     def submit(self, ticket: Ticket) -> None:
-        """Queue a job. After the end was announced it is answered at once."""
+        """Queue a job. After `end` it is answered at once, as cancelled."""
         with self._changed:
             late = self._ended
             if not late:
@@ -74,29 +74,30 @@ class Jobs:
             ticket.answer(Cancelled(message=ENDING))
 
     def take(self) -> Ticket | None:
-        """The next job, which is running from now on; `None` when no more will come."""
+        """Wait for the next job and mark it as running; `None` when no more will come."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended)
             self._running = self._waiting.popleft() if self._waiting else None
             return self._running
 
     def finish(self, *, done: bool = False, failed: bool = False) -> None:
-        """The running job has been answered. A cancelled one is neither done nor failed."""
+        """The running job has ended. A cancelled one is neither done nor failed."""
         with self._changed:
             self._running = None
             self._done += done
             self._failed += failed
 
     def end(self) -> None:
-        """No more jobs are coming. Those that wait are still run."""
+        """Accept no more jobs. Those that wait are still run."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def cancel(self, request_id: RequestId | None) -> bool:
-        """Cancel the job with this id, or without one the job whose turn it is. Was there one?"""
+        """Cancel the job with this id; without one, the running job or else the next. Returns whether there was one."""
         with self._changed:
-            ticket = self._find(request_id)
+            tickets = [*([self._running] if self._running is not None else []), *self._waiting]
+            ticket = next((one for one in tickets if request_id is None or one.request_id == request_id), None)
             if ticket is None:
                 return False
             ticket.job.cancel()
@@ -108,7 +109,7 @@ class Jobs:
         return True
 
     def cancel_all(self) -> Ticket | None:
-        """Cancel the running job and those that wait. Returns the running one, which answers at its next checkpoint."""
+        """Cancel the running job and all that wait. Returns the running one, which answers at its next checkpoint."""
         with self._changed:
             waiting = list(self._waiting)
             self._waiting.clear()
@@ -122,10 +123,3 @@ class Jobs:
     def counts(self) -> Counts:
         with self._changed:
             return Counts(self._running is not None, len(self._waiting), self._done, self._failed)
-
-    def _find(self, request_id: RequestId | None) -> Ticket | None:
-        tickets = [self._running] if self._running is not None else []
-        tickets += self._waiting
-        if request_id is None:
-            return tickets[0] if tickets else None
-        return next((ticket for ticket in tickets if ticket.request_id == request_id), None)

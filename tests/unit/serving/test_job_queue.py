@@ -4,7 +4,7 @@ import threading
 
 from utils.core.job import Job
 from utils.core.replies import Cancelled, Exiting, Pong
-from utils.serving.jobs import Jobs, Ticket
+from utils.serving.job_queue import JobQueue, Ticket
 
 
 def ticket(name, answers):
@@ -13,7 +13,7 @@ def ticket(name, answers):
 
 def test_jobs_are_taken_in_order_until_the_end():
     """What was queued before the end is still handed out."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     for name in "ab":
         jobs.submit(ticket(name, answers))
     jobs.end()
@@ -22,7 +22,7 @@ def test_jobs_are_taken_in_order_until_the_end():
 
 def test_a_job_that_comes_after_the_end_is_answered():
     """It is cancelled and not queued."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     jobs.end()
     jobs.submit(ticket("late", answers))
     assert jobs.take() is None
@@ -57,7 +57,7 @@ def test_threads_that_race_to_answer_send_one_line():
 
 def test_cancel_without_an_id_means_the_job_whose_turn_it_is():
     """The running one, or else the first that waits."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     first, second = ticket("a", answers), ticket("b", answers)
     jobs.submit(first)
     jobs.submit(second)
@@ -71,7 +71,7 @@ def test_cancel_without_an_id_means_the_job_whose_turn_it_is():
 
 def test_cancel_finds_a_job_by_its_id():
     """A running one is told, a waiting one is answered and never taken."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     for name in ("a", 2, "c"):
         jobs.submit(ticket(name, answers))
     running = jobs.take()
@@ -85,7 +85,7 @@ def test_cancel_finds_a_job_by_its_id():
 
 def test_cancel_all_empties_the_queue():
     """Waiting jobs are answered, and the running one is returned."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     for name in "abc":
         jobs.submit(ticket(name, answers))
     running = jobs.take()
@@ -96,7 +96,7 @@ def test_cancel_all_empties_the_queue():
 
 def test_counts_follow_the_jobs():
     """Busy while one runs; done and failed afterwards."""
-    jobs, answers = Jobs(), []
+    jobs, answers = JobQueue(), []
     for name in "abc":
         jobs.submit(ticket(name, answers))
     jobs.take()
@@ -111,7 +111,7 @@ def test_counts_follow_the_jobs():
 
 def test_take_waits_for_a_job():
     """The main thread sleeps until there is one."""
-    jobs, answers, taken = Jobs(), [], []
+    jobs, answers, taken = JobQueue(), [], []
     thread = threading.Thread(target=lambda: taken.append(jobs.take()))
     thread.start()
     one = ticket("a", answers)

@@ -1,9 +1,9 @@
-"""Writes docs/protocol.md from the types of requests and replies, so that it cannot disagree with the code.
+"""Writes docs/protocol.md from the types of requests and replies, so that it always agrees with the code.
 
-    python -m utils.serving.docs           write the file
-    python -m utils.serving.docs --check   exit with 1 if it is stale
+    python -m tools.protocol_docs           write the file
+    python -m tools.protocol_docs --check   exit with 1 if it is stale
 
-The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` is where `SECTIONS[NAME]` goes.
+The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` stands for the text of `SECTIONS[NAME]`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from utils.serving.stdio import MAX_LINE_BYTES
 from workers import WORKERS
 
 TEMPLATE = Path(__file__).with_name("protocol_template.md")
-TARGET = Path(__file__).parents[2] / "docs" / "protocol.md"
+TARGET = Path(__file__).parents[1] / "docs" / "protocol.md"
 INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 
 SETTING_MEANINGS = {
@@ -45,26 +45,25 @@ SETTING_MEANINGS = {
 }
 CODE_MEANINGS = {
     "invalid_json": "The line is not a JSON object, not UTF-8, or too long.",
-    "invalid_request": "A field is missing, of the wrong type, unknown in strict mode, or contradicts another.",
+    "invalid_request": "A field is missing, has the wrong type, is unknown (in strict mode), or contradicts another.",
     "unknown_command": "This worker has no such command.",
-    "busy": "The worker cannot take this now.",
-    "unknown_model": "There is no model of this name.",
+    "unknown_model": "There is no model with this name.",
     "model_not_installed": "The model is known, but its files are not in the models directory.",
-    "config_invalid": "A configuration file, of a model or `dsu_config.json`, is wrong.",
-    "checkpoint_invalid": "The file is not a checkpoint, or it is damaged.",
-    "checkpoint_unsafe": "The checkpoint could run code while it is read.",
-    "checkpoint_mismatch": "The checkpoint does not fit the configuration; the message says what it holds.",
-    "download_failed": "A file could not be fetched.",
-    "checksum_mismatch": "A file is not the one that was published.",
+    "config_invalid": "A configuration is wrong: a model's, or `dsu_config.json`.",
+    "checkpoint_invalid": "The file is not a checkpoint, or is damaged.",
+    "checkpoint_unsafe": "Loading the checkpoint could run code.",
+    "checkpoint_mismatch": "The checkpoint does not match the configuration; the message says how they differ.",
+    "download_failed": "A file could not be downloaded.",
+    "checksum_mismatch": "A file differs from the published one.",
     "input_not_found": "The input does not exist.",
-    "input_unreadable": "The input is not audio, or it is damaged.",
-    "input_empty": "The input holds no sound to work on: no samples at all.",
+    "input_unreadable": "The input is not audio, or is damaged.",
+    "input_empty": "The input has no samples.",
     "unsupported_format": "The output format, sample type or rate cannot be written.",
     "output_not_writable": "The output directory or file cannot be written.",
-    "disk_full": "There is not enough room for the result; found out before the work starts where possible.",
-    "device_unavailable": "The device is not there; the message says which are.",
-    "out_of_memory": "Memory ran out, also after smaller batches, smaller chunks and an emptied cache.",
-    "internal": "A problem that was not foreseen. Please report it.",
+    "disk_full": "There is not enough disk space for the result; checked before the work starts where possible.",
+    "device_unavailable": "The device is not available; the message lists those that are.",
+    "out_of_memory": "Memory ran out, even with smaller batches, smaller chunks and an empty cache.",
+    "internal": "An unexpected error. Please report it.",
 }
 
 
@@ -77,32 +76,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def type_words(kind: inspect.Type) -> str:
-    """A type in the words of a client's programmer."""
+    """A type in words, for the authors of clients."""
     return WORDINGS[type(kind)](kind)
-
-
-def _choice_words(kind: inspect.LiteralType) -> str:
-    return ", ".join(f"`{value}`" for value in kind.values)
-
-
-def _struct_words(kind: inspect.StructType) -> str:
-    return f"object of {', '.join(f'`{field.encode_name}`' for field in kind.fields)}"
 
 
 def _union_words(kind: inspect.UnionType) -> str:
     words = dict.fromkeys(type_words(part) for part in kind.types if not isinstance(part, inspect.NoneType))
-    if "number" in words:  # a number may be a whole number, so that need not be said
+    if "number" in words:  # every whole number is a number
         words.pop("whole number", None)
     return " or ".join(words)
 
 
 WORDINGS: dict[type, Callable[[Any], str]] = {
     inspect.Metadata: lambda kind: type_words(kind.type),
-    inspect.LiteralType: _choice_words,
+    inspect.LiteralType: lambda kind: ", ".join(f"`{value}`" for value in kind.values),
     inspect.ListType: lambda kind: f"list of {type_words(kind.item_type)}",
     inspect.DictType: lambda kind: f"object of {type_words(kind.value_type)}",
     inspect.UnionType: _union_words,
-    inspect.StructType: _struct_words,
+    inspect.StructType: lambda kind: f"object of {', '.join(f'`{field.encode_name}`' for field in kind.fields)}",
     inspect.IntType: lambda _: "whole number",
     inspect.FloatType: lambda _: "number",
     inspect.StrType: lambda _: "string",
@@ -112,7 +103,7 @@ WORDINGS: dict[type, Callable[[Any], str]] = {
 
 
 def limits(kind: inspect.Type) -> str:
-    """The bounds of a number, as ` (0 to 100)`."""
+    """The bounds of a number, such as `, from 0 to 100`."""
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
@@ -135,7 +126,7 @@ def description_of(kind: inspect.Type) -> str:
 
 
 def fields_of(struct: type[Request | Reply], *, without: type[Request | Reply]) -> list[inspect.Field]:
-    """The fields of its own, without those that every request or reply has."""
+    """The fields of this type, without those that every request or reply has."""
     common = {field.name for field in msgspec.structs.fields(without)}
     info = inspect.type_info(struct)
     return [field for field in info.fields if field.name not in common] if isinstance(info, inspect.StructType) else []
@@ -182,7 +173,7 @@ def _may_be_null(kind: inspect.Type) -> bool:
 
 
 def all_commands() -> list[tuple[str, Command]]:
-    """Each command once, with the workers that have it in this form."""
+    """Each command once, with the workers that have it in this form; none if all do."""
     owners: dict[type[Request], list[str]] = {}
     found: dict[type[Request], Command] = {}
     for worker in WORKERS.values():
@@ -195,33 +186,20 @@ def all_commands() -> list[tuple[str, Command]]:
 
 def render_commands() -> str:
     commands = all_commands()
-    overview = table(
-        ("command", "kind", "answer", "what it does"),
-        [
-            [
-                f"[`{command.name}`](#{_anchor(_title(where, command))}){_whose(where)}",
-                "job" if command.is_job else "control",
-                ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in command.replies)),
-                _doc(command.request),
-            ]
-            for where, command in commands
-        ],
-    )
+    rows = []
+    for where, command in commands:
+        title = _title(where, command)
+        anchor = title.lower().replace(",", "").replace(" ", "-")  # as pages that show Markdown make it
+        link = f"[`{command.name}`](#{anchor}){title.removeprefix(command.name)}"
+        answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in command.replies))
+        rows.append([link, "job" if command.is_job else "control", answers, _doc(command.request)])
+    overview = table(("command", "kind", "answer", "what it does"), rows)
     return "\n\n".join([overview, *(_render_command(where, command) for where, command in commands)])
 
 
-def _whose(where: str) -> str:
-    """Which workers have a command in this form, if not all of them."""
-    return f" of {where}" if where else ""
-
-
 def _title(where: str, command: Command) -> str:
-    return f"{command.name}{_whose(where)}"
-
-
-def _anchor(title: str) -> str:
-    """What a heading is linked by on the pages where Markdown is read."""
-    return title.lower().replace(",", "").replace(" ", "-")
+    """The command, and the workers that have it in this form if not all do."""
+    return f"{command.name} of {where}" if where else command.name
 
 
 def _render_command(where: str, command: Command) -> str:
@@ -230,21 +208,17 @@ def _render_command(where: str, command: Command) -> str:
     parts.append(request_table(fields) if fields else "It has no fields of its own.")
     answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in replies_of(command)))
     events = ", ".join(f"`{tag_of(event)}`" for event in command.events)
-    parts.append(f"Ends with {answers}." + (f" Sends {events} before." if events else ""))
+    parts.append(f"Ends with {answers}." + (f" Before that it may send {events}." if events else ""))
     return "\n\n".join(parts)
 
 
 def render_lines(types: Iterable[type[Reply]]) -> str:
     """A heading, a sentence and a table for each line that a worker may send."""
-    return "\n\n".join(_render_line(line) for line in types)
+    sections = [(f"### {tag_of(line)}{VARIANTS.get(line, '')}", _doc(line), reply_table(line)) for line in types]
+    return "\n\n".join(part for section in sections for part in section if part)
 
 
-def _render_line(line: type[Reply]) -> str:
-    title = f"### {tag_of(line)}{VARIANTS.get(line, '')}"
-    return "\n\n".join(part for part in (title, _doc(line), reply_table(line)) if part)
-
-
-# Replies that share a status with another one.
+# Replies that share their status with another type.
 VARIANTS: dict[type[Reply], str] = {
     replies.Restored: " (restored)",
     replies.AudioSepDone: " (by text)",
@@ -255,7 +229,7 @@ VARIANTS: dict[type[Reply], str] = {
 
 
 def _doc(struct: type[Request | Reply]) -> str:
-    """The first docstring written for this very type."""
+    """The docstring of this type itself, not an inherited one."""
     own = struct.__dict__.get("__doc__") or ""
     return " ".join(own.split())
 
@@ -281,7 +255,7 @@ def render_settings() -> str:
 
 
 def every_code() -> list[str]:
-    """The codes of all error classes, in the order in which they are written down."""
+    """The codes of all error classes, in the order of their definition."""
     classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.DsuError)]
     codes = dict.fromkeys(item.code for item in classes if item is not errors.DsuError)
     return [*codes, errors.DsuError.code]
@@ -321,7 +295,7 @@ def main(argv: Sequence[str]) -> int:
     if "--check" in argv:
         fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
         if not fresh:
-            sys.stderr.write(f"{TARGET.name} is stale; `python -m utils.serving.docs` writes it.\n")
+            sys.stderr.write(f"{TARGET.name} is stale; `python -m tools.protocol_docs` writes it.\n")
         return 0 if fresh else 1
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(text, encoding="utf-8", newline="\n")
