@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.make_checkpoint import make_repo
+from tools.fixtures.demucs import make_repo
 
 
 @pytest.fixture(scope="session")

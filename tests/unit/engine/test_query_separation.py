@@ -12,7 +12,7 @@ import torch
 from demucs_case import sdr_db
 from query_case import RATE, QueryCase, read
 
-from tools.make_audiosep import write_audiosep
+from tools.fixtures.audiosep import write_audiosep
 from utils.core.errors import (
     CheckpointMismatch,
     ConfigInvalid,

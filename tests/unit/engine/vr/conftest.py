@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tools.make_vr_mdx import make_mdx, make_vr
+from tools.fixtures.audio_separator import make_mdx, make_vr
 
 
 @pytest.fixture(autouse=True)

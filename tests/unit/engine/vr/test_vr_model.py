@@ -9,7 +9,7 @@ import pytest
 import torch
 from vr_case import loaded, numbers
 
-from tools.make_vr_mdx import make_vr, random_weights
+from tools.fixtures.audio_separator import make_vr, random_weights
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ConfigInvalid, ModelNotInstalled
 from utils.engine import audio_separator_nets
 from utils.engine.audio_separator_nets import band_parameters, build_vr, vr_kind
