@@ -388,7 +388,7 @@ def clean(words: list[str]) -> int:
     refuse_extra("clean", words)
     caches = (
         folder
-        for name in ("utils", "workers", "models", "tools", "tests", "benchmarks", "clients", "scripts")
+        for name in ("utils", "workers", "models", "tools", "training", "tests", "benchmarks", "clients", "scripts")
         for folder in (ROOT / name).rglob("__pycache__")
     )
     for folder in [*(ROOT / name for name in MADE_HERE), ROOT / "__pycache__", *caches]:

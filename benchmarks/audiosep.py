@@ -18,8 +18,8 @@ import soundfile
 
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import MemoryWatch, WorkerProcess
-from tools.make_audiosep import AudioSepFiles, write_audiosep
-from tools.song import SAMPLE_RATE, song
+from tools.fixtures.audiosep import AudioSepFiles, write_audiosep
+from tools.fixtures.song import SAMPLE_RATE, song
 from workers import WORKERS
 
 TEXTS = ("vocals", "drums", "an acoustic guitar")

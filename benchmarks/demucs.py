@@ -24,8 +24,8 @@ from torch import nn
 
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import ROOT, MemoryWatch, WorkerProcess
-from tools.make_checkpoint import SAMPLE_RATE, SOURCES, write_bag, write_checkpoint
-from tools.song import song
+from tools.fixtures.demucs import SAMPLE_RATE, SOURCES, write_bag, write_checkpoint
+from tools.fixtures.song import song
 from workers import WORKERS
 
 QUIET = 0.05

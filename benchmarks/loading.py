@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import ROOT, recorded_peak
 from models.architectures import network_class, params_class
-from tools.make_network import SAMPLE_RATE, full_size, full_size_config, public_yaml, seeded_network
+from tools.fixtures.networks import SAMPLE_RATE, full_size, full_size_config, public_yaml, seeded_network
 from utils.core.bootstrap import physical_cores
 from utils.device import prepare_torch
 from utils.engine.backends import Backend

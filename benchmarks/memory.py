@@ -15,10 +15,10 @@ import soundfile
 
 from benchmarks.results import table, write_section
 from benchmarks.worker_process import MemoryWatch, WorkerProcess
-from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
-from tools.make_network import write_network
-from tools.make_vr_mdx import make_mdx, make_vr
-from tools.song import SAMPLE_RATE, song
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.demucs import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
+from tools.fixtures.networks import write_network
+from tools.fixtures.song import SAMPLE_RATE, song
 from workers import WORKERS
 
 TARGET = 1.10

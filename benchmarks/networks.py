@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.results import table, write_section
-from tools.make_network import PUBLIC, channels_of, full_size, full_size_config, full_size_path, seeded_network
-from tools.peers import ROFORMERS, mdx23c_of_audio_separator, roformer_of_audio_separator
+from tools.fixtures.networks import PUBLIC, channels_of, full_size, full_size_config, full_size_path, seeded_network
+from tools.fixtures.peers import ROFORMERS, mdx23c_of_audio_separator, roformer_of_audio_separator
 from utils.core.bootstrap import physical_cores
 from utils.device import prepare_torch
 from utils.store.network_config import read_config

@@ -20,8 +20,8 @@ settings.register_profile(
     "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
-# Helpers that tests of several folders share, such as `worker_process`.
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+# Helpers that several test modules share, such as `worker_process`.
+sys.path.insert(0, str(ROOT / "tests" / "aids"))
 
 
 def pytest_addoption(parser):

@@ -20,7 +20,7 @@ with packages_of_project():
     import numpy.typing as npt
     import soundfile
 
-    from tools.song_stems import told_as_oserror, write_song
+    from tools.fixtures.song_stems import told_as_oserror, write_song
     from utils.core.bootstrap import use_utf8
 
 AUDIO = Path(__file__).resolve().parent / "audio"

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tools.command_line import number, packages_of_project
 
 with packages_of_project():
-    from tools.song_stems import HIGHEST_RATE, LOWEST_RATE, write_song
+    from tools.fixtures.song_stems import HIGHEST_RATE, LOWEST_RATE, write_song
     from utils.core.bootstrap import use_utf8
 
 AUDIO = Path(__file__).resolve().parent / "audio"

@@ -131,10 +131,10 @@ async function findInput(config, signal) {
   return TEST_AUDIO;
 }
 
-/** Small models with random weights for a worker, as tools/make_models.py lists them; made where they are missing. */
+/** Small models with random weights for a worker, as tools/fixtures/models.py lists them; made where they are missing. */
 async function makeSmallModels(config, worker, signal) {
   requirePython(config, 'Small models cannot be made');
-  const words = ['-m', 'tools.make_models', config.smallDir, '--worker', worker];
+  const words = ['-m', 'tools.fixtures.models', config.smallDir, '--worker', worker];
   const { stdout } = await runTool([config.python, ...words], { cwd: ROOT, signal });
   const { folder, models } = JSON.parse(stdout);
   return { folder, models: models[worker] };

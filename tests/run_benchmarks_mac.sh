@@ -49,6 +49,6 @@ done
 
 echo
 if [ "${#results[@]}" -gt 0 ]; then
-    run_module tools.benchmark_table "${results[@]}" || failed="$failed table"
+    run_module benchmarks.comparison "${results[@]}" || failed="$failed table"
 fi
 [ -z "$failed" ] || complain "Failed:$failed. What each said is above."

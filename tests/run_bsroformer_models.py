@@ -30,7 +30,7 @@ from tools.command_line import (
 with packages_of_project():
     from benchmarks.worker_process import command
     from tools.choose_models import BUILT_IN, installed, models_directory, small_models
-    from tools.make_models import make_models
+    from tools.fixtures.models import make_models
     from utils.core.bootstrap import use_utf8
     from utils.core.errors import DsuError
     from workers import WORKERS

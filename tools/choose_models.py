@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.command_line import output_folder
-from tools.make_models import make_models
+from tools.fixtures.models import make_models
 from utils.core.replies import ModelDetails
 from utils.core.settings import resolve
 from utils.store.audio_separator_models import list_audio_separator

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tools.make_checkpoint import make_repo
-from tools.song import song
+from tools.fixtures.demucs import make_repo
+from tools.fixtures.song import song
 
 
 @pytest.fixture(scope="session")

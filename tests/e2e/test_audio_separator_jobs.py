@@ -11,8 +11,8 @@ import soundfile
 from jsonschema import Draft202012Validator
 from worker_process import job_lines, start_worker, statuses
 
-from tools.make_network import write_network
-from tools.make_vr_mdx import make_mdx, make_vr
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.networks import write_network
 
 pytestmark = pytest.mark.e2e
 

@@ -13,7 +13,7 @@ import soundfile
 from jsonschema import Draft202012Validator
 from worker_process import TIMEOUT_S, WorkerProcess, clean_environment, job_lines, statuses, worker_command
 
-from tools.make_audiosep import write_audiosep
+from tools.fixtures.audiosep import write_audiosep
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e

@@ -12,8 +12,8 @@ import soundfile
 from jsonschema import Draft202012Validator
 from worker_process import clean_environment, job_lines, start_worker, statuses, worker_command
 
-from tools.make_network import write_network
-from tools.song import song
+from tools.fixtures.networks import write_network
+from tools.fixtures.song import song
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e

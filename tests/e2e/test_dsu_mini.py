@@ -13,7 +13,7 @@ from worker_process import start_worker
 
 from tools import demo
 from tools.metrics import sdr
-from tools.train_mini.excerpt import excerpt_path, read_excerpt
+from training.excerpt import excerpt_path, read_excerpt
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from worker_process import clean_environment, job_lines, start_worker, statuses, worker_command
 
-from tools.make_vr_mdx import make_mdx
-from tools.song import song
+from tools.fixtures.audio_separator import make_mdx
+from tools.fixtures.song import song
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e

@@ -16,8 +16,8 @@ import soundfile
 from node_runtime import missing
 from worker_process import TIMEOUT_S, clean_environment, wait_until_ended, worker_command
 
-from tools.make_audiosep import write_audiosep
-from tools.song import song
+from tools.fixtures.audiosep import write_audiosep
+from tools.fixtures.song import song
 from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]

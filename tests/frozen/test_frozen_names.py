@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from worker_process import WorkerProcess, job_lines
 
 from models.architectures import DEMUCS, OWN
-from tools.make_checkpoint import DEMUCS as DEMUCS_FILE
-from tools.make_checkpoint import HDEMUCS, HTDEMUCS, make_repo
-from tools.make_network import write_network
+from tools.fixtures.demucs import DEMUCS as DEMUCS_FILE
+from tools.fixtures.demucs import HDEMUCS, HTDEMUCS, make_repo
+from tools.fixtures.networks import write_network
 from workers import WORKERS
 
 CONFIGS = sorted(path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").glob("*/*.yaml"))

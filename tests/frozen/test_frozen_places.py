@@ -11,8 +11,8 @@ import soundfile
 from frozen_places import bare_environment, can_hide, copy_to, hidden_places, program, where_hidden
 from worker_process import WorkerProcess, job_lines
 
+from tools.fixtures.song import song
 from tools.freeze import manifest
-from tools.song import song
 from workers import WORKERS
 
 RATE = 44100

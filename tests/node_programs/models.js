@@ -50,7 +50,7 @@ const KINDS = {
 
 // It comes with every worker, but whoever has installed others wants to see those.
 const BUILT_IN = 'dsu_mini';
-// The names that tools/make_models.py gives.
+// The names that tools/fixtures/models.py gives.
 const SMALL = /^tiny/;
 
 const SOURCES = {

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from worker_process import TIMEOUT_S, clean_environment
 
-from tools.make_models import make_models
-from tools.song import song as synthetic_song
+from tools.fixtures.models import make_models
+from tools.fixtures.song import song as synthetic_song
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e

@@ -14,8 +14,8 @@ import soundfile
 from node_runtime import TIMEOUT_S
 from worker_process import clean_environment, wait_until_ended
 
-from tools.make_models import make_models
-from tools.song import song
+from tools.fixtures.models import make_models
+from tools.fixtures.song import song
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e

@@ -50,7 +50,7 @@ def test_every_test_states_its_behaviour(path):
     assert [node.name for node in nodes(path) if is_test(node) and not ast.get_docstring(node)] == []
 
 
-@pytest.mark.parametrize("path", files("utils", "workers", "models", "tools", "benchmarks"), ids=name)
+@pytest.mark.parametrize("path", files("utils", "workers", "models", "tools", "training", "benchmarks"), ids=name)
 def test_every_module_says_its_job(path):
     """The first thing in a file is what it is for."""
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = set(sys.stdlib_module_names) | {"__future__"}
-OURS = {"utils", "workers", "models", "tools", "benchmarks", "run"}
+OURS = {"utils", "workers", "models", "tools", "training", "benchmarks", "run"}
+LIBRARY = ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models")
 ANY = None
 
 
@@ -46,6 +47,15 @@ LAYERS = {
         frozenset(),
         late=("utils.commandline", "utils.engine"),
     ),
+    "tools": Layer((*LIBRARY, "tools"), ANY),
+    "tools/command_line": Layer((), frozenset()),
+    "tools/demo": Layer(("utils.core", "utils.audio", "tools.metrics"), ANY),
+    "tools/metrics": Layer((), ANY),
+    "tools/protocol_docs": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
+    "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
+    "tools/freeze": Layer(("tools.freeze",), ANY),
+    "training": Layer((*LIBRARY, "training", "tools.metrics"), ANY),
+    "benchmarks": Layer((*LIBRARY, "workers", "benchmarks", "tools"), ANY),
 }
 
 
@@ -58,7 +68,8 @@ class Import(NamedTuple):
 
 def sources() -> list[str]:
     """The files that the table must cover, without their suffix."""
-    found = (path for folder in ("utils", "workers", "models") for path in (ROOT / folder).rglob("*.py"))
+    folders = ("utils", "workers", "models", "tools", "training", "benchmarks")
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
     return sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in found)
 
 
@@ -98,12 +109,8 @@ def is_module(name: str) -> bool:
 
 
 def within(module: str, prefixes: tuple[str, ...]) -> bool:
-    """`utils` and `models` alone stand for the package file itself, except where a row owns the whole package."""
-    own = {"models", "workers"}
-    return any(
-        module == prefix or (module.startswith(prefix + ".") and ("." in prefix or prefix in own))
-        for prefix in prefixes
-    )
+    """`utils` alone stands for the package's own file, every other prefix for all that is below it."""
+    return any(module == prefix or (module.startswith(prefix + ".") and prefix != "utils") for prefix in prefixes)
 
 
 def complaint(found: Import, layer: Layer) -> str | None:
@@ -160,6 +167,18 @@ def test_imports_stay_within_the_layers(source):
         ("models/architectures", "import torch"),
         ("workers/__init__", "import msgspec"),
         ("workers/demucs_worker", "from utils.engine.programs import make_engine"),
+        ("utils/engine/cache", "from tools.metrics import sdr"),
+        ("models/htdemucs", "from training import training"),
+        ("tools/command_line", "import numpy"),
+        ("tools/demo", "from tools.fixtures.song import song"),
+        ("tools/profiling", "from benchmarks.worker_process import WorkerProcess"),
+        ("tools/profiling", "def f():\n    import training.bank"),
+        ("tools/fixtures/models", "from tools import choose_models"),
+        ("tools/fixtures/models", "from utils.serving.loop import serve"),
+        ("tools/freeze/sbom", "from tools.metrics import sdr"),
+        ("training/bank", "from tools.fixtures.song import song"),
+        ("training/bank", "from benchmarks.results import table"),
+        ("benchmarks/memory", "from training.separating import separate"),
         ("utils/elsewhere", "import os"),
     ],
 )
@@ -175,6 +194,15 @@ def test_wrong_imports_are_found(source, text):
         ("utils/engine/demucs", "import torch\nfrom utils import device\nfrom models.architectures import X"),
         ("utils/commandline/display", "if TYPE_CHECKING:\n    import rich\ndef f():\n    from rich import console"),
         ("workers/demucs_worker", "def f():\n    from utils.engine.programs import make_engine"),
+        (
+            "tools/profiling",
+            "import cProfile\nfrom tools.fixtures.song import song\nfrom utils.engine import programs",
+        ),
+        ("training/bank", "import scipy\nfrom tools.metrics import sdr\nfrom training import effects"),
+        (
+            "benchmarks/memory",
+            "import psutil\nfrom tools.fixtures.demucs import make_repo\nfrom workers import WORKERS",
+        ),
     ],
 )
 def test_right_imports_are_allowed(source, text):

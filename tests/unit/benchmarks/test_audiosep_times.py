@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import audiosep
 from benchmarks.audiosep import Run
-from tools.make_audiosep import write_audiosep
+from tools.fixtures.audiosep import write_audiosep
 
 SHORT = Run(1.0, 2.0, 0.0, (3.0,), 6.5, 1 << 30)
 LONG = Run(1.0, 2.0, 0.0, (10.0,), 13.5, 1 << 30)

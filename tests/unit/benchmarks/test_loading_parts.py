@@ -5,7 +5,7 @@ import torch
 
 from benchmarks import loading
 from models.architectures import network_class
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 from utils.engine.backends.torch import without_data
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks import networks
-from tools.make_network import full_size_config, small_params
+from tools.fixtures.networks import full_size_config, small_params
 
 
 class Half(nn.Module):

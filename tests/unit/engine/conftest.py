@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.make_checkpoint import make_repo
-from tools.make_vr_mdx import make_mdx, make_vr
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.demucs import make_repo
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 from demucs_case import make_engine, write_song
 from network_case import Case
 
-from tools.make_checkpoint import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
-from tools.make_network import write_network
-from tools.make_vr_mdx import make_mdx, make_vr
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.demucs import HTDEMUCS, tiny_htdemucs, write_bag, write_checkpoint
+from tools.fixtures.networks import write_network
 from utils.core.job import Job
 from utils.core.replies import LoadingModel
 from utils.core.requests import Apollo, AudioSeparatorSeparate, DemucsSeparate, NetworkSeparate

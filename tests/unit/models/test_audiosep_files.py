@@ -6,7 +6,7 @@ import yaml
 from audiosep_case import fill
 
 from models.audiosep.resunet import ResUNet30, ResUNet30Params
-from tools.make_audiosep import audiosep_config, write_audiosep
+from tools.fixtures.audiosep import audiosep_config, write_audiosep
 from utils.core.errors import CheckpointUnsafe
 from utils.store.checkpoints import read_checkpoint, unwrap_state
 

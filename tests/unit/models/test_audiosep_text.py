@@ -14,7 +14,7 @@ from audiosep_case import fill
 
 from models.audiosep.roberta import RobertaParams, read_params, read_tokenizer
 from models.audiosep.text import ClapText, TextEncoder
-from tools.make_audiosep import write_audiosep
+from tools.fixtures.audiosep import write_audiosep
 from utils.core.errors import CheckpointMismatch
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 

@@ -15,7 +15,7 @@ from roformer_case import noise, with_random_weights
 from models.bs_roformer import BSRoformer, BSRoformerParams
 from models.mdx23c import Mdx23c, Mdx23cParams
 from models.mel_band_roformer import MelBandRoformer, MelBandRoformerParams
-from tools.peers import mdx23c_of_audio_separator, roformer_of_audio_separator
+from tools.fixtures.peers import mdx23c_of_audio_separator, roformer_of_audio_separator
 
 TOLERANCE = 1e-4
 SAMPLES = 320

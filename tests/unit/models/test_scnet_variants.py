@@ -8,7 +8,7 @@ from networks import noise, run, scrambled, twin
 
 from models.scnet_masked import ScnetMasked, ScnetMaskedParams
 from models.scnet_tran import ScnetTran, ScnetTranParams
-from tools.peers import network_of_msst
+from tools.fixtures.peers import network_of_msst
 
 MODEL = {
     "sources": ["vocals", "other", "bass"],

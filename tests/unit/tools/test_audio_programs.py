@@ -149,7 +149,7 @@ def test_a_long_song_of_a_seed_is_read_block_by_block(lengthen, tmp_path, monkey
             sizes.append(len(data))
             super().write(data)
 
-    monkeypatch.setattr("tools.song_stems.soundfile.SoundFile", Watched)
+    monkeypatch.setattr("tools.fixtures.song_stems.soundfile.SoundFile", Watched)
     assert lengthen.main(["--minutes", "0.3", "--output", str(tmp_path / "long.wav")]) == 0
     assert sum(sizes) == 18 * RATE
     assert max(sizes) <= 8 * RATE

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.choose_models import BUILT_IN, KINDS, choose, installed, models_directory
-from tools.make_models import make_models
+from tools.fixtures.models import make_models
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tools.metrics import frame_sdr, sdr, si_sdr
-from tools.train_mini.baselines import mixture, without_learning
+from training.baselines import mixture, without_learning
 
 NOISE = np.random.default_rng(0).standard_normal((2, 44100)).astype(np.float32)
 OTHER = np.random.default_rng(1).standard_normal((2, 44100)).astype(np.float32)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools import benchmark_table
+from benchmarks import comparison
 from tools.performance_ratios import compared, main, ratios_of
 
 FIGURES = {
@@ -121,8 +121,8 @@ def test_bounds_of_their_own_stay():
 def test_the_table_has_a_row_for_each_result(write, capsys):
     """In the order given; a file that is no result is named."""
     paths = [str(write("a.json")), str(write("b.json", worker="apollo"))]
-    assert benchmark_table.main(paths) == 0
+    assert comparison.main(paths) == 0
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == ["| demucs", "| apollo"]
-    assert benchmark_table.main([str(write("c.json", t_load_model_s=None))]) == 1
+    assert comparison.main([str(write("c.json", t_load_model_s=None))]) == 1
     assert "c.json" in capsys.readouterr().err

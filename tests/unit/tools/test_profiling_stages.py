@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 from tools.profiling import ProfiledJob, StageClock
 from utils.core.requests import NetworkSeparate
 from utils.core.settings import Settings

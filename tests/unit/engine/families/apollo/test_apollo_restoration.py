@@ -8,7 +8,7 @@ import torch
 from demucs_case import write_song
 
 from models.apollo import ApolloParams
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid, InvalidRequest, UnsupportedFormat
 from utils.core.job import Job
 from utils.core.replies import Restoring

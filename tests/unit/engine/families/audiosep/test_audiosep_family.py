@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from audiosep_case import RATE, AudioSepCase, read
+from audiosep_engine_case import RATE, AudioSepCase, read
 from demucs_case import sdr_db
 
-from tools.make_audiosep import write_audiosep
+from tools.fixtures.audiosep import write_audiosep
 from utils.core.errors import (
     CheckpointMismatch,
     ConfigInvalid,

@@ -3,7 +3,7 @@
 import pytest
 from network_case import Case
 
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from network_case import close, member, read
 
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import LoadingModel

@@ -7,7 +7,7 @@ import pytest
 import torch
 from network_case import RATE, close, edit, member
 
-from tools.make_network import write_network
+from tools.fixtures.networks import write_network
 from utils.core.errors import (
     CheckpointMismatch,
     ConfigInvalid,

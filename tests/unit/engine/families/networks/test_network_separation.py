@@ -7,7 +7,7 @@ import soundfile
 from network_case import RATE, close, edit, read
 
 from models.architectures import OWN
-from tools.make_network import FORMS, write_network
+from tools.fixtures.networks import FORMS, write_network
 from utils.core.errors import (
     InvalidRequest,
 )

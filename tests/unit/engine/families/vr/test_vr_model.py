@@ -9,7 +9,7 @@ import pytest
 import torch
 from vr_case import loaded, numbers
 
-from tools.make_vr_mdx import make_vr, random_weights
+from tools.fixtures.audio_separator import make_vr, random_weights
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ConfigInvalid, ModelNotInstalled
 from utils.engine.families.vr import package
 from utils.engine.families.vr.bands import read_layout

@@ -1,0 +1,139 @@
+"""Mixtures from a bank, a training run and what it exports, all very small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training.exporting import ExportTooLarge, as_exported, averaged_weights, export
+from training.mixing import Bank, Mixer
+from training.separating import separate
+from training.training import Run, build_net, schedule, train
+
+SAMPLES = 8192
+CONFIG = """
+audio: {sample_rate: 44100, num_channels: 2, chunk_size: 8192, n_fft: 256, hop_length: 64}
+model: {fine_bins: 32, band_bins: 6, widths: [4, 6]}
+training: {instruments: [drums, bass, other, vocals], target_instrument: null}
+inference: {num_overlap: 2, batch_size: 1, normalize: true}
+"""
+
+
+def write_shard(path, seed):
+    clips = np.random.default_rng(seed).integers(-3000, 3000, (2, 4, 150_000, 2), dtype=np.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, clips)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of an instant, whose bank is noise; what it changes in torch is put back."""
+    for number, name in enumerate(("train", "held_out")):
+        write_shard(tmp_path / "bank" / name / "shard-0000.npy", number)
+    config = tmp_path / "mask_unet" / "small.yaml"
+    config.parent.mkdir()
+    config.write_text(CONFIG)
+    threads = torch.get_num_threads()
+    yield Run(
+        config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=2,
+        segment_samples=SAMPLES, threads=threads, loaders=0,
+    )  # fmt: skip
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+def test_stems_sum_to_the_mixture(run):
+    """Whatever is done to the stems, limiting included, the mixture is their sum; a seed draws the same again."""
+    first, again = (Mixer(Bank(run.bank / "train"), SAMPLES, seed=4) for _ in range(2))
+    for _ in range(12):
+        example, same = first.draw(), again.draw()
+        assert torch.equal(example.stems, same.stems)
+        assert torch.allclose(example.stems.sum(dim=0), example.mix, atol=1e-5)
+        assert example.mix.isfinite().all()
+        assert example.mix.abs().max() > 0
+
+
+def test_a_bank_grows(run):
+    """Shards that appear later are taken in."""
+    bank = Bank(run.bank / "train")
+    assert len(bank) == 2
+    write_shard(run.bank / "train" / "shard-0001.npy", 9)
+    bank.reload()
+    assert len(bank) == 4
+
+
+def test_the_learning_rate_rises_and_falls():
+    """It warms up, and ends at a fiftieth."""
+    assert schedule(0, 0.0) < 0.02
+    assert schedule(1000, 0.0) == pytest.approx(1.0)
+    assert schedule(1000, 1.0) == pytest.approx(0.02)
+
+
+def test_a_run_goes_on_where_it_stopped(run):
+    """A second call with more minutes continues the count of steps; the log has a line for each."""
+    train(run)
+    before = json.loads((run.folder / "log.jsonl").read_text())
+    train(Run(**{**vars(run), "minutes": before["minutes"] + 0.02}))
+    lines = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert 0 < before["step"] < lines[-1]["step"]
+    assert all(len(line["held_out_sdr"]) == 4 for line in lines)
+
+
+def test_the_export_is_the_average_in_half_precision(run, tmp_path):
+    """Another reader gets what `as_exported` says, and the network takes it."""
+    train(run)
+    target = tmp_path / "out" / "weights.safetensors"
+    assert export(run.folder, target) == target.stat().st_size
+    weights, expected = load_file(target), as_exported(averaged_weights(run.folder))
+    assert all(weights[name].dtype == torch.float16 for name in weights)
+    assert all(torch.equal(weights[name].float(), expected[name]) for name in expected)
+    build_net(run.config, seed=0).load_state_dict(expected)
+
+
+def test_an_export_that_is_too_large_leaves_nothing(run, tmp_path, monkeypatch):
+    """The limit is kept, and no file stays."""
+    train(run)
+    monkeypatch.setattr("training.exporting.LARGEST_BYTES", 10)
+    with pytest.raises(ExportTooLarge, match="at most 10"):
+        export(run.folder, tmp_path / "out" / "weights.safetensors")
+    assert not list(Path(tmp_path / "out").iterdir())
+
+
+class Quarter(torch.nn.Module):
+    """Each stem is a quarter of the mixture."""
+
+    def forward(self, mix):
+        return torch.stack([mix / 4] * 4, dim=1)
+
+
+def test_whole_songs_go_through_the_loop_over_chunks():
+    """A song that is no multiple of the chunk comes out whole."""
+    mix = np.random.default_rng(0).standard_normal((2, 20011)).astype(np.float32)
+    config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 2}}
+    stems = separate(Quarter(), config, mix)
+    assert stems.shape == (4, 2, 20011)
+    assert np.allclose(stems.sum(axis=0), mix, atol=1e-4)
+
+
+class Loudness(torch.nn.Module):
+    """Notes the peak of all that it sees."""
+
+    seen = 0.0
+
+    def forward(self, mix):
+        self.seen = max(self.seen, float(mix.abs().max()))
+        return torch.stack([mix] * 4, dim=1)
+
+
+@pytest.mark.parametrize(("normalize", "times"), [(True, 5.0), (False, 1.0)])
+def test_networks_see_songs_as_loud_as_their_configuration_says(normalize, times):
+    """With `normalize` at a deviation of one, and what comes out is as loud as the song again."""
+    mono = 0.2 * np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
+    mix, net = np.concatenate([mono, mono]), Loudness()
+    config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 1, "normalize": normalize}}
+    stems = separate(net, config, mix)
+    assert net.seen == pytest.approx(times * np.abs(mix).max(), rel=0.05)
+    assert np.allclose(stems[0], mix, atol=1e-4)

@@ -1,0 +1,37 @@
+"""What a clip of the bank is: 10 s of one stem, at a common loudness, stored in 16 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from training.composing import CLIP_S
+from training.fluid import SAMPLE_RATE, Signal
+
+CLIP_SAMPLES = round(CLIP_S * SAMPLE_RATE)
+LOUDNESS = 0.1  # of each clip where it sounds
+LOUDEST = 0.98
+
+Stored = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
+
+
+def levelled(clip: Signal) -> Signal:
+    """At a common loudness where it sounds, unless that would clip."""
+    power = np.square(clip.reshape(-1, 2100, 2)).mean(axis=(1, 2))
+    sounding = power[power > power.max() * 1e-3]
+    loudness = float(np.sqrt(sounding.mean())) if len(sounding) else 0.0
+    peak = float(np.abs(clip).max())
+    return clip * min(LOUDNESS / max(loudness, 1e-6), LOUDEST / max(peak, 1e-6))
+
+
+def as_stored(clip: Signal) -> Stored:
+    return np.round(clip * 32767).astype(np.int16)
+
+
+def save_clips(path: Path, clips: Stored) -> None:
+    """Whole or not at all: training takes in whatever is there."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.save(file, clips)
+    part.replace(path)
