@@ -57,7 +57,12 @@ def measure(context, request, job):
 def with_command(monkeypatch):
     """A worker that has the new command: its group is in the table, and its row names the group."""
     monkeypatch.setitem(GROUPS, MEASURING.name, MEASURING)
-    row = Worker("dsu-measure", "workers/measure_worker.py", ("control", "batch", MEASURING.name), "Measures files")
+    row = Worker(
+        name="dsu-measure",
+        script="workers/measure_worker.py",
+        groups=("control", "batch", MEASURING.name),
+        description="Measures files",
+    )
     monkeypatch.setitem(WORKERS, "measure", row)
     return row
 
@@ -145,7 +150,7 @@ from utils.core import bootstrap
 from utils.core.catalogue import Worker
 from utils.serving.entry import run_worker
 
-WORKER = Worker("dsu-new", __file__, ("control", "cache"), "Something new")
+WORKER = Worker(name="dsu-new", script=__file__, groups=("control", "cache"), description="Something new")
 
 if __name__ == "__main__":
     bootstrap.prepare_process()
@@ -158,7 +163,7 @@ def new_worker(monkeypatch, tmp_path):
     """A script of a new worker in a folder of its own, and its row in the table."""
     script = tmp_path / "new_worker.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    row = Worker("dsu-new", str(script), ("control", "cache"), "Something new")
+    row = Worker(name="dsu-new", script=str(script), groups=("control", "cache"), description="Something new")
     monkeypatch.setitem(WORKERS, "new", row)
     return row
 
