@@ -15,18 +15,8 @@ from msgspec import Meta
 
 from utils.commandline.audiosep import name_output
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.options import (
-    FORMAT,
-    MODELS,
-    STEMS,
-    Layout,
-    Option,
-    Options,
-    Run,
-    Typed,
-    closing,
-    template_option,
-)
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
+from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
 from utils.core.catalogue import ADDITION, AUDIO_SEPARATOR_SUFFIXES, RESTORED

@@ -8,18 +8,8 @@ from pathlib import Path, PurePath
 from typing import get_args
 
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.options import (
-    FORMAT,
-    MODELS,
-    STEMS,
-    Layout,
-    Option,
-    Options,
-    Switch,
-    Typed,
-    closing,
-    template_option,
-)
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Switch, closing, template_option
+from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
 from utils.core.catalogue import DEFAULT_AUDIOSEP, RESIDUAL

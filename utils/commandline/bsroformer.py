@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.options import FORMAT, MODELS, STEMS, Layout, Option, Options, Typed, closing, template_option
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, closing, template_option
+from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
 from utils.core.asked_networks import OwnFiles, check_choice, choices_of

@@ -14,19 +14,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.options import (
-    FORMAT,
-    MODELS,
-    STEMS,
-    Layout,
-    Option,
-    Options,
-    Run,
-    Typed,
-    closing,
-    template_fields,
-    template_option,
-)
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
+from utils.commandline.options import Options, Typed, template_fields
 from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
 from utils.core.catalogue import DEFAULT_DEMUCS, TEMPLATE_FIELDS

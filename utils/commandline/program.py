@@ -17,7 +17,8 @@ from utils.commandline.display import Display, describe_done, describe_download,
 from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
-from utils.commandline.options import Layout, Options, R, Typed, read
+from utils.commandline.layout import Layout
+from utils.commandline.options import Options, R, Typed, read
 from utils.commandline.wording import one_line
 from utils.core.api import Engine
 from utils.core.errors import DeviceUnavailable, DsuError, RequestError, UnknownModel

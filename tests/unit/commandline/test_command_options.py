@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from utils import __version__
 from utils.commandline import bsroformer, options
+from utils.commandline.layout import names_in
 from utils.core import requests
 from utils.core.errors import InvalidRequest
 
@@ -246,7 +247,7 @@ def test_every_name_in_a_layout_is_a_field(program):
     known = layout.fields.keys()
     assert layout.options.keys() <= known
     assert layout.hidden <= known
-    assert {name for items in layout.groups.values() for item in items for name in options.names_in(item)} <= known
+    assert {name for items in layout.groups.values() for item in items for name in names_in(item)} <= known
 
 
 def test_help_fits_80_columns(program, capsys, monkeypatch):
