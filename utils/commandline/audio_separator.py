@@ -54,8 +54,7 @@ def understand(typed: Typed) -> Options[AudioSeparatorSeparate]:
     """There is a model, and no option that it has no use for."""
     words, wording = typed.words, typed.wording
     if not words.model and not words.list_models:
-        hint = f"`{typed.layout.program} --list-models` lists them."
-        raise InvalidRequest("Name a model with --model.", hint=hint)
+        raise InvalidRequest("Name a model with --model.", hint=wording.instead["list_models"])
     if words.model:
         own = AUDIO_SEPARATOR_SUFFIXES.get(PurePath(words.model).suffix)
         if words.model_file_dir and own is None:
@@ -169,8 +168,7 @@ def understand_apollo(typed: Typed) -> Options[Apollo]:
     if words.model and words.model_path:
         raise InvalidRequest("Give either --model or --model-path, not both.")
     if not words.model and not words.model_path and not words.list_models:
-        hint = f"`{typed.layout.program} --list-models` lists them."
-        raise InvalidRequest("Name an Apollo model with --model.", hint=hint)
+        raise InvalidRequest("Name an Apollo model with --model.", hint=typed.wording.instead["list_models"])
     name_output(typed)
     return typed.understand(Apollo)
 
@@ -221,7 +219,7 @@ def understand_both(typed: Typed) -> Options[Separate]:
     if not words.apollo and not words.model and not words.list_models:
         raise InvalidRequest(
             "Name a model with --model, or one that restores with --apollo.",
-            hint=f"`{typed.layout.program} --list-models` lists them.",
+            hint=wording.instead["list_models"],
         )
     if words.apollo is None:
         if given := typed.given(RESTORATION):

@@ -20,7 +20,7 @@ from utils.core.requests import ListModels, NetworkSeparate
 
 def understand(typed: Typed) -> Options[NetworkSeparate]:
     """There is a model, or several, and nothing that belongs to another way of naming one."""
-    words, wording, program = typed.words, typed.wording, typed.layout.program
+    words, wording = typed.words, typed.wording
     options = typed.understand(NetworkSeparate)
     request = options.request
     try:
@@ -31,9 +31,7 @@ def understand(typed: Typed) -> Options[NetworkSeparate]:
         raise InvalidRequest("--ensemble-type needs the members in --ensemble.")
     if words.download and not words.list_models:
         if not request.model_key:
-            raise InvalidRequest(
-                "Name with --model what to download.", hint=f"`{program} --list-models` lists the names."
-            )
+            raise InvalidRequest("Name with --model what to download.", hint=wording.instead["list_models"])
         if request.model_path:
             raise InvalidRequest(
                 "--download is for a public model, which --model names; --model-path is a file of yours."

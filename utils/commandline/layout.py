@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, inspect
 
+from utils.commandline.wording import INSTEAD
 from utils.core.fields import Field, fields_of
 from utils.core.requests import Separate
 from utils.core.settings import FIELDS as SETTINGS
@@ -72,8 +73,11 @@ class Layout:
     hidden: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)  # flags that others have, with the reason
     run: type[Run] = Run
+    instead: Mapping[str, str] = field(default_factory=lambda: INSTEAD)  # of commands that hints tell programs to send
     epilog: str = ""
     usage: str = "[options] SONG_OR_FOLDER ..."
+    things: tuple[str, str] = ("SONG_OR_FOLDER", "audio files, or folders of them")  # what stands without an option
+    ungrouped: tuple[str, ...] = ("verbose", "print_paths", "journal")
 
     @property
     def fields(self) -> dict[str, Field]:
@@ -94,7 +98,7 @@ class Layout:
             for name in requested
             if name not in grouped | self.hidden | HIDDEN and isinstance(fields[name].types[0], TYPABLE)
         ]
-        return {**self.groups, "further options": further, "machine": self.machine}
+        return {"": self.ungrouped, **self.groups, "further options": further, "machine": self.machine}
 
 
 # What can stand after an option; objects cannot.

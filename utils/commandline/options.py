@@ -63,9 +63,20 @@ class Parser(argparse.ArgumentParser):
         typed.tracks = [*typed.tracks, *argv[end + 1 :]]
         return typed
 
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(
+            layout.program,
+            usage=f"{layout.program} {layout.usage}",
+            description=layout.description,
+            epilog=layout.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._instead = layout.instead
+
     @property
     def wording(self) -> Wording:
-        return Wording(self._actions)
+        return Wording(self._actions, self._instead)
 
     def name_options_in_help(self) -> None:
         """Descriptions speak of fields; people type options. A word that is the option's own field means something else."""
@@ -84,21 +95,14 @@ class Refuse(argparse.Action):
 
 def new_parser(layout: Layout) -> Parser:
     """The parser of a command line."""
-    parser = Parser(
-        layout.program,
-        usage=f"{layout.program} {layout.usage}",
-        description=layout.description,
-        epilog=layout.epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("tracks", nargs="*", metavar="SONG_OR_FOLDER", help="audio files, or folders of them")
+    parser = Parser(layout)
+    parser.set_defaults(**dict.fromkeys(layout.fields))  # also what cannot be typed here is there, as None
+    metavar, meaning = layout.things
+    parser.add_argument("tracks", nargs="*", metavar=metavar, help=meaning)
     parser.add_argument("--version", action="version", version=f"{layout.program} {__version__}")
     fields, options = layout.fields, {**SHARED, **layout.options}
-    for name in ("verbose", "print_paths", "journal"):
-        _add_option(parser, fields[name], options.get(name, Option()))
     for title, items in layout.all_groups.items():
-        group = parser.add_argument_group(title)
+        group = parser.add_argument_group(title) if title else parser
         for item in items:
             exclusive = group.add_mutually_exclusive_group()
             for name in names_in(item):

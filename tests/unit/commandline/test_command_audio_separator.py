@@ -46,7 +46,7 @@ def test_without_a_model_it_says_how_to_find_one(capsys):
     assert run(ScriptedEngine(), "a.wav") == 2
     assert capsys.readouterr().err == (
         "dsu-audio-separator: Name a model with --model, or one that restores with --apollo. "
-        "`dsu-audio-separator --list-models` lists them.\n"
+        "--list-models lists all models.\n"
     )
 
 
