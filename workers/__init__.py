@@ -50,4 +50,11 @@ WORKERS: dict[str, Worker] = {
         groups=("control", "audiosep", "cache", "batch"),
         description="AudioSep: whatever a text describes",
     ),
+    "dsu": Worker(
+        name="dsu",
+        script="workers/dsu_worker.py",
+        command_line="utils.commandline.dsu",
+        groups=("control", "bsroformer", "cache", "batch"),
+        description="Models of every family",
+    ),
 }

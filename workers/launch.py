@@ -27,12 +27,15 @@ ENGINES = {
     "dsu-bsroformer": ("utils.engine.bsroformer", "NetworkEngine"),
     "dsu-audio-separator": ("utils.engine.audio_separator", "AudioSeparatorEngine"),
     "dsu-audiosep": ("utils.engine.audiosep", "AudioSepEngine"),
+    "dsu": ("workers.every_engine", "EveryEngine"),
 }
 
 
 def main(worker: Worker, argv: Sequence[str]) -> int:
     """Do what the arguments say and return the exit status."""
     bootstrap.prepare_process()
+    if worker.name == "dsu" and argv[:1] == ["worker"]:
+        argv = ["--worker", *argv[1:]]
     start_engine = partial(make_engine, worker.name)
     models = partial(list_models, worker.name)
     if "--worker" in argv:

@@ -52,6 +52,13 @@ def test_worker_mode_serves(monkeypatch, worker):
     assert seen["names"] == [model.name for model in launch.list_models(worker.name, Path("/nothing"))]
 
 
+def test_dsu_serves_by_a_word(monkeypatch):
+    """Others might have a song of that name."""
+    monkeypatch.setattr("utils.serving.entry.run_worker", lambda row, argv, *_: argv)
+    assert launch.main(WORKERS["dsu"], ["worker", "--offline"]) == ["--worker", "--offline"]
+    assert launch.main(WORKERS["demucs"], ["worker", "--version"]) == 0
+
+
 def test_without_worker_mode_people_are_answered(worker, capsys):
     """By the command line that the table names."""
     assert launch.main(worker, ["--version"]) == 0
@@ -70,6 +77,8 @@ def test_the_engine_is_the_program_s_own(monkeypatch, worker, tmp_path):
 @pytest.mark.parametrize("flag", ["--version", "--list-models", "--help"])
 def test_answers_for_people_import_no_torch(worker, flag):
     """Nor numpy: they come at once."""
+    if (worker.name, flag) == ("dsu", "--list-models"):
+        flag = "models"
     code = (
         "import sys\nfrom workers import WORKERS, launch\n"
         f"row = next(row for row in WORKERS.values() if row.name == {worker.name!r})\n"

@@ -41,6 +41,7 @@ LAYERS = {
     "models": Layer(("models",), ANY),
     "models/architectures": Layer((), frozenset({"msgspec"})),
     "workers/__init__": Layer((), frozenset()),
+    "workers/every_engine": Layer(("utils", "utils.core", "utils.engine", "utils.store"), frozenset()),
     "workers": Layer(
         ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine", "utils.store"),
         frozenset({"msgspec"}),

@@ -63,13 +63,14 @@ class Parser(argparse.ArgumentParser):
         typed.tracks = [*typed.tracks, *argv[end + 1 :]]
         return typed
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, add_help: bool = True) -> None:
         super().__init__(
             layout.program,
             usage=f"{layout.program} {layout.usage}",
             description=layout.description,
             epilog=layout.epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=add_help,
             allow_abbrev=False,
         )
         self._instead = layout.instead
@@ -77,6 +78,11 @@ class Parser(argparse.ArgumentParser):
     @property
     def wording(self) -> Wording:
         return Wording(self._actions, self._instead)
+
+    @property
+    def flags(self) -> set[str]:
+        """Each way to write each option."""
+        return {flag for action in self._actions for flag in action.option_strings}
 
     def name_options_in_help(self) -> None:
         """Descriptions speak of fields; people type options. A word that is the option's own field means something else."""
@@ -226,6 +232,10 @@ class Typed:
         values = vars(self.words)
         return {name: values[name] for name in names if values.get(name) is not None}
 
+    @property
+    def run(self) -> Run:
+        return self.layout.run(**self.given(self.layout.run.__struct_fields__))
+
     def understand(self, kind: type[R]) -> Options[R]:
         """The options, with a request of this kind. Raises `InvalidRequest`."""
         words = self.words
@@ -244,7 +254,7 @@ class Typed:
             request=_request(self.given(kind.__struct_fields__), kind, self.wording),
             tracks=tuple(words.tracks),
             settings=self.given(SETTINGS),
-            run=self.layout.run(**self.given(self.layout.run.__struct_fields__)),
+            run=self.run,
             wording=self.wording,
         )
 

@@ -50,19 +50,18 @@ class Program(Generic[R]):
         """Do what the arguments say and return the exit status."""
 
         def act(options: Options[R]) -> int:
-            settings = resolve(options.settings)
             if not options.run.list_models:
-                return self._run(options, settings, make_engine)
+                return self.run(options, make_engine)
             repo = getattr(options.request, "repo", None)
-            models = listing(settings.models_dir, Path(repo).expanduser() if repo else None)
+            models = listing(resolve(options.settings).models_dir, Path(repo).expanduser() if repo else None)
             sys.stdout.writelines(f"{model.name}\n" for model in models)
             return 0
 
         return answered(self.layout.program, lambda: self.parse(argv), act)
 
-    def _run(self, options: Options[R], settings: Settings, make_engine: MakeEngine) -> int:
+    def run(self, options: Options[R], make_engine: MakeEngine) -> int:
         """Download and separate."""
-        request = options.request
+        request, settings = options.request, resolve(options.settings)
 
         def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:

@@ -11,6 +11,15 @@ FAMILIES = {
     "audiosep": "audiosep",
 }
 
+# The families whose models have types of their own; every other type is one of the networks.
+FAMILY_OF_TYPE = {
+    "demucs": "demucs",
+    "vr": "audio-separator",
+    "mdx": "audio-separator",
+    "apollo": "apollo",
+    "audiosep": "audiosep",
+}
+
 # The model of a request that names none, where no other one is loaded.
 DEFAULT_DEMUCS = "htdemucs"
 DEFAULT_NETWORK = "dsu_mini"  # comes with DSU
@@ -37,3 +46,8 @@ TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 
 # Other extensions of the formats that can be written.
 EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}
+
+
+def family_of(model_type: str) -> str:
+    """The family of a model of this type."""
+    return FAMILY_OF_TYPE.get(model_type, "networks")

@@ -28,4 +28,8 @@ def list_models(program: str, models_dir: Path, repo: Path | None = None) -> lis
             return own + [details for details in networks if details.type in ALSO_IN_AUDIO_SEPARATOR]
         case "dsu-audiosep":
             return list_audiosep(registry, folders)
+        case "dsu":
+            own = list_audio_separator(registry, folders)
+            queried = list_audiosep(registry, folders)
+            return [*list_networks(registry, folders), *list_demucs(registry, folders, repo), *own, *queried]
     raise ValueError(f"There is no program `{program}`.")

@@ -33,6 +33,18 @@ def test_audio_separator_lists_networks_too(tmp_path):
     assert others == {"mdx23c", "apollo"}
 
 
+def test_one_program_lists_all(tmp_path):
+    """Each model once, networks first."""
+    listed = names("dsu", tmp_path)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {
+        name
+        for worker in ("demucs", "bsroformer", "audio-separator", "audiosep")
+        for name in Registry.load().names(worker)
+    }
+    assert listed[0] in Registry.load().names("bsroformer")
+
+
 def test_another_program_has_no_models(tmp_path):
     """A name that is wrong is a mistake of ours."""
     with pytest.raises(ValueError, match="dsu-other"):
