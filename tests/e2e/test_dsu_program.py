@@ -70,7 +70,7 @@ def test_what_a_text_describes(run, songs, tmp_path):
     """From a network of the user's own files, into one file; `separate` need not be said."""
     files = write_audiosep(tmp_path / "net")
     parts = ["--checkpoint-path", files.checkpoint, "--config-path", files.config]
-    parts += ["--clap-checkpoint-path", files.clap, "--roberta-dir", files.roberta]
+    parts += ["--clap-checkpoint-path", files.clap_checkpoint, "--roberta-dir", files.roberta_dir]
     done = run("--text", "rain", *parts, songs / "short.wav", "-o", "rain.flac")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "rain.flac").is_file()
