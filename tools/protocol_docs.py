@@ -21,7 +21,7 @@ from utils import PROTOCOL_VERSION, __version__
 from utils.core import errors, replies
 from utils.core.replies import Reply
 from utils.core.requests import Request
-from utils.core.settings import FILE_FIELDS, READERS, VARIABLES
+from utils.core.settings import FIELDS, FILE_FIELDS, VARIABLES
 from utils.serving.commands import Command, tag_of
 from utils.serving.commands.table import commands_of
 from utils.serving.description import LIFE, replies_of
@@ -32,17 +32,6 @@ TEMPLATE = Path(__file__).with_name("protocol_template.md")
 TARGET = Path(__file__).parents[1] / "docs" / "protocol.md"
 INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 
-SETTING_MEANINGS = {
-    "models_dir": "Where models are.",
-    "device": "`auto` takes CUDA, then MPS, then the CPU; or `cuda`, `cuda:N`, `mps`, `cpu`.",
-    "threads": "CPU threads; the physical cores by default.",
-    "max_cached_models": "How many models stay loaded; 2 by default, 0 for none.",
-    "offline": "Never use the network.",
-    "strict": "Unknown fields of requests are errors.",
-    "allow_unsafe_checkpoints": "Also load checkpoints that can run code.",
-    "debug": "Add tracebacks to errors.",
-    "log": "What is written to standard error: `debug`, `info`, `warning` (default) or `error`.",
-}
 CODE_MEANINGS = {
     "invalid_json": "The line is not a JSON object, not UTF-8, or too long.",
     "invalid_request": "A field is missing, has the wrong type, is unknown (in strict mode), or contradicts another.",
@@ -246,11 +235,11 @@ def every_reply() -> list[type[Reply]]:
 
 def render_settings() -> str:
     rows = []
-    for name in READERS:
+    for name, field in FIELDS.items():
         flag = "" if name == "log" else f"`--{name.replace('_', '-')}`"
         variable = f"`{VARIABLES[name]}`" if name in VARIABLES else ""
         key = f"`{name}`" if name in FILE_FIELDS else ""
-        rows.append([flag, variable, key, SETTING_MEANINGS[name]])
+        rows.append([flag, variable, key, field.description])
     return table(("flag", "variable", "key", "meaning"), rows)
 
 

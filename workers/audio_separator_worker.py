@@ -1,47 +1,15 @@
-"""dsu-audio-separator: VR and MDX models, and Apollo, behind the worker protocol (`--worker`), and behind a command line for people."""
+"""dsu-audio-separator: VR and MDX models, and Apollo, for programs (`--worker`) and for people."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 if not getattr(sys, "frozen", False):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from utils.core import bootstrap
-from utils.core.settings import Settings
 from workers import WORKERS
-
-if TYPE_CHECKING:
-    from utils.core.api import Engine
-
-
-def make_engine(settings: Settings) -> Engine:
-    """Import torch, with it the engine: called after the client has got its first line."""
-    settings = replace(settings, threads=bootstrap.limit_threads(settings.threads))
-    from utils.engine.programs import make_engine as engine_of
-
-    return engine_of("dsu-audio-separator", settings)
-
-
-def list_model_names(models_dir: Path) -> list[str]:
-    from utils.engine.model_names import spectrum_names
-
-    return spectrum_names(models_dir)
-
-
-def main(argv: list[str]) -> int:
-    bootstrap.prepare_process()
-    if "--worker" in argv:
-        from utils.serving.entry import run_worker
-
-        return run_worker(WORKERS["audio-separator"], argv, make_engine, list_model_names)
-    from utils.commandline.audio_separator import main as command_line
-
-    return command_line(argv, make_engine, list_model_names)
-
+from workers.launch import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(WORKERS["audio-separator"], sys.argv[1:]))

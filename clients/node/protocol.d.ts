@@ -1311,6 +1311,23 @@ export interface WorkerCommands {
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
     batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
   };
+  "dsu": {
+    ping: { request: Ping; reply: Pong; event: never };
+    get_status: { request: GetStatus; reply: Status; event: never };
+    cancel: { request: Cancel; reply: CancelRequested; event: never };
+    describe: { request: Describe; reply: Description; event: never };
+    exit: { request: Exit; reply: Exiting; event: never };
+    list_models: { request: ListModels; reply: Models; event: never };
+    load_model: { request: NetworkLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
+    preload_model: { request: NetworkPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
+    separate: { request: NetworkSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    list_cached: { request: ListCached; reply: CachedModels; event: never };
+    clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
+    set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
+    set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+  };
 }
 
 /** A method for each command. */

@@ -43,9 +43,9 @@ LAYERS = {
     "models/architectures": Layer((), frozenset({"msgspec"})),
     "workers/__init__": Layer(("utils.core",), frozenset()),
     "workers": Layer(
-        ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine"),
-        frozenset(),
-        late=("utils.commandline", "utils.engine"),
+        ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine", "utils.store"),
+        frozenset({"msgspec"}),
+        late=("utils.serving", "utils.commandline", "utils.engine", "utils.store"),
     ),
     "tools": Layer((*LIBRARY, "tools"), ANY),
     "tools/command_line": Layer((), frozenset()),
@@ -210,7 +210,7 @@ def test_right_imports_are_allowed(source, text):
     assert complaints(text, source) == []
 
 
-@pytest.mark.parametrize("module", ["utils.serving.loop", "utils.commandline.demucs", "workers"])
+@pytest.mark.parametrize("module", ["utils.serving.loop", "utils.commandline.demucs", "workers.launch"])
 def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
     """Importing a whole column leaves torch, numpy and rich alone, also by way of others."""
     code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"

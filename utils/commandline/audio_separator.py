@@ -1,77 +1,266 @@
-"""`dsu-audio-separator --model FILE_NAME SONG ...`, for people: what this program has of its own."""
+"""`dsu-audio-separator --model FILE_NAME SONG ...`, for people: its options, and what is written.
+
+The sizes of a model's network are no options: they are known of public models, and stand in a file beside others. An
+option for the other kind of model is refused, never accepted and ignored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Annotated
 
-from utils.commandline import program
-from utils.commandline.audio_separator_options import KINDS, PROGRAM, parse
+from msgspec import Meta
+
+from utils.commandline.audiosep import name_output
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.program import MakeEngine, Program, describe_model
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
+from utils.commandline.options import Options, Typed
+from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
-from utils.core.errors import ModelNotInstalled
+from utils.core.catalogue import ADDITION, AUDIO_SEPARATOR_SUFFIXES, RESTORED
+from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.core.requests import Apollo, AudioSeparatorSeparate, ListModels, Separate
 
-RESTORED = "restored"
-ADDITION = "addition"
-TEMPLATE = "{track}_({stem})"
+# The options that only one kind of model has. A model without one of the suffixes is a network of dsu-bsroformer.
+OPTIONS_OF = {
+    "vr": (
+        "vr_aggression",
+        "vr_window_size",
+        "vr_enable_tta",
+        "vr_high_end_process",
+        "vr_post_process",
+        "vr_post_process_threshold",
+    ),
+    "mdx": ("mdx_segment_size", "mdx_overlap", "mdx_enable_denoise", "invert_spect"),
+}
+OWN_FILES = """\
+A model of your own needs NAME.json beside it, which describes its network. For
+a VR model NAME.pth, for example:
+  {"vr_model_param": "4band_v3", "primary_stem": "Vocals"}
+and for an MDX model NAME.onnx:
+  {"mdx_n_fft_scale_set": 6144, "mdx_dim_f_set": 3072, "mdx_dim_t_set": 8,
+   "compensate": 1.035, "primary_stem": "Instrumental"}
+"""
+MODEL = Option(("-m", "--model"), "one that --list-models lists, or a file of yours", "NAME")
 
 
-def main(argv: Sequence[str], make_engine: MakeEngine, list_model_names: Callable[[Path], list[str]]) -> int:
-    """Do what the arguments say and answer the exit status."""
+# VR and MDX models --------------------------------------------------------------------------------------------------
 
-    def list_names(models_dir: Path, request: Separate) -> list[str]:
-        del request
-        return list_model_names(models_dir)
 
-    return program.main(Program(PROGRAM, parse, make_engine, list_names, find_models, results), argv)
+def understand(typed: Typed) -> Options[AudioSeparatorSeparate]:
+    """There is a model, and no option that it has no use for."""
+    words, wording = typed.words, typed.wording
+    if not words.model and not words.list_models:
+        raise InvalidRequest("Name a model with --model.", hint=wording.instead["list_models"])
+    if words.model:
+        own = AUDIO_SEPARATOR_SUFFIXES.get(PurePath(words.model).suffix)
+        if words.model_file_dir and own is None:
+            suffixes = " or ".join(AUDIO_SEPARATOR_SUFFIXES)
+            raise InvalidRequest(f"--model-file-dir needs a file of the type {suffixes} in --model.")
+        for kind, fields in OPTIONS_OF.items():
+            if kind != own and (given := typed.given(fields)):
+                option = wording.option(next(iter(given)))
+                raise InvalidRequest(f"{option} is for {kind.upper()} models; {words.model} is not one.")
+    if words.vr_post_process_threshold is not None and not words.vr_post_process:
+        raise InvalidRequest("--post-process-threshold needs --post-process.")
+    return typed.understand(AudioSeparatorSeparate)
 
 
 def find_models(engine: Engine, request: Separate) -> list[ModelDetails]:
-    """The model that is named. Of a file of the user's own nothing but its place is known before it is read."""
+    """The model that is named. Of a file of the user's own only its path is known before it is read."""
     path = own_file(request)
     if path is None:
         return [describe_model(engine, ListModels(details=True, model=request.model))]
     if not path.is_file():
         raise ModelNotInstalled(f"There is no model `{path}`.", field="model")
-    return [_details(path, "apollo" if isinstance(request, Apollo) else KINDS[path.suffix].lower())]
+    return [
+        ModelDetails(
+            name=str(path),
+            type="apollo" if isinstance(request, Apollo) else AUDIO_SEPARATOR_SUFFIXES[path.suffix],
+            stems=[],
+            description="",
+            installed=True,
+            size_bytes=path.stat().st_size,
+            sdr=None,
+            license=None,
+        )
+    ]
 
 
 def own_file(request: Separate) -> Path | None:
-    """The model's file where it is not one of those kept in the models directory: named by its path, or by a folder."""
+    """The model's file where it is not in the models directory: named by its path, or by a folder."""
     if isinstance(request, Apollo):
         return Path(request.model_path).expanduser() if request.model_path else None
     if not isinstance(request, AudioSeparatorSeparate):
         return None
     path = Path(request.model_file_dir or "", request.model or "").expanduser()
-    if path.suffix not in KINDS:
+    if path.suffix not in AUDIO_SEPARATOR_SUFFIXES:
         return None
     return path if request.model_file_dir or path.is_absolute() or path.is_file() else None
 
 
 def results(request: Separate, models: Sequence[ModelDetails]) -> Results:
     (model,) = models
-    return Results(TEMPLATE, Path(model.name).name, _expected_stems(request, model.stems))
-
-
-def _expected_stems(request: Separate, model_stems: Sequence[str]) -> tuple[str | None, ...]:
     if isinstance(request, Apollo):
-        return expected_stems(request, [RESTORED], also=[ADDITION] if request.addition else [])
-    if isinstance(request, AudioSeparatorSeparate) and request.single_stem is not None:
-        return (request.single_stem,)
-    return expected_stems(request, model_stems)
+        stems = expected_stems(request, [RESTORED], also=[ADDITION] if request.addition else [])
+    elif isinstance(request, AudioSeparatorSeparate) and request.single_stem is not None:
+        stems = (request.single_stem,)
+    else:
+        stems = expected_stems(request, model.stems)
+    return Results(Path(model.name).name, stems)
 
 
-def _details(path: Path, kind: str) -> ModelDetails:
-    return ModelDetails(
-        name=str(path),
-        type=kind,
-        stems=[],
-        description="",
-        installed=True,
-        size_bytes=path.stat().st_size,
-        sdr=None,
-        license=None,
-    )
+FAMILY: Program[AudioSeparatorSeparate] = Program(
+    Layout(
+        program="",
+        description="Separate songs into a stem and the rest with VR and MDX models.",
+        requests=(AudioSeparatorSeparate,),
+        groups={
+            "model": ("model", "model_file_dir", *MODELS),
+            "output": ("output", "name_template", *FORMAT),
+            "stems": ((*STEMS, "single_stem"),),
+            "VR models (.pth)": OPTIONS_OF["vr"],
+            "MDX models (.onnx)": OPTIONS_OF["mdx"],
+        },
+        options={
+            "model": MODEL,
+            "name_template": template_option(AudioSeparatorSeparate.template),
+            "single_stem": Option(metavar="STEM"),
+            "vr_aggression": Option(("--aggression",)),
+            "vr_window_size": Option(("--window-size",)),
+            "vr_enable_tta": Option(("--tta",)),
+            "vr_high_end_process": Option(("--high-end",)),
+            "vr_post_process": Option(("--post-process",)),
+            "vr_post_process_threshold": Option(("--post-process-threshold",)),
+            "mdx_segment_size": Option(("--segment-size",)),
+            "mdx_overlap": Option(("--overlap",)),
+            "mdx_enable_denoise": Option(("--denoise",)),
+        },
+        hidden=frozenset(
+            {
+                "primary_stem",
+                "secondary_stem",
+                "vr_model_param",
+                "nout",
+                "nout_lstm",
+                "mdx_n_fft_scale_set",
+                "mdx_dim_f_set",
+                "mdx_dim_t_set",
+                "compensate",
+            }
+        ),
+    ),
+    understand,
+    find_models,
+    results,
+)
+
+
+# Apollo -----------------------------------------------------------------------------------------------------------
+
+
+def understand_apollo(typed: Typed) -> Options[Apollo]:
+    """There is a network, by name or by its files."""
+    words = typed.words
+    if words.model and words.model_path:
+        raise InvalidRequest("Give either --model or --model-path, not both.")
+    if not words.model and not words.model_path and not words.list_models:
+        raise InvalidRequest("Name an Apollo model with --model.", hint=typed.wording.instead["list_models"])
+    name_output(typed)
+    return typed.understand(Apollo)
+
+
+APOLLO: Program[Apollo] = Program(
+    Layout(
+        program="",
+        description="Restore songs that lossy compression has damaged with Apollo models.",
+        requests=(Apollo,),
+        groups={
+            "model": ("model", *MODELS),
+            "a model of your own": ("model_path", "config_path", "feature_dim", "layer"),
+            "output": ("output", "name_template", *FORMAT),
+            "restoration": (STEMS, "addition", "chunk_seconds", "chunk_overlap"),
+        },
+        options={
+            "model": Option(("-m", "--model"), "one that --list-models lists", "NAME"),
+            "model_path": Option(metavar="FILE"),
+            "config_path": Option(metavar="FILE"),
+            "output": Option(("-o", "--out"), "a directory or a file; default ./separated", "OUT", default="separated"),
+            "name_template": template_option(Apollo.template),
+            "chunk_overlap": Option(metavar="SECONDS"),
+        },
+    ),
+    understand_apollo,
+    find_models,
+    results,
+)
+
+
+# Both -------------------------------------------------------------------------------------------------------------
+
+
+class AudioSeparatorRun(Run, frozen=True, kw_only=True):
+    """What only this program has."""
+
+    apollo: Annotated[
+        str | None, Meta(description="Restore with this Apollo model instead: its name, or its checkpoint file.")
+    ] = None
+
+
+RESTORATION = ("chunk_seconds", "addition")
+
+
+def understand_both(typed: Typed) -> Options[Separate]:
+    """A job separates or restores, and has no option that belongs to the other."""
+    words, wording = typed.words, typed.wording
+    if not words.apollo and not words.model and not words.list_models:
+        raise InvalidRequest(
+            "Name a model with --model, or one that restores with --apollo.",
+            hint=wording.instead["list_models"],
+        )
+    if words.apollo is None:
+        if given := typed.given(RESTORATION):
+            raise InvalidRequest(f"{wording.option(next(iter(given)))} needs --apollo.")
+        return understand(typed)
+    own = [field for field in AudioSeparatorSeparate.__struct_fields__ if field not in Apollo.__struct_fields__]
+    if given := typed.given(("model", *own, "two_stems")):
+        raise InvalidRequest(f"{wording.option(next(iter(given)))} is for separation, not for --apollo.")
+    path = PurePath(words.apollo)
+    setattr(words, "model_path" if path.suffix or len(path.parts) > 1 else "model", words.apollo)
+    words.output_dir, words.output = words.output, None
+    return typed.understand(Apollo)
+
+
+EPILOG = f"""\
+examples:
+  dsu-audio-separator --list-models
+  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx song.wav -o out
+  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx --single-stem Vocals songs/
+  dsu-audio-separator -m nets/mine.pth --aggression 10 --tta song.wav
+  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx --download
+  dsu-audio-separator --apollo apollo song.mp3
+
+{OWN_FILES}
+Results are OUT/TRACK_(STEM).EXT, of --apollo OUT/TRACK_(restored).EXT.
+{closing("dsu-audio-separator --worker")}"""
+PROGRAM: Program[Separate] = Program(
+    replace(
+        FAMILY.layout,
+        program="dsu-audio-separator",
+        description="Separate songs into a stem and the rest with VR and MDX models and others that\n"
+        "--list-models lists, or restore with Apollo models what lossy compression took.",
+        epilog=EPILOG,
+        requests=(AudioSeparatorSeparate, Apollo),
+        groups={**FAMILY.layout.groups, "restoration of lossy files (--apollo)": ("apollo", *RESTORATION)},
+        hidden=FAMILY.layout.hidden | {"model_path", "config_path", "feature_dim", "layer", "chunk_overlap"},
+        options={**FAMILY.layout.options, "apollo": Option(metavar="MODEL")},
+        run=AudioSeparatorRun,
+    ),
+    understand_both,
+    find_models,
+    results,
+)
+main = PROGRAM.main

@@ -1,32 +1,42 @@
-"""`dsu-bsroformer --model NAME SONG ...`, for people: what this program has of its own."""
+"""`dsu-bsroformer --model NAME SONG ...`, for people: its options, and what is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from utils.commandline import program
-from utils.commandline.bsroformer_options import PROGRAM, parse
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.program import MakeEngine, Program, describe_model
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, closing, template_option
+from utils.commandline.options import Options, Typed
+from utils.commandline.program import Program, describe_model
 from utils.core.api import Engine
-from utils.core.asked_networks import OwnFiles, choices_of
+from utils.core.asked_networks import OwnFiles, check_choice, choices_of
+from utils.core.catalogue import DEFAULT_NETWORK, INSTRUMENTAL, VOCALS
+from utils.core.errors import InvalidRequest
 from utils.core.replies import ModelDetails
 from utils.core.requests import ListModels, NetworkSeparate
 
-TEMPLATE = "{track}/{stem}"
-VOCALS = "vocals"
-INSTRUMENTAL = "instrumental"
 
-
-def main(argv: Sequence[str], make_engine: MakeEngine, list_model_names: Callable[[Path], list[str]]) -> int:
-    """Do what the arguments say and answer the exit status."""
-
-    def list_names(models_dir: Path, request: NetworkSeparate) -> list[str]:
-        del request
-        return list_model_names(models_dir)
-
-    return program.main(Program(PROGRAM, parse, make_engine, list_names, find_models, results), argv)
+def understand(typed: Typed) -> Options[NetworkSeparate]:
+    """There is a model, or several, and nothing that belongs to another way of naming one."""
+    words, wording = typed.words, typed.wording
+    options = typed.understand(NetworkSeparate)
+    request = options.request
+    try:
+        check_choice(request)
+    except InvalidRequest as error:
+        raise InvalidRequest(wording.of(error.message), field=error.field) from error
+    if words.ensemble_type is not None and request.ensemble is None:
+        raise InvalidRequest("--ensemble-type needs the members in --ensemble.")
+    if words.download and not words.list_models:
+        if not request.model_key:
+            raise InvalidRequest("Name with --model what to download.", hint=wording.instead["list_models"])
+        if request.model_path:
+            raise InvalidRequest(
+                "--download is for a public model, which --model names; --model-path is a file of yours."
+            )
+    return options
 
 
 def find_models(engine: Engine, request: NetworkSeparate) -> list[ModelDetails]:
@@ -36,10 +46,11 @@ def find_models(engine: Engine, request: NetworkSeparate) -> list[ModelDetails]:
 
 
 def results(request: NetworkSeparate, models: Sequence[ModelDetails]) -> Results:
-    called = [_name(choice) for choice in choices_of(request)]
+    choices = choices_of(request)
+    names = [Path(choice.model_path).stem if isinstance(choice, OwnFiles) else choice or "" for choice in choices]
     stems = common_stems(models)
     also = [complement_of(stems)] if request.extract_instrumental else []
-    return Results(TEMPLATE, "+".join(called), expected_stems(request, stems, also=also))
+    return Results("+".join(names), expected_stems(request, stems, also=also))
 
 
 def common_stems(models: Sequence[ModelDetails]) -> list[str]:
@@ -49,10 +60,54 @@ def common_stems(models: Sequence[ModelDetails]) -> list[str]:
 
 
 def complement_of(stems: Sequence[str]) -> str:
-    """What `--extract-instrumental` adds. Some configurations have another word for it, which shows when they are read."""
+    """What `--extract-instrumental` adds. A configuration may have another word for it, known only once it is read."""
     given = {stem.casefold() for stem in stems}
     return VOCALS if INSTRUMENTAL in given and VOCALS not in given else INSTRUMENTAL
 
 
-def _name(choice: str | OwnFiles | None) -> str:
-    return Path(choice.model_path).stem if isinstance(choice, OwnFiles) else choice or ""
+FAMILY = Program(
+    Layout(
+        program="",
+        description="Separate songs into stems with BS-RoFormer, Mel-Band RoFormer, SCNet and MDX23C\n"
+        "models, or restore them with Apollo models.",
+        requests=(NetworkSeparate,),
+        groups={
+            "model": ("model", *MODELS),
+            "a model of your own": ("model_path", "config_path", "model_type"),
+            "several models": ("ensemble", "ensemble_type", "ensemble_weights"),
+            "output": ("output", "name_template", *FORMAT),
+            "separation": (STEMS, "extract_instrumental", "quality", "overlap", "chunk_seconds", "use_tta"),
+        },
+        options={
+            "model": Option(
+                ("-m", "--model"),
+                f"one that --list-models lists; default {DEFAULT_NETWORK}, which comes with DSU",
+                "NAME",
+            ),
+            "model_path": Option(metavar="FILE"),
+            "config_path": Option(metavar="FILE"),
+            "ensemble": Option(help="names of models whose results become one"),
+            "name_template": template_option(NetworkSeparate.template),
+            "use_tta": Option(("--tta",)),
+        },
+        hidden=frozenset({"num_overlap", "use_fast"}),
+    ),
+    understand,
+    find_models,
+    results,
+)
+
+EPILOG = f"""\
+examples:
+  dsu-bsroformer --list-models
+  dsu-bsroformer -m vocals_melband song.wav -o out
+  dsu-bsroformer -m vocals_melband --extract-instrumental --flac songs/
+  dsu-bsroformer --ensemble vocals_melband,kim_ft --quality best song.wav
+  dsu-bsroformer --model-path net.ckpt --config-path net.yaml song.wav
+  dsu-bsroformer -m vocals_melband --download
+
+Results are OUT/TRACK/STEM.EXT, whatever the model; {{model}} in --name-template
+keeps those of several models apart.
+{closing("dsu-bsroformer --worker")}"""
+PROGRAM = replace(FAMILY, layout=replace(FAMILY.layout, program="dsu-bsroformer", epilog=EPILOG))
+main = PROGRAM.main

@@ -20,7 +20,6 @@ from utils.core.requests import Separate
 class Results:
     """What a request writes for each song. Where one is not known, None stands for a stem of any name."""
 
-    template: str  # below the output folder, where the request has none
     model: str
     stems: tuple[str | None, ...]
 
@@ -28,7 +27,7 @@ class Results:
 def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> tuple[list[Path], list[Path]]:
     """The songs still to do, and those whose results exist."""
     tracks = dict(zip(inputs, unique_tracks(inputs), strict=True))
-    template = request.name_template or results.template
+    template = request.name_template or request.template
     if "{track}" not in template and len(inputs) > 1:
         return list(inputs), []  # whose results they are does not show
     done = [path for path, track in tracks.items() if _is_done(request, template, results, track)]

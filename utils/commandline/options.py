@@ -1,7 +1,7 @@
-"""What all command lines share: groups of arguments, and the way from what was typed to a request. Pure: no files, no models.
+"""From the fields of requests and settings to options, and from what was typed back to them. Pure: no files, no models.
 
-An argument is kept under the name of the field that it sets, in the request or in the settings. So what was typed
-becomes a request without a table between them, and an error about a field can name the option.
+What was typed is kept under the name of its field, so that it becomes a request without a table in between, and an
+error about a field can name the option.
 """
 
 from __future__ import annotations
@@ -10,156 +10,164 @@ import argparse
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar, get_args
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from utils import __version__
+from utils.commandline.layout import SHARED, Layout, Option, Run, names_in
 from utils.commandline.wording import Wording
+from utils.core.catalogue import TEMPLATE_FIELDS
 from utils.core.errors import InvalidRequest, did_you_mean, nearest
-from utils.core.requests import AudioFormat, ClipMode, Precision, Separate
+from utils.core.fields import Field, alternatives
+from utils.core.requests import Separate
+from utils.core.settings import FIELDS as SETTINGS
 
 R = TypeVar("R", bound=Separate)
+R_co = TypeVar("R_co", bound=Separate, covariant=True)
 
 LOSSY = {"mp3", "ogg", "opus", "m4a"}
-TEMPLATE_FIELDS = {"track", "stem", "model", "index"}
-SETTINGS = ("device", "models_dir", "threads", "offline", "allow_unsafe_checkpoints")
 
 
 @dataclass(frozen=True)
-class Options(Generic[R]):
+class Options(Generic[R_co]):
     """One command line, understood."""
 
-    request: R
+    request: R_co
     tracks: tuple[str, ...]
     settings: dict[str, Any]  # those that were given; others come from the environment, the file and the defaults
-    list_models: bool
-    download: bool
-    skip_existing: bool
-    journal: str | None
-    print_paths: bool
-    verbose: bool
+    run: Run
     wording: Wording
 
 
-# Arguments --------------------------------------------------------------------------------------------------------
+# From fields to options -------------------------------------------------------------------------------------------
 
 
 class Parser(argparse.ArgumentParser):
-    """One that raises what is wrong instead of ending the process, and takes songs before, between and after options."""
+    """A parser that raises what is wrong instead of ending the process, and takes songs before, between and after options."""
 
     def error(self, message: str) -> NoReturn:
-        told = re.sub(r"^argument (\S+): ", r"\1: ", message)
-        raise InvalidRequest(f"{told[:1].upper()}{told[1:]}.")
+        text = re.sub(r"^argument (\S+): ", r"\1: ", message)
+        raise InvalidRequest(f"{text[:1].upper()}{text[1:]}.")
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """What was typed. After `--` everything is a song, also what looks like an option."""
         end = argv.index("--") if "--" in argv else len(argv)
-        words, unknown = self.parse_known_intermixed_args(argv[:end])
+        typed, unknown = self.parse_known_intermixed_args(argv[:end])
         if unknown:
             option = unknown[0].partition("=")[0]
             raise InvalidRequest(f"There is no option {option}.{did_you_mean(nearest(option, self.wording.options))}")
-        words.tracks = [*words.tracks, *argv[end + 1 :]]
-        return words
+        typed.tracks = [*typed.tracks, *argv[end + 1 :]]
+        return typed
+
+    def __init__(self, layout: Layout, *, add_help: bool = True) -> None:
+        super().__init__(
+            layout.program,
+            usage=f"{layout.program} {layout.usage}",
+            description=layout.description,
+            epilog=layout.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=add_help,
+            allow_abbrev=False,
+        )
+        self._instead = layout.instead
 
     @property
     def wording(self) -> Wording:
-        return Wording(self._actions)
+        return Wording(self._actions, self._instead)
+
+    @property
+    def flags(self) -> set[str]:
+        """Each way to write each option."""
+        return {flag for action in self._actions for flag in action.option_strings}
+
+    def name_options_in_help(self) -> None:
+        """Descriptions speak of fields; people type options. A word that is the option's own field means something else."""
+        wording = self.wording
+        for action in self._actions:
+            if action.help is not None and f"`{action.dest}`" not in action.help:
+                action.help = wording.of(action.help)
 
 
-def new_parser(program: str, description: str, epilog: str) -> Parser:
-    """A parser with what stands before all groups. The epilog is shown as it is."""
-    parser = Parser(
-        program,
-        usage=f"{program} [options] SONG_OR_FOLDER ...",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("tracks", nargs="*", metavar="SONG_OR_FOLDER", help="audio files, or folders of them")
-    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more about each song")
-    parser.add_argument("--print-paths", action="store_true", help="list the files written on stdout")
-    parser.add_argument(
-        "--journal", metavar="FILE", help="append a report to FILE: a line of JSON for each song, and one at the end"
-    )
+class Refuse(argparse.Action):
+    """An option that others have: typing it raises why it is not one here."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise InvalidRequest(str(self.const))
+
+
+def new_parser(layout: Layout) -> Parser:
+    """The parser of a command line."""
+    parser = Parser(layout)
+    parser.set_defaults(**dict.fromkeys(layout.fields))  # also what cannot be typed here is there, as None
+    metavar, meaning = layout.things
+    parser.add_argument("tracks", nargs="*", metavar=metavar, help=meaning)
+    parser.add_argument("--version", action="version", version=f"{layout.program} {__version__}")
+    fields, options = layout.fields, {**SHARED, **layout.options}
+    for title, items in layout.all_groups.items():
+        group = parser.add_argument_group(title) if title else parser
+        for item in items:
+            exclusive = group.add_mutually_exclusive_group()
+            for name in names_in(item):
+                _add_option(exclusive, fields[name], options.get(name, Option()))
+    for flag, reason in layout.refused.items():
+        parser.add_argument(flag, action=Refuse, nargs="?", const=reason, help=argparse.SUPPRESS)
+    parser.name_options_in_help()
     return parser
 
 
-def add_models_at_hand(group: argparse._ArgumentGroup) -> None:
-    """Which models there are and how they come here; how one is chosen is up to the program."""
-    group.add_argument("--list-models", action="store_true", help="list the models that can be named, and stop")
-    group.add_argument(
-        "--download", action="store_true", help="fetch the model and say where it is; songs are not needed then"
-    )
-    group.add_argument("--models-dir", metavar="DIR", help="where models are kept")
-    group.add_argument("--offline", action="store_true", default=None, help="never download a model")
-    group.add_argument(
-        "--allow-unsafe-checkpoints",
-        action="store_true",
-        default=None,
-        help="also load checkpoints that may run code; only for files that you trust",
-    )
+def _add_option(group: argparse._ActionsContainer, one: Field, option: Option) -> None:
+    flags = (f"--{one.name.replace('_', '-')}",) if option.flags is None else option.flags
+    if flags and one.type_of(inspect.BoolType):
+        flags = tuple(f"--no-{flag[2:]}" for flag in flags) if one.default is True else flags
+        group.add_argument(
+            *flags, dest=one.name, action="store_const", const=one.default is not True, help=_help(one, option)
+        )
+    elif flags:
+        group.add_argument(
+            *flags, dest=one.name, default=option.default, help=_help(one, option), **_value(one, option)
+        )
+    for switch in option.switches:
+        group.add_argument(switch.flag, dest=one.name, action="store_const", const=switch.value, help=switch.help)
 
 
-def add_folder(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-o", "--out", dest="output", default="separated", metavar="DIR", help="default ./separated")
+def _value(one: Field, option: Option) -> dict[str, Any]:
+    """What is typed after an option, as arguments of argparse."""
+    last_word = one.name.rpartition("_")[2].upper()
+    kind: dict[str, Any] = {"metavar": last_word}
+    if many := one.type_of(inspect.ListType):
+        if option.repeated:
+            kind["action"] = "append"
+        else:
+            is_text = any(isinstance(item, inspect.StrType) for item in alternatives(many.item_type))
+            kind |= {"type": names if is_text else numbers, "metavar": "A,B" if is_text else "1,2"}
+    elif one.type_of(inspect.IntType):
+        kind |= {"type": number_or(one.choices) if one.choices else whole, "metavar": "N"}
+    elif one.type_of(inspect.FloatType):
+        kind |= {"type": number, "metavar": last_word if last_word == "SECONDS" else "X"}
+    elif one.choices:
+        kind["choices"] = one.choices
+        if not _are_many(one.choices):
+            kind["metavar"] = None  # argparse shows the choices
+    return kind | ({"metavar": option.metavar} if option.metavar else {})
 
 
-def add_name_template(group: argparse._ArgumentGroup, default: str) -> None:
-    group.add_argument(
-        "--name-template",
-        metavar="TEMPLATE",
-        help=f"names below OUT from {{track}} {{stem}} {{model}} {{index}}, without an extension; default {default}",
-    )
+def _help(one: Field, option: Option) -> str:
+    text = option.help or one.phrase
+    if not option.help:
+        if _are_many(one.choices):
+            text += f": {', '.join(one.choices)}"
+        if isinstance(one.default, str | float | int) and not isinstance(one.default, bool) and "default" not in text:
+            text += f"; default {one.default if isinstance(one.default, str) else format(one.default, 'g')}"
+    return text.replace("%", "%%")
 
 
-def add_format(group: argparse._ArgumentGroup, default_rate: str = "the model's") -> None:
-    kind = group.add_mutually_exclusive_group()
-    formats = get_args(AudioFormat)
-    kind.add_argument("--format", choices=formats, metavar="FORMAT", help=f"{', '.join(formats)}; default wav")
-    kind.add_argument("--mp3", dest="format", action="store_const", const="mp3", help="the same as --format mp3")
-    kind.add_argument("--flac", dest="format", action="store_const", const="flac", help="the same as --format flac")
-    depth = group.add_mutually_exclusive_group()
-    depth.add_argument("--int24", dest="pcm_type", action="store_const", const="PCM_24", help="24-bit samples")
-    depth.add_argument("--float32", dest="pcm_type", action="store_const", const="FLOAT", help="32-bit float samples")
-    group.add_argument("--bitrate", type=whole, metavar="KBIT", help="of lossy formats, in kbit/s")
-    group.add_argument(
-        "--sample-rate",
-        dest="output_sample_rate",
-        type=sample_rate,
-        metavar="HZ",
-        help=f"a rate, or `source` for the song's; default {default_rate}",
-    )
-    group.add_argument("--clip-mode", dest="clip", choices=get_args(ClipMode), help="against clipping; default rescale")
-    existing = group.add_mutually_exclusive_group()
-    existing.add_argument(
-        "--overwrite", action="store_true", default=None, help="replace results that exist (the default)"
-    )
-    existing.add_argument("--skip-existing", action="store_true", help="leave songs alone whose results exist")
-    existing.add_argument(
-        "--resume",
-        action="store_true",
-        default=None,
-        help="leave songs alone that an earlier run with --resume has finished, if the song, the settings, the model "
-        "and the results are as they were",
-    )
-
-
-def add_stems(group: argparse._ArgumentGroup) -> None:
-    which = group.add_mutually_exclusive_group()
-    which.add_argument("--stems", type=names, metavar="A,B", help="write just these stems")
-    which.add_argument("--two-stems", metavar="STEM", help="write STEM and no_STEM, everything else")
-
-
-def add_machine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-d", "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps")
-    group.add_argument("--threads", type=whole, metavar="N", help="default the number of physical cores")
-    group.add_argument("--batch-size", type=whole, metavar="N", help="parts of the song that are run together")
-    group.add_argument("--precision", choices=get_args(Precision), help="of the network; default auto")
+def _are_many(choices: Sequence[str]) -> bool:
+    """Too many to stand beside the option."""
+    return len(choices) > 4
 
 
 # What stands after an option --------------------------------------------------------------------------------------
@@ -182,19 +190,25 @@ def number(text: str) -> float:
     return value
 
 
-def sample_rate(text: str) -> int | str:
-    if text == "source":
-        return text
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"a number or `source` is needed, not {text!r}") from error
+def number_or(words: Sequence[str]) -> Callable[[str], int | str]:
+    """A whole number, or one of some words."""
+
+    def read(text: str) -> int | str:
+        if text in words:
+            return text
+        try:
+            return int(text)
+        except ValueError as error:
+            listed = " or ".join(f"`{word}`" for word in words)
+            raise argparse.ArgumentTypeError(f"a number or {listed} is needed, not {text!r}") from error
+
+    return read
 
 
 def names(text: str) -> list[str]:
     found = [name.strip() for name in text.split(",")]
     if not all(found):
-        raise argparse.ArgumentTypeError(f"names with commas between them are needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"names separated by commas are needed, not {text!r}")
     return found
 
 
@@ -202,41 +216,53 @@ def numbers(text: str) -> list[float]:
     return [number(part) for part in text.split(",")]
 
 
-# From what was typed to what is asked for -------------------------------------------------------------------------
+# From what was typed to a request ---------------------------------------------------------------------------------
 
 
-def understand(parser: Parser, words: argparse.Namespace, kind: type[R]) -> Options[R]:
-    """The options, with a request of this kind. Raises `InvalidRequest`."""
-    if not words.tracks and not words.list_models and not words.download:
-        raise InvalidRequest("Name at least one song or folder.", hint=f"`{parser.prog} --help` lists the options.")
-    _require_lossy(words)
-    given = {name: value for name, value in vars(words).items() if value is not None}
-    return Options(
-        request=_request(given, kind, parser.wording),
-        tracks=tuple(words.tracks),
-        settings={name: given[name] for name in SETTINGS if name in given},
-        list_models=words.list_models,
-        download=words.download,
-        skip_existing=words.skip_existing,
-        journal=words.journal,
-        print_paths=words.print_paths,
-        verbose=words.verbose,
-        wording=parser.wording,
-    )
+@dataclass(frozen=True)
+class Typed:
+    """What was typed, under the names of fields; what was not typed is None."""
+
+    layout: Layout
+    words: argparse.Namespace
+    wording: Wording
+
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """What was typed for those of these fields that the program has."""
+        values = vars(self.words)
+        return {name: values[name] for name in names if values.get(name) is not None}
+
+    @property
+    def run(self) -> Run:
+        return self.layout.run(**self.given(self.layout.run.__struct_fields__))
+
+    def understand(self, kind: type[R]) -> Options[R]:
+        """The options, with a request of this kind. Raises `InvalidRequest`."""
+        words = self.words
+        if not words.tracks and not words.list_models and not words.download:
+            hint = f"`{self.layout.program} --help` lists the options."
+            raise InvalidRequest("Name at least one song or folder.", hint=hint)
+        audio_format = words.format or "wav"
+        if words.bitrate is not None and audio_format not in LOSSY:
+            raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} has none.")
+        if words.name_template is not None:
+            option = self.wording.option("name_template")
+            template_fields(words.name_template, option, TEMPLATE_FIELDS)
+            if words.name_template.endswith(f".{audio_format}"):
+                raise InvalidRequest(f"{option} takes no extension; .{audio_format} is added to it.")
+        return Options(
+            request=_request(self.given(kind.__struct_fields__), kind, self.wording),
+            tracks=tuple(words.tracks),
+            settings=self.given(SETTINGS),
+            run=self.run,
+            wording=self.wording,
+        )
 
 
-def _require_lossy(words: argparse.Namespace) -> None:
-    audio_format = words.format or "wav"
-    if words.bitrate is not None and audio_format not in LOSSY:
-        raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} has none.")
-
-
-def _request(given: dict[str, Any], kind: type[R], wording: Wording) -> R:
-    fields = {field: given[field] for field in kind.__struct_fields__ if field in given}
-    try:
-        return msgspec.convert({"cmd": kind.__struct_config__.tag, **fields}, kind)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(str(error), wording)) from error
+def read(layout: Layout, argv: Sequence[str]) -> Typed:
+    """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
+    parser = new_parser(layout)
+    return Typed(layout, parser.read(argv), parser.wording)
 
 
 PLAIN_WORDS = {
@@ -249,34 +275,27 @@ PLAIN_WORDS = {
 }
 
 
-def _explain(message: str, wording: Wording) -> str:
-    """``Expected `int` >= 0 - at `$.shifts` `` in the words of the command line."""
-    found = re.fullmatch(r"Expected (?P<what>.*) - at `\$\.(?P<field>\w+).*`", message)
-    if found is None:
-        return message
-    what = found["what"]
-    for technical, plain in PLAIN_WORDS.items():
-        what = what.replace(technical, plain)
-    return f"{wording.option(found['field'])} takes {what}."
+def _request(given: Mapping[str, Any], kind: type[R], wording: Wording) -> R:
+    try:
+        return msgspec.convert({"cmd": kind.__struct_config__.tag, **given}, kind)
+    except msgspec.ValidationError as error:
+        # Expected `int` >= 0 - at `$.shifts`
+        found = re.fullmatch(r"Expected (?P<what>.*) - at `\$\.(?P<field>\w+).*`", str(error))
+        if found is None:
+            raise InvalidRequest(str(error)) from error
+        what = found["what"]
+        for technical, plain in PLAIN_WORDS.items():
+            what = what.replace(technical, plain)
+        raise InvalidRequest(f"{wording.option(found['field'])} takes {what}.") from error
 
 
-def check_name_template(words: argparse.Namespace) -> None:
-    """Raise what is wrong with `--name-template`."""
-    if words.name_template is None:
-        return
-    template_fields(words.name_template, "--name-template", TEMPLATE_FIELDS)
-    audio_format = words.format or "wav"
-    if words.name_template.endswith(f".{audio_format}"):
-        raise InvalidRequest(f"--name-template takes no extension; .{audio_format} is added to it.")
-
-
-def template_fields(template: str, option: str, known: set[str]) -> set[str]:
-    """The fields of a template for names. Raises `InvalidRequest` for one that is not known."""
+def template_fields(template: str, option: str, known: Collection[str]) -> set[str]:
+    """The fields of a template for names. Raises `InvalidRequest` for an unknown one."""
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
     except ValueError as error:
         raise InvalidRequest(f"{option} {template!r} has a brace without its partner.") from error
-    if unknown := fields - known:
+    if unknown := fields - set(known):
         listed = " ".join(f"{{{field}}}" for field in sorted(known))
-        raise InvalidRequest(f"{option} does not know {{{min(unknown)}}}. Known are: {listed}.")
+        raise InvalidRequest(f"{option} does not know {{{min(unknown)}}}. It knows {listed}.")
     return fields

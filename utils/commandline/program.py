@@ -11,146 +11,171 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Protocol, TypeVar
 
 from utils.commandline.display import Display, describe_done, describe_download, describe_result, open_display
 from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
-from utils.commandline.options import Options, R
-from utils.commandline.wording import one_line
+from utils.commandline.layout import Layout, Run
+from utils.commandline.options import Options, R, Typed, read
+from utils.commandline.wording import Wording, one_line
 from utils.core.api import Engine
-from utils.core.errors import DeviceUnavailable, DsuError, RequestError, UnknownModel
+from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import collect_inputs, separate_each
 from utils.core.replies import FileDone, ModelDetails, ModelDownloaded
-from utils.core.requests import DownloadModel, ListModels
+from utils.core.requests import DownloadModel, ListModels, Separate
 from utils.core.settings import Settings, resolve
 
+T = TypeVar("T", bound="HasWording")
 MakeEngine = Callable[[Settings], Engine]
+Listing = Callable[[Path, Path | None], Sequence[ModelDetails]]  # of a models directory, and a folder of Demucs models
 
 
 @dataclass(frozen=True)
 class Program(Generic[R]):
-    """What a program has of its own."""
+    """A command line, and what is known of the requests that it makes."""
 
-    name: str
-    parse: Callable[[Sequence[str]], Options[R]]
-    make_engine: MakeEngine
-    list_names: Callable[[Path, R], list[str]]  # what can be named, with this models directory
+    layout: Layout
+    understand: Callable[[Typed], Options[R]]  # raises `InvalidRequest`
     find_models: Callable[[Engine, R], list[ModelDetails]]  # what is known of the models before they are read
     results: Callable[[R, Sequence[ModelDetails]], Results]  # what is written for each song
 
+    def parse(self, argv: Sequence[str]) -> Options[R]:
+        """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
+        return self.understand(read(self.layout, argv))
 
-def main(program: Program[R], argv: Sequence[str]) -> int:
-    """Do what the arguments say and answer the exit status."""
-    try:
-        options = program.parse(argv)
-    except SystemExit as asked:  # argparse has shown the help or the version
-        return int(asked.code or 0)
-    except DsuError as error:
-        _complain(program.name, one_line(f"{error.message} {error.hint or ''}"))
-        return 2
-    try:
-        settings = resolve(options.settings)
-        if options.list_models:
-            names = program.list_names(settings.models_dir, options.request)
-            sys.stdout.writelines(f"{name}\n" for name in names)
+    def main(self, argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
+        """Do what the arguments say and return the exit status."""
+
+        def act(options: Options[R]) -> int:
+            if not options.run.list_models:
+                return self.run(options, make_engine)
+            repo = getattr(options.request, "repo", None)
+            models = listing(resolve(options.settings).models_dir, Path(repo).expanduser() if repo else None)
+            sys.stdout.writelines(f"{model.name}\n" for model in models)
             return 0
-        return _run(program, options, settings)
+
+        return answered(self.layout.program, lambda: self.parse(argv), act)
+
+    def run(self, options: Options[R], make_engine: MakeEngine) -> int:
+        """Download and separate."""
+        request, settings = options.request, resolve(options.settings)
+
+        def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
+            if options.tracks:
+                report.inputs = collect_inputs(options.tracks, leave_out=request.folder)
+            engine.start()
+            models = self.find_models(engine, request)
+            if options.run.skip_existing:
+                report.inputs, done = split_done(report.inputs, request, self.results(request, models))
+                report.skipped(done)
+            if options.run.download:
+                for model in models:
+                    download(model, engine, job, report)
+            elif report.inputs and not settings.offline:
+                for model in models:
+                    if not model.installed:
+                        engine.download_model(DownloadModel(model=model.name), job)
+            return _separate_all(engine, request, job, report) if report.inputs else []
+
+        return performed(make_engine(settings), options.run, options.wording, work)
+
+
+# Exit statuses ----------------------------------------------------------------------------------------------------
+
+
+class HasWording(Protocol):
+    """A command line, understood."""
+
+    @property
+    def wording(self) -> Wording: ...
+
+
+def answered(program: str, parse: Callable[[], T], act: Callable[[T], int]) -> int:
+    """The exit status of what a command line asks for, or of what is wrong with it."""
+    try:
+        options = parse()
+    except SystemExit as end:  # argparse has shown the help or the version
+        return int(end.code or 0)
     except DsuError as error:
-        _complain(program.name, options.wording.of_error(error.message, error.hint, error.field))
+        complain(program, one_line(f"{error.message} {error.hint or ''}"))
+        return 1 if isinstance(error, ModelError) else 2
+    try:
+        return act(options)
+    except DsuError as error:
+        complain(program, options.wording.of_error(error.message, error.hint, error.field))
         return 2 if isinstance(error, RequestError | DeviceUnavailable) else 1
     except KeyboardInterrupt:  # before there is a job that could be cancelled
         return 128 + signal.SIGINT
 
 
-def describe_model(engine: Engine, asked: ListModels) -> ModelDetails:
-    """What is known of the one model that is asked for."""
-    details = engine.list_models(asked).details
-    if not details:
-        raise UnknownModel(f"There is no model `{asked.model}`.")
-    return details[0]
-
-
-def _run(program: Program[R], options: Options[R], settings: Settings) -> int:
-    """With an engine, and with a display that suits the terminal."""
-    engine = program.make_engine(settings)
+def performed(
+    engine: Engine, run: Run, wording: Wording, work: Callable[[Engine, Job, Report], Sequence[dict[str, Any]]]
+) -> int:
+    """The status of a job. The first Ctrl-C ends it, and what is unfinished is rolled back."""
     try:
-        with open_display(sys.stderr) as display, Journal(options.journal) as journal:
-            return _work(program, options, settings, engine, Report(options, display, journal), display)
+        with open_display(sys.stderr) as display, Journal(run.journal) as journal:
+            report, job = Report(run, wording, display, journal), Job(display.event)
+            with cancelled_by_signals(job, display.line) as interrupts:
+                try:
+                    results = work(engine, job, report)
+                except JobCancelled:
+                    report.stopped()
+                    return interrupts.status
+            report.finish(results, job.warnings)
+            return 1 if report.failed else 0
     finally:
         engine.close()
 
 
-def _work(
-    program: Program[R], options: Options[R], settings: Settings, engine: Engine, report: Report, display: Display
-) -> int:
-    """Fetch and separate; the first Ctrl-C ends the work, and what is unfinished is rolled back."""
-    job = Job(display.event)
-    with cancelled_by_signals(job, display.line) as interrupts:
-        inputs: list[Path] = []
-        try:
-            inputs = collect_inputs(options.tracks, leave_out=options.request.folder) if options.tracks else []
-            engine.start()
-            models = program.find_models(engine, options.request)
-            if options.skip_existing:
-                inputs, done = split_done(inputs, options.request, program.results(options.request, models))
-                report.skipped(done)
-            if options.download:
-                _download(models, engine, job, report)
-            elif inputs and not settings.offline:
-                _download_missing(models, engine, job)
-            results = _separate_all(options, engine, inputs, job, report) if inputs else []
-        except JobCancelled:
-            report.stopped(inputs[report.count :])
-            return interrupts.status
-    report.finish(results, job.warnings)
-    return report.status
+def complain(program: str, text: str) -> None:
+    sys.stderr.write(f"{program}: {text}\n")
 
 
-def _download_missing(models: Sequence[ModelDetails], engine: Engine, job: Job) -> None:
-    for model in models:
-        if not model.installed:
-            engine.download_model(DownloadModel(model=model.name), job)
+# Work -------------------------------------------------------------------------------------------------------------
 
 
-def _download(models: Sequence[ModelDetails], engine: Engine, job: Job, report: Report) -> None:
-    """Fetch what is missing of each model, and tell where all of it is."""
-    for model in models:
-        try:
-            report.downloaded(engine.download_model(DownloadModel(model=model.name), job), model.size_bytes)
-        except UnknownModel:
-            if not model.installed:
-                raise
-            report.own(model.name)
+def describe_model(engine: Engine, wanted: ListModels) -> ModelDetails:
+    """The one model that a request names. Raises `UnknownModel`."""
+    details = engine.list_models(wanted).details
+    if not details:
+        raise UnknownModel(f"There is no model `{wanted.model}`.")
+    return details[0]
 
 
-def _separate_all(
-    options: Options[R], engine: Engine, inputs: Sequence[Path], job: Job, report: Report
-) -> list[dict[str, Any]]:
-    """What became of each song. If all of them failed that is raised, but each has already told why."""
+def download(model: ModelDetails, engine: Engine, job: Job, report: Report) -> None:
+    """Download what is missing of a model, and say where all of it is."""
     try:
-        return separate_each(engine, options.request, inputs, job, report.file_done).results
+        report.downloaded(engine.download_model(DownloadModel(model=model.name), job), model.size_bytes)
+    except UnknownModel:
+        if not model.installed:
+            raise
+        report.own(model.name)
+
+
+def _separate_all(engine: Engine, request: Separate, job: Job, report: Report) -> list[dict[str, Any]]:
+    """The result of each song. If all of them failed that is raised, but each has already said why."""
+    try:
+        return separate_each(engine, request, report.inputs, job, report.file_done).results
     except (Exception, SystemExit):
-        if report.count < len(inputs):
+        if report.count < len(report.inputs):
             raise
         return []
 
 
 class Report:
-    """Tells of each model and each song when it is done, and counts songs."""
+    """Says what became of each model and each song when it is done, and counts songs."""
 
-    def __init__(self, options: Options[Any], display: Display, journal: Journal) -> None:
-        self._options = options
+    def __init__(self, run: Run, wording: Wording, display: Display, journal: Journal) -> None:
+        self._run = run
+        self._wording = wording
         self._display = display
         self._journal = journal
+        self.inputs: list[Path] = []
         self.count = 0
         self.failed = 0
-
-    @property
-    def status(self) -> int:
-        return 1 if self.failed else 0
 
     def downloaded(self, done: ModelDownloaded, size_bytes: int | None) -> None:
         self._print_paths(done.files)
@@ -164,10 +189,10 @@ class Report:
             self._journal.skipped(path)
             self._display.line(f"{path}: skipped, its results exist.")
 
-    def stopped(self, unfinished: Sequence[Path]) -> None:
-        for path in unfinished:
+    def stopped(self) -> None:
+        for path in self.inputs[self.count :]:
             self._journal.cancelled(path)
-        self._display.line("Stopped. Nothing half-written was left.")
+        self._display.line("Stopped. No half-written files are left.")
 
     def file_done(self, done: FileDone) -> None:
         self._journal.file_done(done)
@@ -178,23 +203,17 @@ class Report:
         else:
             self.failed += 1
             error = done.error or {}
-            told = self._options.wording.of_error(
-                error.get("message", "failed."), error.get("hint"), error.get("field")
-            )
-            self._display.line(f"{done.input}: {told}")
+            text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
+            self._display.line(f"{done.input}: {text}")
 
     def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
         for warning in warnings:
             self._display.line(f"Note: {one_line(warning)}")
-        if self._options.verbose:
+        if self._run.verbose:
             for result in results:
                 self._display.line(describe_result(result))
 
     def _print_paths(self, paths: Iterable[str]) -> None:
-        if self._options.print_paths:
+        if self._run.print_paths:
             sys.stdout.write("".join(f"{path}\n" for path in paths))
             sys.stdout.flush()
-
-
-def _complain(program: str, text: str) -> None:
-    sys.stderr.write(f"{program}: {text}\n")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-# A hint that tells programs to send a command, and what people do instead.
-INSTEAD_OF_COMMANDS = {
+# Where a hint tells programs to send a command, what people do instead.
+INSTEAD = {
     "list_models": "--list-models lists all models.",
     "download_model": "--download fetches it.",
 }
@@ -22,7 +22,8 @@ _SETTING = re.compile(r'"(\w+)": ?"?(\w+)"?')
 class Wording:
     """The options of one command line, by the fields that they set."""
 
-    def __init__(self, actions: Iterable[argparse.Action]) -> None:
+    def __init__(self, actions: Iterable[argparse.Action], instead: Mapping[str, str] = INSTEAD) -> None:
+        self.instead = instead
         self._options: dict[str, str] = {}
         self._switches: dict[tuple[str, str], str] = {}
         for action in actions:
@@ -44,18 +45,18 @@ class Wording:
         return self._options.get(field, f"`{field}`")
 
     def of(self, text: str) -> str:
-        """A text that says nothing but fields in backticks: no names of files, which may be the same."""
+        """A text in which backticks mark nothing but fields: no names of files, which may be the same."""
         return _FIELD.sub(lambda found: self.option(found[1]), text)
 
     def of_error(self, message: str, hint: str | None = None, field: str | None = None) -> str:
         """One line for an error. In its message only the field that it is about is renamed; others may be names."""
-        told = message if field is None else message.replace(f"`{field}`", self.option(field))
-        return one_line(told if hint is None else f"{told} {self.of_hint(hint)}")
+        text = message if field is None else message.replace(f"`{field}`", self.option(field))
+        return one_line(text if hint is None else f"{text} {self.of_hint(hint)}")
 
     def of_hint(self, hint: str) -> str:
         command = _COMMAND.search(hint)
         if command is not None:
-            return INSTEAD_OF_COMMANDS.get(command[1], hint)
+            return self.instead.get(command[1], hint)
         return self.of(_SETTING.sub(self._setting, hint))
 
     def _setting(self, found: re.Match[str]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One executable: its public name, its entry script, and the groups of commands that it understands."""
+    """One executable: its public name, its entry script, its command line, and the groups of commands it understands."""
 
     name: str
     script: str
+    command_line: str  # the module for people, imported when they ask
     groups: tuple[str, ...]
     description: str
 
@@ -20,12 +22,15 @@ class Worker:
         return self.name
 
 
-# Families of models as clients name them, with the file in configs/models that lists their public models.
-FAMILIES = {
+# Families of models as clients name them.
+Family = Literal["networks", "demucs", "audio-separator", "apollo", "audiosep"]
+
+# The families whose models have types of their own; every other type is one of the networks.
+FAMILY_OF_TYPE: dict[str, Family] = {
     "demucs": "demucs",
-    "networks": "bsroformer",
-    "audio-separator": "audio-separator",
-    "apollo": "bsroformer",
+    "vr": "audio-separator",
+    "mdx": "audio-separator",
+    "apollo": "apollo",
     "audiosep": "audiosep",
 }
 
@@ -55,3 +60,8 @@ TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 
 # Alternative extensions of output formats.
 EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}
+
+
+def family_of(model_type: str) -> Family:
+    """The family of a model of this type."""
+    return FAMILY_OF_TYPE.get(model_type, "networks")

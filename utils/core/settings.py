@@ -1,39 +1,70 @@
 """How a worker was asked to run: the command line, then the environment, then `dsu_config.json`, then defaults.
 
-What is malformed is an error that names its source; what is merely unknown in the file is a warning on stderr. No
-other module reads the environment or the file for these settings.
+A malformed value is an error that names its source; an unknown key in the file is a warning on stderr. No other module
+reads the environment or the file for these settings.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, inspect
 
 from utils.core.errors import ConfigInvalid, InvalidRequest, did_you_mean, nearest
+from utils.core.fields import Field, fields_of
 
 DEFAULT_MODELS_DIR = Path("~/Documents/DSU/ThirdPartyApps/Models")
 CONFIG_NAME = "dsu_config.json"
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """One worker's settings, resolved."""
 
-    models_dir: Path
-    device: str = "auto"
-    threads: int | None = None
-    max_cached_models: int = 2
-    offline: bool = False
-    strict: bool = False
-    allow_unsafe_checkpoints: bool = False
-    debug: bool = False
-    log: str = "warning"
+    models_dir: Annotated[
+        Path, Meta(description=f"The folder of the models; default `{DEFAULT_MODELS_DIR.as_posix()}`.")
+    ]
+    device: Annotated[
+        str,
+        Meta(
+            min_length=1, description="`auto` takes CUDA, then MPS, then the CPU; or `cuda`, `cuda:N`, `mps` or `cpu`."
+        ),
+    ] = "auto"
+    threads: Annotated[int, Meta(ge=1, description="CPU threads; default the physical cores.")] | None = None
+    max_cached_models: Annotated[
+        int, Meta(ge=0, description="How many models stay loaded; default 2, 0 turns the cache off.")
+    ] = 2
+    offline: Annotated[bool, Meta(description="Never use the network.")] = False
+    strict: Annotated[
+        bool, Meta(description="Treat unknown fields of requests as errors instead of warning about them.")
+    ] = False
+    allow_unsafe_checkpoints: Annotated[
+        bool, Meta(description="Also load checkpoints that can run code; only for files that you trust.")
+    ] = False
+    debug: Annotated[bool, Meta(description="Add tracebacks to errors.")] = False
+    log: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(
+            description="The least severe messages on standard error: `debug`, `info`, `warning` (default) or `error`."
+        ),
+    ] = "warning"
+
+
+FIELDS = {field.name: field for field in fields_of(Settings)}
+# Only the person who types the command may allow checkpoints that can run code: a variable or a file is inherited.
+FILE_FIELDS = FIELDS.keys() - {"allow_unsafe_checkpoints"}
+VARIABLES = {
+    field: "DSU_MODELS" if field == "models_dir" else f"DSU_{field.upper()}" for field in FIELDS if field in FILE_FIELDS
+}
+# Keys of other programs that share the file.
+FOREIGN_KEYS = {"ffmpeg"}
+YES_AND_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 class Source(NamedTuple):
@@ -41,7 +72,6 @@ class Source(NamedTuple):
 
     value: object
     place: str
-    folder: Path | None = None
 
 
 def resolve(
@@ -50,21 +80,56 @@ def resolve(
     config_files: Iterable[Path] | None = None,
 ) -> Settings:
     """The settings from all their sources. `flags` holds fields of `Settings`; `None` means that one was not given."""
-    given = _from_config(find_config(environ, config_files))
+    given = {"models_dir": Source(str(DEFAULT_MODELS_DIR), "The default of `models_dir`")}
+    given.update(_from_config(find_config(environ, config_files)))
     given.update({field: Source(environ[name], name) for field, name in VARIABLES.items() if environ.get(name)})
     for field, value in (flags or {}).items():
         if value is not None:
             given[field] = Source(value, f"--{field.replace('_', '-')}")
-    values = {field: READERS[field](source) for field, source in given.items()}
-    values.setdefault("models_dir", DEFAULT_MODELS_DIR.expanduser())
-    return Settings(**values)
+    values = {field: _normalized(source.value, FIELDS[field]) for field, source in given.items()}
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_absolute_path)
+    except msgspec.ValidationError as error:
+        raise _malformed(given, error) from error
+
+
+def _normalized(value: object, field: Field) -> object:
+    """Text as msgspec reads it: blanks around it do not count, nor does case, and `yes` and `on` mean true."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if field.type_of(inspect.BoolType) or field.choices:
+        text = text.lower()
+    return YES_AND_NO.get(text, text) if field.type_of(inspect.BoolType) else text
+
+
+def _absolute_path(kind: type, value: object) -> object:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("not a path")
+    return kind(os.path.abspath(Path(value).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def _malformed(given: Mapping[str, Source], error: msgspec.ValidationError) -> ConfigInvalid:
+    """The error for a value, with its source and what the field takes."""
+    (name,) = re.findall(r" - at `\$\.(\w+)`", str(error))
+    source, field = given[name], FIELDS[name]
+    (kind,) = field.types
+    if isinstance(kind, inspect.BoolType):
+        expected = "1 or 0"
+    elif field.choices:
+        expected = f"one of {', '.join(field.choices)}"
+    elif isinstance(kind, inspect.IntType):
+        expected = f"a whole number of at least {kind.ge}"
+    else:
+        expected = "a name" if isinstance(kind, inspect.StrType) else "a folder"
+    return ConfigInvalid(f"{source.place} must be {expected}, not {json.dumps(source.value, default=str)}.")
 
 
 # The file ---------------------------------------------------------------------------------------------------------
 
 
 def find_config(environ: Mapping[str, str], places: Iterable[Path] | None = None) -> Path | None:
-    """The first `dsu_config.json` there is. One that DSU_CONFIG names must exist."""
+    """The first `dsu_config.json` that exists. One that DSU_CONFIG names must exist."""
     named = environ.get("DSU_CONFIG")
     if named:
         path = Path(named).expanduser()
@@ -83,13 +148,24 @@ def config_places() -> list[Path]:
 
 
 def _from_config(path: Path | None) -> dict[str, Source]:
+    """What the file says. A relative path in it starts at its own folder."""
     if path is None:
         return {}
     entries = _read_config(path)
     for key in sorted(entries.keys() - FILE_FIELDS - FOREIGN_KEYS):
-        _warn(f"{path}: the key `{key}` is not known and is ignored.{did_you_mean(nearest(key, FILE_FIELDS))}")
-    known = {key: value for key, value in entries.items() if key in FILE_FIELDS and value is not None}
-    return {key: Source(value, f"`{key}` in {path}", path.parent) for key, value in known.items()}
+        import logging  # late: this happens rarely, and the first line must not wait for it
+
+        logging.getLogger("dsu.settings").warning(
+            "%s: the key `%s` is not known and is ignored.%s", path, key, did_you_mean(nearest(key, FILE_FIELDS))
+        )
+    folder = entries.get("models_dir")
+    if isinstance(folder, str) and folder:
+        entries["models_dir"] = str(path.parent / Path(folder).expanduser())
+    return {
+        key: Source(value, f"`{key}` in {path}")
+        for key, value in entries.items()
+        if key in FILE_FIELDS and value is not None
+    }
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -98,98 +174,28 @@ def _read_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigInvalid(f"The file `{path}` cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigInvalid(f"The file `{path}` is not JSON: {error}. Correct it or delete it.") from error
+        raise ConfigInvalid(f"The file `{path}` is not valid JSON: {error}. Correct it or delete it.") from error
     if not isinstance(entries, dict):
         raise ConfigInvalid(f'The file `{path}` must hold an object, like {{"models_dir": "/models"}}.')
     return entries
-
-
-def _warn(message: str) -> None:
-    import logging  # late: this happens rarely, and the first line must not wait for it
-
-    logging.getLogger("dsu.settings").warning(message)
-
-
-# Readers: from what was given to what `Settings` holds ------------------------------------------------------------
-
-
-def _refuse(source: Source, expected: str) -> ConfigInvalid:
-    return ConfigInvalid(f"{source.place} must be {expected}, not {json.dumps(source.value, default=str)}.")
-
-
-def _path(source: Source) -> Path:
-    if not isinstance(source.value, (str, Path)) or not str(source.value):
-        raise _refuse(source, "a folder")
-    path = Path(source.value).expanduser()
-    return Path(os.path.abspath((source.folder or Path()) / path))  # noqa: PTH100 - resolve() would follow links
-
-
-def _text(source: Source) -> str:
-    if not isinstance(source.value, str) or not source.value.strip():
-        raise _refuse(source, "a name")
-    return source.value.strip()
-
-
-def _number(least: int) -> Callable[[Source], int]:
-    def read(source: Source) -> int:
-        value = source.value
-        if isinstance(value, str) and value.strip().isdecimal():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise _refuse(source, f"a whole number of at least {least}")
-        return value
-
-    return read
-
-
-def _yes_or_no(source: Source) -> bool:
-    if isinstance(source.value, bool):
-        return source.value
-    word = str(source.value).strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise _refuse(source, "1 or 0")
-
-
-def _log_level(source: Source) -> str:
-    level = str(source.value).strip().lower()
-    if level not in LOG_LEVELS:
-        raise _refuse(source, f"one of {', '.join(LOG_LEVELS)}")
-    return level
-
-
-READERS: dict[str, Callable[[Source], Any]] = {
-    "models_dir": _path,
-    "device": _text,
-    "threads": _number(1),
-    "max_cached_models": _number(0),
-    "offline": _yes_or_no,
-    "strict": _yes_or_no,
-    "allow_unsafe_checkpoints": _yes_or_no,
-    "debug": _yes_or_no,
-    "log": _log_level,
-}
-# Only the person who types the command may allow checkpoints that can run code: a variable or a file is inherited.
-FILE_FIELDS = READERS.keys() - {"allow_unsafe_checkpoints"}
-VARIABLES = {
-    "models_dir": "DSU_MODELS",
-    **{field: f"DSU_{field.upper()}" for field in sorted(FILE_FIELDS - {"models_dir"})},
-}
-# Keys of other programs that share the file.
-FOREIGN_KEYS = {"ffmpeg"}
 
 
 # The command line of worker mode ----------------------------------------------------------------------------------
 
 
 class Arguments(NamedTuple):
-    """What the command line asks for: to serve, or for a text; and the flags that belong to `Settings`."""
+    """What the command line asks for: to serve, or to print a text; and the flags that belong to `Settings`."""
 
     action: str
     flags: dict[str, Any]
     help: str
+
+
+ACTIONS = {
+    "help": "show this text and exit",
+    "version": "show the version and exit",
+    "list-models": "list the names of all models and exit",
+}
 
 
 def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Arguments:
@@ -205,28 +211,18 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
 
     parser = Parser(prog=program, description=description, add_help=False, allow_abbrev=False)
     parser.add_argument("--worker", action="store_true", help="answer JSON commands from standard input")
-    parser.add_argument("--device", metavar="NAME", help="auto (default), cuda, cuda:N, mps or cpu")
-    parser.add_argument("--models-dir", metavar="DIR", help=f"where models are (default {DEFAULT_MODELS_DIR})")
-    parser.add_argument("--threads", metavar="N", help="CPU threads (default: the physical cores)")
-    parser.add_argument("--max-cached-models", metavar="N", help="models that stay loaded (default 2)")
-    for flag, text in SWITCHES.items():
-        parser.add_argument(flag, action="store_const", const=True, help=text)
+    for name, field in FIELDS.items():
+        if name == "log":  # a variable or a key only
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if field.type_of(inspect.BoolType):
+            parser.add_argument(option, action="store_const", const=True, help=field.phrase)
+        else:
+            metavar = "N" if field.type_of(inspect.IntType) else name.rpartition("_")[2].upper()
+            parser.add_argument(option, metavar=metavar, help=field.phrase)
     for action, text in ACTIONS.items():
         parser.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=text)
     flags = vars(parser.parse_args(argv))
     del flags["worker"]
     action = flags.pop("action") or "serve"
     return Arguments(action.replace("-", "_"), flags, parser.format_help() if action == "help" else "")
-
-
-SWITCHES = {
-    "--offline": "never use the network",
-    "--strict": "unknown fields in requests are errors instead of warnings",
-    "--allow-unsafe-checkpoints": "also load checkpoints that can run code; only for files that you trust",
-    "--debug": "add tracebacks to errors",
-}
-ACTIONS = {
-    "help": "show this text and exit",
-    "version": "show the version and exit",
-    "list-models": "list the names of all models and exit",
-}

@@ -19,6 +19,10 @@ exports.WORKERS = {
   "audiosep": {
     "name": "dsu-audiosep",
     "script": "workers/audiosep_worker.py"
+  },
+  "dsu": {
+    "name": "dsu",
+    "script": "workers/dsu_worker.py"
   }
 };
 

@@ -3,67 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripted_engine import ScriptedEngine
+from scripted_engine import ScriptedEngine, details
 
-from utils.commandline import (
-    audio_separator,
-    audio_separator_options,
-    audiosep,
-    audiosep_options,
-    bsroformer,
-    bsroformer_options,
-    demucs,
-    demucs_options,
-)
+from utils.commandline import audio_separator, audiosep, bsroformer, demucs
 from utils.commandline.options import Options
+from utils.commandline.program import Program
+from utils.core.replies import ModelDetails
 
 
 class Tried(NamedTuple):
     """A program, and how it is told what has another name in each."""
 
-    name: str
-    parse: Callable[[list[str]], Options[Any]]
-    main: Callable[..., int]
+    program: Program[Any]
     model_option: str
     template_option: str
     template: str  # one that gives all songs the same files
     always: tuple[str, ...] = ()  # what it cannot do without
 
+    @property
+    def name(self) -> str:
+        return self.program.layout.program
+
+    @property
+    def parse(self) -> Callable[[list[str]], Options[Any]]:
+        return self.program.parse
+
+    @property
+    def main(self) -> Callable[..., int]:
+        return self.program.main
+
     def typed(self, *words: str, model: str = "ready") -> list[str]:
         return [self.model_option, model, *self.always, *words]
 
     def run(self, engine: ScriptedEngine, *words: str, model: str = "ready") -> int:
-        return self.main(self.typed(*words, model=model), lambda settings: engine, _list_names)
+        return self.main(self.typed(*words, model=model), lambda settings: engine, _list)
 
     def one(self, *words: str) -> Options[Any]:
         """The options for one song and one model."""
         return self.parse(self.typed(*words, "song.wav"))
 
 
-def _list_names(*where: object) -> list[str]:
-    return ["one", "two"]
+def _list(models_dir: Path, repo: Path | None) -> list[ModelDetails]:
+    return [details("one"), details("two")]
 
 
 PROGRAMS = [
-    Tried("dsu-demucs", demucs_options.parse, demucs.main, "-n", "--filename", "{stem}.{ext}"),
-    Tried("dsu-bsroformer", bsroformer_options.parse, bsroformer.main, "-m", "--name-template", "{stem}"),
-    Tried(
-        "dsu-audio-separator",
-        audio_separator_options.parse,
-        audio_separator.main,
-        "-m",
-        "--name-template",
-        "{stem}",
-    ),
-    Tried(
-        "dsu-audiosep",
-        audiosep_options.parse,
-        audiosep.main,
-        "-m",
-        "--name-template",
-        "{stem}",
-        ("--text", "drums", "--text", "vocals"),
-    ),
+    Tried(demucs.PROGRAM, "-n", "--filename", "{stem}.{ext}"),
+    Tried(bsroformer.PROGRAM, "-m", "--name-template", "{stem}"),
+    Tried(audio_separator.PROGRAM, "-m", "--name-template", "{stem}"),
+    Tried(audiosep.PROGRAM, "-m", "--name-template", "{stem}", ("--text", "drums", "--text", "vocals")),
 ]

@@ -41,18 +41,18 @@ class ScriptedEngine:
     def list_models(self, request: requests.ListModels) -> replies.Models:
         self.listed.append(request)
         known = [
-            _details("ready", installed=True),
-            _details("absent", installed=bool(self.downloaded)),
-            _details("mine", installed=True),
+            details("ready", installed=True),
+            details("absent", installed=bool(self.downloaded)),
+            details("mine", installed=True),
         ]
-        details = [entry for entry in known if request.model in (None, entry.name)]
-        if not details:
+        found = [entry for entry in known if request.model in (None, entry.name)]
+        if not found:
             raise UnknownModel(
                 f"There is no model `{request.model}`. Did you mean: ready?",
                 hint='Send {"cmd":"list_models"} for the names of all models.',
                 field="model",
             )
-        return replies.Models(models=[entry.name for entry in details], details=details)
+        return replies.Models(models=[entry.name for entry in found], details=found)
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
         if request.model == "mine":
@@ -109,7 +109,7 @@ class ScriptedEngine:
         return replies.ModelPreloaded(model="ready", stems=["drums"], already_cached=True, cached_count=1)
 
 
-def _details(name: str, *, installed: bool) -> replies.ModelDetails:
+def details(name: str, *, installed: bool = True) -> replies.ModelDetails:
     return replies.ModelDetails(
         name=name,
         type="demucs",

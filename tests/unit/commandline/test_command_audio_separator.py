@@ -3,23 +3,28 @@
 from pathlib import Path
 
 import pytest
-from scripted_engine import ScriptedEngine
+from scripted_engine import ScriptedEngine, details
 
-from utils.commandline.audio_separator import find_models, main, own_file, results
-from utils.commandline.audio_separator_options import KINDS, parse
+from utils.commandline.audio_separator import OPTIONS_OF, PROGRAM, find_models, main, own_file, results
 from utils.commandline.existing import Results
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
-from utils.core.requests import Apollo
+from utils.core.requests import Apollo, AudioSeparatorSeparate
 
-TEMPLATE = "{track}_({stem})"
+
+def one_model(models_dir, repo):
+    return [details(models_dir.name)]
+
+
+def no_models(models_dir, repo):
+    return []
 
 
 def run(engine, *words):
-    return main(list(words), lambda settings: engine, lambda models_dir: [f"one in {models_dir.name}"])
+    return main(list(words), lambda settings: engine, no_models)
 
 
 def results_of(*words):
-    request = parse([*words, "a.wav"]).request
+    request = PROGRAM.parse([*words, "a.wav"]).request
     return results(request, find_models(ScriptedEngine(), request))
 
 
@@ -32,7 +37,7 @@ def touch(*names):
 def test_list_models_needs_no_model_and_makes_no_engine(capsys, tmp_path):
     """The names go to stdout, one a line; nothing heavy is imported for that."""
     words = ["--list-models", "--models-dir", str(tmp_path / "mine")]
-    assert main(words, lambda settings: pytest.fail("an engine was made"), lambda models_dir: [models_dir.name]) == 0
+    assert main(words, lambda settings: pytest.fail("an engine was made"), one_model) == 0
     assert capsys.readouterr().out == "mine\n"
 
 
@@ -41,13 +46,13 @@ def test_without_a_model_it_says_how_to_find_one(capsys):
     assert run(ScriptedEngine(), "a.wav") == 2
     assert capsys.readouterr().err == (
         "dsu-audio-separator: Name a model with --model, or one that restores with --apollo. "
-        "`dsu-audio-separator --list-models` lists them.\n"
+        "--list-models lists all models.\n"
     )
 
 
 def test_extensions_mean_what_they_mean_to_the_engine():
-    """The kinds told apart here are those that the models are found by."""
-    assert {suffix: kind.lower() for suffix, kind in KINDS.items()} == AUDIO_SEPARATOR_SUFFIXES
+    """The kinds that have options of their own are those that the models are found by."""
+    assert OPTIONS_OF.keys() == set(AUDIO_SEPARATOR_SUFFIXES.values())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,7 @@ def test_extensions_mean_what_they_mean_to_the_engine():
 def test_a_file_of_ones_own_is_named_by_its_path_or_its_folder(words, path):
     """Whatever else is named is looked for among the models; so is what is no file of a VR or MDX model."""
     touch("nets/mine.pth", "here.onnx")
-    assert own_file(parse([*words, "a.wav"]).request) == path
+    assert own_file(PROGRAM.parse([*words, "a.wav"]).request) == path
 
 
 @pytest.mark.parametrize("words", [["-m", "nets/mine.pth"], ["-m", "mine.pth", "--model-file-dir", "nets"]])
@@ -128,7 +133,8 @@ def test_a_song_is_skipped_when_all_its_stems_are_there(name):
 def test_results_are_called_after_the_track(words, model, stems):
     """What a song gives, as far as it can be known before a model is read."""
     touch("nets/mine.pth")
-    assert results_of(*words) == Results(TEMPLATE, model, stems)
+    assert results_of(*words) == Results(model, stems)
+    assert AudioSeparatorSeparate.template == Apollo.template == "{track}_({stem})"
 
 
 def test_restoring_again_leaves_out_what_was_restored(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.commandline.audio_separator_options import OPTIONS_OF, parse
+from utils.commandline.audio_separator import OPTIONS_OF, PROGRAM
 from utils.core.errors import InvalidRequest
 from utils.core.requests import Apollo, AudioSeparatorSeparate
 
@@ -11,7 +11,7 @@ MDX = ["-m", "net.onnx"]
 
 
 def one(*words):
-    return parse([*words, "song.wav"])
+    return PROGRAM.parse([*words, "song.wav"])
 
 
 @pytest.mark.parametrize("model", [VR, MDX, ["-m", "net"]])
@@ -71,13 +71,13 @@ def test_option_sets_its_field(words, field, value):
         ([*MDX, "--segment-size", "0"], "--segment-size takes a whole number of at least 1"),
         ([*MDX, "--overlap", "1"], "--overlap takes a number below 1"),
         ([*MDX, "--overlap", "-0.5"], "--overlap takes a number of at least 0"),
-        ([*VR, "--overlap", "0.5"], "--overlap is for MDX models; net.pth is none."),
-        ([*MDX, "--tta"], "--tta is for VR models; net.onnx is none."),
+        ([*VR, "--overlap", "0.5"], "--overlap is for MDX models; net.pth is not one."),
+        ([*MDX, "--tta"], "--tta is for VR models; net.onnx is not one."),
         (["-m", "net", "--model-file-dir", "nets"], "--model-file-dir needs a file of the type .pth or .onnx"),
-        (["-m", "net", "--tta"], "--tta is for VR models; net is none."),
-        (["-m", "net", "--denoise"], "--denoise is for MDX models; net is none."),
-        ([*VR, "--single-stem", "a", "--stems", "b"], "either --single-stem, --stems or --two-stems"),
-        ([*VR, "--single-stem", "a", "--two-stems", "b"], "either --single-stem, --stems or --two-stems"),
+        (["-m", "net", "--tta"], "--tta is for VR models; net is not one."),
+        (["-m", "net", "--denoise"], "--denoise is for MDX models; net is not one."),
+        ([*VR, "--single-stem", "a", "--stems", "b"], "--stems: not allowed with argument --single-stem"),
+        ([*VR, "--single-stem", "a", "--two-stems", "b"], "--two-stems: not allowed with argument --single-stem"),
         ([*VR, "--name-template", "{track}/{stem}.{ext}"], "--name-template does not know {ext}"),
         ([*VR, "--name-template", "{track}/{stem}.flac", "--flac"], "takes no extension; .flac is added"),
         ([*VR, "--shifts", "2"], "There is no option --shifts"),
@@ -104,13 +104,13 @@ def test_without_a_model_the_error_says_how_to_list_them():
     with pytest.raises(InvalidRequest) as caught:
         one()
     assert "--list-models" in caught.value.hint
-    assert parse(["--list-models", "--tta"]).request.model is None
+    assert PROGRAM.parse(["--list-models", "--tta"]).request.model is None
 
 
 def test_help_says_what_a_file_of_ones_own_needs(capsys):
     """The numbers of an unknown network are no options but lie beside it, which people must be told."""
     with pytest.raises(SystemExit):
-        parse(["--help"])
+        PROGRAM.parse(["--help"])
     text = capsys.readouterr().out
     assert "NAME.json" in text
     assert all(f'"{field}"' in text for field in ("vr_model_param", "mdx_dim_f_set", "primary_stem"))

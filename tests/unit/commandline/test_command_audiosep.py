@@ -3,20 +3,28 @@
 from pathlib import Path
 
 import pytest
-from scripted_engine import ScriptedEngine
+from scripted_engine import ScriptedEngine, details
 
-from utils.commandline.audiosep import DEFAULT, find_models, main, results
-from utils.commandline.audiosep_options import TEMPLATE, parse
+from utils.commandline.audiosep import PROGRAM, find_models, main, results
 from utils.commandline.existing import Results
+from utils.core.catalogue import DEFAULT_AUDIOSEP
 from utils.core.errors import InvalidRequest
 
 
+def one_model(models_dir, repo):
+    return [details(models_dir.name)]
+
+
+def no_models(models_dir, repo):
+    return []
+
+
 def run(engine, *words):
-    return main(list(words), lambda settings: engine, lambda models_dir: [f"one in {models_dir.name}"])
+    return main(list(words), lambda settings: engine, no_models)
 
 
 def request(*words):
-    return parse(["--text", "drums", *words, "a.wav"]).request
+    return PROGRAM.parse(["--text", "drums", *words, "a.wav"]).request
 
 
 class Asked(ScriptedEngine):
@@ -77,14 +85,14 @@ def test_out_is_a_file(out, extension):
         (["--text", "rain", "-o", "x.wav", "--flac", "a.wav"], "--format needs a directory in --out"),
         (["--text", "rain", "-o", "x.wav", "--name-template", "{stem}", "a.wav"], "--name-template needs a directory"),
         (["--text", "rain", "-o", "x.wav", "--skip-existing", "a.wav"], "--skip-existing needs a directory"),
-        (["--download", "--roberta-dir", "r"], "--download fetches a public model, which --model names; --roberta-dir"),
+        (["--download", "--roberta-dir", "r"], "--download is for a public model, which --model names; --roberta-dir"),
         (["--text", "rain", "--chunk-seconds", "0", "a.wav"], "--chunk-seconds takes a number of at least 0.1."),
     ],
 )
 def test_what_makes_no_sense_is_refused(words, message):
     """In the words of the command line."""
     with pytest.raises(InvalidRequest) as caught:
-        parse(words)
+        PROGRAM.parse(words)
     assert caught.value.message.startswith(message)
 
 
@@ -99,7 +107,7 @@ def test_a_folder_of_songs_cannot_become_one_file(capsys, tmp_path):
 def test_list_models_needs_no_text_and_makes_no_engine(capsys, tmp_path):
     """The names go to stdout, one a line."""
     words = ["--list-models", "--models-dir", str(tmp_path / "mine")]
-    assert main(words, lambda settings: pytest.fail("an engine was made"), lambda models_dir: [models_dir.name]) == 0
+    assert main(words, lambda settings: pytest.fail("an engine was made"), one_model) == 0
     assert capsys.readouterr().out == "mine\n"
 
 
@@ -107,7 +115,7 @@ def test_the_public_model_is_the_default():
     """Without a name it is looked for, and fetched where it is missing."""
     engine = Asked()
     find_models(engine, request())
-    assert engine.listed[0].model == DEFAULT
+    assert engine.listed[0].model == DEFAULT_AUDIOSEP
 
 
 def test_parts_of_ones_own_fetch_nothing():
@@ -129,7 +137,8 @@ def test_parts_of_ones_own_fetch_nothing():
 def test_results_are_called_after_the_texts(words, stems):
     """What a song gives."""
     asked = request(*words)
-    assert results(asked, find_models(Asked(), asked)) == Results(TEMPLATE, "ready", stems)
+    assert results(asked, find_models(Asked(), asked)) == Results("ready", stems)
+    assert asked.template == "{track}_({stem})"
 
 
 def test_a_song_is_skipped_when_all_its_results_are_there():

@@ -2,43 +2,42 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from scripted_engine import ScriptedEngine
+from scripted_engine import ScriptedEngine, details
 
-from utils.commandline.bsroformer import common_stems, complement_of, find_models, main, results
-from utils.commandline.bsroformer_options import parse
+from utils.commandline.bsroformer import PROGRAM, common_stems, complement_of, find_models, main, results
 from utils.commandline.existing import Results
-from utils.core.replies import ModelDetails
+from utils.core.requests import NetworkSeparate
 
 OWN = ["--model-path", "nets/mine.ckpt", "--config-path", "mine.yaml"]
 
 
+def one_model(models_dir, repo):
+    return [details(models_dir.name)]
+
+
+def no_models(models_dir, repo):
+    return []
+
+
 def run(engine, *words):
-    return main(list(words), lambda settings: engine, lambda models_dir: [f"one in {models_dir.name}"])
+    return main(list(words), lambda settings: engine, no_models)
 
 
 def results_of(*words):
-    request = parse([*words, "a.wav"]).request
+    request = PROGRAM.parse([*words, "a.wav"]).request
     return results(request, find_models(ScriptedEngine(), request))
 
 
-def details(*stems):
-    return ModelDetails(
-        name="net",
-        type="scnet",
-        stems=list(stems),
-        description="",
-        installed=True,
-        size_bytes=None,
-        sdr=None,
-        license=None,
-    )
+def giving(*stems):
+    return msgspec.structs.replace(details("net"), stems=list(stems))
 
 
 def test_list_models_needs_no_model_and_makes_no_engine(capsys, tmp_path):
     """The names go to stdout, one a line; nothing heavy is imported for that."""
     words = ["--list-models", "--models-dir", str(tmp_path / "mine")]
-    assert main(words, lambda settings: pytest.fail("an engine was made"), lambda models_dir: [models_dir.name]) == 0
+    assert main(words, lambda settings: pytest.fail("an engine was made"), one_model) == 0
     assert capsys.readouterr().out == "mine\n"
 
 
@@ -55,7 +54,7 @@ def test_a_download_needs_a_name(capsys):
     """What to fetch must be said."""
     assert run(ScriptedEngine(), "--download", "a.wav") == 2
     assert capsys.readouterr().err == (
-        "dsu-bsroformer: Name with --model what to download. `dsu-bsroformer --list-models` lists the names.\n"
+        "dsu-bsroformer: Name with --model what to download. --list-models lists all models.\n"
     )
 
 
@@ -110,13 +109,14 @@ def test_a_song_is_skipped_when_all_its_stems_are_there(tmp_path, name):
 )
 def test_results_are_below_the_track(words, model, stems):
     """What a song gives, as far as it can be known before a network is read."""
-    assert results_of(*words) == Results("{track}/{stem}", model, stems)
+    assert results_of(*words) == Results(model, stems)
+    assert NetworkSeparate.template == "{track}/{stem}"
 
 
 def test_stems_of_an_ensemble_are_those_that_all_give():
     """They are called as the first member calls them."""
-    assert common_stems([details("Vocals", "Drums"), details("vocals", "other")]) == ["Vocals"]
-    assert common_stems([details("vocals", "other")]) == ["vocals", "other"]
+    assert common_stems([giving("Vocals", "Drums"), giving("vocals", "other")]) == ["Vocals"]
+    assert common_stems([giving("vocals", "other")]) == ["vocals", "other"]
     assert common_stems([]) == []
 
 

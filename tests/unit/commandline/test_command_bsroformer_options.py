@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.commandline.bsroformer_options import parse
+from utils.commandline.bsroformer import PROGRAM
 from utils.core.errors import InvalidRequest
 
 OWN = ["--model-path", "net.ckpt", "--config-path", "net.yaml"]
@@ -10,7 +10,7 @@ PAIR = ["--ensemble", "one, two"]
 
 
 def one(*words):
-    return parse([*words, "song.wav"])
+    return PROGRAM.parse([*words, "song.wav"])
 
 
 def test_plain_song_leaves_the_numbers_to_the_engine():
@@ -63,7 +63,7 @@ def test_option_sets_its_field(words, field, value):
         ([*PAIR, "--ensemble-weights", "1,-1"], "--ensemble-weights takes a number of at least 0"),
         ([*PAIR, "--ensemble-weights", "1,b"], "--ensemble-weights: a number is needed"),
         ([*PAIR, "--ensemble-weights", "1,2", "--ensemble-type", "max_wave"], "`max_wave` has no weights"),
-        ([*OWN, "--download"], "--download fetches a public model"),
+        ([*OWN, "--download"], "--download is for a public model"),
         (["-m", "net", "--overlap", "0"], "--overlap takes a whole number of at least 1"),
         (["-m", "net", "--overlap", "0.5"], "--overlap: a whole number is needed"),
         (["-m", "net", "--chunk-seconds", "0"], "--chunk-seconds takes a number of at least 0.1"),
@@ -83,7 +83,7 @@ def test_what_makes_no_sense_is_refused(words, part):
 def test_a_model_need_not_be_named():
     """Then none is asked for; a download without a name says how to list them."""
     assert one().request.model is None
-    assert parse(["--list-models"]).request.model is None
+    assert PROGRAM.parse(["--list-models"]).request.model is None
     with pytest.raises(InvalidRequest) as caught:
         one("--download")
     assert "--list-models" in caught.value.hint

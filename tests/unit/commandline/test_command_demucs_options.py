@@ -2,12 +2,12 @@
 
 import pytest
 
-from utils.commandline.demucs_options import parse
+from utils.commandline.demucs import PROGRAM
 from utils.core.errors import InvalidRequest
 
 
 def one(*words):
-    return parse([*words, "song.wav"])
+    return PROGRAM.parse([*words, "song.wav"])
 
 
 def test_plain_song_gets_the_defaults_of_demucs():
@@ -87,16 +87,16 @@ def test_what_cannot_be_honoured_is_refused(words, part):
 def test_trackext_needs_songs_of_one_extension():
     """One template serves all songs, so `{trackext}` must mean the same for each."""
     words = ["--filename", "{track}.{trackext}.{stem}.{ext}"]
-    assert parse([*words, "a.mp3", "b.mp3"]).request.name_template == "{model}/{track}.mp3.{stem}"
+    assert PROGRAM.parse([*words, "a.mp3", "b.mp3"]).request.name_template == "{model}/{track}.mp3.{stem}"
     for tracks in (["a.mp3", "b.wav"], ["folder"]):
         with pytest.raises(InvalidRequest, match="one extension"):
-            parse([*words, *tracks])
+            PROGRAM.parse([*words, *tracks])
 
 
 def test_help_leaves_out_what_is_refused(capsys):
     """What demucs has and this program has not is explained to those who type it, not offered."""
     with pytest.raises(SystemExit):
-        parse(["--help"])
+        PROGRAM.parse(["--help"])
     text = capsys.readouterr().out
     assert "--no-split" not in text
     assert "--mp3-preset" not in text

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from utils.commandline.demucs_options import parse
+from utils.commandline.demucs import PROGRAM
 from utils.commandline.existing import Results, expected_stems, split_done
 
 STEMS = ("drums", "vocals")
-TEMPLATE = "{model}/{track}/{stem}"
 
 
 def results(out, *names):
@@ -19,8 +18,8 @@ def results(out, *names):
 
 
 def todo(out, *words, inputs=("a.wav", "b.wav"), stems=STEMS):
-    request = parse(["-n", "net", "-o", str(out), *words, *inputs]).request
-    expected = Results(TEMPLATE, "net", expected_stems(request, stems))
+    request = PROGRAM.parse(["-n", "net", "-o", str(out), *words, *inputs]).request
+    expected = Results("net", expected_stems(request, stems))
     return [path.as_posix() for path in split_done([Path(name) for name in inputs], request, expected)[0]]
 
 
@@ -94,4 +93,4 @@ def test_names_without_the_track_tell_nothing_about_many_songs(tmp_path):
 )
 def test_expected_stems_are_those_asked_for(words, more, stems):
     """What is written follows from the options."""
-    assert expected_stems(parse([*words, "a.wav"]).request, STEMS, **more) == stems
+    assert expected_stems(PROGRAM.parse([*words, "a.wav"]).request, STEMS, **more) == stems

@@ -1,12 +1,17 @@
 """What every program understands: output, machine, models at hand, songs."""
 
 import argparse
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import pytest
 from both_programs import PROGRAMS
+from msgspec import Meta
 
 from utils import __version__
-from utils.commandline import options
+from utils.commandline import bsroformer, options
+from utils.commandline.layout import names_in
+from utils.core import requests
 from utils.core.errors import InvalidRequest
 
 
@@ -65,14 +70,14 @@ def test_options_about_the_machine_are_settings(program):
 @pytest.mark.parametrize("switch", ["list_models", "download", "skip_existing", "print_paths", "verbose"])
 def test_what_the_program_itself_does_is_off_until_asked_for(program, switch):
     """These are no fields of a request."""
-    assert not getattr(program.one(), switch)
-    assert getattr(program.one(f"--{switch.replace('_', '-')}"), switch)
+    assert not getattr(program.one().run, switch)
+    assert getattr(program.one(f"--{switch.replace('_', '-')}").run, switch)
 
 
 def test_existing_results_are_replaced_unless_skipped(program):
     """`--overwrite` says what happens anyway; `--skip-existing` is for the command line, not for the request."""
     assert program.one("--skip-existing").request.overwrite
-    assert not program.one("--overwrite").skip_existing
+    assert not program.one("--overwrite").run.skip_existing
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_songs_stand_anywhere(program, words, tracks):
         (["--bitrate", "much"], "--bitrate: a whole number is needed, not 'much'."),
         (["--batch-size", "0"], "--batch-size takes a whole number of at least 1."),
         (["--batch-size", "999"], "--batch-size takes a whole number of at most 256."),
-        (["--stems", "a,,b"], "--stems: names with commas between them are needed, not 'a,,b'."),
+        (["--stems", "a,,b"], "--stems: names separated by commas are needed, not 'a,,b'."),
         (["--stems", "a", "--two-stems", "b"], "--two-stems: not allowed with argument --stems."),
         (["--mp3", "--flac"], "--flac: not allowed with argument --mp3."),
         (["--int24", "--float32"], "--float32: not allowed with argument --int24."),
@@ -127,8 +132,8 @@ def test_no_song_is_an_error_unless_only_models_are_asked_for(program):
     with pytest.raises(InvalidRequest, match="song or folder") as caught:
         program.parse(program.typed())
     assert caught.value.hint == f"`{program.name} --help` lists the options."
-    assert program.parse(["--list-models"]).list_models
-    assert program.parse(program.typed("--download")).download
+    assert program.parse(["--list-models"]).run.list_models
+    assert program.parse(program.typed("--download")).run.download
 
 
 def test_help_names_every_option_that_works(program, capsys):
@@ -164,3 +169,90 @@ def test_templates_have_known_fields_only(template):
     with pytest.raises(InvalidRequest, match="--names"):
         options.template_fields(template, "--names", {"stem"})
     assert options.template_fields("{stem} {{x}}", "--names", {"stem"}) == {"stem"}
+
+
+# From fields to options -------------------------------------------------------------------------------------------
+
+
+class Tuned(requests.NetworkSeparate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """A request with fields that no command line has heard of."""
+
+    warmth: Annotated[float, Meta(ge=0, le=1, description="How warm it sounds; not `overlap`.")] = 0.5
+    echo_count: Annotated[int, Meta(description="Echoes.")] | None = None
+    bright: Annotated[bool, Meta(description="Make it 10 % brighter.")] = False
+    dithered: Annotated[bool, Meta(description="Skip dither.")] = True
+    era: Annotated[Literal["old", "new"], Meta(description="Which era.")] = "new"
+    instruments: Annotated[list[str] | None, Meta(description="Only these.")] = None
+    region: requests.Preview | None = None
+
+
+TUNED = replace(bsroformer.PROGRAM.layout, requests=(Tuned,))
+
+
+def tuned(*words):
+    return options.read(TUNED, [*words, "song.wav"]).understand(Tuned).request
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        ([], "warmth", 0.5),
+        (["--warmth", "0.25"], "warmth", 0.25),
+        (["--echo-count", "3"], "echo_count", 3),
+        (["--bright"], "bright", True),
+        (["--no-dithered"], "dithered", False),
+        (["--era", "old"], "era", "old"),
+        (["--instruments", "oboe,harp"], "instruments", ["oboe", "harp"]),
+    ],
+)
+def test_a_new_field_is_an_option(words, field, value):
+    """Named like the field, with nothing to write down for it."""
+    assert getattr(tuned(*words), field) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--warmth", "2"], "--warmth takes a number of at most 1"),
+        (["--era", "golden"], "--era: invalid choice"),
+        (["--region", "1"], "There is no option --region"),
+    ],
+)
+def test_a_new_field_is_checked(words, message):
+    """By its type and its bounds; what cannot be typed, such as an object, is no option."""
+    with pytest.raises(InvalidRequest, match=message):
+        tuned(*words)
+
+
+def test_a_new_field_is_in_the_help(capsys):
+    """With its description, the names of options in it, and its default."""
+    with pytest.raises(SystemExit):
+        tuned("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "further options: --warmth X how warm it sounds; not --overlap; default 0.5" in text
+    assert "--echo-count N echoes" in text
+    assert "--bright make it 10 % brighter" in text
+    assert "--era {old,new} which era; default new" in text
+
+
+@pytest.mark.parametrize(("words", "field", "value"), [([], "report", False), (["--report"], "report", True)])
+def test_a_field_that_all_requests_have_is_an_option_of_all_programs(program, words, field, value):
+    """Such as the picture of the stems."""
+    assert getattr(program.one(*words).request, field) is value
+
+
+def test_every_name_in_a_layout_is_a_field(program):
+    """A field that was renamed would leave a line behind that does nothing."""
+    layout = program.program.layout
+    known = layout.fields.keys()
+    assert layout.options.keys() <= known
+    assert layout.hidden <= known
+    assert {name for items in layout.groups.values() for item in items for name in names_in(item)} <= known
+
+
+def test_help_fits_80_columns(program, capsys, monkeypatch):
+    """In a terminal of the usual width no line is broken."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        program.parse(["--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 79] == []

@@ -2,9 +2,9 @@
 
 import pytest
 
-from utils.commandline.bsroformer_options import parse
+from utils.commandline.bsroformer import PROGRAM
 
-WORDING = parse(["-m", "net", "song.wav"]).wording
+WORDING = PROGRAM.parse(["-m", "net", "song.wav"]).wording
 
 
 @pytest.mark.parametrize(

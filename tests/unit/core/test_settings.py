@@ -87,7 +87,7 @@ def test_wrong_values_name_their_source(flags, environ, part):
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "must hold an object"),
         ({"threads": True}, "`threads` in "),
         ({"threads": 1.5}, "`threads` in "),
@@ -152,7 +152,7 @@ def test_arguments_become_flags():
     assert arguments.action == "serve"
     given = {name: value for name, value in arguments.flags.items() if value is not None}
     assert given == {"device": "cpu", "models_dir": "/m", "threads": "2", "offline": True}
-    assert arguments.flags.keys() <= settings.READERS.keys()
+    assert arguments.flags.keys() <= settings.FIELDS.keys()
 
 
 @pytest.mark.parametrize("action", ["help", "version", "list-models"])

@@ -60,6 +60,7 @@ def with_command(monkeypatch):
     row = Worker(
         name="dsu-measure",
         script="workers/measure_worker.py",
+        command_line="",
         groups=("control", "batch", MEASURING.name),
         description="Measures files",
     )
@@ -150,7 +151,7 @@ from utils.core import bootstrap
 from utils.core.catalogue import Worker
 from utils.serving.entry import run_worker
 
-WORKER = Worker(name="dsu-new", script=__file__, groups=("control", "cache"), description="Something new")
+WORKER = Worker(name="dsu-new", script=__file__, command_line="", groups=("control", "cache"), description="Something new")
 
 if __name__ == "__main__":
     bootstrap.prepare_process()
@@ -163,7 +164,9 @@ def new_worker(monkeypatch, tmp_path):
     """A script of a new worker in a folder of its own, and its row in the table."""
     script = tmp_path / "new_worker.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    row = Worker(name="dsu-new", script=str(script), groups=("control", "cache"), description="Something new")
+    row = Worker(
+        name="dsu-new", script=str(script), command_line="", groups=("control", "cache"), description="Something new"
+    )
     monkeypatch.setitem(WORKERS, "new", row)
     return row
 

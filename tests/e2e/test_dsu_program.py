@@ -1,0 +1,111 @@
+"""`dsu`, one program for every family, over the real process: as people type it, with a small model of each family."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from worker_process import WorkerProcess, clean_environment, worker_command
+
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.audiosep import write_audiosep
+from tools.fixtures.demucs import make_repo
+from tools.fixtures.networks import write_network
+from workers import WORKERS
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A models directory."""
+    folder = tmp_path_factory.mktemp("models")
+    make_repo(folder / "demucs")
+    write_network(folder / "bsroformer", "scnet", name="my_scnet", stems=["drums", "bass", "other", "vocals"])
+    write_network(folder / "bsroformer", "apollo", name="my_apollo")
+    make_vr(folder / "audio-separator", "my_vr")
+    make_mdx(folder / "audio-separator", "my_mdx")
+    return folder
+
+
+@pytest.fixture
+def run(worker_dir, models, tmp_path):
+    """Run `dsu` on the CPU, without a network."""
+
+    def run_one(*words):
+        return subprocess.run(
+            [*worker_command(WORKERS["dsu"], worker_dir), *map(str, words)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env=clean_environment({"DSU_MODELS": str(models), "DSU_DEVICE": "cpu", "DSU_OFFLINE": "1"}),
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run_one
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        ([], ["short/bass.wav", "short/drums.wav", "short/other.wav", "short/vocals.wav"]),
+        (["-m", "my_scnet", "--stems", "bass"], ["short/bass.wav"]),
+        (["-m", "tiny", "--two-stems", "vocals"], ["tiny/short/no_vocals.wav", "tiny/short/vocals.wav"]),
+        (["-m", "my_vr.pth", "--aggression", "3"], ["short_(Instrumental).wav", "short_(Vocals).wav"]),
+        (["-m", "my_mdx.onnx", "--single-stem", "Vocals"], ["short_(Vocals).wav"]),
+        (["-m", "my_apollo", "--addition"], ["short_(addition).wav", "short_(restored).wav"]),
+    ],
+)
+def test_a_song_is_separated_by_a_model_of_any_family(run, songs, tmp_path, words, files):
+    """Into the layout of the family; stdout lists the files."""
+    done = run("separate", *words, songs / "short.wav", "-o", "out", "--print-paths")
+    assert done.returncode == 0, done.stderr
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.wav"))
+    assert written == files
+    assert sorted(Path(line).name for line in done.stdout.splitlines()) == sorted(Path(name).name for name in files)
+
+
+def test_what_a_text_describes(run, songs, tmp_path):
+    """From a network of the user's own files, into one file; `separate` need not be said."""
+    files = write_audiosep(tmp_path / "net")
+    parts = ["--checkpoint-path", files.checkpoint, "--config-path", files.config]
+    parts += ["--clap-checkpoint-path", files.clap_checkpoint, "--roberta-dir", files.roberta_dir]
+    done = run("--text", "rain", *parts, songs / "short.wav", "-o", "rain.flac")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "rain.flac").is_file()
+
+
+def test_a_mistake_costs_nothing(run, songs):
+    """An option of another family, and a model that does not exist."""
+    done = run("-m", "tiny", "--ensemble-type", "avg_fft", songs / "short.wav")
+    assert done.returncode == 2
+    assert done.stderr.startswith("dsu separate: --ensemble-type is for models of the family networks; `tiny` is of")
+    done = run("-m", "my_scnett", songs / "short.wav")
+    assert done.returncode == 1
+    assert "Did you mean: my_scnet?" in done.stderr
+
+
+def test_models_are_those_of_all_families(run):
+    """Public ones and those in the models directory."""
+    done = run("models", "--json", "--installed")
+    assert done.returncode == 0, done.stderr
+    families = {model["name"]: model["family"] for model in json.loads(done.stdout)}
+    expected = {"dsu_mini": "networks", "my_scnet": "networks", "my_apollo": "apollo", "tiny": "demucs"}
+    assert {**expected, "my_vr.pth": "audio-separator", "my_mdx.onnx": "audio-separator"}.items() <= families.items()
+
+
+def test_a_download_that_is_not_needed(run):
+    """What is there is told; what nobody publishes needs no download; offline the rest is an error."""
+    done = run("download", "dsu_mini", "my_scnet")
+    assert done.returncode == 0, done.stderr
+    assert "my_scnet is a model of your own" in done.stderr
+    assert run("download", "kim_ft").returncode == 1
+
+
+def test_the_word_worker_serves(worker_dir, models):
+    """As `--worker` does."""
+    command = [*worker_command(WORKERS["dsu"], worker_dir), "worker", "--device", "cpu", "--models-dir", str(models)]
+    with WorkerProcess(command, env={}) as worker:
+        worker.expect("ready")
+        assert "my_scnet" in worker.ask(cmd="list_models")["models"]

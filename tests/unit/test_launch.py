@@ -1,0 +1,89 @@
+"""What all worker scripts share: which side of a program runs, and what it is given."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.freeze import contents
+from utils.core import bootstrap
+from utils.core.settings import Settings
+from workers import WORKERS, launch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(params=WORKERS.values(), ids=lambda worker: worker.name)
+def worker(request):
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def as_it_is(monkeypatch):
+    """This process is not prepared for anything."""
+    monkeypatch.setattr(bootstrap, "prepare_process", lambda: None)
+
+
+def test_a_script_is_named_after_its_row(worker):
+    """It exists, and starts its own program."""
+    text = (ROOT / worker.script).read_text(encoding="utf-8")
+    key = next(key for key, row in WORKERS.items() if row == worker)
+    assert f'main(WORKERS["{key}"], sys.argv[1:])' in text
+
+
+def test_modules_named_in_the_table_are_frozen(worker):
+    """The finder of the build does not see them, but takes all modules of our packages."""
+    assert worker.command_line.partition(".")[0] in contents.OWN_PACKAGES
+    assert (ROOT / worker.command_line.replace(".", "/")).with_suffix(".py").is_file()
+
+
+def test_worker_mode_serves(monkeypatch, worker):
+    """With the names of this program's models."""
+    seen = {}
+
+    def run_worker(row, argv, make_engine, list_names):
+        seen.update(row=row, argv=argv, names=list_names(Path("/nothing")))
+        return 7
+
+    monkeypatch.setattr("utils.serving.entry.run_worker", run_worker)
+    assert launch.main(worker, ["--worker", "--offline"]) == 7
+    assert (seen["row"], seen["argv"]) == (worker, ["--worker", "--offline"])
+    assert seen["names"] == [model.name for model in launch.list_models(worker.name, Path("/nothing"))]
+
+
+def test_dsu_serves_by_a_word(monkeypatch):
+    """Others might have a song of that name."""
+    monkeypatch.setattr("utils.serving.entry.run_worker", lambda row, argv, *_: argv)
+    assert launch.main(WORKERS["dsu"], ["worker", "--offline"]) == ["--worker", "--offline"]
+    assert launch.main(WORKERS["demucs"], ["worker", "--version"]) == 0
+
+
+def test_without_worker_mode_people_are_answered(worker, capsys):
+    """By the command line that the table names."""
+    assert launch.main(worker, ["--version"]) == 0
+    assert capsys.readouterr().out.startswith(f"{worker.name} ")
+
+
+def test_the_engine_is_the_program_s_own(monkeypatch, worker, tmp_path):
+    """It runs on as many threads as numerical libraries were told to start."""
+    for name in (*bootstrap.THREAD_VARIABLES, "KMP_BLOCKTIME", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "1")  # so that they are reset afterwards
+    engine = launch.make_engine(worker.name, Settings(models_dir=tmp_path, threads=1))
+    assert engine.health().threads == 1
+    assert engine.ping().model_loaded is None
+
+
+@pytest.mark.parametrize("flag", ["--version", "--list-models", "--help"])
+def test_answers_for_people_import_no_torch(worker, flag):
+    """Nor numpy: they come at once."""
+    if (worker.name, flag) == ("dsu", "--list-models"):
+        flag = "models"
+    code = (
+        "import sys\nfrom workers import WORKERS, launch\n"
+        f"row = next(row for row in WORKERS.values() if row.name == {worker.name!r})\n"
+        f"status = launch.main(row, [{flag!r}])\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)\nsys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

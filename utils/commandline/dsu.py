@@ -1,0 +1,374 @@
+"""`dsu`, one program for everything, for people: `separate`, `models` and `download`. (`dsu worker` serves programs.)
+
+What a song is separated with says which family's options there are: the layouts are those of the families' own
+programs, and an option that only another family has is refused with that reason.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePath
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from utils import __version__
+from utils.commandline import audio_separator, audiosep, bsroformer, demucs
+from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
+from utils.commandline.options import Parser, Typed, new_parser, read
+from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
+from utils.core.api import Engine
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, Family, family_of
+from utils.core.errors import InvalidRequest, UnknownModel, did_you_mean, nearest
+from utils.core.job import Job
+from utils.core.replies import ModelDetails
+from utils.core.requests import Separate
+from utils.core.settings import resolve
+
+FAMILIES: dict[str, Program[Any]] = {
+    "networks": bsroformer.FAMILY,
+    "demucs": demucs.FAMILY,
+    "audio-separator": audio_separator.FAMILY,
+    "apollo": audio_separator.APOLLO,
+    "audiosep": audiosep.FAMILY,
+}
+# Options that name what to separate with, and so the family.
+NAMING = {
+    "--text": "audiosep",
+    "-t": "audiosep",
+    "--repo": "demucs",
+    "--model-path": "networks",
+    "--ensemble": "networks",
+}
+INSTEAD = {"list_models": "`dsu models` lists all models.", "download_model": "`dsu download NAME` fetches it."}
+
+HELP = f"""\
+usage: dsu [separate] [options] SONG_OR_FOLDER ...
+       dsu models [options] [NAME ...]
+       dsu download [options] NAME ...
+       dsu worker [options]
+
+Separate songs into stems, restore them, or separate what a text describes.
+
+commands:
+  separate    what `dsu SONG` does: separate with {DEFAULT_NETWORK}, or with -m MODEL
+  models      list models, or show what is known of one
+  download    download models
+  worker      answer JSON commands from standard input, for programs
+
+options:
+  -h, --help  show this help message and exit
+  --version   show program's version number and exit
+
+`dsu COMMAND --help` describes each.
+"""
+
+
+def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
+    """Do what the arguments say and return the exit status."""
+    command, *rest = argv or ["--help"]
+    if command in ("-h", "--help"):
+        sys.stdout.write(HELP)
+        return 0
+    if command == "--version":
+        sys.stdout.write(f"dsu {__version__}\n")
+        return 0
+    if command == "models":
+        return answered(MODELS.program, lambda: read(MODELS, rest), partial(show_models, listing=listing))
+    if command == "download":
+        return answered(
+            DOWNLOAD.program,
+            lambda: read(DOWNLOAD, rest),
+            partial(download_models, listing=listing, make_engine=make_engine),
+        )
+    return separate(rest if command == "separate" else argv, make_engine, listing)
+
+
+# dsu separate -----------------------------------------------------------------------------------------------------
+
+
+class SeparateRun(Run, frozen=True, kw_only=True):
+    """What only `dsu separate` has."""
+
+    family: Annotated[
+        Family | None,
+        Meta(description="The family of the model, where its name does not say it."),
+    ] = None
+
+
+SEPARATE = Layout(
+    program="dsu separate",
+    description="Separate songs into stems, restore them, or separate what a text describes.",
+    requests=(Separate,),
+    groups={
+        "model": ("model", "family", "models_dir", "offline", "allow_unsafe_checkpoints"),
+        "output": ("output", "name_template", *FORMAT),
+        "separation": (STEMS,),
+    },
+    options={
+        "model": Option(
+            ("-m", "--model"), f"one that `dsu models` lists, or a file; default {DEFAULT_NETWORK}", "NAME"
+        ),
+        "name_template": template_option("the family's"),
+    },
+    run=SeparateRun,
+    instead=INSTEAD,
+    epilog="""\
+examples:
+  dsu song.mp3
+  dsu separate -m htdemucs_ft --two-stems vocals --flac song.mp3
+  dsu separate -m UVR-MDX-NET-Inst_HQ_3.onnx songs/ -o out
+  dsu separate -m apollo lossy.mp3
+  dsu separate --text "a dog barking" street.wav -o dog.wav
+
+Each family of models has more options:
+  dsu separate -m MODEL --help
+  dsu separate --family FAMILY --help
+
+A missing model is downloaded first. Messages go to stderr; with --print-paths
+the files written are listed on stdout.
+""",
+)
+
+
+def separate(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
+    """Separate with the program of the model's family."""
+    chosen: list[Program[Any]] = []
+
+    def parse() -> Any:
+        family, model = choose_family(argv, listing)
+        if family is None:
+            return read(SEPARATE, argv)  # shows the help
+        chosen.append(program_of(family, model))
+        return chosen[0].parse(argv)
+
+    return answered(SEPARATE.program, parse, lambda options: chosen[0].run(options, make_engine))
+
+
+def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, str]:
+    """The family of what a song is to be separated with, and its name. No family where only the help is asked for.
+
+    Raises `UnknownModel`.
+    """
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    parser = Parser(SEPARATE, add_help=False)
+    for flags in (("-m", "--model"), ("--family",), ("--models-dir",)):
+        parser.add_argument(*flags)
+    for flag in NAMING:
+        parser.add_argument(flag, dest=flag)
+    parser.add_argument("-h", "--help", action="store_true")
+    typed, _ = parser.parse_known_args(words)
+    given, model = vars(typed), typed.model or ""
+    named = next((family for flag, family in NAMING.items() if given[flag] is not None), None)
+    if typed.family in FAMILIES:
+        return typed.family, model or f"--family {typed.family}"
+    if named is not None:
+        return named, model or next(flag for flag in NAMING if given[flag] is not None)
+    if not model:
+        return (None if typed.help else "networks"), DEFAULT_NETWORK
+    known = {one.name: one for one in listing(resolve({"models_dir": typed.models_dir}).models_dir, None)}
+    if model in known:
+        return family_of(known[model].type), model
+    if PurePath(model).suffix in AUDIO_SEPARATOR_SUFFIXES:
+        return "audio-separator", model
+    raise UnknownModel(
+        f"There is no model `{model}`.{did_you_mean(nearest(model, known))}",
+        hint=f"{INSTEAD['list_models']} For a model that is not listed, give its --family.",
+    )
+
+
+def program_of(family: str, model: str) -> Program[Any]:
+    """A family's program as `dsu separate` offers it, with what only others have refused."""
+    own = layout_of(family)
+    flags = flags_of(own)
+    others: dict[str, list[str]] = {}
+    for other in FAMILIES:
+        for flag in flags_of(layout_of(other)):
+            if flag not in flags:
+                others.setdefault(flag, []).append(other)
+    refused = {
+        flag: f"{flag} is for models of the family {' or '.join(owners)}; `{model}` is of the family {family}."
+        for flag, owners in others.items()
+    }
+    return replace(FAMILIES[family], layout=replace(own, refused=refused))
+
+
+def layout_of(family: str) -> Layout:
+    """A family's layout, named and grouped as in `dsu separate`."""
+    base = FAMILIES[family].layout
+    model = base.options["model"]
+    groups = {
+        title: [item for item in items if item not in ("list_models", "download")]
+        for title, items in base.groups.items()
+    }
+    groups["model"].insert(1, "family")
+    return replace(
+        base,
+        program=SEPARATE.program,
+        groups=groups,
+        options={
+            **base.options,
+            "model": model._replace(help=model.help.replace("--list-models lists", "`dsu models` lists")),
+        },
+        run=SeparateRun,
+        instead=INSTEAD,
+    )
+
+
+def flags_of(layout: Layout) -> set[str]:
+    """All options of a layout."""
+    return new_parser(layout).flags
+
+
+# dsu models -------------------------------------------------------------------------------------------------------
+
+
+class ModelsRun(Run, frozen=True, kw_only=True):
+    """What `dsu models` shows."""
+
+    family: Annotated[Family | None, Meta(description="Only models of this family.")] = None
+    installed: Annotated[bool, Meta(description="Only models that are installed.")] = False
+    json: Annotated[bool, Meta(description="Print one JSON document: a list with an object for each model.")] = False
+
+
+MODELS = Layout(
+    program="dsu models",
+    description="List models. With a NAME: those that contain it, or all that is known of one.",
+    requests=(),
+    groups={},
+    ungrouped=("family", "installed", "json", "models_dir"),
+    machine=(),
+    run=ModelsRun,
+    usage="[options] [NAME ...]",
+    things=("NAME", "the name of a model, or a part of it"),
+    epilog="""\
+An asterisk marks what is installed. SDR is in dB, as published: the average of
+all stems, or that of the first one. `dsu models NAME` shows each of them.
+""",
+)
+
+
+def show_models(typed: Typed, listing: Listing) -> int:
+    """Print the models that were asked for."""
+    known = listing(resolve(typed.given(("models_dir",))).models_dir, None)
+    words = typed.words
+    models = [
+        model
+        for model in named(words.tracks, known)
+        if words.family in (None, family_of(model.type)) and (model.installed or not words.installed)
+    ]
+    if words.json:
+        objects = [{**msgspec.to_builtins(model), "family": family_of(model.type)} for model in models]
+        lines = iter([json.dumps(objects, ensure_ascii=False, indent=2)])
+    elif [model.name for model in models] == words.tracks:
+        lines = described(models)
+    else:
+        lines = table(models)
+        if sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+            lines = (line if len(line) < width else f"{line[: width - 2]}…" for line in lines)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0
+
+
+def named(names: Sequence[str], known: Sequence[ModelDetails]) -> list[ModelDetails]:
+    """The models of these names, or whose names contain them; all without a name. Raises `UnknownModel`."""
+    if not names:
+        return list(known)
+    found: dict[str, ModelDetails] = {}
+    for name in names:
+        exact = [model for model in known if model.name == name]
+        matching = exact or [model for model in known if name.lower() in model.name.lower()]
+        if not matching:
+            raise unknown(name, known)
+        found.update((model.name, model) for model in matching)
+    return list(found.values())
+
+
+def unknown(name: str, known: Sequence[ModelDetails]) -> UnknownModel:
+    near = nearest(name, [model.name for model in known])
+    return UnknownModel(f"There is no model `{name}`.{did_you_mean(near)}", hint=INSTEAD["list_models"])
+
+
+def table(models: Sequence[ModelDetails]) -> Iterator[str]:
+    """A heading for each family and a line for each model."""
+    for family in FAMILIES:
+        own = [model for model in models if family_of(model.type) == family]
+        if own:
+            yield f"{family} ({len(own)})"
+            rows = [("", "NAME", "SIZE", "SDR", "LICENCE", "STEMS"), *map(_row, own)]
+            width = max(len(name) for _, name, *_ in rows)
+            for mark, name, size, sdr, licence, stems in rows:
+                yield f"{mark:1} {name:{width}} {size:>8} {sdr:>5} {licence:12} {stems}".rstrip()
+
+
+def _row(model: ModelDetails) -> tuple[str, ...]:
+    sdr = f"{published_sdr(model.sdr):.1f}" if model.sdr else ""
+    mark = "*" if model.installed else ""
+    return mark, model.name, size_of(model), sdr, model.license or "", ", ".join(model.stems)
+
+
+def published_sdr(sdr: Mapping[str, float]) -> float:
+    return sdr["average"] if "average" in sdr else next(iter(sdr.values()))
+
+
+def size_of(model: ModelDetails) -> str:
+    if model.size_bytes is None:
+        return ""
+    return f"{model.size_bytes / 1e9:.1f} GB" if model.size_bytes >= 1e9 else f"{model.size_bytes / 1e6:.1f} MB"
+
+
+def described(models: Sequence[ModelDetails]) -> Iterator[str]:
+    """All that is known of models, a fact on each line."""
+    for model in models:
+        facts = {
+            "name": model.name,
+            "family": f"{family_of(model.type)} ({model.type})",
+            "about": model.description,
+            "stems": ", ".join(model.stems),
+            "size": size_of(model),
+            "installed": "yes" if model.installed else "no",
+            "licence": model.license or "not stated",
+            "SDR": ", ".join(f"{stem} {value:g} dB" for stem, value in (model.sdr or {}).items()),
+        }
+        yield from (f"{fact:10} {text}" for fact, text in facts.items() if text)
+
+
+# dsu download -----------------------------------------------------------------------------------------------------
+
+DOWNLOAD = Layout(
+    program="dsu download",
+    description="Download models into the models directory, and check them.",
+    requests=(),
+    groups={},
+    ungrouped=("print_paths", "models_dir"),
+    machine=(),
+    usage="[options] NAME ...",
+    things=("NAME", "one that `dsu models` lists"),
+    instead=INSTEAD,
+)
+
+
+def download_models(typed: Typed, listing: Listing, make_engine: MakeEngine) -> int:
+    """Download what is missing of each model."""
+    names = dict.fromkeys(typed.words.tracks)
+    if not names:
+        raise InvalidRequest("Name at least one model.", hint=INSTEAD["list_models"])
+    settings = resolve(typed.given(("models_dir",)))
+    known = {model.name: model for model in listing(settings.models_dir, None)}
+    for name in names:
+        if name not in known:
+            raise unknown(name, list(known.values()))
+
+    def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
+        for name in names:
+            download(known[name], engine, job, report)
+        return []
+
+    return performed(make_engine(settings), typed.run, typed.wording, work)

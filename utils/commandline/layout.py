@@ -1,0 +1,162 @@
+"""What a command line says differently about the fields of its requests: flags, groups, what is hidden. Pure tables.
+
+Each field of a program's request is an option called like the field: its type says what is typed after it, its
+description is the help (`options.py` does that). A `Layout` says the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, inspect
+
+from utils.commandline.wording import INSTEAD
+from utils.core.fields import Field, fields_of
+from utils.core.requests import Separate
+from utils.core.settings import FIELDS as SETTINGS
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program itself does, in addition to what it asks of the engine."""
+
+    verbose: Annotated[bool, Meta(description="Say more about each song.")] = False
+    print_paths: Annotated[bool, Meta(description="List the files written on stdout.")] = False
+    journal: Annotated[
+        str | None,
+        Meta(description="Append a report to FILE: a line of JSON for each song, and one at the end."),
+    ] = None
+    list_models: Annotated[bool, Meta(description="List the models that can be named, and stop.")] = False
+    download: Annotated[bool, Meta(description="Download the model and say where it is; works without songs.")] = False
+    skip_existing: Annotated[bool, Meta(description="Skip songs whose results exist.")] = False
+
+
+class Switch(NamedTuple):
+    """A flag that stands for one value of a field."""
+
+    flag: str
+    value: object
+    help: str
+
+
+class Option(NamedTuple):
+    """How a field is typed, where it is not just `--field-name`."""
+
+    flags: tuple[str, ...] | None = None  # () where only switches set the field
+    help: str = ""
+    metavar: str = ""
+    default: object = None  # of the program, where it is not the request's
+    switches: tuple[Switch, ...] = ()
+    repeated: bool = False  # a list is typed one by one
+
+
+def names_in(item: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (item,) if isinstance(item, str) else item
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A command line: its texts, and what it says differently about the fields of its requests.
+
+    A group lists names of fields; those in a tuple exclude each other. A field that is in no group and not hidden is an
+    option all the same, so a new field of a request needs no line here.
+    """
+
+    program: str
+    description: str
+    requests: tuple[type[Separate], ...]
+    groups: Mapping[str, Sequence[str | tuple[str, ...]]]
+    options: Mapping[str, Option] = field(default_factory=dict)
+    machine: tuple[str, ...] = ("device", "threads", "batch_size", "precision")  # the last group
+    hidden: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)  # flags that others have, with the reason
+    run: type[Run] = Run
+    instead: Mapping[str, str] = field(default_factory=lambda: INSTEAD)  # of commands that hints tell programs to send
+    epilog: str = ""
+    usage: str = "[options] SONG_OR_FOLDER ..."
+    things: tuple[str, str] = ("SONG_OR_FOLDER", "audio files, or folders of them")  # what stands without an option
+    ungrouped: tuple[str, ...] = ("verbose", "print_paths", "journal")
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """All that can be typed, by name. Where two requests have a field, the first one's counts."""
+        found = {one.name: one for one in fields_of(self.run)} | SETTINGS
+        for request in reversed(self.requests):
+            found.update((one.name, one) for one in fields_of(request))
+        return found
+
+    @property
+    def all_groups(self) -> dict[str, Sequence[str | tuple[str, ...]]]:
+        """With those fields of the requests that no group has, but that can be typed."""
+        grouped = {name for items in (*self.groups.values(), self.machine) for item in items for name in names_in(item)}
+        requested = dict.fromkeys(name for request in self.requests for name in request.__struct_fields__)
+        fields = self.fields
+        further = [
+            name
+            for name in requested
+            if name not in grouped | self.hidden | HIDDEN and isinstance(fields[name].types[0], TYPABLE)
+        ]
+        return {"": self.ungrouped, **self.groups, "further options": further, "machine": self.machine}
+
+
+# What can stand after an option; objects cannot.
+TYPABLE = (
+    inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType, inspect.LiteralType, inspect.ListType,
+)  # fmt: skip
+# What the command line itself decides, sends under another name, or what few programs have a use for.
+HIDDEN = frozenset(
+    {"id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "preview", "seed", "jobs"}
+)
+# What all programs call differently.
+SHARED = {
+    "verbose": Option(("-v", "--verbose")),
+    "journal": Option(metavar="FILE"),
+    "device": Option(("-d", "--device")),
+    "output": Option(("-o", "--out"), "default ./separated", "DIR", default="separated"),
+    "format": Option(
+        switches=(
+            Switch("--mp3", "mp3", "the same as --format mp3"),
+            Switch("--flac", "flac", "the same as --format flac"),
+        )
+    ),
+    "pcm_type": Option(
+        (),
+        switches=(
+            Switch("--int24", "PCM_24", "24-bit samples"),
+            Switch("--float32", "FLOAT", "32-bit float samples"),
+        ),
+    ),
+    "bitrate": Option(metavar="KBIT"),
+    "output_sample_rate": Option(("--sample-rate",), metavar="HZ"),
+    "clip": Option(("--clip-mode",)),
+    "overwrite": Option((), switches=(Switch("--overwrite", True, "replace results that exist (the default)"),)),
+    "resume": Option(
+        help="skip songs that an earlier run with --resume has finished, if the song, the settings, the model and the "
+        "results have not changed since"
+    ),
+    "two_stems": Option(metavar="STEM"),
+}
+# Parts of groups that programs share.
+MODELS = ("list_models", "download", "models_dir", "offline", "allow_unsafe_checkpoints")
+FORMAT = (
+    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "report", ("overwrite", "skip_existing", "resume"),
+)  # fmt: skip
+STEMS = ("stems", "two_stems")
+
+
+def closing(worker: str) -> str:
+    """The end of every program's help. `worker` is what starts the worker for programs."""
+    return f"""
+A missing model is downloaded first. Messages go to stderr; with --print-paths
+the files written are listed on stdout.
+`{worker} --help` describes the worker for programs.
+"""
+
+
+def template_option(default: str) -> Option:
+    """For `name_template`."""
+    return Option(
+        help=f"names below OUT from {{track}} {{stem}} {{model}} {{index}}, without an extension; default {default}"
+    )

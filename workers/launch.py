@@ -1,0 +1,54 @@
+"""What every worker script does: serve the protocol (`--worker`), or do what a person has typed.
+
+Engines and command lines are imported when they are needed: the first line of the protocol must not wait for torch, and
+a person's mistake needs neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from utils.core import bootstrap
+from utils.core.catalogue import Worker
+from utils.core.settings import Settings
+
+if TYPE_CHECKING:
+    from utils.core.api import Engine
+    from utils.core.replies import ModelDetails
+
+
+def main(worker: Worker, argv: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit status."""
+    bootstrap.prepare_process()
+    if worker.name == "dsu" and argv[:1] == ["worker"]:
+        argv = ["--worker", *argv[1:]]
+    start_engine = partial(make_engine, worker.name)
+    models = partial(list_models, worker.name)
+    if "--worker" in argv:
+        from utils.serving.entry import run_worker
+
+        return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
+    command_line: Any = importlib.import_module(worker.command_line)
+    status: int = command_line.main(argv, start_engine, models)
+    return status
+
+
+def make_engine(name: str, settings: Settings) -> Engine:
+    """Import torch, and with it the engine: called after the client has got its first line."""
+    settings = msgspec.structs.replace(settings, threads=bootstrap.limit_threads(settings.threads))
+    from utils.engine import programs
+
+    return programs.make_engine(name, settings)
+
+
+def list_models(name: str, models_dir: Path, repo: Path | None = None) -> list[ModelDetails]:
+    """The models that can be named, without torch."""
+    from utils.store import listing
+
+    return listing.list_models(name, models_dir, repo)
