@@ -38,7 +38,7 @@ from utils.store.audio_separator_models import (
     resolve_audio_separator,
 )
 from utils.store.network_models import list_networks, resolve_network
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 SpectrumRequest = requests.AudioSeparatorLoad | requests.AudioSeparatorSeparate
 SpectrumModel = VrModel | MdxModel

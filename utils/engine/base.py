@@ -22,7 +22,8 @@ from utils.engine.cache import Loaded, ModelCache
 from utils.engine.resume import ModelStamp, Notebook
 from utils.store.download import download_files
 from utils.store.folders import ModelFolders
-from utils.store.registry import ModelRecord, Registry
+from utils.store.records import ModelRecord
+from utils.store.registry import Registry
 
 M = TypeVar("M", bound=Loaded)
 

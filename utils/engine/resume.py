@@ -26,7 +26,7 @@ from utils.core.errors import CheckpointInvalid, InputUnreadable
 from utils.core.replies import Done
 from utils.core.requests import Separate
 from utils.store.hashes import remembered_sha256
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 FOLDER = ".dsu"
 FORM = 1  # of notes; another number makes all older ones void

@@ -19,9 +19,9 @@ from utils.core.job import Job
 from utils.store.hashes import sha256_of
 from utils.store.locks import held
 from utils.store.meter import Meter
-from utils.store.names import require_plain_name
-from utils.store.part import Part, part_path
-from utils.store.registry import FileRecord
+from utils.store.part_file import PartFile, part_path
+from utils.store.plain_names import require_plain_name
+from utils.store.records import FileRecord
 from utils.store.transfer import WAIT_STEP_S, Head, Transfer, TransferFailed
 
 SPARE_BYTES = 16 << 20
@@ -85,23 +85,23 @@ class _Fetch:
         with held(lock, self._wait):
             if _is_whole(self._target, self._file, self._meter):  # another process was first
                 return
-            with Part(self._target, self._meter.tick) as part:
+            with PartFile(self._target, self._meter.tick) as part:
                 self._drop_useless(part)
                 if not self._is_finished(part):
                     self._from_any_address(part)
                 self._warn_if_unchecked()
                 part.publish()
 
-    def _drop_useless(self, part: Part) -> None:
+    def _drop_useless(self, part: PartFile) -> None:
         """A part as long as the file, or longer, that is not the file will not become it."""
         size_bytes = self._file.size_bytes
         if size_bytes is not None and part.size_bytes >= size_bytes and not self._is_finished(part):
             part.restart()
 
-    def _is_finished(self, part: Part) -> bool:
+    def _is_finished(self, part: PartFile) -> bool:
         return part.size_bytes > 0 and part.sha256 == self._file.sha256
 
-    def _from_any_address(self, part: Part) -> None:
+    def _from_any_address(self, part: PartFile) -> None:
         failures: list[str] = []
         mismatch: ChecksumMismatch | None = None
         cause: Exception | None = None
@@ -120,7 +120,7 @@ class _Fetch:
             hint=f"Check the connection (HTTPS_PROXY is honoured), or put the file into `{self._target.parent}` yourself.",
         ) from cause
 
-    def _from_address(self, url: str, part: Part) -> None:
+    def _from_address(self, url: str, part: PartFile) -> None:
         """Receive and check. A bad sum after resuming may be the old part's fault, so that is tried once more."""
         resumed = part.size_bytes > 0
         self._receive_patiently(url, part)
@@ -136,10 +136,10 @@ class _Fetch:
                 hint="Try again; if it stays so, a proxy may change what is downloaded, or the publisher changed the file.",
             )
 
-    def _is_right(self, part: Part) -> bool:
+    def _is_right(self, part: PartFile) -> bool:
         return self._file.sha256 in (None, part.sha256)
 
-    def _receive_patiently(self, url: str, part: Part) -> None:
+    def _receive_patiently(self, url: str, part: PartFile) -> None:
         failures = 0
         version: str | None = None
         while True:
@@ -163,7 +163,7 @@ class _Fetch:
                     raise
                 self._pause(self._patience.pause_s(failures))
 
-    def _receive(self, transfer: Transfer, head: Head, part: Part) -> None:
+    def _receive(self, transfer: Transfer, head: Head, part: PartFile) -> None:
         total = head.total_bytes if head.total_bytes is not None else self._file.size_bytes
         if self._file.size_bytes not in (None, total):
             raise TransferFailed(f"it has {total} bytes there, not {self._file.size_bytes}", transient=False)

@@ -8,7 +8,7 @@ from utils.core.errors import ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
-from utils.store.registry import FileRecord, ModelRecord
+from utils.store.records import FileRecord, ModelRecord
 
 
 def require_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from utils.core.job import Job
 from utils.core.replies import Downloading
-from utils.store.registry import FileRecord
+from utils.store.records import FileRecord
 
 SHORTEST_INTERVAL_S = 0.1
 HEARTBEAT_S = 1.0

@@ -17,7 +17,8 @@ from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.installed import public_details, require_installed
 from utils.store.network_config import output_stems, read_config
-from utils.store.registry import ModelRecord, Registry, unknown_model
+from utils.store.records import ModelRecord
+from utils.store.registry import Registry, unknown_model
 
 WORKER = "bsroformer"
 CHECKPOINT_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".th"})

@@ -12,7 +12,8 @@ from models.architectures import OWN
 from utils.core.errors import ChecksumMismatch, ConfigInvalid, InvalidRequest, ModelNotInstalled, UnknownModel
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.network_models import guess_type, list_networks, own_network, resolve_network
-from utils.store.registry import FileRecord, ModelRecord, Registry
+from utils.store.records import FileRecord, ModelRecord
+from utils.store.registry import Registry
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 TRAINING = {"instruments": ["vocals", "other"], "target_instrument": "other"}
