@@ -147,7 +147,9 @@ def found_networks(folders: ModelFolders) -> dict[str, FoundFiles]:
 
 
 def _found_details(name: str, files: FoundFiles) -> ModelDetails:
-    kind, stems, description = None, (), f"Your own, `{files.checkpoint.name}`."
+    kind: str | None = None
+    stems: tuple[str, ...] = ()
+    description = f"Your own, `{files.checkpoint.name}`."
     try:
         config = read_config(files.config)
         kind, stems = _recognised(config), output_stems(config, files.config)
