@@ -1,45 +1,107 @@
-"""The table of networks: what a checkpoint or a config calls them, and where their class is. Strings only.
+"""The table of architectures: one row says everything about one. Strings only; importing this module imports no torch.
 
-A class is imported when the first model of its kind is loaded. Nothing outside this table is ever built.
+A new architecture is one file in `models/`, with a class `X` and its parameters `XParams`, and one row in `OWN`.
+The file is imported when the first model of its kind is loaded. Nothing outside this table is ever built.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
-# Networks of the demucs package, by the class that their checkpoints name; these are all that may be named.
+
+@dataclass(frozen=True)
+class Architecture:
+    """Where the class of a network is, and the marks by which its models are recognised. One mark is enough.
+
+    A variant also has the marks of the architecture that it varies; its own marks decide between the two.
+    """
+
+    network: str  # MODULE:CLASS
+    options: tuple[str, ...] = ()  # only its configurations have these options, or name their section like this
+    tensors: tuple[str, ...] = ()  # only its state dicts have these keys
+    variant_of: str | None = None
+
+
+# Our own networks, built from a configuration.
+OWN: dict[str, Architecture] = {
+    "bs_roformer": Architecture(
+        "models.bs_roformer:BSRoformer",
+        options=("freqs_per_bands",),
+        tensors=("final_norm.gamma",),
+    ),
+    "mel_band_roformer": Architecture(
+        "models.mel_band_roformer:MelBandRoformer",
+        options=("num_bands",),
+        tensors=("layers.0.0.norm.gamma",),
+    ),
+    "scnet": Architecture(
+        "models.scnet:Scnet",
+        options=("band_SR", "num_dplayer"),
+        tensors=("encoder.0.SDlayer.convs.0.weight",),
+    ),
+    "scnet_masked": Architecture(
+        "models.scnet_masked:ScnetMasked",
+        tensors=("pos_embed_f",),
+        variant_of="scnet",
+    ),
+    "scnet_tran": Architecture(
+        "models.scnet_tran:ScnetTran",
+        options=("tran_depth",),
+        tensors=("separation_net.dp_modules.0.time_layer.norm.gamma",),
+        variant_of="scnet",
+    ),
+    "mdx23c": Architecture(
+        "models.mdx23c:Mdx23c",
+        options=("num_subbands", "num_blocks_per_scale"),
+        tensors=("bottleneck_block.blocks.0.shortcut.weight",),
+    ),
+    "apollo": Architecture(
+        "models.apollo:Apollo",
+        options=("feature_dim",),
+        tensors=("BN.0.0.weight",),
+    ),
+    "bandit": Architecture(
+        "models.bandit:Bandit",
+        options=("band_specs",),
+        tensors=("bsrnn.tf_model.seqband.0.norm.weight",),
+    ),
+    "bandit_v2": Architecture(
+        "models.bandit_v2:BanditV2",
+        options=("band_type",),
+        tensors=("tf_model.seqband.0.norm.weight",),
+    ),
+    "htdemucs": Architecture(
+        "models.htdemucs:Htdemucs",
+        options=("htdemucs", "hdemucs"),
+        tensors=("tencoder.0.conv.weight",),
+    ),
+    "mask_unet": Architecture(
+        "models.mask_unet:MaskUnet",
+        options=("fine_bins", "band_bins"),
+        tensors=("down.0.0.layers.0.weight",),
+    ),
+}
+
+# Networks of the demucs package, by the class that their checkpoints name. A checkpoint may name no other class.
 DEMUCS: dict[str, str] = {
     "HTDemucs": "demucs.htdemucs:HTDemucs",
     "HDemucs": "demucs.hdemucs:HDemucs",
     "Demucs": "demucs.demucs:Demucs",
 }
 
-# Networks of our own, built from a configuration. Each has a class of parameters called `XParams` beside it.
-OWN: dict[str, str] = {
-    "bs_roformer": "models.bs_roformer:BSRoformer",
-    "mel_band_roformer": "models.mel_band_roformer:MelBandRoformer",
-    "scnet": "models.scnet:Scnet",
-    "scnet_masked": "models.scnet_masked:ScnetMasked",
-    "scnet_tran": "models.scnet_tran:ScnetTran",
-    "mdx23c": "models.mdx23c:Mdx23c",
-    "apollo": "models.apollo:Apollo",
-    "bandit": "models.bandit:Bandit",
-    "bandit_v2": "models.bandit_v2:BanditV2",
-    "htdemucs": "models.htdemucs:Htdemucs",
-    "mask_unet": "models.mask_unet:MaskUnet",
-}
-
-ARCHITECTURES: dict[str, str] = {**DEMUCS, **OWN}
-
 
 def network_class(name: str) -> Any:
-    """The class of the architecture called `name`. Raises `KeyError` for a name that is not in the table."""
-    module, _, attribute = ARCHITECTURES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    """The class of the architecture called `name`. Raises `KeyError` for a name that is in neither table."""
+    return _imported(OWN[name].network if name in OWN else DEMUCS[name])
 
 
 def params_class(name: str) -> Any:
     """The class of the parameters of one of our own networks."""
-    module, _, attribute = OWN[name].partition(":")
-    return getattr(importlib.import_module(module), f"{attribute}Params")
+    return _imported(f"{OWN[name].network}Params")
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -3,27 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from models.apollo import Apollo, ApolloParams
-from models.bandit import Bandit, BanditParams
-from models.bandit_v2 import BanditV2, BanditV2Params
-from models.htdemucs import Htdemucs, HtdemucsParams
-from models.mask_unet import MaskUnet, MaskUnetParams
-from models.mdx23c import Mdx23c, Mdx23cParams
-from models.scnet import Scnet, ScnetParams
-from models.scnet_masked import ScnetMasked, ScnetMaskedParams
-from models.scnet_tran import ScnetTran, ScnetTranParams
+from models.architectures import OWN, network_class, params_class
 
-TINY = {
-    "scnet": (Scnet, ScnetParams),
-    "scnet_masked": (ScnetMasked, ScnetMaskedParams),
-    "scnet_tran": (ScnetTran, ScnetTranParams),
-    "mdx23c": (Mdx23c, Mdx23cParams),
-    "apollo": (Apollo, ApolloParams),
-    "bandit": (Bandit, BanditParams),
-    "bandit_v2": (BanditV2, BanditV2Params),
-    "htdemucs": (Htdemucs, HtdemucsParams),
-    "mask_unet": (MaskUnet, MaskUnetParams),
-}
+# Of every architecture, its network and parameters.
+TINY = {name: (network_class(name), params_class(name)) for name in OWN}
 
 
 def tiny(name: str) -> nn.Module:

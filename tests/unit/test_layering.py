@@ -30,7 +30,7 @@ LAYERS = {
     "utils/__init__": Layer((), frozenset()),
     "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec"})),
     "utils/audio": Layer(("utils.core", "utils.audio"), ANY),
-    "utils/store": Layer(("utils.core", "utils.store"), ANY),
+    "utils/store": Layer(("utils.core", "utils.store", "models.architectures"), ANY),
     "utils/device": Layer(("utils.core",), ANY),
     "utils/engine": Layer(
         ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models"), ANY
@@ -40,7 +40,7 @@ LAYERS = {
         ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
     ),
     "models": Layer(("models",), ANY),
-    "models/architectures": Layer((), frozenset({"msgspec"})),
+    "models/architectures": Layer((), frozenset()),
     "workers/__init__": Layer(("utils.core",), frozenset()),
     "workers": Layer(
         ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine", "utils.store"),
@@ -154,6 +154,7 @@ def test_imports_stay_within_the_layers(source):
         ("utils/audio/reading", "from utils import device"),
         ("utils/audio/reading", "from utils.store.registry import Registry"),
         ("utils/store/registry", "from ..audio import reading"),
+        ("utils/store/network_models", "from models.scnet import Scnet"),
         ("utils/device", "from utils.engine import cache"),
         ("utils/engine/cache", "from utils.serving.loop import serve"),
         ("utils/engine/cache", "if True:\n    from workers import WORKERS"),
@@ -216,3 +217,59 @@ def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
     code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+# Circles ------------------------------------------------------------------------------------------------------------
+
+
+def import_graph(texts: dict[str, str]) -> dict[str, set[str]]:
+    """What each file imports of the others, also late or only for type checkers. `texts` are by path."""
+    modules = {source: source.replace("/", ".").removesuffix(".__init__") for source in texts}
+    return {
+        modules[source]: {
+            found.module
+            for found in imports(ast.parse(text), source.rpartition("/")[0].replace("/", "."))
+            if found.module in modules.values()
+        }
+        for source, text in texts.items()
+    }
+
+
+def circles(graph: dict[str, set[str]]) -> set[str]:
+    """The modules in circles: what remains when those that import no others, then those that no others import, are
+    removed again and again.
+    """
+    rest = {module: set(imported) for module, imported in graph.items()}
+    while leaves := [module for module, imported in rest.items() if not imported]:
+        for leaf in leaves:
+            del rest[leaf]
+        for imported in rest.values():
+            imported.difference_update(leaves)
+    while roots := rest.keys() - {module for imported in rest.values() for module in imported}:
+        for root in roots:
+            del rest[root]
+    return set(rest)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not even late or for type checkers: modules that need each other are one module, or lack a third one."""
+    assert (
+        circles(import_graph({source: (ROOT / f"{source}.py").read_text(encoding="utf-8") for source in sources()}))
+        == set()
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from utils.b import x", "def f():\n    import utils.b", "if TYPE_CHECKING:\n    from utils.b import x"],
+)
+def test_circles_are_found(text):
+    """However a module is imported, and over however many others; what leads to a circle is not part of it."""
+    texts = {
+        "utils/a": text,
+        "utils/b": "from utils.c import z",
+        "utils/c": "from utils.a import y",
+        "utils/leaf": "",
+        "utils/root": "import utils.a, utils.leaf",
+    }
+    assert circles(import_graph(texts)) == {"utils.a", "utils.b", "utils.c"}

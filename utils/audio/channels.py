@@ -1,8 +1,8 @@
-"""Any number of channels to one or two: the rule as a table. Pure.
+"""Downmixing to stereo or mono, by a table of gains. Pure.
 
-Up to eight channels are taken to be in WAV order. Centre and surrounds enter the side they belong to at -3 dB, a
-back centre enters both sides at -6 dB, the low-frequency channel is left out. Both rows are then divided by the
-larger row sum, so that full-scale input cannot leave full scale. Mono is the mean of left and right.
+Up to eight channels are assumed to be in WAV order. Centre and surrounds are added to their side at -3 dB, a back
+centre to both sides at -6 dB, and the low-frequency channel is dropped. All gains are then scaled by one factor, so
+that full-scale input cannot exceed full scale. Mono is the mean of left and right.
 """
 
 from __future__ import annotations
@@ -44,26 +44,20 @@ _LAYOUTS: dict[int, tuple[str, ...]] = {
 
 @functools.cache
 def mixing_matrix(source: int, target: int) -> NDArray[np.float32]:
-    """The (source, target) matrix that turns `source` channels (1 to 8) into `target` (1 or 2)."""
+    """The (source, target) matrix that mixes `source` channels (1 to 8) to `target` (1 or 2)."""
     if not 1 <= source <= MAX_CHANNELS or target not in (1, 2):
         raise ValueError(f"no rule to mix {source} channels to {target}")
-    stereo = _to_stereo(source)
-    wanted = stereo if target == 2 else stereo.mean(axis=1, keepdims=True)
-    matrix = wanted.astype(np.float32)
+    stereo = np.ones((1, 2))
+    if source > 1:
+        gains = np.array([_GAINS[speaker] for speaker in _LAYOUTS[source]])
+        stereo = gains / gains.sum(axis=0).max()
+    matrix = (stereo if target == 2 else stereo.mean(axis=1, keepdims=True)).astype(np.float32)
     matrix.flags.writeable = False
     return matrix
 
 
-def _to_stereo(source: int) -> NDArray[np.float64]:
-    if source == 1:
-        return np.ones((1, 2))
-    gains = np.array([_GAINS[speaker] for speaker in _LAYOUTS[source]])
-    scaled: NDArray[np.float64] = gains / gains.sum(axis=0).max()
-    return scaled
-
-
 def mix_channels(block: Block, target: int) -> Block:
-    """A (samples, channels) block with `target` channels; the block itself where nothing has to be done."""
+    """A (samples, channels) block mixed to `target` channels; the block itself if it has that many."""
     source = block.shape[1]
     if source == target:
         return block

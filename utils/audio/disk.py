@@ -1,4 +1,4 @@
-"""What can go wrong with a disk, as errors for people; and the check for space before the work starts."""
+"""Errors of the disk in words for users, and the check for free space before the work starts."""
 
 from __future__ import annotations
 
@@ -14,20 +14,17 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def check_disk_space(folder: Path, needed_bytes: int) -> None:
-    """Raise `DiskFull` if the disk of `folder`, which need not exist yet, has too little space."""
-    free = shutil.disk_usage(os_path(_existing(absolute(folder)))).free
+    """Raise `DiskFull` if the disk of `folder`, which may not exist yet, has too little free space."""
+    existing = absolute(folder)
+    while not os.path.lexists(os_path(existing)) and existing != existing.parent:
+        existing = existing.parent
+    free = shutil.disk_usage(os_path(existing)).free
     if free < needed_bytes:
         raise DiskFull(
-            f"The stems need {_size(needed_bytes)} and the disk of '{shown(folder)}' has {_size(free)} free. "
+            f"The stems need {_size(needed_bytes)}, but the disk of '{shown(folder)}' has only {_size(free)} free. "
             "Free some space or choose another output directory.",
             field="output",
         )
-
-
-def _existing(folder: Path) -> Path:
-    while not os.path.lexists(os_path(folder)) and folder != folder.parent:
-        folder = folder.parent
-    return folder
 
 
 def _size(count: int) -> str:

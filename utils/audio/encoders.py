@@ -1,7 +1,7 @@
-"""Float blocks to encoded files: libsndfile for all but M4A, which FFmpeg (through PyAV) writes.
+"""Encodes float blocks to files: through libsndfile, except for M4A, which FFmpeg (PyAV) writes.
 
-Integer samples are rounded to nearest and held at full scale here, since libsndfile would cut their lower bits off;
-a file read back differs from what was written by half a step at most.
+Integer samples are rounded to nearest and limited to full scale here, since libsndfile would truncate them. So a file
+that is read back differs from what was written by half a step at most.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from utils.core.errors import OutputNotWritable
 
 # Nominal kbit/s of stereo Vorbis at 44.1 kHz for the qualities 0 to 10.
 _VORBIS_KILOBITS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
-_MP3_RANGES = ((32000, 32, 320), (16000, 8, 160), (0, 8, 64))  # from this rate on: lowest and highest kbit/s
+_MP3_RANGES = (
+    (32000, 32, 320),
+    (16000, 8, 160),
+    (0, 8, 64),
+)  # lowest sample rate; lowest and highest kbit/s from there
 _HIGHEST_LEVEL = 0.9999  # libsndfile refuses 1 for MP3
 _PEAK_SEARCH_BYTES = 4096
 
@@ -33,17 +37,17 @@ class Encoder(Protocol):
     """One file being written."""
 
     def write(self, block: Block) -> None:
-        """Take (samples, channels)."""
+        """Append a (samples, channels) block."""
 
     def close(self) -> None:
         """Write what is left. Raises if anything could not be written."""
 
     def abandon(self) -> None:
-        """Close the file as it is, from any thread."""
+        """Close the file as it is. May be called from any thread."""
 
 
 def open_encoder(path: Path, output: OutputFormat, *, channels: int, frames: int) -> Encoder:
-    """An encoder to a new file at `path`. `frames` settles whether a WAV file needs to be RF64."""
+    """An encoder to a new file at `path`. `frames` decides whether a WAV file has to be RF64."""
     try:
         if output.name == "m4a":
             return AacEncoder(path, output, channels)
@@ -53,7 +57,7 @@ def open_encoder(path: Path, output: OutputFormat, *, channels: int, frames: int
 
 
 def quantised(block: Block, bits: int) -> NDArray[np.int16] | NDArray[np.int32]:
-    """Floats as integers of 16, 24 or 32 bits, rounded and saturated; 24 bits are the upper ones of 32."""
+    """Floats as integers of 16, 24 or 32 bits, rounded and saturated. 24 bits are the upper ones of 32."""
     full = float(1 << (bits - 1))
     scaled = np.rint(block.astype(np.float64) * full)
     np.clip(scaled, -full, full - 1, out=scaled)
@@ -63,7 +67,7 @@ def quantised(block: Block, bits: int) -> NDArray[np.int16] | NDArray[np.int32]:
 
 
 def full_scale(output: OutputFormat) -> float:
-    """The largest sample that the file is given when stems are rescaled."""
+    """The largest sample value that rescaled stems may have."""
     return 1.0 - 2.0 ** (1 - min(output.pcm_bits or 16, 24))
 
 
@@ -87,85 +91,60 @@ class SndfileEncoder:
         try:
             self._sound.write(data)
         except (soundfile.SoundFileError, AssertionError) as error:  # it asserts that all was written
-            self._require_written()
-            raise _refused(self._path, error) from error
-        self._require_written()
+            self._file.require_written()
+            raise _encoder_failed(self._path, error) from error
+        self._file.require_written()
 
     def close(self) -> None:
         try:
             self._sound.close()
         except soundfile.SoundFileError as error:
-            self._require_written()
-            raise _refused(self._path, error) from error
+            self._file.require_written()
+            raise _encoder_failed(self._path, error) from error
         if self._has_peaks:
-            _forget_peak_time(self._file)
+            self._clear_peak_time()
         self._file.close()
-        self._require_written()
+        self._file.require_written()
 
     def abandon(self) -> None:
         self._file.close()
 
-    def _require_written(self) -> None:
-        try:
-            self._file.check()
-        except OSError as error:
-            raise output_error(error, self._path) from error
+    def _clear_peak_time(self) -> None:
+        """Clear the time stamp in the PEAK chunk, so that the same samples give the same bytes."""
+        self._file.seek(0)
+        found = self._file.read(_PEAK_SEARCH_BYTES).find(b"PEAK")
+        if found >= 0:
+            self._file.seek(found + 12)
+            self._file.write(bytes(4))
 
 
 def _sndfile_settings(output: OutputFormat, channels: int, frames: int) -> dict[str, Any]:
+    """Format, subtype and bit rate as libsndfile takes them. A `compression_level` of 0 is the highest bit rate."""
     kilobits = output.kilobits(channels) if output.is_lossy else 0
     match output.name:
         case "mp3":
-            level = _mp3_level(kilobits, output.file_rate)
+            low, high = next((low, high) for lowest, low, high in _MP3_RANGES if output.file_rate >= lowest)
             return {
                 "format": "MP3",
                 "subtype": "MPEG_LAYER_III",
-                "compression_level": level,
+                "compression_level": min((high - kilobits) / (high - low), _HIGHEST_LEVEL),
                 "bitrate_mode": "CONSTANT",
             }
-        case "ogg":
-            level = _vorbis_level(kilobits, output.file_rate, channels)
-            return {"format": "OGG", "subtype": "VORBIS", "compression_level": level}
+        case "ogg":  # Vorbis takes a quality; this is the one whose nominal bit rate is nearest
+            as_stereo = kilobits * 2 / channels * 44100 / min(output.file_rate, 44100)
+            quality = float(np.interp(as_stereo, _VORBIS_KILOBITS, range(11))) / 10
+            return {"format": "OGG", "subtype": "VORBIS", "compression_level": 1.0 - quality}
         case "opus":
-            return {"format": "OGG", "subtype": "OPUS", "compression_level": _opus_level(kilobits, channels)}
+            high = 256 * channels
+            return {"format": "OGG", "subtype": "OPUS", "compression_level": (high - kilobits) / (high - 6)}
         case "wav" if output.size_bytes(frames, channels) > MAX_RIFF_BYTES:
             return {"format": "RF64", "subtype": output.sample_type}
         case name:
             return {"format": name.upper(), "subtype": output.sample_type}
 
 
-def _mp3_level(kilobits: int, rate: int) -> float:
-    """libsndfile's compression level that stands for a constant bit rate."""
-    low, high = next((low, high) for lowest, low, high in _MP3_RANGES if rate >= lowest)
-    return min((high - kilobits) / (high - low), _HIGHEST_LEVEL)
-
-
-def _opus_level(kilobits: int, channels: int) -> float:
-    high = 256 * channels
-    return (high - kilobits) / (high - 6)
-
-
-def _vorbis_level(kilobits: int, rate: int, channels: int) -> float:
-    """Vorbis is asked for a quality; this is the one whose usual bit rate is nearest."""
-    as_stereo = kilobits * 2 / channels * 44100 / min(rate, 44100)
-    return 1.0 - float(np.interp(as_stereo, _VORBIS_KILOBITS, range(11))) / 10
-
-
-def _forget_peak_time(file: GuardedFile) -> None:
-    """Clear the time in the PEAK chunk, so that the same samples give the same bytes."""
-    file.seek(0)
-    found = file.read(_PEAK_SEARCH_BYTES).find(b"PEAK")
-    if found >= 0:
-        file.seek(found + 12)
-        file.write(bytes(4))
-
-
-def _refused(path: Path, error: Exception) -> OutputNotWritable:
-    return OutputNotWritable(f"'{shown(path)}' cannot be written: the encoder failed ({error}).", field="output")
-
-
 class AacEncoder:
-    """AAC in an MP4 container, with an edit list that leaves out the encoder's priming."""
+    """AAC in an MP4 container, with an edit list that skips the encoder's priming."""
 
     def __init__(self, path: Path, output: OutputFormat, channels: int) -> None:
         self._path = path
@@ -174,7 +153,7 @@ class AacEncoder:
         self._position = 0
         self._file = GuardedFile(path, "w+b")
         try:
-            # The edit list counts in the movie's time scale: at the sample rate, it is exact.
+            # The edit list counts in the movie's time scale. It is exact if that is the sample rate.
             options = {"movie_timescale": str(self._rate)}
             self._container = av.open(cast(Any, self._file), "w", format="ipod", options=options)
             self._stream = self._container.add_stream("aac", rate=self._rate, layout=self._layout)
@@ -195,25 +174,23 @@ class AacEncoder:
         try:
             self._container.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
-            self._require_written()
-            raise _refused(self._path, error) from error
-        self._require_written()
+            self._file.require_written()
+            raise _encoder_failed(self._path, error) from error
+        self._file.require_written()
 
     def close(self) -> None:
         self._encode(None)
         try:
             self._container.close()
         except av.FFmpegError as error:
-            self._require_written()
-            raise _refused(self._path, error) from error
+            self._file.require_written()
+            raise _encoder_failed(self._path, error) from error
         self._file.close()
-        self._require_written()
+        self._file.require_written()
 
     def abandon(self) -> None:
         self._file.close()
 
-    def _require_written(self) -> None:
-        try:
-            self._file.check()
-        except OSError as error:
-            raise output_error(error, self._path) from error
+
+def _encoder_failed(path: Path, error: Exception) -> OutputNotWritable:
+    return OutputNotWritable(f"'{shown(path)}' cannot be written: the encoder failed ({error}).", field="output")

@@ -1,7 +1,7 @@
-"""Reads through FFmpeg (PyAV) what libsndfile does not: M4A, AAC, WMA, MP4, Matroska, WebM and many more.
+"""Decodes through FFmpeg (PyAV) what libsndfile does not: M4A, AAC, WMA, MP4, Matroska, WebM and many more.
 
-The first audio stream is taken. Priming and padding are left out as far as the container tells of them. A packet
-that cannot be decoded becomes silence, so that what follows stays in place; too many of them are an error.
+The first audio stream is used. Priming and padding are removed as far as the container states them. A packet that
+cannot be decoded becomes silence, so that what follows keeps its position; too many of them are an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.audio.channels import Block
-from utils.audio.decoding import BLOCK_FRAMES, AudioInfo, Declined, broken, cut_off, selected
+from utils.audio.decoding import BLOCK_FRAMES, AudioInfo, Declined, cropped, cut_off_error, damage_error
 from utils.audio.guarded import GuardedFile
 from utils.audio.paths import shown
 
@@ -24,16 +24,16 @@ AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _MAX_DAMAGED_PACKETS = 50
 _TOLERATED_S = 1.0
 
-# Other containers give no length, or guess it from the bit rate.
-_TELL_THE_LENGTH = {"mov", "matroska", "asf", "ogg", "flac", "wav", "aiff", "caf", "avi", "w64"}
-_TELL_IT_EXACTLY = {"mov"}
-_COARSEST_TICK_FRAMES = 2  # two where the time base counts at the core rate of HE-AAC
+# Other containers state no length, or estimate it from the bit rate.
+_STATES_LENGTH = {"mov", "matroska", "asf", "ogg", "flac", "wav", "aiff", "caf", "avi", "w64"}
+_STATES_EXACT_LENGTH = {"mov"}
+_COARSEST_TICK_FRAMES = 2  # if the time base counts at the core rate of HE-AAC
 
 # A playlist must not make us open other files.
 _OPTIONS = {"protocol_whitelist": ""}
 
 
-class _Damage(Exception):
+class _DecodingFailed(Exception):
     """Why decoding cannot go on."""
 
 
@@ -48,15 +48,21 @@ class FfmpegDecoder:
         self._position = 0
         self._file = GuardedFile(path, "rb")
         try:
-            self._container = _open(self._file)
-            self._stream = self._first_audio()
+            try:
+                self._container = av.open(self._file, "r", container_options=_OPTIONS)
+            except av.FFmpegError as error:
+                raise Declined(f"FFmpeg: {error.strerror}") from error
+            self._stream = self._first_stream()
+            self._kind = self._container.format.name.split(",")[0]
             self._sample_rate = self._stream.codec_context.sample_rate
             self._arrays = self._decode()
-            self._first = self._peek()
+            self._first = self._decode_first()
         except BaseException:
             self._file.close()
             raise
-        self.info = self._describe(path)
+        frames = self._stated_frames()
+        codec = self._stream.codec_context.name
+        self.info = AudioInfo(path, self._sample_rate, self._first.shape[1], self._kind, codec, frames)
 
     @property
     def tolerated_frames(self) -> int:
@@ -67,38 +73,31 @@ class FfmpegDecoder:
         if not self._damaged:
             return self._notes
         packets = "packet" if self._damaged == 1 else "packets"
-        return [*self._notes, f"{self._damaged} damaged {packets} of '{shown(self._file.path)}' became silence."]
+        return [*self._notes, f"{self._damaged} damaged {packets} in '{shown(self._file.path)}' became silence."]
 
-    def _first_audio(self) -> av.AudioStream:
+    def _first_stream(self) -> av.AudioStream:
         streams = self._container.streams.audio
         if not streams:
-            raise Declined("FFmpeg: there is no audio stream in it")
+            raise Declined("FFmpeg: it has no audio stream")
         if len(streams) > 1:
             name = shown(self._file.path)
             self._notes.append(f"'{name}' has {len(streams)} audio streams; the first one is used.")
         return streams[0]
 
-    def _peek(self) -> Block:
-        """The first samples: they settle rate and channels, and show that something can be decoded."""
+    def _decode_first(self) -> Block:
+        """The first samples. They determine the rate and the channels, and prove that something can be decoded."""
         try:
             first = next(self._arrays, None)
-        except _Damage as damage:
-            raise Declined(f"FFmpeg: {damage}") from damage
+        except _DecodingFailed as failure:
+            raise Declined(f"FFmpeg: {failure}") from failure
         if first is None:
-            reason = "nothing in it can be decoded" if self._damaged else "no samples"
+            reason = "none of it can be decoded" if self._damaged else "no samples"
             raise Declined(f"FFmpeg: {reason}", empty=not self._damaged)
         return first
 
-    @property
-    def _kind(self) -> str:
-        return self._container.format.name.split(",")[0]
-
-    def _describe(self, path: Path) -> AudioInfo:
-        frames = self._stated_frames() if self._kind in _TELL_THE_LENGTH else None
-        subtype = self._stream.codec_context.name
-        return AudioInfo(path, self._sample_rate, self._first.shape[1], self._kind, subtype, frames)
-
     def _stated_frames(self) -> int | None:
+        if self._kind not in _STATES_LENGTH:
+            return None
         if self._stream.duration is not None and self._stream.time_base is not None:
             return round(self._stream.duration * self._stream.time_base * self._sample_rate)
         if self._container.duration is not None:
@@ -106,10 +105,10 @@ class FfmpegDecoder:
         return None
 
     def blocks(self, start: int, stop: int | None) -> Iterator[Block]:
-        return selected(self._gather(stop), start, stop)
+        return cropped(self._joined(stop), start, stop)
 
-    def _gather(self, stop: int | None) -> Iterator[Block]:
-        """Blocks of a useful size from FFmpeg's short frames."""
+    def _joined(self, stop: int | None) -> Iterator[Block]:
+        """FFmpeg's short frames, joined to blocks of a useful size."""
         waiting: list[Block] = []
         count = 0
         array: Block | None = self._first
@@ -120,33 +119,37 @@ class FfmpegDecoder:
             if count >= BLOCK_FRAMES or (stop is not None and self._position >= stop):
                 yield np.concatenate(waiting)
                 waiting, count = [], 0
-            array = self._next()
+            try:
+                array = next(self._arrays, None)
+            except _DecodingFailed as failure:
+                raise damage_error(self.info, self._position, failure) from failure
+            if array is not None and array.shape[1] != self.info.channels:
+                raise damage_error(self.info, self._position, "the number of channels changes")
         if waiting:
             yield np.concatenate(waiting)
-        self._require_whole()
-
-    def _next(self) -> Block | None:
-        try:
-            array = next(self._arrays, None)
-        except _Damage as damage:
-            raise broken(self.info, self._position, damage) from damage
-        if array is not None and array.shape[1] != self.info.channels:
-            raise broken(self.info, self._position, "the number of channels changes")
-        return array
+        self._require_complete()
 
     def _decode(self) -> Iterator[Block]:
-        """The samples of each frame. The last is cut to its stated duration, where encoders put their padding."""
-        ready: list[Block] = []  # silence too is held back, so that a file of nothing but damage gives nothing
+        """The samples of each frame. The last one is cut to its stated duration, since encoders pad it."""
+        ready: list[Block] = []  # silence is held back too, so that a file of nothing but damage gives nothing
         previous: av.AudioFrame | None = None
         for packet in self._packets():
-            frames = _frames(packet)
-            for frame in frames or ():
-                yield from ready
-                ready = [_samples(self._at_the_rate(frame, is_first=previous is None))]
-                previous = frame
-            if frames is None:
-                self._count_damage()
+            try:
+                frames = list(packet.decode())
+            except av.FFmpegError as error:
+                self._damaged += 1
+                if self._damaged > _MAX_DAMAGED_PACKETS:
+                    raise _DecodingFailed(f"more than {_MAX_DAMAGED_PACKETS} packets are damaged") from error
                 ready.append(self._silence_for(packet))
+                continue
+            for frame in frames:
+                if previous is None:
+                    self._sample_rate = frame.sample_rate  # some codecs state half of it in their header
+                elif frame.sample_rate != self._sample_rate:
+                    raise _DecodingFailed("the sample rate changes")
+                yield from ready
+                ready = [_samples(frame)]
+                previous = frame
         if previous is not None:
             yield ready[0][: self._stated_length(previous)] if len(ready) == 1 else ready[0]
             yield from ready[1:]
@@ -155,69 +158,38 @@ class FfmpegDecoder:
         try:
             yield from self._container.demux(self._stream)
         except av.FFmpegError as error:
-            raise _Damage(error.strerror) from error
-
-    def _at_the_rate(self, frame: av.AudioFrame, *, is_first: bool) -> av.AudioFrame:
-        if is_first:  # some codecs state half of it in their header
-            self._sample_rate = frame.sample_rate
-        elif frame.sample_rate != self._sample_rate:
-            raise _Damage("the sample rate changes")
-        return frame
-
-    def _count_damage(self) -> None:
-        self._damaged += 1
-        if self._damaged > _MAX_DAMAGED_PACKETS:
-            raise _Damage(f"more than {_MAX_DAMAGED_PACKETS} packets are damaged")
+            raise _DecodingFailed(error.strerror) from error
 
     def _silence_for(self, packet: AudioPacket) -> Block:
-        codec = self._stream.codec_context
         duration = (packet.duration or 0) * (packet.time_base or 0)
-        return np.zeros((round(duration * self._sample_rate), codec.layout.nb_channels), np.float32)
+        channels = self._stream.codec_context.layout.nb_channels
+        return np.zeros((round(duration * self._sample_rate), channels), np.float32)
 
     def _stated_length(self, frame: av.AudioFrame) -> int:
-        if self._kind not in _TELL_IT_EXACTLY or not frame.duration or not frame.time_base:
+        if self._kind not in _STATES_EXACT_LENGTH or not frame.duration or not frame.time_base:
             return frame.samples
         if frame.time_base * frame.sample_rate > _COARSEST_TICK_FRAMES:
             return frame.samples
         return round(frame.duration * frame.time_base * frame.sample_rate)
 
-    def _require_whole(self) -> None:
+    def _require_complete(self) -> None:
         if self._file.fault is not None:
-            raise broken(self.info, self._position, self._file.fault.strerror) from self._file.fault
+            raise damage_error(self.info, self._position, self._file.fault.strerror) from self._file.fault
         missing = (self.info.frames or 0) - self._position
-        if self._kind in _TELL_IT_EXACTLY and missing > self.tolerated_frames:
-            raise cut_off(self.info, self._position)
+        if self._kind in _STATES_EXACT_LENGTH and missing > self.tolerated_frames:
+            raise cut_off_error(self.info, self._position)
 
     def close(self) -> None:
         self._container.close()
         self._file.close()
 
 
-def _frames(packet: AudioPacket) -> list[av.AudioFrame] | None:
-    """The frames in a packet; None if it is damaged."""
-    try:
-        return list(packet.decode())
-    except av.FFmpegError:
-        return None
-
-
-def _open(file: GuardedFile) -> av.container.InputContainer:
-    try:
-        return av.open(file, "r", container_options=_OPTIONS)
-    except av.FFmpegError as error:
-        raise Declined(f"FFmpeg: {error.strerror}") from error
-
-
 def _samples(frame: av.AudioFrame) -> Block:
     """A frame as (samples, channels) floats with full scale at 1."""
     array: NDArray[Any] = frame.to_ndarray()
     array = array.T if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels)
-    return np.ascontiguousarray(_to_float(array), dtype=np.float32)
-
-
-def _to_float(array: NDArray[Any]) -> NDArray[np.floating[Any]]:
     if array.dtype == np.uint8:
-        return np.asarray(array.astype(np.float32) - 128) / 128
-    if np.issubdtype(array.dtype, np.integer):
-        return np.asarray(array / -float(np.iinfo(array.dtype).min))
-    return np.asarray(array)
+        array = (array.astype(np.float32) - 128) / 128
+    elif np.issubdtype(array.dtype, np.integer):
+        array = array / -float(np.iinfo(array.dtype).min)
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Output formats: what each can hold, and what it is asked for. Pure."""
+"""Output formats: what each of them supports, and what a request wants of one. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
 
 
 class _Limits(NamedTuple):
-    """What a format can hold. No sample types: it is lossy, and the sample type means nothing to it."""
+    """What a format supports. A format without sample types is lossy."""
 
     sample_types: tuple[SampleType, ...] = ()
     rates: tuple[int, ...] = ()
@@ -47,7 +47,7 @@ _MP3_BITRATES = {
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """How stems are to be written. `bitrate` is in kbit/s, None for the format's default."""
+    """How stems are written. `bitrate` is in kbit/s, None for the format's default."""
 
     name: AudioFormat
     sample_type: SampleType
@@ -61,17 +61,17 @@ class OutputFormat:
 
     @property
     def holds_overs(self) -> bool:
-        """Whether samples above full scale survive."""
+        """Whether samples above full scale are kept."""
         return not self.is_lossy and self.sample_type == "FLOAT"
 
     @property
     def pcm_bits(self) -> int | None:
-        """The bits of an integer sample; None where samples are floats or coded."""
+        """The bits of an integer sample; None if samples are floats or the format is lossy."""
         return None if self.is_lossy or self.sample_type == "FLOAT" else 8 * _BYTES[self.sample_type]
 
     @property
     def file_rate(self) -> int:
-        """The rate in the file: the one asked for, but Opus knows few rates and takes 48 kHz for the others."""
+        """The rate of the file: the requested one, except that Opus supports few rates and uses 48 kHz for the others."""
         return 48000 if self.name == "opus" and self.sample_rate not in _OPUS_RATES else self.sample_rate
 
     def kilobits(self, channels: int) -> int:
@@ -82,68 +82,51 @@ class OutputFormat:
         return min(wanted, max(_bitrates(self, channels)))
 
     def size_bytes(self, frames: int, channels: int) -> int:
-        """About how large a file gets, rather more than less."""
+        """An upper estimate of the file's size."""
         if self.is_lossy:
             return int(frames / self.file_rate * self.kilobits(channels) * 125 * 1.1) + (64 << 10)
         return frames * channels * _BYTES[self.sample_type] + (64 << 10)
 
 
 def most_channels(name: AudioFormat) -> int:
-    """How many channels a file of this format can have."""
+    """The largest number of channels of a file of this format."""
     return _LIMITS[name].max_channels
 
 
 def check_output(output: OutputFormat, *, channels: int) -> None:
-    """Raise `UnsupportedFormat` for what the format cannot hold, naming what is nearest."""
-    limits = _LIMITS[output.name]
+    """Raise `UnsupportedFormat` for what the format cannot hold, with the nearest that it can."""
+    limits, title = _LIMITS[output.name], _title(output)
     if channels > limits.max_channels:
-        raise UnsupportedFormat(
-            f"{_title(output)} is written with at most {limits.max_channels} channels.", field="format"
-        )
-    _check_sample_type(output, limits)
-    _check_rate(output, limits)
-    if output.is_lossy and output.bitrate is not None:
-        _check_bitrate(output, output.bitrate, channels)
-
-
-def _check_sample_type(output: OutputFormat, limits: _Limits) -> None:
+        raise UnsupportedFormat(f"{title} can be written with at most {limits.max_channels} channels.", field="format")
     if limits.sample_types and output.sample_type not in limits.sample_types:
         raise UnsupportedFormat(
-            f"{_title(output)} cannot hold {output.sample_type} samples, only {' or '.join(limits.sample_types)}.",
+            f"{title} cannot hold {output.sample_type} samples, only {' or '.join(limits.sample_types)}.",
             hint=f'Use "pcm_type": "{limits.sample_types[-1]}", or "format": "wav".',
             suggestions=limits.sample_types,
             field="pcm_type",
         )
-
-
-def _check_rate(output: OutputFormat, limits: _Limits) -> None:
     rate = output.sample_rate
-    if (rate in limits.rates) if limits.rates else rate <= limits.max_rate:
-        return
-    near = min(limits.rates or (limits.max_rate,), key=lambda known: (abs(known - rate), -known))
-    raise UnsupportedFormat(
-        f"{_title(output)} cannot hold a sample rate of {rate} Hz.",
-        hint=f'The nearest it can is "output_sample_rate": {near}; "format": "wav" holds any.',
-        suggestions=[str(near)],
-        field="output_sample_rate",
-    )
-
-
-def _check_bitrate(output: OutputFormat, bitrate: int, channels: int) -> None:
-    known = _bitrates(output, channels)
-    if bitrate in known:
-        return
-    near = min(known, key=lambda one: (abs(one - bitrate), -one))
-    raise UnsupportedFormat(
-        f"{_title(output)} at {output.file_rate} Hz with {channels} channel(s) has no bit rate of {bitrate} kbit/s.",
-        hint=f'The nearest it has is "bitrate": {near}.',
-        suggestions=[str(near)],
-        field="bitrate",
-    )
+    if not ((rate in limits.rates) if limits.rates else rate <= limits.max_rate):
+        near = min(limits.rates or (limits.max_rate,), key=lambda known: (abs(known - rate), -known))
+        raise UnsupportedFormat(
+            f"{title} does not support a sample rate of {rate} Hz.",
+            hint=f'The nearest rate is "output_sample_rate": {near}; "format": "wav" supports any.',
+            suggestions=[str(near)],
+            field="output_sample_rate",
+        )
+    bitrate, known_bitrates = output.bitrate, _bitrates(output, channels)
+    if output.is_lossy and bitrate is not None and bitrate not in known_bitrates:
+        near = min(known_bitrates, key=lambda known: (abs(known - bitrate), -known))
+        raise UnsupportedFormat(
+            f"{title} at {output.file_rate} Hz with {channels} channel(s) has no bit rate of {bitrate} kbit/s.",
+            hint=f'The nearest bit rate is "bitrate": {near}.',
+            suggestions=[str(near)],
+            field="bitrate",
+        )
 
 
 def _bitrates(output: OutputFormat, channels: int) -> range | tuple[int, ...]:
-    """The bit rates that the format knows at this rate."""
+    """The bit rates that the format has at this sample rate."""
     if output.name == "mp3":
         return next(rates for lowest, rates in _MP3_BITRATES.items() if output.sample_rate >= lowest)
     if output.name == "opus":
@@ -154,13 +137,13 @@ def _bitrates(output: OutputFormat, channels: int) -> range | tuple[int, ...]:
 
 
 def notes(output: OutputFormat) -> list[str]:
-    """What the user should know of how the request was understood."""
-    said = []
+    """What the user should know about how the request was carried out."""
+    found = []
     if output.file_rate != output.sample_rate:
-        said.append(f"Opus has no rate of {output.sample_rate} Hz; the stems are written at {output.file_rate} Hz.")
+        found.append(f"Opus does not support {output.sample_rate} Hz; the stems are written at {output.file_rate} Hz.")
     if output.bitrate is not None and not output.is_lossy:
-        said.append(f"`bitrate` means nothing for {_title(output)} and was not used.")
-    return said
+        found.append(f"`bitrate` was ignored: {_title(output)} has none.")
+    return found
 
 
 def _title(output: OutputFormat) -> str:

@@ -1,6 +1,6 @@
-"""A file for foreign code. A library that reads or writes through it meets no exception; we meet it in `check`.
+"""A file for libraries to read and write through. It keeps the system's error instead of raising it inside of them.
 
-libsndfile ignores failed writes for some formats, and neither library keeps the system's reason. This does.
+libsndfile ignores failed writes for some formats, and neither libsndfile nor FFmpeg keeps the system's reason.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from utils.audio.disk import output_error
 from utils.audio.paths import os_path
 
 _BUFFER_BYTES = 1 << 18
 
 
 class GuardedFile:
-    """An open binary file that keeps its first fault instead of raising it. Any thread may close it."""
+    """An open binary file that keeps its first error as `fault`. Any thread may close it."""
 
     def __init__(self, path: Path, mode: str) -> None:
         self.path = path
@@ -27,10 +28,10 @@ class GuardedFile:
         self.at_end = False
         self._file: IO[bytes] = open(os_path(path), mode, buffering=_BUFFER_BYTES)  # noqa: PTH123, SIM115 - `close` closes
 
-    def check(self) -> None:
-        """Raise the first fault, if there was one."""
+    def require_written(self) -> None:
+        """Raise an `OutputError` for the first fault, if there was one."""
         if self.fault is not None:
-            raise self.fault
+            raise output_error(self.fault, self.path) from self.fault
 
     def read(self, size: int = -1) -> bytes:
         try:
@@ -75,7 +76,7 @@ class GuardedFile:
             self._keep(error)
 
     def close(self) -> None:
-        """Close the file. What could not be written by now is lost, which `check` tells."""
+        """Close the file. `require_written` raises if something could not be written."""
         if self._file.closed:
             return
         self.flush()
@@ -83,5 +84,5 @@ class GuardedFile:
             self._file.close()
 
     def _keep(self, error: OSError | ValueError) -> None:
-        if self.fault is None:  # a ValueError says that the file was closed under the library's hands
+        if self.fault is None:  # a ValueError means that the file was closed while the library used it
             self.fault = error if isinstance(error, OSError) else OSError(errno.EBADF, os.strerror(errno.EBADF))

@@ -1,7 +1,7 @@
-"""What the header of an uncompressed file promises, to tell a file that was cut off from one that is whole.
+"""The length that the header of an uncompressed file promises. A file with fewer samples was cut off.
 
-libsndfile quietly shortens such files to what is there. Sizes that programs write when they stream to a pipe, where
-the length is not known yet, are no promise.
+libsndfile silently shortens such files to what is there. The placeholder sizes that programs write to a pipe, where
+they do not know the length yet, promise nothing.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 _MAX_CHUNKS = 1000
-_PLAIN_TAGS = {1, 3, 6, 7}  # PCM, float, A-law, mu-law: a fixed number of bytes for each sample
+_PLAIN_TAGS = {1, 3, 6, 7}  # PCM, float, A-law, mu-law: a fixed number of bytes per sample
 _EXTENSIBLE_TAG = 0xFFFE
 _UNKNOWN_32 = 0xFFFFFFFF
 
 
-class _Chunk(NamedTuple):
+class _RiffChunk(NamedTuple):
     name: bytes
     size: int
     start: int
 
 
 def promised_frames(file: BinaryIO) -> int | None:
-    """The samples per channel that a WAV, RF64 or AIFF header promises; None for other files and streamed ones."""
+    """The samples per channel that a WAV, RF64 or AIFF header promises; None for other and for streamed files."""
     file.seek(0)
     head = file.read(12)
     form, kind = head[:4], head[8:12]
@@ -33,11 +33,15 @@ def promised_frames(file: BinaryIO) -> int | None:
     if form == b"RIFX" and kind == b"WAVE":
         return _promised_by_wav(file, ">")
     if form == b"FORM" and kind in (b"AIFF", b"AIFC"):
-        return _promised_by_aiff(file)
+        for chunk in _chunks(file, ">"):
+            if chunk.name == b"COMM":
+                body = _read_at(file, chunk.start, 8)
+                frames = struct.unpack(">hIh", body)[1] if len(body) == 8 else 0
+                return None if _is_streamed(frames) else frames
     return None
 
 
-def _chunks(file: BinaryIO, order: str) -> Iterator[_Chunk]:
+def _chunks(file: BinaryIO, order: str) -> Iterator[_RiffChunk]:
     start = 12
     for _ in range(_MAX_CHUNKS):
         file.seek(start)
@@ -45,7 +49,7 @@ def _chunks(file: BinaryIO, order: str) -> Iterator[_Chunk]:
         if len(head) < 8:
             return
         name, size = struct.unpack(f"{order}4sI", head)
-        yield _Chunk(name, size, start + 8)
+        yield _RiffChunk(name, size, start + 8)
         start += 8 + size + size % 2
 
 
@@ -69,7 +73,7 @@ def _read_at(file: BinaryIO, start: int, size: int) -> bytes:
 
 
 def _frame_bytes(body: bytes, order: str) -> int:
-    """Bytes for one sample of all channels, 0 where the coding has no such number."""
+    """The bytes of one sample of all channels, from the body of a `fmt ` chunk; 0 if the coding has no fixed number."""
     if len(body) < 16:
         return 0
     tag, _, _, _, frame_bytes = struct.unpack_from(f"{order}HHIIH", body)
@@ -80,12 +84,3 @@ def _frame_bytes(body: bytes, order: str) -> int:
 
 def _is_streamed(size: int) -> bool:
     return size == 0 or 0x7FFF0000 <= size <= 0x80000000 or 0xFFFF0000 <= size <= _UNKNOWN_32
-
-
-def _promised_by_aiff(file: BinaryIO) -> int | None:
-    for chunk in _chunks(file, ">"):
-        if chunk.name == b"COMM":
-            body = _read_at(file, chunk.start, 8)
-            frames = struct.unpack(">hIh", body)[1] if len(body) == 8 else 0
-            return None if _is_streamed(frames) else frames
-    return None

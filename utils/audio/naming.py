@@ -1,7 +1,7 @@
-"""File names from titles and templates. Pure.
+"""Names of output files, from titles and templates. Pure.
 
-Nothing here can leave the folder it is joined to, whatever a track or stem is called, and every name is one that
-Linux, macOS and Windows accept.
+Whatever a track or a stem is called, its path stays inside the folder that it is joined to, and every name is valid
+on Linux, macOS and Windows.
 """
 
 from __future__ import annotations
@@ -24,32 +24,25 @@ _FALLBACK = "_"
 
 
 def safe_name(text: str) -> str:
-    """`text` as one file or folder name: close to the original, never empty, at most 150 bytes."""
-    text = unicodedata.normalize("NFC", "".join(map(_safe_character, text)))
-    text = _trimmed(_cut(text.strip(), MAX_NAME_BYTES - 1))
+    """`text` as the name of one file or folder: close to the original, never empty, at most 150 bytes."""
+    safe = (
+        "_" if unicodedata.category(character) in _CONTROL_CATEGORIES or _FORBIDDEN.match(character) else character
+        for character in text
+    )
+    text = unicodedata.normalize("NFC", "".join(safe)).strip()
+    text = _cut(text, MAX_NAME_BYTES - 1).rstrip(". ")  # Windows drops them, and `..` is a folder
     if _RESERVED.match(text):
         text = "_" + text
     return text or _FALLBACK
 
 
-def _safe_character(character: str) -> str:
-    if unicodedata.category(character) in _CONTROL_CATEGORIES or _FORBIDDEN.match(character):
-        return "_"
-    return character
-
-
-def _trimmed(text: str) -> str:
-    """Without what Windows drops at the end, and without a name that means a folder."""
-    return text.rstrip(". ")
-
-
 def _cut(text: str, max_bytes: int) -> str:
-    """The longest beginning that fits, never half a character."""
+    """The longest prefix that fits, without half a character."""
     return text.encode("utf-8")[: max(max_bytes, 0)].decode("utf-8", "ignore")
 
 
 def expand_template(template: str, *, track: str, stem: str, model: str, index: int) -> Path:
-    """The relative path, without an extension, that `template` gives: `{track}/{stem}` and the like."""
+    """The relative path, without an extension, of a template such as `{track}/{stem}`."""
     values = {"track": safe_name(track), "stem": safe_name(stem), "model": safe_name(model), "index": str(index)}
     components = [part for part in template.replace("\\", "/").split("/") if part != "."]
     if not components or any(part.strip() in ("", "..") for part in components):
@@ -58,7 +51,7 @@ def expand_template(template: str, *, track: str, stem: str, model: str, index: 
 
 
 def _fill(component: str, values: Mapping[str, str]) -> str:
-    """The component with its fields replaced; a track that makes it too long is cut, so that the stem stays."""
+    """The component with its fields replaced. If it gets too long, the track is cut and the stem is kept."""
     pieces = _parse(component)
     overflow = len(_join(pieces, values).encode("utf-8")) - (MAX_NAME_BYTES - 1)
     if overflow <= 0:
@@ -77,17 +70,17 @@ def _parse(component: str) -> list[tuple[str, str | None]]:
         parsed = list(string.Formatter().parse(component))
     except ValueError as error:
         raise _invalid(
-            f"The name template has an unmatched brace in '{component}'; write {{{{ for a plain one."
+            f"The name template has an unmatched brace in '{component}'; write {{{{ for a literal one."
         ) from error
     for _, field, spec, conversion in parsed:
         if field is not None and field not in FIELDS:
             near = nearest(field, FIELDS)
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             raise _invalid(
-                f"The name template has an unknown field '{{{field}}}'; the known ones are {known}.{did_you_mean(near)}"
+                f"The name template has an unknown field '{{{field}}}'; the fields are {known}.{did_you_mean(near)}"
             )
         if spec or conversion:
-            raise _invalid(f"The field '{{{field}}}' of the name template takes no format.")
+            raise _invalid(f"The field '{{{field}}}' of the name template cannot have a format.")
     return [(literal, field) for literal, field, _, _ in parsed]
 
 
@@ -98,7 +91,7 @@ def _invalid(message: str) -> InvalidRequest:
 def lay_out(
     template: str, stems: Sequence[str], *, track: str, model: str, index: int, extension: str
 ) -> dict[str, Path]:
-    """The relative path of each stem's file. Two stems in one file are refused."""
+    """The relative path of each stem's file. Raises `InvalidRequest` if two stems would have the same file."""
     suffix = "." + extension.removeprefix(".")
     paths: dict[str, Path] = {}
     taken: dict[str, str] = {}

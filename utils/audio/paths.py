@@ -1,7 +1,7 @@
-"""How a path is handed to the operating system and shown to people. Pure.
+"""Paths as the operating system takes them, and as they are shown to users. Pure.
 
-Windows cuts trailing dots and refuses long names unless a path has the extended form; every call to the system
-goes through `os_path`, so that the rest of the package never thinks of it.
+Windows drops trailing dots and refuses long names unless a path has the extended form. Every system call goes
+through `os_path`, so that the rest of the package need not care.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ _VERBATIM = ("\\\\?\\", "\\\\.\\")
 
 
 def extended(path: str, *, cwd: str) -> str:
-    r"""The Windows form of `path`: `\\?\` in front where Windows would refuse or alter the plain form."""
+    r"""`path` for Windows: with the prefix `\\?\` if Windows would refuse or alter the plain form."""
     if path.startswith(_VERBATIM):
         return path
     full = ntpath.normpath(ntpath.join(cwd, path))
-    if len(full) < _LONGEST_PLAIN and not _is_altered(full):
+    is_altered = any(part.endswith((".", " ")) for part in full.split("\\"))
+    if len(full) < _LONGEST_PLAIN and not is_altered:
         return full
     return "\\\\?\\UNC" + full[1:] if full.startswith("\\\\") else "\\\\?\\" + full
-
-
-def _is_altered(full: str) -> bool:
-    return any(part.endswith((".", " ")) for part in full.split("\\"))
 
 
 def os_path(path: Path, *, windows: bool = os.name == "nt") -> str:
@@ -34,10 +31,10 @@ def os_path(path: Path, *, windows: bool = os.name == "nt") -> str:
 
 
 def absolute(path: Path) -> Path:
-    """The absolute form of `path`, links kept."""
+    """The absolute form of `path`, with symbolic links kept."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps `..`, `resolve` follows links
 
 
 def shown(path: Path | str) -> str:
-    """`path` as text that can be sent: bytes that are no UTF-8 become question marks."""
+    """`path` as text that can be sent: bytes that are not UTF-8 become question marks."""
     return str(path).encode("utf-8", "replace").decode("utf-8")

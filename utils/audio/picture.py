@@ -1,13 +1,13 @@
-"""A picture of a separation: the waveform and the spectrogram of the mix and of each stem, one under the other.
+"""A picture of a separation: the waveform and the spectrogram of the mix and of each stem, one below the other.
 
-All rows have one scale of loudness, so that one can see how much of the mix went where. What is kept of a signal while
-it goes by is as wide as the picture, not as long as the song.
+All rows share one scale of loudness, so that they show how much of the mix went where. The memory that a signal takes
+while it is read depends on the width of the picture, not on the length of the song.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from utils.audio import parts
+from utils.audio import temporary
 from utils.audio.channels import Block
 from utils.audio.disk import output_error
 from utils.audio.paths import os_path
@@ -35,7 +35,7 @@ LOWEST_HZ, HIGHEST_HZ = 40.0, 18000.0
 BANDS = 96
 FLOOR_DB = -80.0
 
-# The picture's measures, in pixels.
+# The layout of the picture, in pixels.
 PLOT_WIDTH = 1000
 LEFT, RIGHT, TOP, BOTTOM = 150, 24, 48, 34
 WAVE_HEIGHT, GAP, ROW_GAP = 60, 4, 18
@@ -44,13 +44,13 @@ ROW_HEIGHT = WAVE_HEIGHT + GAP + BANDS
 PAPER, INK, FAINT = (252, 252, 253), (33, 37, 41), (160, 166, 173)
 MIX_COLOUR = (73, 80, 87)
 STEM_COLOURS = ((214, 69, 65), (44, 127, 184), (65, 160, 93), (143, 90, 190), (217, 129, 30), (0, 150, 150))
-# From silence to full level; what lies between is interpolated.
+# From silence to full level; values in between are interpolated.
 HEAT = np.array([(10, 8, 30), (62, 20, 98), (150, 38, 108), (226, 82, 70), (252, 166, 60), (252, 250, 190)], float)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is drawn of one file."""
+    """What is drawn of one signal."""
 
     name: str
     cells: Cells
@@ -58,38 +58,38 @@ class Row:
 
 
 class Sketch:
-    """Gathers what a picture needs of several signals while they go by, block by block."""
+    """Gathers what a picture needs of several signals, block by block."""
 
     def __init__(self, names: Sequence[str], sample_rate: int) -> None:
         self._sample_rate = sample_rate
-        self._gathered = {name: _Gathered(sample_rate) for name in names}
+        self._gatherers = {name: _Gatherer(sample_rate) for name in names}
 
     def add(self, name: str, block: Block) -> None:
         """The next samples (channels, n) of a signal."""
-        self._gathered[name].add(block)
+        self._gatherers[name].add(block)
 
     def save(self, target: Path, *, title: str) -> None:
-        """Draw the signals in their order and write a PNG that appears whole. Call it once."""
-        duration_s = max(gathered.samples for gathered in self._gathered.values()) / self._sample_rate
-        rows = [Row(name, gathered.finish(), gathered.level_db) for name, gathered in self._gathered.items()]
+        """Draw the signals in their order and write a PNG, which appears under its name when complete. Call it once."""
+        duration_s = max(gatherer.samples for gatherer in self._gatherers.values()) / self._sample_rate
+        rows = [Row(name, gatherer.finish(), gatherer.level_db) for name, gatherer in self._gatherers.items()]
         picture = draw(rows, title=title, duration_s=duration_s)
-        part = parts.part_path(target)
+        part = temporary.part_path(target)
         try:
             picture.save(os_path(part), format="PNG", optimize=True)
             os.replace(os_path(part), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
         except OSError as error:
             raise output_error(error, target) from error
         finally:
-            parts.remove(part)
+            temporary.remove(part)
 
 
 # Gathering ----------------------------------------------------------------------------------------------------------
 
 
-class _Gathered:
-    """Extremes and spectra of a stream, in cells of equal length that are joined in pairs when there are too many.
+class _Gatherer:
+    """Extremes and spectra of a signal, in cells of equal length that are joined in pairs when there are too many.
 
-    A cell is one frame of the spectrum, or several where even the longest hop gives too many frames.
+    A cell is one frame of the spectrum, or several if even the longest hop gives too many frames.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -97,11 +97,13 @@ class _Gathered:
         self._energy = 0.0
         self._hop = SHORTEST_HOP
         self._frames_in_cell = 1
-        self._rest = np.zeros(FRAME // 2, dtype=np.float32)  # so that the first frame's middle is the first sample
-        self._frames = Cells.none()  # of a cell that is not full yet
+        self._rest = np.zeros(FRAME // 2, dtype=np.float32)  # so that the first frame is centred on the first sample
+        self._frames = Cells.none()  # of the last cell, which is not full yet
         self._cells = Cells.none()
         self._window = np.hanning(FRAME)
-        self._starts = _band_starts(sample_rate)
+        # The first bin of each band. Bands are equally wide to the ear.
+        edges_hz = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, 0.45 * sample_rate), BANDS)
+        self._starts = np.round(edges_hz * FRAME / sample_rate).astype(np.intp)
 
     def add(self, block: Block) -> None:
         mono = block.mean(axis=0)
@@ -123,33 +125,29 @@ class _Gathered:
         while (count := (len(self._rest) - FRAME) // self._hop + 1) > 0:
             room = (2 * PLOT_WIDTH - len(self._cells)) * self._frames_in_cell - len(self._frames)
             count = min(count, room)
-            self._frames = self._frames.and_then(self._look(count))
+            self._frames = self._frames.and_then(self._next_frames(count))
             self._rest = self._rest[count * self._hop :]
             full = len(self._frames) // self._frames_in_cell * self._frames_in_cell
             self._cells = self._cells.and_then(self._frames.part(0, full).joined(self._frames_in_cell))
             self._frames = self._frames.part(full, None)
-            if len(self._cells) == 2 * PLOT_WIDTH:
-                self._lengthen()
+            if len(self._cells) == 2 * PLOT_WIDTH:  # from now on, cells are twice as long
+                self._cells = self._cells.joined(2)
+                if self._hop < LONGEST_HOP:
+                    self._hop *= 2
+                else:
+                    self._frames_in_cell *= 2
 
-    def _look(self, count: int) -> Cells:
+    def _next_frames(self, count: int) -> Cells:
         frames = np.lib.stride_tricks.sliding_window_view(self._rest, FRAME)[:: self._hop][:count]
         around = frames[:, (FRAME - self._hop) // 2 : (FRAME + self._hop) // 2]
         spectra = np.abs(np.fft.rfft(frames * self._window)) / (FRAME / 4)
         power = np.maximum.reduceat(np.square(spectra), self._starts, axis=1)
         return Cells(around.min(axis=1).astype(float), around.max(axis=1).astype(float), power)
 
-    def _lengthen(self) -> None:
-        """From now on cells are twice as long."""
-        self._cells = self._cells.joined(2)
-        if self._hop < LONGEST_HOP:
-            self._hop *= 2
-        else:
-            self._frames_in_cell *= 2
-
 
 @dataclass(frozen=True)
 class Cells:
-    """Stretches of a song: their least and greatest sample, and the greatest power of each band."""
+    """Sections of a signal: their smallest and largest sample, and the largest power of each band."""
 
     low: Numbers
     high: Numbers
@@ -184,12 +182,6 @@ class Cells:
         )
 
 
-def _band_starts(sample_rate: int) -> npt.NDArray[np.intp]:
-    """The first bin of each band; bands are equally wide to the ear."""
-    edges_hz = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, 0.45 * sample_rate), BANDS)
-    return np.round(edges_hz * FRAME / sample_rate).astype(np.intp)
-
-
 # Drawing ------------------------------------------------------------------------------------------------------------
 
 
@@ -207,7 +199,9 @@ def draw(rows: Sequence[Row], *, title: str, duration_s: float) -> Image:
     for number, row in enumerate(rows):
         top = TOP + number * (ROW_HEIGHT + ROW_GAP)
         colour = MIX_COLOUR if number == 0 else STEM_COLOURS[(number - 1) % len(STEM_COLOURS)]
-        _draw_texts(pen, row, top, colour, (large, small))
+        name = row.name if len(row.name) <= 15 else f"{row.name[:14]}…"  # as much as the margin holds
+        pen.text((16, top + 6), name, colour, large)
+        pen.text((16, top + 32), f"{row.level_db:.1f} dBFS RMS" if row.level_db > FLOOR_DB else "silent", INK, small)
         _draw_wave(pen, row, top, colour, peak or 1.0)
         heat = Image.fromarray(heat_map(row.cells.power, loudest))
         picture.paste(heat.resize((PLOT_WIDTH, BANDS)), (LEFT, top + WAVE_HEIGHT + GAP))
@@ -216,20 +210,11 @@ def draw(rows: Sequence[Row], *, title: str, duration_s: float) -> Image:
 
 
 def heat_map(power: Numbers, loudest: float) -> npt.NDArray[np.uint8]:
-    """Colours (bands, cells, 3) of power (cells, bands): high frequencies on top, the loudest cell of all rows brightest."""
+    """The colours (bands, cells, 3) of power (cells, bands): high frequencies on top, `loudest` the brightest."""
     level_db = 10 * np.log10(np.maximum(power.T, 1e-20) / max(loudest, 1e-12))
-    place = np.clip(1 - level_db / FLOOR_DB, 0, 1)[::-1] * (len(HEAT) - 1)
-    channels = [np.interp(place, np.arange(len(HEAT)), HEAT[:, channel]) for channel in range(3)]
+    position = np.clip(1 - level_db / FLOOR_DB, 0, 1)[::-1] * (len(HEAT) - 1)
+    channels = [np.interp(position, np.arange(len(HEAT)), HEAT[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).astype(np.uint8)
-
-
-Fonts = tuple["FreeTypeFont | BitmapFont", "FreeTypeFont | BitmapFont"]
-
-
-def _draw_texts(pen: ImageDraw, row: Row, top: int, colour: tuple[int, int, int], fonts: Fonts) -> None:
-    name = row.name if len(row.name) <= 15 else f"{row.name[:14]}…"  # what the margin holds
-    pen.text((16, top + 6), name, colour, fonts[0])
-    pen.text((16, top + 32), f"{row.level_db:.1f} dBFS RMS" if row.level_db > FLOOR_DB else "silent", INK, fonts[1])
 
 
 def _draw_wave(pen: ImageDraw, row: Row, top: int, colour: tuple[int, int, int], peak: float) -> None:
@@ -244,14 +229,12 @@ def _draw_wave(pen: ImageDraw, row: Row, top: int, colour: tuple[int, int, int],
 
 
 def _draw_times(pen: ImageDraw, duration_s: float, y: int, font: FreeTypeFont | BitmapFont) -> None:
-    for second in _ticks(duration_s):
+    """The time axis: five to ten round numbers of seconds."""
+    if duration_s <= 0:
+        return
+    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+    step = next((step for step in steps if duration_s / step <= 10), 7200)
+    for second in (number * step for number in range(int(duration_s / step) + 1)):
         x = LEFT + round((PLOT_WIDTH - 1) * second / duration_s)
         pen.line((x, y - 5, x, y - 1), INK)
         pen.text((x, y), f"{int(second // 60)}:{second % 60:04.1f}", INK, font, anchor="ma")
-
-
-def _ticks(duration_s: float) -> Iterator[float]:
-    """Five to ten round numbers of seconds."""
-    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-    step = next((step for step in steps if duration_s / step <= 10), 7200)
-    yield from (number * step for number in range(int(duration_s / step) + 1) if duration_s > 0)

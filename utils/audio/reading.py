@@ -1,7 +1,7 @@
-"""Any audio file as a stream of blocks at the wanted rate and number of channels.
+"""Any audio file as a stream of blocks at a given sample rate and number of channels.
 
-Memory does not grow with the file. Samples that are not numbers, and files that end before their header says, are
-errors here, so that nothing after the reader needs to look.
+Memory does not grow with the file. NaN, infinity and files that end earlier than their header says are errors here,
+so that nothing after the reader has to check for them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from typing import Self
 
 import numpy as np
 
-from utils.audio.channels import Block, mix_channels
-from utils.audio.decoding import AudioInfo, Decoder, cut_off, open_decoder
+from utils.audio.channels import MAX_CHANNELS, Block, mix_channels
+from utils.audio.decoding import AudioInfo, Declined, Decoder, cut_off_error
+from utils.audio.ffmpeg import FfmpegDecoder
 from utils.audio.paths import absolute, os_path, shown
 from utils.audio.resampling import StreamResampler, resampled_frames
+from utils.audio.sndfile import SndfileDecoder
 from utils.core.errors import InputEmpty, InputNotFound, InputUnreadable, InvalidRequest, did_you_mean, nearest
 
-__all__ = ["AudioInfo", "AudioReader", "open_audio", "probe"]
+__all__ = ["AudioInfo", "AudioReader", "open_audio", "open_decoder", "probe"]
 
 _MAX_NEIGHBOURS = 2000
 
 
 def probe(path: Path) -> AudioInfo:
-    """What the file says of itself. Raises `InputNotFound`, `InputEmpty`, `InputUnreadable`."""
+    """What the header of a file says. Raises `InputNotFound`, `InputEmpty` or `InputUnreadable`."""
     decoder = _open(Path(path))
     decoder.close()
     return decoder.info
@@ -43,9 +45,9 @@ def open_audio(
     duration_s: float | None = None,
     checkpoint: Callable[[], None] | None = None,
 ) -> AudioReader:
-    """A reader of the whole file or of the part that begins at `start_s`. `checkpoint` is called at each block."""
+    """A reader of the whole file, or of the part that begins at `start_s`. `checkpoint` is called for each block."""
     if start_s < 0 or (duration_s is not None and duration_s <= 0):
-        raise InvalidRequest("A preview starts at 0 s or later and lasts longer than 0 s.", field="preview")
+        raise InvalidRequest("A preview must start at 0 s or later and last longer than 0 s.", field="preview")
     decoder = _open(Path(path))
     try:
         return AudioReader(decoder, sample_rate, channels, (start_s, duration_s), checkpoint)
@@ -55,9 +57,9 @@ def open_audio(
 
 
 class AudioReader:
-    """Iterates over float32 blocks (channels, samples), each contiguous. Use it as a context manager, and once.
+    """Iterates over float32 blocks (channels, samples), each contiguous. Use it once, as a context manager.
 
-    The samples given in total are exactly `resampled_frames(source_frames, …)` of the source's samples in the part.
+    In total it gives exactly `resampled_frames(source_frames, …)` samples.
     """
 
     def __init__(
@@ -74,18 +76,23 @@ class AudioReader:
         self.source_frames = 0
         self._decoder = decoder
         self._checkpoint = checkpoint or (lambda: None)
-        self._start, self._stop = _frames_of(part_s, self.info.sample_rate)
-        _require_held(decoder, self._stop)
+        start_s, duration_s = part_s
+        source_rate = self.info.sample_rate
+        self._start = math.floor(start_s * source_rate + 0.5)
+        self._stop = None
+        if duration_s is not None:
+            self._stop = self._start + max(math.floor(duration_s * source_rate + 0.5), 1)
+        self._require_held()
         self._blocks = self._generate()
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know; complete once everything was read."""
+        """What the user should know; complete when everything has been read."""
         return list(self._decoder.warnings)
 
     @property
     def expected_frames(self) -> int | None:
-        """About how many samples will be given, if the header tells. For progress only."""
+        """About how many samples there will be, if the header states the length. Only for progress."""
         if self.info.frames is None:
             return None
         stop = self.info.frames if self._stop is None else min(self._stop, self.info.frames)
@@ -106,63 +113,58 @@ class AudioReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file. Reading on gives nothing more."""
+        """Close the file. Nothing more can be read."""
         self._blocks.close()
         self._decoder.close()
+
+    def _require_held(self) -> None:
+        """Raise at once if the decoder knows, before reading, that the file is cut off within the part."""
+        held, promised = self._decoder.held_frames, self.info.frames
+        if held is None or promised is None or promised - held <= self._decoder.tolerated_frames:
+            return
+        if self._stop is None or self._stop > held:
+            raise cut_off_error(self.info, held)
 
     def _generate(self) -> Generator[Block]:
         resampler = StreamResampler(self.info.sample_rate, self.sample_rate, self.channels)
         for block in self._decoder.blocks(self._start, self._stop):
             self._checkpoint()
-            _require_numbers(block, self.info, self._start + self.source_frames)
+            self._require_finite(block)
             self.source_frames += len(block)
             ready = resampler.push(mix_channels(block, self.channels))
             if len(ready):
                 yield np.ascontiguousarray(ready.T)
         if self.source_frames == 0:
-            raise _empty(self.info, self._start)
+            raise self._empty_error()
         rest = resampler.finish()
         if len(rest):
             yield np.ascontiguousarray(rest.T)
 
+    def _require_finite(self, block: Block) -> None:
+        with np.errstate(invalid="ignore"):  # infinities of both signs add up to NaN, which is found like any other
+            if math.isfinite(float(block.sum(dtype=np.float64))):
+                return
+        bad = ~np.isfinite(block)
+        first = self._start + self.source_frames + int(np.argmax(bad.any(axis=1)))
+        raise InputUnreadable(
+            f"'{shown(self.info.path)}' has NaN or infinite samples: "
+            f"{int(bad.sum())} of them from {first / self.info.sample_rate:.3f} s on.",
+            hint="Export the file again from the program that made it.",
+        )
 
-def _frames_of(part_s: tuple[float, float | None], rate: int) -> tuple[int, int | None]:
-    start_s, duration_s = part_s
-    start = math.floor(start_s * rate + 0.5)
-    return start, None if duration_s is None else start + max(math.floor(duration_s * rate + 0.5), 1)
-
-
-def _require_held(decoder: Decoder, stop: int | None) -> None:
-    """Tell at once if the wanted part is cut off, where the decoder knows before reading."""
-    held, promised = decoder.held_frames, decoder.info.frames
-    if held is None or promised is None or promised - held <= decoder.tolerated_frames:
-        return
-    if stop is None or stop > held:
-        raise cut_off(decoder.info, held)
-
-
-def _require_numbers(block: Block, info: AudioInfo, position: int) -> None:
-    with np.errstate(invalid="ignore"):  # the sum of opposite infinities is no number, which is what is asked
-        if math.isfinite(float(block.sum(dtype=np.float64))):
-            return
-    bad = ~np.isfinite(block)
-    first = position + int(np.argmax(bad.any(axis=1)))
-    raise InputUnreadable(
-        f"'{shown(info.path)}' holds samples that are no numbers (NaN or infinite): "
-        f"{int(bad.sum())} from {first / info.sample_rate:.3f} s on.",
-        hint="Export the file again from the program that made it.",
-    )
+    def _empty_error(self) -> InputEmpty:
+        if self._start == 0:
+            return _no_samples(self.info.path)
+        length = f", which lasts {self.info.frames / self.info.sample_rate:.1f} s" if self.info.frames else ""
+        start_s = self._start / self.info.sample_rate
+        return InputEmpty(
+            f"The preview starts at {start_s:.1f} s, after the end of '{shown(self.info.path)}'{length}.",
+            hint="Choose an earlier start.",
+            field="preview",
+        )
 
 
-def _empty(info: AudioInfo, start: int) -> InputEmpty:
-    if start == 0:
-        return InputEmpty(f"'{shown(info.path)}' holds no samples. Choose a file with audio in it.")
-    length = f", which lasts {info.frames / info.sample_rate:.1f} s" if info.frames else ""
-    return InputEmpty(
-        f"The preview starts at {start / info.sample_rate:.1f} s, after the end of '{shown(info.path)}'{length}.",
-        hint="Choose an earlier start.",
-        field="preview",
-    )
+# Opening ------------------------------------------------------------------------------------------------------------
 
 
 def _open(path: Path) -> Decoder:
@@ -175,30 +177,57 @@ def _open(path: Path) -> Decoder:
         ) from error
 
 
+def open_decoder(path: Path) -> Decoder:
+    """The first decoder that takes the file: libsndfile's, or else FFmpeg's.
+
+    Raises `InputEmpty`, or `InputUnreadable` with the reason of each.
+    """
+    reasons: list[Declined] = []
+    for decoder_class in (SndfileDecoder, FfmpegDecoder):
+        try:
+            decoder: Decoder = decoder_class(path)
+        except Declined as reason:
+            reasons.append(reason)
+            continue
+        channels = decoder.info.channels
+        if channels > MAX_CHANNELS:
+            decoder.close()
+            raise InputUnreadable(
+                f"'{shown(path)}' has {channels} channels; at most {MAX_CHANNELS} are supported.",
+                hint="Mix it down to stereo first.",
+            )
+        return decoder
+    if any(reason.empty for reason in reasons):
+        raise _no_samples(path)
+    raise InputUnreadable(
+        f"'{shown(path)}' cannot be read as audio ({'; '.join(str(reason) for reason in reasons)}).",
+        hint="Check that it is an intact audio file; converting it to WAV or FLAC may help.",
+    )
+
+
+def _no_samples(path: Path) -> InputEmpty:
+    return InputEmpty(f"'{shown(path)}' has no samples. Choose a file with audio in it.")
+
+
 def _require_file(path: Path) -> None:
     try:
         found = os.stat(os_path(path))  # noqa: PTH116 - a Path would undo the extended form
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _not_found(path) from error
+        near = nearest(path.name, _neighbours(path))
+        message = f"There is no file '{shown(absolute(path))}'.{did_you_mean(near)}"
+        raise InputNotFound(message, suggestions=near, field="input") from error
     except (OSError, ValueError) as error:
         raise InputUnreadable(f"'{shown(path)}' cannot be opened: {error}.") from error
     if stat.S_ISDIR(found.st_mode):
         raise InputNotFound(f"'{shown(path)}' is a folder. Name an audio file in it.", field="input")
     if not stat.S_ISREG(found.st_mode):
-        raise InputUnreadable(f"'{shown(path)}' is no regular file. Copy its content into one first.")
+        raise InputUnreadable(f"'{shown(path)}' is not a regular file. Copy its content to one first.")
     if found.st_size == 0:
-        raise InputEmpty(f"'{shown(path)}' is empty: it holds 0 bytes. Fetch or export it again.")
-
-
-def _not_found(path: Path) -> InputNotFound:
-    near = nearest(path.name, _neighbours(path))
-    return InputNotFound(
-        f"There is no file '{shown(absolute(path))}'.{did_you_mean(near)}", suggestions=near, field="input"
-    )
+        raise InputEmpty(f"'{shown(path)}' is empty (0 bytes). Download or export it again.")
 
 
 def _neighbours(path: Path) -> list[str]:
-    """Names of files in the folder where `path` should be; none if it cannot be listed."""
+    """The files in the folder where `path` should be; none if it cannot be listed."""
     try:
         with os.scandir(os_path(absolute(path).parent)) as entries:
             return [shown(entry.name) for _, entry in zip(range(_MAX_NEIGHBOURS), entries, strict=False)]

@@ -1,4 +1,4 @@
-"""Sample rates changed as a stream, with lengths that are known beforehand."""
+"""Resampling of streams, with lengths that are known in advance."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import soxr
 
 from utils.audio.channels import Block
 
-_QUALITY = "VHQ"  # costs a few per cent more than HQ, nothing next to a network
+_QUALITY = "VHQ"  # a few per cent slower than HQ, which is nothing compared with a network
 
 
 def resampled_frames(frames: int, source_rate: int, target_rate: int) -> int:
-    """How many samples `frames` samples become at another rate: rounded, halves up."""
+    """The number of samples at another rate: rounded, halves up."""
     return (2 * frames * target_rate + source_rate) // (2 * source_rate)
 
 
 def resampled(block: Block, source_rate: int, target_rate: int) -> Block:
-    """A (samples, channels) block that is all there is, at another rate: exactly `resampled_frames` long."""
+    """A whole signal (samples, channels) at another rate, exactly `resampled_frames` long."""
     stream = StreamResampler(source_rate, target_rate, block.shape[1])
-    start = stream.push(block)
-    return np.concatenate([start, stream.finish()])
+    return np.concatenate([stream.push(block), stream.finish()])
 
 
 class StreamResampler:
-    """Takes (samples, channels) blocks at one rate and gives them at another.
+    """Takes (samples, channels) blocks at one rate and returns them at another.
 
-    What it gives in total, `finish` included, is exactly `resampled_frames` of what it took.
+    The total length of its output, `finish` included, is exactly `resampled_frames` of that of its input.
     """
 
     def __init__(self, source_rate: int, target_rate: int, channels: int) -> None:
@@ -37,7 +36,7 @@ class StreamResampler:
             self._stream = soxr.ResampleStream(source_rate, target_rate, channels, dtype="float32", quality=_QUALITY)
 
     def push(self, block: Block) -> Block:
-        """What can be given now; with equal rates the block itself."""
+        """The output that is ready; the block itself if the rates are equal."""
         self._taken += len(block)
         if self._stream is not None:
             block = self._stream.resample_chunk(np.ascontiguousarray(block, dtype=np.float32))
@@ -45,7 +44,7 @@ class StreamResampler:
         return block
 
     def finish(self) -> Block:
-        """The rest. Call it once."""
+        """The rest of the output. Call it once."""
         due = resampled_frames(self._taken, self._source_rate, self._target_rate) - self._given
         rest = np.zeros((due, self._channels), np.float32)
         if self._stream is not None:

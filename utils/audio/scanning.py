@@ -1,4 +1,4 @@
-"""One cheap pass over a file for what must be known before the work: its length, mean, deviation and peak."""
+"""One cheap pass over a file, for what must be known before the work starts: length, mean, deviation and peak."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from utils.core.errors import InputEmpty
 
 @dataclass(frozen=True)
 class AudioStats:
-    """`mean` and `std` are those of the mean over channels; `std` divides by n - 1 and is 0 for one sample."""
+    """`mean` and `std` are of the mean over the channels; `std` divides by n - 1 and is 0 for a single sample."""
 
     frames: int
     source_frames: int
@@ -27,7 +27,7 @@ class AudioStats:
 
 
 class Moments:
-    """Count, mean and sum of squared deviations of a stream, joined block by block, which stays exact over hours."""
+    """Count, mean and standard deviation of a stream, merged block by block, which stays exact over hours."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -40,9 +40,9 @@ class Moments:
         mean = float(values.mean())
         deviations = values - mean
         total = self.count + len(values)
-        apart = mean - self.mean
-        self._squares += float(deviations @ deviations) + apart * apart * self.count * len(values) / total
-        self.mean += apart * len(values) / total
+        difference = mean - self.mean
+        self._squares += float(deviations @ deviations) + difference * difference * self.count * len(values) / total
+        self.mean += difference * len(values) / total
         self.count = total
 
     @property
@@ -60,7 +60,7 @@ def scan(
     checkpoint: Callable[[], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> AudioStats:
-    """Read the file, or a part, as `open_audio` with the same arguments gives it."""
+    """Read the file, or a part of it, as `open_audio` with the same arguments does."""
     moments, peak = Moments(), 0.0
     with open_audio(
         path,
@@ -76,7 +76,7 @@ def scan(
             if on_progress and reader.expected_frames:
                 on_progress(min(moments.count / reader.expected_frames, 1.0))
     if moments.count == 0:
-        raise InputEmpty(f"'{shown(path)}' is too short: at {sample_rate} Hz it has no sample.")
+        raise InputEmpty(f"'{shown(path)}' is too short: at {sample_rate} Hz it has no samples.")
     if on_progress:
         on_progress(1.0)
     return AudioStats(moments.count, reader.source_frames, moments.mean, moments.std, peak)

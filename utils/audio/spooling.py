@@ -1,4 +1,4 @@
-"""Float samples kept on disk until the gain for all stems is known."""
+"""Float samples, kept on disk until the gain for all stems is known."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _BLOCK_FRAMES = 1 << 16
 
 
 class Spool:
-    """An encoder to raw floats that can be read back."""
+    """A file of raw floats that is written first and read back later."""
 
     def __init__(self, path: Path, channels: int) -> None:
-        self.path = path
         self._channels = channels
         try:
             self._file = GuardedFile(path, "w+b")
@@ -28,24 +27,18 @@ class Spool:
 
     def write(self, block: Block) -> None:
         self._file.write(block.astype("<f4", order="C", copy=False).tobytes())
-        self._require_written()
+        self._file.require_written()
 
     def blocks(self) -> Iterator[Block]:
-        """Everything written, from the start."""
+        """Everything that was written, from the start."""
         self._file.seek(0)
         frame_bytes = SAMPLE_BYTES * self._channels
         while data := self._file.read(_BLOCK_FRAMES * frame_bytes):
             yield np.frombuffer(data, "<f4").astype(np.float32, copy=False).reshape(-1, self._channels)
-        self._require_written()
+        self._file.require_written()
 
     def close(self) -> None:
         self._file.close()
 
     def abandon(self) -> None:
         self._file.close()
-
-    def _require_written(self) -> None:
-        try:
-            self._file.check()
-        except OSError as error:
-            raise output_error(error, self.path) from error

@@ -1,4 +1,4 @@
-"""One stem's file on its way: resampled, held to its exact length, spooled where needed, encoded."""
+"""The file of one stem: resampled, held to its exact length, spooled if necessary, encoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.audio import parts
+from utils.audio import temporary
 from utils.audio.channels import Block
 from utils.audio.encoders import Encoder, open_encoder
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
@@ -23,7 +23,7 @@ _SILENCE_FRAMES = 1 << 16
 
 @dataclass(frozen=True)
 class StemPlan:
-    """What all stems of a set have in common. `frames` counts at the file's rate."""
+    """What all stems of a set have in common. `frames` is at the file's rate."""
 
     output: OutputFormat
     model_rate: int
@@ -42,7 +42,7 @@ class StemPlan:
     def require_size(self) -> None:
         if self.output.name == "aiff" and self.output.size_bytes(self.frames, self.channels) > MAX_RIFF_BYTES:
             raise UnsupportedFormat(
-                "AIFF files end at 4 GiB and these stems are larger.",
+                "These stems are larger than the 4 GiB that an AIFF file can have.",
                 hint='Use "format": "wav" or "flac".',
                 field="format",
             )
@@ -52,13 +52,13 @@ class StemPlan:
 
 
 class StemFile:
-    """One stem on its way: resampled, cut or filled to the exact length, its peak remembered."""
+    """A stem being written: resampled, cut or filled to the exact length, with its peak."""
 
     def __init__(self, target: Path, plan: StemPlan) -> None:
         self.target = target
-        self.part = parts.part_path(target)
+        self.part = temporary.part_path(target)
         self.peak = 0.0
-        self._spool_path = parts.part_path(target)
+        self._spool_path = temporary.part_path(target)
         self._plan = plan
         self._due = plan.frames
         self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
@@ -68,25 +68,26 @@ class StemFile:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Create the file that blocks are written to first."""
+        """Create the file that blocks are written to: the spool, or else the final format."""
         if self._plan.is_spooled:
             self._spool = Spool(self._spool_path, self._plan.channels)
         else:
             self._encoder = self._plan.encoder(self.part)
 
     def write(self, block: Block) -> None:
-        self._pass_on(self._resampler.push(np.ascontiguousarray(block.T)))
+        """Append a (channels, samples) block at the model's rate."""
+        self._append(self._resampler.push(np.ascontiguousarray(block.T)))
 
     def finish(self) -> None:
         """Write what the resampler still holds, then silence up to the exact length."""
-        self._pass_on(self._resampler.finish())
+        self._append(self._resampler.finish())
         silence = np.zeros((min(self._due, _SILENCE_FRAMES), self._plan.channels), np.float32)
         while self._due:
-            self._pass_on(silence)
+            self._append(silence)
         if self._encoder is not None:
             self._encoder.close()
 
-    def _pass_on(self, block: Block) -> None:
+    def _append(self, block: Block) -> None:
         block = block[: self._due]
         if not len(block):
             return
@@ -98,30 +99,26 @@ class StemFile:
             self._encoder.write(np.clip(block, -1.0, 1.0) if self._plan.output.clip == "clamp" else block)
 
     def encode(self, gain: float, on_block: Callable[[int], None]) -> None:
-        """Write the spooled floats, times `gain`, to the file; `on_block` learns how many samples were done."""
+        """Encode the spooled floats times `gain`. `on_block` gets the length of each block."""
         if self._spool is None:
             return
-        encoder = self._open_encoder()
+        with self._lock:
+            if self._is_abandoned:
+                raise JobCancelled
+            self._encoder = encoder = self._plan.encoder(self.part)
         for block in self._spool.blocks():
             on_block(len(block))
             encoder.write(block if gain == 1.0 else block * np.float32(gain))
         encoder.close()
         self._spool.close()
-        parts.remove(self._spool_path)
-
-    def _open_encoder(self) -> Encoder:
-        with self._lock:
-            if self._is_abandoned:
-                raise JobCancelled
-            self._encoder = self._plan.encoder(self.part)
-            return self._encoder
+        temporary.remove(self._spool_path)
 
     def abandon(self) -> None:
-        """Close and remove the temporary files, whatever is being done with them."""
+        """Close and remove the temporary files, even while they are being written."""
         with self._lock:
             self._is_abandoned = True
             for file in (self._encoder, self._spool):
                 if file is not None:
                     file.abandon()
-            parts.remove(self.part)
-            parts.remove(self._spool_path)
+            temporary.remove(self.part)
+            temporary.remove(self._spool_path)

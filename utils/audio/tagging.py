@@ -1,12 +1,12 @@
-"""Titles, covers and the like: read from any input, written to any output, through mutagen.
+"""Titles, covers and other tags: read from any input and written to any output, through mutagen.
 
-Tags in between are plain: known field names, each with its texts, and one cover. A stem keeps what its source says
-of itself and adds which stem it is and what made it (`STEM`, `DSU_MODEL`, `DSU_VERSION`). Broken tags are no error:
-the file is then treated as having none.
+In between, tags are plain values: known field names with their texts, and one cover. A stem keeps the tags of its
+source, and says which stem it is and what made it (`STEM`, `DSU_MODEL`, `DSU_VERSION`). A file with broken tags is
+treated as one without tags.
 """
 
 # mypy: allow-untyped-calls
-# (mutagen says that it is typed, and annotates only a part of itself)
+# (mutagen claims to be typed, but annotates only a part of itself)
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PICTURE = "metadata_block_picture"
 
 @dataclass(frozen=True)
 class Cover:
-    """A picture: `mime` is `image/jpeg` or `image/png`, as a rule."""
+    """A picture. `mime` is usually `image/jpeg` or `image/png`."""
 
     data: bytes
     mime: str
@@ -41,7 +41,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file says of itself: texts by field (the names in `FIELDS`), and its cover."""
+    """The tags of a file: texts by field (the names in `FIELDS`), and the cover."""
 
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cover: Cover | None = None
@@ -49,7 +49,7 @@ class Tags:
 
 @dataclass(frozen=True)
 class TagSet:
-    """What all stems of a separation are tagged with; each stem's name is added where it is written."""
+    """The tags that all stems of a separation share; the name of each stem is added when it is written."""
 
     source: Tags | None
     model: str
@@ -75,7 +75,7 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
 
 
 def read_tags(path: Path) -> Tags | None:
-    """The tags of an audio file; None if it has none that we know or can read."""
+    """The tags of an audio file; None if it has none that are known and readable."""
     import mutagen
 
     try:
@@ -96,7 +96,8 @@ def _tags_of(audio: mutagen.FileType) -> Tags | None:
         case None:
             return None
         case ID3() as tags:
-            return Tags(_collected(lambda names: _id3_texts(tags, names[1])), _id3_cover(tags))
+            pictures = ((frame.data, frame.mime, frame.type) for frame in tags.getall("APIC"))
+            return Tags(_collected(lambda names: _id3_texts(tags, names[1])), _front_cover(pictures))
         case MP4Tags() as tags:
             return Tags(_collected(lambda names: _mp4_texts(tags.get(names[2], []))), _mp4_cover(tags))
         case ASFTags() as tags:
@@ -108,23 +109,19 @@ def _tags_of(audio: mutagen.FileType) -> Tags | None:
 
 
 def _collected(texts_of: Callable[[tuple[str, ...]], Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    found = {name: tuple(map(_plain, texts_of(names))) for name, names in FIELDS.items()}
-    return {name: kept for name, texts in found.items() if (kept := tuple(text for text in texts if text))}
-
-
-def _plain(text: str) -> str:
-    return shown(text).replace("\0", " ").strip()[:_MAX_TEXT]
+    """The texts of each field that has any, as plain text."""
+    found = {}
+    for name, names in FIELDS.items():
+        texts = (shown(text).replace("\0", " ").strip()[:_MAX_TEXT] for text in texts_of(names))
+        found[name] = tuple(text for text in texts if text)
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def _id3_texts(tags: Any, frame_id: str) -> list[str]:
     frames = tags.getall(frame_id)
-    if frame_id == "COMM":  # those with a description hold programs' own data
+    if frame_id == "COMM":  # comments with a description hold data of programs
         frames = [frame for frame in frames if not frame.desc]
     return [str(text) for frame in frames[:1] for text in frame.text]
-
-
-def _id3_cover(tags: Any) -> Cover | None:
-    return _cover((frame.data, frame.mime, frame.type) for frame in tags.getall("APIC"))
 
 
 def _mp4_texts(values: Iterable[Any]) -> list[str]:
@@ -146,7 +143,7 @@ def _mp4_cover(tags: Any) -> Cover | None:
     def mime(picture: Any) -> str:
         return "image/png" if picture.imageformat == AtomDataType.PNG else "image/jpeg"
 
-    return _cover((bytes(picture), mime(picture), _FRONT_COVER) for picture in tags.get("covr", []))
+    return _front_cover((bytes(picture), mime(picture), _FRONT_COVER) for picture in tags.get("covr", []))
 
 
 def _vorbis_cover(audio: Any) -> Cover | None:
@@ -154,11 +151,11 @@ def _vorbis_cover(audio: Any) -> Cover | None:
 
     pictures = list(getattr(audio, "pictures", []))
     pictures += [Picture(base64.b64decode(text)) for text in audio.tags.get(_PICTURE, [])]
-    return _cover((picture.data, picture.mime, picture.type) for picture in pictures)
+    return _front_cover((picture.data, picture.mime, picture.type) for picture in pictures)
 
 
-def _cover(pictures: Iterable[tuple[bytes, str, int]]) -> Cover | None:
-    """The front cover, else the first picture."""
+def _front_cover(pictures: Iterable[tuple[bytes, str, int]]) -> Cover | None:
+    """The front cover, or else the first picture."""
     usable = [picture for picture in pictures if 0 < len(picture[0]) <= _MAX_COVER_BYTES]
     if not usable:
         return None
@@ -170,47 +167,56 @@ def _cover(pictures: Iterable[tuple[bytes, str, int]]) -> Cover | None:
 
 
 def write_tags(path: Path, kind: AudioFormat, tags: Tags | None, *, stem: str, model: str, version: str) -> bool:
-    """Add tags to a finished file, its samples untouched. False if this file cannot carry any (RF64).
+    """Add tags to a finished file without touching its samples. False if this file cannot have any (RF64).
 
-    Raises `OSError` where the disk refuses, `OutputNotWritable` where mutagen does.
+    Raises `OSError` if the disk refuses, `OutputNotWritable` if mutagen does.
     """
     import mutagen
 
+    if kind == "wav":
+        with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
+            if file.read(4) != b"RIFF":
+                return False
     own = {"STEM": stem, "DSU_MODEL": model, "DSU_VERSION": version}
+    set_tags = {"wav": _set_id3, "aiff": _set_id3, "mp3": _set_id3, "m4a": _set_mp4}.get(kind, _set_comments)
     try:
-        return _WRITERS[kind](os_path(path), tags or Tags(), {name: text for name, text in own.items() if text})
+        audio = _opened(os_path(path), kind)
+        if audio.tags is None:
+            audio.add_tags()
+        set_tags(audio, tags or Tags(), {name: text for name, text in own.items() if text})
+        audio.save()
     except mutagen.MutagenError as error:
         if isinstance(error.__cause__ or error.__context__, OSError):
             raise OSError(*(error.__cause__ or error.__context__ or error).args[:2]) from error
         raise OutputNotWritable(f"The tags of '{shown(path)}' cannot be written ({error}).", field="output") from error
+    return True
 
 
-def _write_wav(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
+def _opened(path: str, kind: AudioFormat) -> Any:
+    """The file as mutagen opens it. The class is given, since a temporary name has no suffix to tell it by."""
+    from mutagen.aiff import AIFF
+    from mutagen.flac import FLAC
+    from mutagen.mp3 import MP3
+    from mutagen.mp4 import MP4
+    from mutagen.oggopus import OggOpus
+    from mutagen.oggvorbis import OggVorbis
     from mutagen.wave import WAVE
 
-    with open(path, "rb") as file:  # noqa: PTH123 - `path` is in the system's own form
-        if file.read(4) != b"RIFF":
-            return False
-    return _write_id3(WAVE(path), tags, own)
+    classes: dict[AudioFormat, Callable[[str], Any]] = {
+        "wav": WAVE,
+        "aiff": AIFF,
+        "mp3": MP3,
+        "flac": FLAC,
+        "ogg": OggVorbis,
+        "opus": OggOpus,
+        "m4a": MP4,
+    }
+    return classes[kind](path)
 
 
-def _write_aiff(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.aiff import AIFF
-
-    return _write_id3(AIFF(path), tags, own)
-
-
-def _write_mp3(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.mp3 import MP3
-
-    return _write_id3(MP3(path), tags, own)
-
-
-def _write_id3(audio: Any, tags: Tags, own: Mapping[str, str]) -> bool:
+def _set_id3(audio: Any, tags: Tags, own: Mapping[str, str]) -> None:
     from mutagen import id3
 
-    if audio.tags is None:
-        audio.add_tags()
     for name, texts in tags.texts.items():
         frame_id = FIELDS[name][1]
         extra = {"lang": "eng", "desc": ""} if frame_id == "COMM" else {}
@@ -220,64 +226,28 @@ def _write_id3(audio: Any, tags: Tags, own: Mapping[str, str]) -> bool:
     if tags.cover is not None:
         cover = tags.cover
         audio.tags.add(id3.APIC(encoding=id3.Encoding.LATIN1, mime=cover.mime, type=_FRONT_COVER, data=cover.data))
-    audio.save()
-    return True
-
-
-def _write_flac(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.flac import FLAC
-
-    audio = FLAC(path)
-    _set_comments(audio, tags, own)
-    if tags.cover is not None:
-        audio.add_picture(_picture(tags.cover))
-    audio.save()
-    return True
-
-
-def _write_ogg(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.oggvorbis import OggVorbis
-
-    return _write_ogg_comments(OggVorbis(path), tags, own)
-
-
-def _write_opus(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.oggopus import OggOpus
-
-    return _write_ogg_comments(OggOpus(path), tags, own)
-
-
-def _write_ogg_comments(audio: Any, tags: Tags, own: Mapping[str, str]) -> bool:
-    _set_comments(audio, tags, own)
-    if tags.cover is not None:
-        audio[_PICTURE] = [base64.b64encode(_picture(tags.cover).write()).decode("ascii")]
-    audio.save()
-    return True
 
 
 def _set_comments(audio: Any, tags: Tags, own: Mapping[str, str]) -> None:
-    if audio.tags is None:
-        audio.add_tags()
+    """Vorbis comments, of FLAC, Ogg Vorbis and Opus."""
+    from mutagen.flac import Picture
+
     for name, texts in tags.texts.items():
         audio[FIELDS[name][0]] = list(texts)
     for name, text in own.items():
         audio[name] = [text]
+    if tags.cover is not None:
+        picture = Picture()
+        picture.data, picture.mime, picture.type = tags.cover.data, tags.cover.mime, _FRONT_COVER
+        if hasattr(audio, "add_picture"):
+            audio.add_picture(picture)
+        else:
+            audio[_PICTURE] = [base64.b64encode(picture.write()).decode("ascii")]
 
 
-def _picture(cover: Cover) -> Any:
-    from mutagen.flac import Picture
+def _set_mp4(audio: Any, tags: Tags, own: Mapping[str, str]) -> None:
+    from mutagen.mp4 import MP4Cover, MP4FreeForm
 
-    picture = Picture()
-    picture.data, picture.mime, picture.type = cover.data, cover.mime, _FRONT_COVER
-    return picture
-
-
-def _write_m4a(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
-    from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
-
-    audio = MP4(path)
-    if audio.tags is None:
-        audio.add_tags()
     for name, texts in tags.texts.items():
         values = _mp4_values(FIELDS[name][2], texts)
         if values:
@@ -287,12 +257,10 @@ def _write_m4a(path: str, tags: Tags, own: Mapping[str, str]) -> bool:
     if tags.cover is not None:
         form = MP4Cover.FORMAT_PNG if tags.cover.mime == "image/png" else MP4Cover.FORMAT_JPEG
         audio["covr"] = [MP4Cover(tags.cover.data, form)]
-    audio.save()
-    return True
 
 
 def _mp4_values(atom: str, texts: tuple[str, ...]) -> list[Any]:
-    """Texts as the atom wants them; numbers that are none are left out."""
+    """Texts in the form that the atom needs. A number that cannot be read is left out."""
     from mutagen.mp4 import MP4FreeForm
 
     numbers = [int(number) for number in re.findall(r"\d{1,5}", texts[0])]
@@ -304,14 +272,3 @@ def _mp4_values(atom: str, texts: tuple[str, ...]) -> list[Any]:
     if atom.startswith(_FREEFORM):
         return [MP4FreeForm(text.encode("utf-8")) for text in texts]
     return list(texts)
-
-
-_WRITERS: dict[AudioFormat, Callable[[str, Tags, Mapping[str, str]], bool]] = {
-    "wav": _write_wav,
-    "flac": _write_flac,
-    "mp3": _write_mp3,
-    "ogg": _write_ogg,
-    "opus": _write_opus,
-    "aiff": _write_aiff,
-    "m4a": _write_m4a,
-}

@@ -1,7 +1,7 @@
-"""Stems to files that appear under their names all together and whole, or not at all.
+"""Writes stems to files that appear under their names all together and complete, or not at all.
 
-Every stem goes to a temporary file beside its final one. Where the format cannot hold samples above full scale and
-one gain for all stems is wanted, floats are spooled first: the gain is known only when the last sample is.
+Every stem is written to a temporary file beside the final one. If all stems are to be scaled by one gain, because the
+format cannot hold samples above full scale, they are spooled as floats first: the gain depends on the last sample.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from utils.audio import parts
+from utils.audio import temporary
 from utils.audio.channels import Block
 from utils.audio.disk import check_disk_space, output_error
 from utils.audio.encoders import full_scale
@@ -35,7 +35,7 @@ __all__ = ["OutputFormat", "StemSet", "Written", "check_disk_space", "check_outp
 
 @dataclass(frozen=True)
 class Written:
-    """What was published: absolute paths, and the one gain that all stems were given."""
+    """What was published: absolute paths, and the gain that was applied to all stems."""
 
     paths: dict[str, Path]
     gain: float
@@ -53,28 +53,19 @@ def open_stems(
     tags: TagSet | None,
     overwrite: bool = True,
 ) -> StemSet:
-    """The files of a separation, to be used as a context manager; nothing is created before it is entered.
+    """The files of a separation, as a context manager; nothing is created before it is entered.
 
-    `targets` names each stem's final file inside `folder`; `frames` is the length of each at `output.sample_rate`.
+    `targets` has the final file of each stem, inside `folder`; `frames` is their length at `output.sample_rate`.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
     check_output(output, channels=channels)
     files = {stem: absolute(path) for stem, path in targets.items()}
-    _require_inside(files.values(), absolute(folder))
-    for path in files.values():
-        _require_free(path, overwrite=overwrite)
-    plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
-    plan.require_size()
-    check_disk_space(folder, plan.needed_bytes * len(files))
-    return StemSet(files, plan, tags, overwrite=overwrite)
-
-
-def _require_inside(files: Iterable[Path], folder: Path) -> None:
+    root = absolute(folder)
     seen = set()
-    for path in files:
-        if not path.is_relative_to(folder) or path == folder:
+    for path in files.values():
+        if not path.is_relative_to(root) or path == root:
             raise OutputNotWritable(
-                f"'{shown(path)}' is outside the output directory '{shown(folder)}'. Choose another name.",
+                f"'{shown(path)}' is outside the output directory '{shown(root)}'. Choose another name.",
                 field="output",
             )
         if str(path).casefold() in seen:
@@ -82,6 +73,11 @@ def _require_inside(files: Iterable[Path], folder: Path) -> None:
                 f"Two stems would be written to '{shown(path)}'. Choose other names.", field="output"
             )
         seen.add(str(path).casefold())
+        _require_free(path, overwrite=overwrite)
+    plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
+    plan.require_size()
+    check_disk_space(folder, plan.needed_bytes * len(files))
+    return StemSet(files, plan, tags, overwrite=overwrite)
 
 
 def _require_free(path: Path, *, overwrite: bool) -> None:
@@ -89,7 +85,7 @@ def _require_free(path: Path, *, overwrite: bool) -> None:
         raise output_error(IsADirectoryError(), path)
     if not overwrite and os.path.lexists(os_path(path)):
         raise OutputNotWritable(
-            f"'{shown(path)}' exists already. Remove it, choose another output directory, or allow `overwrite`.",
+            f"'{shown(path)}' already exists. Remove it, choose another output directory, or set `overwrite`.",
             field="output",
         )
 
@@ -97,7 +93,7 @@ def _require_free(path: Path, *, overwrite: bool) -> None:
 class StemSet:
     """The files of one separation. Leaving it without `commit` removes whatever was written.
 
-    `write` is called from one thread. `rollback` may be called from any, at any moment.
+    `write` is called from one thread. `rollback` may be called from any thread at any time.
     """
 
     def __init__(self, targets: Mapping[str, Path], plan: StemPlan, tags: TagSet | None, *, overwrite: bool) -> None:
@@ -131,10 +127,10 @@ class StemSet:
     def _prepare(self) -> None:
         for target in self._targets.values():
             try:
-                self._folders += parts.make_folder(target.parent)
+                self._folders += temporary.make_folder(target.parent)
             except OSError as error:
                 raise output_error(error, target.parent) from error
-        parts.remove_stale_parts(target.parent for target in self._targets.values())
+        temporary.remove_stale_parts(target.parent for target in self._targets.values())
         for name, target in self._targets.items():
             with self._lock:
                 self._require_unsettled()
@@ -142,7 +138,7 @@ class StemSet:
                 stem.open()
 
     def write(self, stem: str, block: Block) -> None:
-        """Take the next (channels, samples) of a stem, at the model's rate."""
+        """Append a (channels, samples) block to a stem, at the model's rate."""
         self._stems[stem].write(block)
 
     def commit(
@@ -150,12 +146,12 @@ class StemSet:
         on_progress: Callable[[float], None] | None = None,
         checkpoint: Callable[[], None] | None = None,
     ) -> Written:
-        """Finish all files, then publish them. The two functions are called from several threads, never at once."""
+        """Finish all files, then publish them. The callbacks are called from several threads, but never concurrently."""
         for stem in self._stems.values():
             stem.finish()
         gain = self._linked_gain()
         if self._plan.is_spooled:
-            self._encode(gain, _Meter(self._plan.frames * len(self._stems), on_progress, checkpoint))
+            self._encode(gain, _EncodingProgress(self._plan.frames * len(self._stems), on_progress, checkpoint))
         self._tag()
         if checkpoint is not None:
             checkpoint()
@@ -165,51 +161,45 @@ class StemSet:
         return Written(dict(self._targets), gain, list(self._warnings))
 
     def _linked_gain(self) -> float:
-        """The one gain that keeps every stem within full scale. Up to full scale itself nothing is touched."""
+        """The gain that keeps every stem within full scale; 1 if they already are."""
         peak = max((stem.peak for stem in self._stems.values()), default=0.0)
         if peak <= 1.0:
             return 1.0
         gain = full_scale(self._plan.output) / peak
-        self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that no stem clips.")
+        self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that none of them clips.")
         return gain
 
-    def _encode(self, gain: float, meter: _Meter) -> None:
+    def _encode(self, gain: float, progress: _EncodingProgress) -> None:
         threads = max(min(len(self._stems), os.cpu_count() or 1), 1)
         with ThreadPoolExecutor(threads, "encode") as pool:
-            jobs = [pool.submit(stem.encode, gain, meter.count) for stem in self._stems.values()]
+            jobs = [pool.submit(stem.encode, gain, progress.count) for stem in self._stems.values()]
             try:
                 finished, _ = wait(jobs, return_when=FIRST_EXCEPTION)
                 for job in finished:
                     job.result()
             except BaseException:
-                meter.stop()
+                progress.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
 
     def _tag(self) -> None:
         for name, stem in self._stems.items():
             try:
-                self._write_tags(name, stem)
-                parts.sync(stem.part)
+                if self._tags is not None and not write_tags(
+                    stem.part,
+                    self._plan.output.name,
+                    self._tags.source,
+                    stem=name,
+                    model=self._tags.model,
+                    version=self._tags.version,
+                ):
+                    self._warnings.append(f"'{shown(stem.target.name)}' is larger than 4 GiB and so has no tags.")
+                temporary.sync(stem.part)
             except OSError as error:
                 raise output_error(error, stem.target) from error
 
-    def _write_tags(self, name: str, stem: StemFile) -> None:
-        if self._tags is None:
-            return
-        known = write_tags(
-            stem.part,
-            self._plan.output.name,
-            self._tags.source,
-            stem=name,
-            model=self._tags.model,
-            version=self._tags.version,
-        )
-        if not known:
-            self._warnings.append(f"'{shown(stem.target.name)}' is larger than 4 GiB and carries no tags for that.")
-
     def _publish(self) -> None:
-        """Rename all files; if one fails, those that were not there before are taken back."""
+        """Rename all files. If one fails, those that did not exist before are removed again."""
         with self._lock:
             self._require_unsettled()
             added: list[Path] = []
@@ -218,12 +208,12 @@ class StemSet:
                     self._rename(stem, added)
             except BaseException:
                 for path in added:
-                    parts.remove(path)
+                    temporary.remove(path)
                 raise
             self._is_settled = True
 
     def _rename(self, stem: StemFile, added: list[Path]) -> None:
-        """Give the file its name, and remember it in `added` if no file had that name."""
+        """Give the file its final name, and add it to `added` if no file had that name."""
         _require_free(stem.target, overwrite=self._overwrite)
         is_new = not os.path.lexists(os_path(stem.target))
         try:
@@ -234,22 +224,22 @@ class StemSet:
             added.append(stem.target)
 
     def _require_unsettled(self) -> None:
-        if self._is_settled:  # the process is being made to go, and took back what was written
+        if self._is_settled:  # the process is being shut down and has rolled back
             raise JobCancelled
 
     def rollback(self) -> None:
-        """Remove what was written, unless it was published."""
+        """Remove what was written, unless it is published."""
         with self._lock:
             if self._is_settled:
                 return
             self._is_settled = True
             for stem in self._stems.values():
                 stem.abandon()
-            parts.remove_folders(self._folders)
+            temporary.remove_folders(self._folders)
 
 
-class _Meter:
-    """Counts samples from several threads, and stops them all when one fails."""
+class _EncodingProgress:
+    """Counts the samples that several threads have encoded, and stops all of them when one fails."""
 
     def __init__(
         self, total: int, on_progress: Callable[[float], None] | None, checkpoint: Callable[[], None] | None

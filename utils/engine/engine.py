@@ -27,7 +27,8 @@ from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
-from utils.store.registry import ModelRecord, unknown_model
+from utils.store.records import ModelRecord
+from utils.store.registry import unknown_model
 
 SHORTEST_CHUNK_S = 1.0
 

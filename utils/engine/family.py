@@ -16,7 +16,8 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.folders import ModelFolders
-from utils.store.registry import ModelRecord, Registry
+from utils.store.records import ModelRecord
+from utils.store.registry import Registry
 
 
 @dataclass

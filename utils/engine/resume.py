@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 import msgspec
 from msgspec import UNSET
 
-from utils.audio import parts
+from utils.audio import temporary as parts
 from utils.audio.disk import output_error
 from utils.audio.naming import safe_name
 from utils.audio.paths import absolute, os_path

@@ -23,7 +23,8 @@ from utils.core.requests import AudioSeparatorLoad, AudioSeparatorSeparate
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
-from utils.store.registry import ModelRecord, Registry, unknown_model
+from utils.store.records import ModelRecord
+from utils.store.registry import Registry, unknown_model
 
 WORKER = "audio-separator"
 USUAL_COMPENSATION = 1.035

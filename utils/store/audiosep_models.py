@@ -15,7 +15,8 @@ from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.installed import public_details, require_installed
-from utils.store.registry import FileRecord, ModelRecord, Registry, unknown_model
+from utils.store.records import FileRecord, ModelRecord
+from utils.store.registry import Registry, unknown_model
 
 WORKER = "audiosep"
 SIZES = "config.json"

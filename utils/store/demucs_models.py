@@ -18,7 +18,8 @@ from utils.store.bag_file import BagFile, read_bag
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
 from utils.store.installed import public_details, require_installed
-from utils.store.registry import ModelRecord, Registry, unknown_model
+from utils.store.records import ModelRecord
+from utils.store.registry import Registry, unknown_model
 
 WORKER = "demucs"
 FOLDER = "demucs"

@@ -1,7 +1,7 @@
-"""Fetch the files of a model: over HTTPS, resumed, checked, and published only when whole.
+"""Downloads the files of a model: over HTTPS, resumed, verified, and published only when complete.
 
-Of several processes that want the same file one fetches it; the others wait and find it. A download that fails or is
-cancelled keeps `NAME.part`, and the next one goes on from there.
+If several processes want the same file, one downloads it and the others wait. A download that fails or is cancelled
+keeps `NAME.part`, and the next one resumes from there.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from utils.core.job import Job
 from utils.store.hashes import sha256_of
 from utils.store.locks import held
 from utils.store.meter import Meter
-from utils.store.names import require_plain_name
-from utils.store.part import Part, part_path
-from utils.store.registry import FileRecord
+from utils.store.part_file import PartFile, part_path
+from utils.store.plain_names import require_plain_name
+from utils.store.records import FileRecord
 from utils.store.transfer import WAIT_STEP_S, Head, Transfer, TransferFailed
 
 SPARE_BYTES = 16 << 20
@@ -30,7 +30,7 @@ WORTH_ANOTHER_TRY_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to go on. An attempt that brought something worthwhile does not count."""
+    """How often and how long to try. An attempt that made enough progress does not count."""
 
     attempts: int = 5
     first_pause_s: float = 0.5
@@ -50,7 +50,7 @@ def download_files(
     offline: bool,
     patience: Patience | None = None,
 ) -> list[Path]:
-    """Have `files` whole in `folder`; the paths, in order. Files that are there already are not fetched."""
+    """Make sure that `files` are complete in `folder`; their paths, in order. Only missing files are downloaded."""
     for file in files:
         require_plain_name(file.name)
     if not files:
@@ -58,9 +58,14 @@ def download_files(
     meter = Meter(files, model=model, job=job)
     absent = [file for file in files if not _is_whole(file.below(folder), file, meter)]
     if absent and offline:
-        raise _offline(model, absent, folder)
+        raise _offline_error(model, absent, folder)
+    unpublished = [f"`{file.name}`" for file in absent if not file.urls]
+    if unpublished:
+        raise DownloadFailed(
+            f"`{model}` cannot be downloaded: no address of {', '.join(unpublished)} is known.",
+            hint=f"If you have the file, put it into `{folder}`.",
+        )
     if absent:
-        _require_addresses(model, absent, folder)
         _prepare(folder, absent)
     for index, file in enumerate(files):
         meter.begin(index)
@@ -71,7 +76,7 @@ def download_files(
 
 
 class _Fetch:
-    """One file from any of its addresses."""
+    """The download of one file, from any of its addresses."""
 
     def __init__(self, file: FileRecord, target: Path, meter: Meter, job: Job, patience: Patience) -> None:
         self._file = file
@@ -82,26 +87,20 @@ class _Fetch:
 
     def run(self) -> None:
         lock = self._target.with_name(f"{self._target.name}.lock")
-        with held(lock, self._wait):
+        with held(lock, lambda: self._pause(WAIT_STEP_S)):
             if _is_whole(self._target, self._file, self._meter):  # another process was first
                 return
-            with Part(self._target, self._meter.tick) as part:
-                self._drop_useless(part)
-                if not self._is_finished(part):
+            with PartFile(self._target, self._meter.tick) as part:
+                if part.size_bytes == 0 or part.sha256 != self._file.sha256:
+                    if self._file.size_bytes is not None and part.size_bytes >= self._file.size_bytes:
+                        part.restart()  # as long as the file, but not the file
                     self._from_any_address(part)
-                self._warn_if_unchecked()
+                if self._file.sha256 is None:
+                    checked = "only its size was checked" if self._file.size_bytes is not None else "it was not checked"
+                    self._job.warn(f"No checksum of `{self._file.name}` is known, so {checked}.")
                 part.publish()
 
-    def _drop_useless(self, part: Part) -> None:
-        """A part as long as the file, or longer, that is not the file will not become it."""
-        size_bytes = self._file.size_bytes
-        if size_bytes is not None and part.size_bytes >= size_bytes and not self._is_finished(part):
-            part.restart()
-
-    def _is_finished(self, part: Part) -> bool:
-        return part.size_bytes > 0 and part.sha256 == self._file.sha256
-
-    def _from_any_address(self, part: Part) -> None:
+    def _from_any_address(self, part: PartFile) -> None:
         failures: list[str] = []
         mismatch: ChecksumMismatch | None = None
         cause: Exception | None = None
@@ -117,11 +116,11 @@ class _Fetch:
             raise mismatch
         raise DownloadFailed(
             f"`{self._file.name}` could not be downloaded. {'; '.join(failures)}.",
-            hint=f"Check the connection (HTTPS_PROXY is honoured), or put the file into `{self._target.parent}` yourself.",
+            hint=f"Check the connection (HTTPS_PROXY is used), or put the file into `{self._target.parent}` yourself.",
         ) from cause
 
-    def _from_address(self, url: str, part: Part) -> None:
-        """Receive and check. A bad sum after resuming may be the old part's fault, so that is tried once more."""
+    def _from_address(self, url: str, part: PartFile) -> None:
+        """Receive and verify. If resuming led to a wrong hash, the old part may be to blame, so try once more."""
         resumed = part.size_bytes > 0
         self._receive_patiently(url, part)
         if resumed and not self._is_right(part):
@@ -131,21 +130,21 @@ class _Fetch:
             actual = part.sha256
             part.restart()
             raise ChecksumMismatch(
-                f"`{self._file.name}` from {urllib.parse.urlsplit(url).hostname} is not the file that was expected: "
-                f"its SHA-256 begins with {actual[:8]}, expected {(self._file.sha256 or '')[:8]}. It was not kept.",
-                hint="Try again; if it stays so, a proxy may change what is downloaded, or the publisher changed the file.",
+                f"`{self._file.name}` from {urllib.parse.urlsplit(url).hostname} is not the expected file: "
+                f"its SHA-256 begins with {actual[:8]}, expected {(self._file.sha256 or '')[:8]}. It was discarded.",
+                hint="Try again. If that does not help, a proxy may alter downloads, or the publisher has changed the file.",
             )
 
-    def _is_right(self, part: Part) -> bool:
+    def _is_right(self, part: PartFile) -> bool:
         return self._file.sha256 in (None, part.sha256)
 
-    def _receive_patiently(self, url: str, part: Part) -> None:
+    def _receive_patiently(self, url: str, part: PartFile) -> None:
         failures = 0
         version: str | None = None
         while True:
             before = part.size_bytes
             if version is None and self._file.sha256 is None:
-                part.restart()  # nothing can tell whether it belongs to what the server has now
+                part.restart()  # nothing shows whether it belongs to what the server has now
             try:
                 with Transfer(
                     url, offset=part.size_bytes, etag=version, timeout_s=self._patience.timeout_s
@@ -163,33 +162,25 @@ class _Fetch:
                     raise
                 self._pause(self._patience.pause_s(failures))
 
-    def _receive(self, transfer: Transfer, head: Head, part: Part) -> None:
+    def _receive(self, transfer: Transfer, head: Head, part: PartFile) -> None:
         total = head.total_bytes if head.total_bytes is not None else self._file.size_bytes
         if self._file.size_bytes not in (None, total):
-            raise TransferFailed(f"it has {total} bytes there, not {self._file.size_bytes}", transient=False)
+            raise TransferFailed(f"it has {total} bytes there instead of {self._file.size_bytes}", transient=False)
         if head.offset != part.size_bytes:
             part.restart()
         if head.offset not in (0, part.size_bytes):
-            raise TransferFailed("the server sent another part than it was asked for", transient=True)
+            raise TransferFailed("the server sent a different range than requested", transient=True)
         for block in transfer.blocks(self._meter.tick):
             part.write(block)
             self._meter.update(part.size_bytes, total)
             if total is not None and part.size_bytes > total:
                 part.restart()
-                raise TransferFailed(f"it is longer than the {total} bytes that were expected", transient=False)
+                raise TransferFailed(f"it is longer than the expected {total} bytes", transient=False)
         if total is not None and part.size_bytes < total:
             raise TransferFailed(f"the connection ended after {part.size_bytes} of {total} bytes", transient=True)
 
-    def _warn_if_unchecked(self) -> None:
-        if self._file.sha256 is None:
-            known = "by its size alone" if self._file.size_bytes is not None else "as it came"
-            self._job.warn(f"No checksum of `{self._file.name}` is known, so it was accepted {known}.")
-
-    def _wait(self) -> None:
-        self._pause(WAIT_STEP_S)
-
     def _pause(self, seconds: float) -> None:
-        """Let time pass in steps, so that a cancelled job ends at once and a waiting one is heard."""
+        """Wait in small steps, so that a cancelled job ends at once and a waiting one shows that it is alive."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._meter.tick()
@@ -206,43 +197,32 @@ def _is_whole(path: Path, file: FileRecord, meter: Meter) -> bool:
 
 
 def _prepare(folder: Path, absent: Sequence[FileRecord]) -> None:
-    """Make the folder, and those in it, and see that what will come fits on its disk."""
+    """Create the folders, and check that the download fits on their disk."""
     try:
         for parent in (folder, *(file.below(folder).parent for file in absent)):
             parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
         raise OutputNotWritable(
-            f"The models directory `{folder}` cannot be made: {error.strerror}.",
+            f"The models directory `{folder}` cannot be created: {error.strerror}.",
             hint="Choose another models directory with --models-dir.",
         ) from error
-    needed_bytes = sum(_bytes_to_come(folder, file) for file in absent)
+    needed_bytes = 0
+    for file in absent:
+        part = part_path(file.below(folder))
+        received_bytes = part.stat().st_size if part.is_file() else 0
+        needed_bytes += max(0, (file.size_bytes or 0) - received_bytes)
     if needed_bytes + SPARE_BYTES > free_bytes:
         raise DiskFull(
-            f"The download needs {needed_bytes >> 20} MiB in `{folder}`, and {free_bytes >> 20} MiB are free. "
+            f"The download needs {needed_bytes >> 20} MiB in `{folder}`, but only {free_bytes >> 20} MiB are free. "
             "Free some space or choose another models directory."
         )
 
 
-def _bytes_to_come(folder: Path, file: FileRecord) -> int:
-    part = part_path(file.below(folder))
-    there = part.stat().st_size if part.is_file() else 0
-    return max(0, (file.size_bytes or 0) - there)
-
-
-def _require_addresses(model: str, absent: Sequence[FileRecord], folder: Path) -> None:
-    names = [f"`{file.name}`" for file in absent if not file.urls]
-    if names:
-        raise DownloadFailed(
-            f"`{model}` cannot be downloaded: no address of {', '.join(names)} is known.",
-            hint=f"If you have the file, put it into `{folder}`.",
-        )
-
-
-def _offline(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:
+def _offline_error(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:
     names = ", ".join(f"`{file.place}`" for file in absent)
     urls = ", ".join(url for file in absent for url in file.urls[:1])
     return DownloadFailed(
-        f"Offline mode is on, so `{model}` is not downloaded; {names} is missing.",
-        hint=f"Put it into `{folder}` yourself; it is published at {urls or 'an address that is not known'}.",
+        f"Offline mode is on, so `{model}` was not downloaded; {names} is missing.",
+        hint=f"Put it into `{folder}` yourself; it is published at {urls or 'an unknown address'}.",
     )

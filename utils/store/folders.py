@@ -1,19 +1,16 @@
-"""Where files of models are, and whether they are there. Looking never creates anything."""
+"""Where the files of models are, and whether they are there. Looking for them never creates anything."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from utils.store.names import require_plain_path
-
-if TYPE_CHECKING:
-    from utils.store.registry import FileRecord, ModelRecord
+from utils.store.plain_names import require_plain_path
+from utils.store.records import FileRecord, ModelRecord
 
 
 def configs_folder() -> Path:
-    """The folder `configs`: beside the program when frozen, else in the project."""
+    """The folder `configs`: beside the program if it is frozen, else in the project."""
     return _root() / "configs"
 
 
@@ -27,8 +24,8 @@ def _root() -> Path:
 
 
 class ModelFolders:
-    """The models directory: one sub-folder for each kind of model. Files lying directly in it are found as well, and
-    those that come with the program.
+    """The models directory, with a sub-folder for each kind of model. Files that lie directly in it, and those that
+    come with the program, are found as well.
     """
 
     def __init__(self, models_dir: Path) -> None:
@@ -44,20 +41,18 @@ class ModelFolders:
         return file.below(self.folder(record.folder))
 
     def find(self, record: ModelRecord, file: FileRecord) -> Path | None:
-        """Where a file is, if it is there in the stated size."""
-        candidates = (self.path_of(record, file), file.below(self.models_dir), file.below(embedded_folder()))
-        return next((path for path in candidates if _has_size(path, file.size_bytes)), None)
+        """Where a file is, if it is there and has the right size."""
+        for path in (self.path_of(record, file), file.below(self.models_dir), file.below(embedded_folder())):
+            try:
+                if path.is_file() and file.size_bytes in (None, path.stat().st_size):
+                    return path
+            except OSError:
+                continue
+        return None
 
     def missing(self, record: ModelRecord) -> list[FileRecord]:
-        """The files of a model that are not there, or not whole."""
+        """The files of a model that are missing or incomplete."""
         return [file for file in record.files if self.find(record, file) is None]
 
     def installed(self, record: ModelRecord) -> bool:
         return not self.missing(record)
-
-
-def _has_size(path: Path, size_bytes: int | None) -> bool:
-    try:
-        return path.is_file() and size_bytes in (None, path.stat().st_size)
-    except OSError:
-        return False

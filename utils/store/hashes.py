@@ -1,4 +1,4 @@
-"""Hashes of files: read in blocks, remembered as long as a file's size and time of change stay the same."""
+"""Hashes of files, read in blocks, and cached as long as the size and the modification time of a file stay the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _nothing() -> None:
 
 
 def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
-    """The hexadecimal SHA-256 of a file. `on_block` is called before each block; what it raises ends the reading."""
+    """The hexadecimal SHA-256 of a file. `on_block` is called before each block and may raise to stop."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while True:
@@ -34,19 +34,19 @@ def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
 
 
 def remembered_sha256(path: Path, on_block: Callable[[], None] = _nothing) -> str:
-    """As `sha256_of`, but a file that did not change since is not read again."""
+    """As `sha256_of`, but a file that has not changed is not read again."""
     return _remembered("sha256", path, lambda: sha256_of(path, on_block))
 
 
 def tail_md5_of(path: Path) -> str:
-    """The MD5 of the end of a file, by which public tables know VR and MDX models; of all of it if it is short."""
+    """The MD5 of the last bytes of a file, by which public tables identify VR and MDX models."""
     with path.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
 
 
 def remembered_tail_md5(path: Path) -> str:
-    """As `tail_md5_of`, but a file that did not change since is not read again."""
+    """As `tail_md5_of`, but a file that has not changed is not read again."""
     return _remembered("tail_md5", path, lambda: tail_md5_of(path))
 
 
@@ -67,7 +67,7 @@ def require_sha256(path: Path, expected: str) -> None:
     actual = remembered_sha256(path)
     if not actual.startswith(expected.lower()):
         raise ChecksumMismatch(
-            f"`{path.name}` is damaged or another file than its name says: its SHA-256 begins with "
+            f"`{path.name}` is damaged, or is not the file that its name says: its SHA-256 begins with "
             f"{actual[: max(8, len(expected))]}, expected {expected}.",
-            hint=f"Delete `{path}` and get it again.",
+            hint=f"Delete `{path}` and download it again.",
         )

@@ -1,4 +1,4 @@
-"""Whether the files of a public model are there: their paths, the error where one is not, and the line of the list."""
+"""Whether the files of a public model are there: their paths, the error if one is missing, and the entry of the list."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from utils.core.errors import ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
-from utils.store.registry import FileRecord, ModelRecord
+from utils.store.records import FileRecord, ModelRecord
 
 
 def require_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> dict[str, Path]:
-    """Where the files of a model are, by name. A file of unknown size is known by its hash; the others were hashed
-    when they came. Raises `ModelNotInstalled`, saying how to go on.
+    """The paths of a model's files, by name. A file of unknown size is verified by its hash; the others were verified
+    when they were downloaded. Raises `ModelNotInstalled`, with what to do about it.
     """
     found = {file.name: folders.find(record, file) for file in record.files}
     paths = {name: path for name, path in found.items() if path is not None}
@@ -26,7 +26,7 @@ def require_installed(record: ModelRecord, folders: ModelFolders, *, offline: bo
 
 
 def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
-    """What `list_models` says of a model of the registry."""
+    """The entry of `list_models` for a model of the registry."""
     return ModelDetails(
         name=record.name,
         type=record.type,
@@ -42,25 +42,23 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
 def _not_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> ModelNotInstalled:
     missing = folders.missing(record)
     folder = folders.folder(record.folder)
-    states = "; ".join(_state(file, folders.path_of(record, file)) for file in missing)
-    return ModelNotInstalled(
-        f"The model `{record.name}` is not installed in `{folder}`: {states}.",
-        hint=_way_to_get(record.name, missing, folder, offline=offline),
-        field="model",
-    )
 
+    def state(file: FileRecord) -> str:
+        path = folders.path_of(record, file)
+        if not path.is_file():
+            return f"`{file.place}` is missing"
+        return f"`{file.place}` has {path.stat().st_size} bytes and should have {file.size_bytes}"
 
-def _state(file: FileRecord, path: Path) -> str:
-    if not path.is_file():
-        return f"`{file.place}` is missing"
-    return f"`{file.place}` has {path.stat().st_size} bytes and should have {file.size_bytes}"
-
-
-def _way_to_get(name: str, missing: list[FileRecord], folder: Path, *, offline: bool) -> str:
     unpublished = [f"`{file.place}`" for file in missing if not file.urls]
     if unpublished:
-        return f"No download of {', '.join(unpublished)} is known here. If you have the file, put it into `{folder}`."
-    if offline:
+        hint = f"No download of {', '.join(unpublished)} is known. If you have the file, put it into `{folder}`."
+    elif offline:
         urls = ", ".join(file.urls[0] for file in missing)
-        return f"Offline mode is on, so nothing is fetched. Get {urls} elsewhere and put it into `{folder}`."
-    return f'Send {{"cmd":"download_model","model":"{name}"}} to fetch it.'
+        hint = f"Offline mode is on, so nothing is downloaded. Get {urls} elsewhere and put it into `{folder}`."
+    else:
+        hint = f'Send {{"cmd":"download_model","model":"{record.name}"}} to fetch it.'
+    return ModelNotInstalled(
+        f"The model `{record.name}` is not installed in `{folder}`: {'; '.join(map(state, missing))}.",
+        hint=hint,
+        field="model",
+    )

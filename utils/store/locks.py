@@ -1,4 +1,4 @@
-"""One file, one writer: a lock beside it that the system itself lets go when the process that holds it dies."""
+"""One writer per file: a lock beside it, which the system releases when the process that holds it dies."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ from utils.core.errors import OutputNotWritable
 
 
 class FileLock:
-    """A lock that is a file. It keeps out other processes and other threads alike."""
+    """A lock that is a file. It excludes other processes and other threads alike."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def try_acquire(self) -> bool:
-        """Take the lock, unless somebody else has it."""
+        """Take the lock, unless somebody else holds it."""
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise OutputNotWritable(
-                f"`{self._path.name}` cannot be made in `{self._path.parent}`: {error.strerror}.",
+                f"`{self._path.name}` cannot be created in `{self._path.parent}`: {error.strerror}.",
                 hint="Make the folder writable, or choose another models directory with --models-dir.",
             ) from error
-        if _lock(descriptor) and _is_still(descriptor, self._path):
+        is_held = False
+        if _lock(descriptor):
+            with contextlib.suppress(FileNotFoundError):  # its last holder may have removed it in the meantime
+                is_held = os.path.samestat(os.fstat(descriptor), self._path.stat())
+        if is_held:
             self._descriptor = descriptor
-            return True
-        os.close(descriptor)
-        return False
+        else:
+            os.close(descriptor)
+        return is_held
 
     def release(self) -> None:
-        """Let go and remove the file."""
+        """Release the lock and remove the file."""
         if self._descriptor is not None:
             _remove_and_close(self._path, self._descriptor)
             self._descriptor = None
@@ -42,7 +46,7 @@ class FileLock:
 
 @contextlib.contextmanager
 def held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock `path`. While somebody else does, `wait` is called again and again; what it raises ends it."""
+    """Hold the lock `path`. While somebody else holds it, `wait` is called repeatedly and may raise to give up."""
     lock = FileLock(path)
     while not lock.try_acquire():
         wait()
@@ -50,14 +54,6 @@ def held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _is_still(descriptor: int, path: Path) -> bool:
-    """Whether the lock that was taken is the file now at `path`; its last holder may have removed it meanwhile."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 if sys.platform == "win32":
@@ -71,7 +67,7 @@ if sys.platform == "win32":
         return True
 
     def _remove_and_close(path: Path, descriptor: int) -> None:
-        """An open file cannot be removed here, so it goes afterwards, unless another process has opened it."""
+        """An open file cannot be removed on Windows. It is removed afterwards, unless another process has opened it."""
         os.close(descriptor)
         with contextlib.suppress(OSError):
             path.unlink()
@@ -85,12 +81,12 @@ else:
         except BlockingIOError:
             return False
         except OSError:
-            # Some network file systems know no locks. Two writers are then possible; hashes still keep a bad result out.
+            # Some network file systems have no locks. Two writers are then possible; hashes still reject a bad result.
             return True
         return True
 
     def _remove_and_close(path: Path, descriptor: int) -> None:
-        """Removed while still held: whoever opened it before finds that it is no longer there, and starts anew."""
+        """Removed while still held: whoever has opened it finds that it is gone, and starts again."""
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(descriptor)

@@ -1,6 +1,6 @@
 """Public configurations of networks: YAML read as plain data, with the one Python tag that they use.
 
-Nothing in a file is ever run, and a file made to use up time or memory is refused before its values are built.
+Nothing in a file is ever run, and a file that would exhaust time or memory is refused before its values are built.
 """
 
 from __future__ import annotations
@@ -14,45 +14,57 @@ import yaml
 from utils.core.errors import ConfigInvalid
 
 LARGEST_BYTES = 1 << 20
-MOST_VALUES = 20_000  # public configurations have some hundreds, with all that is for training
-LONGEST_VALUE = 10_000  # a text; long numbers take time that grows with the square of their digits
+MOST_VALUES = 20_000  # public configurations have a few hundred, including those for training
+LONGEST_VALUE = 10_000  # characters; the time for a long number grows with the square of its digits
 SECTIONS = ("audio", "model", "training", "inference")
 REQUIRED = SECTIONS[:-1]
 OTHER_NAME_OF_MODEL = "kwargs"  # BandIt v2
 
-# Configurations of Demucs say this of the sound in `training`, by other names.
+# Configurations of Demucs have these in `training`, under other names.
 SOUND = {"sample_rate": "samplerate", "num_channels": "channels"}
 
-# The safe loader's converters fail in all these ways where a value does not fit its tag, as in `!!bool maybe`.
+# How the safe loader fails if a value does not match its tag, as in `!!bool maybe`.
 _UNFIT = (ValueError, LookupError, AttributeError, TypeError)
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """The sections of a configuration; `audio`, `training` and `inference` (perhaps empty) are always there.
 
-    The network's options are in `model`, in the section that `model` names, or in `kwargs`, as their kind has it. Raises `ConfigInvalid` naming the file and, where the text itself is wrong, the line.
+    The options of the network are in `model`, in the section whose name `model` is, or in `kwargs`, depending on its
+    type. Raises `ConfigInvalid` with the file and, if the text itself is wrong, the line.
     """
     config = read_plain(path)
     config.setdefault("inference", {})
-    for name in (*SECTIONS[:1], _section_of_options(config), *SECTIONS[2:]):
+    options = config.get("model")
+    if not isinstance(options, str):
+        options = OTHER_NAME_OF_MODEL if options is None and OTHER_NAME_OF_MODEL in config else "model"
+    for name in (*SECTIONS[:1], options, *SECTIONS[2:]):
         if name not in config:
-            raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it has no section `{name}`.")
+            raise ConfigInvalid(f"`{path.name}` is not the configuration of a network: it has no section `{name}`.")
         if not isinstance(config[name], Mapping):
-            raise ConfigInvalid(f"In `{path.name}` the section `{name}` must hold names with values.")
+            raise ConfigInvalid(f"In `{path.name}`, the section `{name}` must consist of names with values.")
     sound = {key: config["training"][name] for key, name in SOUND.items() if name in config["training"]}
     return {**config, "audio": {**sound, **config["audio"]}}
 
 
 def read_plain(path: Path, sections: tuple[str, ...] = REQUIRED) -> dict[str, Any]:
-    """What stands in a file; `sections` is what an error says of one without any. Raises `ConfigInvalid`."""
-    config = _parse(_read(path), path)
+    """The content of a file. If it has none, the error says that it needs `sections`. Raises `ConfigInvalid`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigInvalid(f"`{path.name}` is too large for a configuration; the limit is {LARGEST_BYTES} bytes.")
+    config = _parsed(content, path)
     if not isinstance(config, dict):
-        raise ConfigInvalid(f"`{path.name}` is no configuration of a network: it must hold {_listed(sections)}.")
+        listed = f"the sections {', '.join(f'`{name}`' for name in sections[:-1])} and `{sections[-1]}`"
+        raise ConfigInvalid(f"`{path.name}` is not the configuration of a network: it must have {listed}.")
     return config
 
 
 def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    """The stems that a network of this configuration puts out, in its order."""
+    """The stems of a network with this configuration, in its order."""
     training = config["training"]
     target = training.get("target_instrument")
     stems = [target] if target else training.get("instruments")
@@ -61,49 +73,22 @@ def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     raise ConfigInvalid(f"In `{path.name}`, `training` must name the stems: `instruments`, or one `target_instrument`.")
 
 
-def _section_of_options(config: Mapping[str, Any]) -> str:
-    named = config.get("model")
-    if isinstance(named, str):
-        return named
-    return OTHER_NAME_OF_MODEL if named is None and OTHER_NAME_OF_MODEL in config else "model"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
-    if len(content) > LARGEST_BYTES:
-        raise ConfigInvalid(
-            f"`{path.name}` is too large for a configuration; those have less than {LARGEST_BYTES} bytes."
-        )
-    return content
-
-
-def _parse(content: bytes, path: Path) -> Any:
+def _parsed(content: bytes, path: Path) -> Any:
     try:
         return yaml.load(content, Loader=_Loader)  # noqa: S506 - it is a safe loader
     except yaml.MarkedYAMLError as error:
-        raise ConfigInvalid(f"{_place(path, error.problem_mark)}: {error.problem or error.context}.") from error
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+        raise ConfigInvalid(f"`{path.name}`{line}: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
-        raise ConfigInvalid(f"`{path.name}` is not a text in YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigInvalid(f"`{path.name}` is not YAML text: {' '.join(str(error).split())}.") from error
     except RecursionError as error:
         raise ConfigInvalid(f"`{path.name}` is nested too deeply for a configuration.") from error
     except _UNFIT as error:
-        raise ConfigInvalid(f"`{path.name}` has a value that does not fit its type: {error}.") from error
-
-
-def _place(path: Path, mark: yaml.Mark | None) -> str:
-    return f"`{path.name}`" if mark is None else f"`{path.name}`, line {mark.line + 1}"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return f"the sections {', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
+        raise ConfigInvalid(f"`{path.name}` has a value that does not match its tag: {error}.") from error
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the package has no types
-    """The safe loader, with tuples, and with a bound on values; an alias counts as all that it stands for."""
+    """The safe loader, with tuples and a limit on values. An alias counts as much as what it stands for."""
 
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
@@ -117,7 +102,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the package has no type
         node = super().compose_node(parent, index)
         if isinstance(event, yaml.AliasEvent):
             if node not in self._values_in:
-                raise _refusal(f"`*{event.anchor}` stands within what it stands for", event.start_mark)
+                raise _refusal(f"`*{event.anchor}` contains itself", event.start_mark)
             self._count(self._values_in[node], event.start_mark)
         elif isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
             raise _refusal("a value is too long for a configuration", event.start_mark)
@@ -135,13 +120,11 @@ def _refusal(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
-def _tuple(loader: _Loader, node: yaml.Node) -> tuple[Any, ...]:
-    return tuple(loader.construct_sequence(node, deep=True))
-
-
 def _refuse_tag(_: _Loader, node: yaml.Node) -> Any:
-    raise _refusal(f"the tag `{node.tag}` is not allowed, since a configuration is plain values", node.start_mark)
+    raise _refusal(f"the tag `{node.tag}` is not allowed in a configuration", node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
+_Loader.add_constructor(
+    "tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
+)
 _Loader.add_constructor(None, _refuse_tag)

@@ -1,6 +1,6 @@
-"""What a pickle asks to import, found by reading it as data. Nothing is imported or run.
+"""What a pickle imports, found by reading it as data. Nothing is imported or run.
 
-Only used to say why a checkpoint was refused, so what is too odd to follow is passed over.
+This only explains why a checkpoint was refused, so that what is too unusual to follow is ignored.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import IO
 
 LARGEST_BYTES = 64 << 20
-PICKLES_BEFORE_DATA = 4  # the old format of torch: a magic number, a version, the system, then the content
+PICKLES_BEFORE_DATA = 4  # the old format of torch: a magic number, a version, the system, and then the content
 _USUAL = ("torch.", "collections.", "_codecs.", "numpy.")
 
 
 def first_unusual_global(path: Path) -> str | None:
-    """The first thing that a checkpoint's pickle imports and tensors do not need, such as `os.system`."""
+    """The first import of a checkpoint's pickle that tensors do not need, such as `os.system`."""
     with contextlib.suppress(OSError, zipfile.BadZipFile), _pickle_of(path) as stream:
         return next((name for name in _globals(stream) if not name.startswith(_USUAL)), None)
     return None
 
 
 def imports_from(path: Path, package: str) -> bool:
-    """Does the checkpoint's pickle name anything of this package?"""
+    """Whether the checkpoint's pickle imports anything from this package."""
     with contextlib.suppress(OSError, zipfile.BadZipFile), _pickle_of(path) as stream:
         return any(name.startswith(f"{package}.") for name in _globals(stream))
     return False
@@ -51,7 +51,7 @@ def _globals(stream: IO[bytes]) -> Iterator[str]:
 
 
 def _globals_of_one(stream: IO[bytes]) -> Iterator[str]:
-    """A name is either the argument of GLOBAL, or the two strings that came last before STACK_GLOBAL."""
+    """A name is either the argument of GLOBAL, or the last two strings before STACK_GLOBAL."""
     strings: list[str] = []
     memo: dict[object, str] = {}
     memoized = 0
@@ -67,10 +67,7 @@ def _globals_of_one(stream: IO[bytes]) -> Iterator[str]:
         elif opcode.name.endswith("PUT"):
             memo[argument] = last
         else:
-            last = memo.get(argument, "") if opcode.name.endswith("GET") else _text(argument)
+            value = memo.get(argument) if opcode.name.endswith("GET") else argument
+            last = value if isinstance(value, str) else ""
             if last:
                 strings.append(last)
-
-
-def _text(argument: object) -> str:
-    return argument if isinstance(argument, str) else ""

@@ -1,6 +1,6 @@
-"""One HTTP request at a time, read by a thread of its own, so that whoever waits for the bytes can stop at any moment.
+"""One HTTP request, read in a thread of its own, so that the reader can stop waiting at any time.
 
-Only HTTPS, and plain HTTP on this machine itself; redirects too. The thread never touches a file.
+Only HTTPS, or plain HTTP on this machine; also for redirects. The thread never touches a file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+|\*)")
 
 
 class TransferFailed(Exception):  # named like the errors that it becomes
-    """A request did not give what was asked for. `transient`: the same request may work later."""
+    """A request failed. If the failure is `transient`, the same request may succeed later."""
 
     def __init__(self, message: str, *, transient: bool, status: int | None = None) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class TransferFailed(Exception):  # named like the errors that it becomes
 
 @dataclass(frozen=True)
 class Head:
-    """What the server says before the bytes: where they begin, how long the whole file is, and its version."""
+    """The server's answer before the bytes: where they begin, the size of the whole file, and its version."""
 
     offset: int
     total_bytes: int | None
@@ -50,11 +50,17 @@ class Head:
 
 
 class Transfer:
-    """A GET of the bytes from `offset` on. With `etag`, only if the file is still that version; else all of it."""
+    """A GET of the bytes from `offset` on. If the file is no longer the version `etag`, the server sends all of it."""
 
     def __init__(self, url: str, *, offset: int = 0, etag: str | None = None, timeout_s: float = 30.0) -> None:
         require_secure(url)
-        self._request = urllib.request.Request(url, headers=_headers(offset, etag))  # noqa: S310  # checked above
+        headers = {"User-Agent": "dsu", "Accept-Encoding": "identity"}
+        if offset > 0:
+            headers["Range"] = f"bytes={offset}-"
+            # A weak tag does not promise equal bytes, and must not be used for a range.
+            if etag is not None and not etag.startswith("W/"):
+                headers["If-Range"] = etag
+        self._request = urllib.request.Request(url, headers=headers)  # noqa: S310  # checked above
         self._timeout_s = timeout_s
         self._items: queue.Queue[Head | bytes | Exception] = queue.Queue(BLOCKS_AHEAD)
         self._stopped = threading.Event()
@@ -67,18 +73,18 @@ class Transfer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop reading. The thread is not waited for: it may sit in a read until its timeout, and harms nobody."""
+        """Stop reading. The thread is not joined: it may be blocked until its timeout, which does no harm."""
         self._stopped.set()
 
     def head(self, idle: Callable[[], None]) -> Head:
-        """Wait for the server's answer. `idle` is called while nothing comes; what it raises ends the waiting."""
+        """Wait for the server's answer. While nothing arrives, `idle` is called; it may raise to give up."""
         item = self._next(idle)
         if not isinstance(item, Head):
             raise TransferFailed("the server sent no answer", transient=True)
         return item
 
     def blocks(self, idle: Callable[[], None]) -> Iterator[bytes]:
-        """The bytes, until the connection ends; whether they are all is for the caller to count."""
+        """The bytes, until the connection ends. The caller checks whether they are complete."""
         while isinstance(item := self._next(idle), bytes) and item:
             yield item
 
@@ -100,8 +106,11 @@ class Transfer:
                 while not self._stopped.is_set() and (block := response.read1(BLOCK_BYTES)):
                     self._put(block)
             self._put(b"")
-        except Exception as error:  # noqa: BLE001  # whatever ends this thread, its reader must hear of it
-            self._put(_failure(error))
+        except Exception as error:  # noqa: BLE001  # whatever ends this thread, its reader must learn it
+            failure = _described(error)
+            if failure is not None:
+                failure.__cause__ = error
+            self._put(failure or error)
 
     def _put(self, item: Head | bytes | Exception) -> None:
         while not self._stopped.is_set():
@@ -118,25 +127,17 @@ def require_secure(url: str) -> None:
     raise TransferFailed(f"`{url}` is not an https address", transient=False)
 
 
-def _failure(error: Exception) -> Exception:
-    """What went wrong, in words; errors that are not the network's are given back as they are."""
-    failure = _described(error)
-    if failure is None:
-        return error
-    failure.__cause__ = error
-    return failure
-
-
 def _described(error: Exception) -> TransferFailed | None:
+    """What went wrong on the network, in words; None for other errors."""
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         transient = error.code in TRANSIENT_STATUS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
         return TransferFailed(f"the server answered {error.code} {error.msg}", transient=transient, status=error.code)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        words = f"its certificate is not trusted ({cause.verify_message})"
         return TransferFailed(
-            f"{words}; set SSL_CERT_FILE to your own certificates if a proxy adds one", transient=False
+            f"its certificate is not trusted ({cause.verify_message}); if a proxy adds its own, set SSL_CERT_FILE to it",
+            transient=False,
         )
     if isinstance(cause, TimeoutError):
         return TransferFailed("the server did not answer in time", transient=True)
@@ -145,29 +146,19 @@ def _described(error: Exception) -> TransferFailed | None:
     return None
 
 
-def _headers(offset: int, etag: str | None) -> dict[str, str]:
-    headers = {"User-Agent": "dsu", "Accept-Encoding": "identity"}
-    if offset > 0:
-        headers["Range"] = f"bytes={offset}-"
-        # A weak tag does not promise equal bytes, and may not be used for a range.
-        if etag is not None and not etag.startswith("W/"):
-            headers["If-Range"] = etag
-    return headers
-
-
 def _head(response: Any) -> Head:
     etag = response.headers.get("ETag")
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if found is None:
-            raise TransferFailed("the server sent a part without saying which", transient=False)
+            raise TransferFailed("the server sent a range without saying which one", transient=False)
         return Head(int(found["start"]), None if found["total"] == "*" else int(found["total"]), etag)
     length = response.headers.get("Content-Length", "")
     return Head(0, int(length) if length.isdigit() else None, etag)
 
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect to an address that could not have been asked for directly."""
+    """Follows only redirects to addresses that could have been requested directly."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -190,34 +181,25 @@ def _open(request: urllib.request.Request, timeout_s: float) -> Any:
 
 
 def _tls_context() -> ssl.SSLContext:
-    """The system's certificates, or those of SSL_CERT_FILE and SSL_CERT_DIR; and those of REQUESTS_CA_BUNDLE."""
+    """The certificates of the system, or of SSL_CERT_FILE and SSL_CERT_DIR; and those of REQUESTS_CA_BUNDLE."""
     context = ssl.create_default_context()
     bundle = os.environ.get("REQUESTS_CA_BUNDLE")
     if bundle:
-        _trust(context, bundle, "REQUESTS_CA_BUNDLE")
+        kind = "capath" if os.path.isdir(bundle) else "cafile"  # noqa: PTH112  # as the ssl module takes it
+        try:
+            context.load_verify_locations(**{kind: bundle})
+        except OSError as error:
+            message = f"REQUESTS_CA_BUNDLE is `{bundle}`, which holds no certificates"
+            raise TransferFailed(message, transient=False) from error
     elif not context.cert_store_stats()["x509_ca"]:
-        _trust_what_is_found(context)
+        # A program frozen on one system may look for certificates where another system has none.
+        with contextlib.suppress(ImportError):
+            context.load_verify_locations(importlib.import_module("certifi").where())
+        for path in SYSTEM_BUNDLES:
+            with contextlib.suppress(OSError):
+                context.load_verify_locations(path)
+                break
     return context
-
-
-def _trust_what_is_found(context: ssl.SSLContext) -> None:
-    """A program frozen on one system may look for the certificates where another has none."""
-    with contextlib.suppress(ImportError):
-        context.load_verify_locations(importlib.import_module("certifi").where())
-    for bundle in SYSTEM_BUNDLES:
-        with contextlib.suppress(OSError):
-            context.load_verify_locations(bundle)
-            return
-
-
-def _trust(context: ssl.SSLContext, bundle: str, variable: str) -> None:
-    try:
-        if os.path.isdir(bundle):  # noqa: PTH112  # as the ssl module takes it
-            context.load_verify_locations(capath=bundle)
-        else:
-            context.load_verify_locations(cafile=bundle)
-    except OSError as error:
-        raise TransferFailed(f"{variable} names `{bundle}`, which holds no certificates", transient=False) from error
 
 
 def _is_loopback(host: str | None) -> bool:

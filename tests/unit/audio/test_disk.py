@@ -21,7 +21,7 @@ def test_too_little_space_is_told_beforehand(tmp_path, monkeypatch):
     """With what is needed and what is there."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
     check_disk_space(tmp_path, 5_000_000)
-    with pytest.raises(DiskFull, match=r"need 2\.5 GB .* has 5\.0 MB free") as caught:
+    with pytest.raises(DiskFull, match=r"need 2\.5 GB, .* has only 5\.0 MB free") as caught:
         check_disk_space(tmp_path / "a", 2_500_000_000)
     assert caught.value.field == "output"
 

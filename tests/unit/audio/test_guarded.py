@@ -1,10 +1,11 @@
-"""Files for foreign code: no exception gets out, no fault gets lost."""
+"""Files for libraries: no exception is raised inside of them, and no error is lost."""
 
 import errno
 
 import pytest
 
 from utils.audio.guarded import GuardedFile
+from utils.core.errors import DiskFull, OutputNotWritable
 
 
 class FullDisk:
@@ -33,30 +34,29 @@ def test_what_is_written_can_be_read(tmp_path):
     assert file.read(10) == b"o"
     assert file.at_end
     file.close()
-    file.check()
+    file.require_written()
 
 
 def test_the_first_fault_is_kept(tmp_path):
-    """A failed write says that it wrote nothing; the reason waits in `check`, and later ones do not hide it."""
+    """A failed write says that it wrote nothing; the reason is raised by `require_written`, and later ones do not hide it."""
     file = GuardedFile(tmp_path / "f", "w+b")
     file._file.close()
     file._file = FullDisk()
     assert file.write(b"x") == 0
     file.close()
-    with pytest.raises(OSError, match="No space left") as caught:
-        file.check()
-    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(DiskFull, match="disk is full") as caught:
+        file.require_written()
+    assert caught.value.__cause__.errno == errno.ENOSPC
 
 
 def test_a_file_closed_under_the_librarys_hands_is_a_fault(tmp_path):
     """After `close`, reads and writes do nothing and are remembered."""
     file = GuardedFile(tmp_path / "f", "w+b")
     file.close()
-    file.check()
+    file.require_written()
     assert (file.write(b"x"), file.read(1), file.tell(), file.seek(0)) == (0, b"", -1, -1)
-    with pytest.raises(OSError, match="Bad file descriptor") as caught:
-        file.check()
-    assert caught.value.errno == errno.EBADF
+    with pytest.raises(OutputNotWritable, match="Bad file descriptor"):
+        file.require_written()
 
 
 def test_closing_twice_is_fine(tmp_path):
@@ -64,4 +64,4 @@ def test_closing_twice_is_fine(tmp_path):
     file = GuardedFile(tmp_path / "f", "w+b")
     file.close()
     file.close()
-    file.check()
+    file.require_written()

@@ -15,7 +15,7 @@ from utils.audio.picture import (
     WAVE_HEIGHT,
     Cells,
     Sketch,
-    _Gathered,
+    _Gatherer,
     heat_map,
 )
 from utils.core.errors import OutputNotWritable
@@ -24,7 +24,7 @@ RATE = 44100
 
 
 def gathered(signal, size=10_000):
-    whole = _Gathered(RATE)
+    whole = _Gatherer(RATE)
     for start in range(0, signal.shape[1], size):
         whole.add(signal[:, start : start + size])
     return whole.finish()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sounds import RATE, noise, read, sdr, tones
 
-from utils.audio import encoders, parts, stem_files
+from utils.audio import encoders, stem_files, temporary
 from utils.audio.tagging import Tags, TagSet, read_tags
 from utils.audio.writing import OutputFormat, open_stems
 from utils.core import cleanup
@@ -117,7 +117,7 @@ def test_one_gain_keeps_all_stems_within_full_scale(tmp_path, sample_type):
     written = save_stems(tmp_path, sounds, output("wav", sample_type))
     peak = max(np.abs(sound).max() for sound in sounds.values())
     assert written.gain == pytest.approx(1 / peak, rel=1e-4)
-    assert written.warnings == ["All stems were lowered by 4.1 dB so that no stem clips."]
+    assert written.warnings == ["All stems were lowered by 4.1 dB so that none of them clips."]
     found = {name: read(path) for name, path in written.paths.items()}
     assert max(np.abs(sound).max() for sound in found.values()) < 1.0
     mix = written.gain * sum(sounds.values())
@@ -282,14 +282,14 @@ def test_files_are_not_replaced_if_not_wanted(tmp_path):
     """The error names the file, and it stays as it is."""
     path = save_stems(tmp_path, {"a": tones(500)}, frames=500).paths["a"]
     before = path.read_bytes()
-    with pytest.raises(OutputNotWritable, match=r"a\.wav' exists already"):
+    with pytest.raises(OutputNotWritable, match=r"a\.wav' already exists"):
         save_stems(tmp_path, {"a": tones(100)}, frames=100, overwrite=False)
     assert path.read_bytes() == before
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     """The check is made again when the stems are published."""
-    with pytest.raises(OutputNotWritable, match="exists already"), stems_in(tmp_path, overwrite=False) as stems:  # noqa: PT012
+    with pytest.raises(OutputNotWritable, match="already exists"), stems_in(tmp_path, overwrite=False) as stems:  # noqa: PT012
         (tmp_path / "song" / "vocals.wav").write_bytes(b"another's")
         stems.commit()
     assert files(tmp_path) == ["song", "song/vocals.wav"]
@@ -298,7 +298,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
 def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     """The next run in the same folder cleans up."""
     (tmp_path / "song").mkdir()
-    stale = parts.part_path(tmp_path / "song" / "drums.wav")
+    stale = temporary.part_path(tmp_path / "song" / "drums.wav")
     stale.with_name(stale.name.replace(f".{os.getpid()}-", ".4194999-")).touch()
     save_stems(tmp_path, {"drums": noise(100)})
     assert files(tmp_path) == ["song", "song/drums.wav"]
@@ -466,5 +466,5 @@ def test_a_file_that_cannot_carry_tags_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "MAX_RIFF_BYTES", 100)
     tags = TagSet(Tags({"title": ("Song",)}), model="m", version="1")
     written = save_stems(tmp_path, {"a": tones(100)}, frames=100, tags=tags)
-    assert "carries no tags" in written.warnings[0]
+    assert "has no tags" in written.warnings[0]
     assert read(written.paths["a"]).shape == (2, 100)

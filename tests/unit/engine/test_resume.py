@@ -295,7 +295,7 @@ def test_jobs_with_other_files_keep_their_notes(request_of, noted, tmp_path):
 
 def test_what_a_killed_worker_left_is_removed(request_of, noted, tmp_path):
     """A half-written note of a process that is gone."""
-    from utils.audio.parts import part_path
+    from utils.audio.temporary import part_path
 
     left = part_path(notebook(request_of()).path)
     left = left.with_name(left.name.replace(f".{os.getpid()}-", ".4194999-"))  # above every process number

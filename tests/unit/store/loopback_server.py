@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from utils.core.job import Job
 from utils.store.download import Patience
-from utils.store.registry import FileRecord
+from utils.store.records import FileRecord
 
 QUICK = Patience(attempts=3, first_pause_s=0.001, longest_pause_s=0.002, timeout_s=5)
 

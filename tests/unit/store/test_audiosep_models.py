@@ -17,7 +17,8 @@ from utils.store.audiosep_models import (
 )
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.network_config import read_plain
-from utils.store.registry import FileRecord, ModelRecord, Registry
+from utils.store.records import FileRecord, ModelRecord
+from utils.store.registry import Registry
 
 NETWORK, CLAP = "net.ckpt", "clap.pt"
 RECORD = ModelRecord(

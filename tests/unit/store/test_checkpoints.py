@@ -314,15 +314,15 @@ def test_wrong_keys_are_named():
     with pytest.raises(CheckpointMismatch) as caught:
         assign(net, {"0.weight": torch.ones(1, 1), "odd": torch.ones(1)}, path=Path("a.th"))
     message = caught.value.message
-    assert "lacks `0.bias`, `1.weight`, `1.bias`, `2.weight`, `2.bias` and 2 more" in message
-    assert "has in excess `odd`" in message
+    assert "missing keys `0.bias`, `1.weight`, `1.bias`, `2.weight`, `2.bias` and 2 more" in message
+    assert "unexpected keys `odd`" in message
     assert "3.bias" not in message
 
 
 def test_wrong_shapes_are_named():
     """A shape that does not fit is said beside the one that is needed."""
     net = on_meta(lambda: nn.Linear(3, 2))
-    with pytest.raises(CheckpointMismatch, match=r"holds `weight` \[2,4\], the network needs \[2,3\]"):
+    with pytest.raises(CheckpointMismatch, match=r"`weight` is \[2,4\], the network needs \[2,3\]"):
         assign(net, {**STATE, "weight": torch.ones(2, 4)}, path=Path("a.th"))
     with pytest.raises(CheckpointMismatch, match="a int"):
         assign(net, {**STATE, "weight": 5}, path=Path("a.th"))

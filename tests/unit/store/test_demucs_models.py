@@ -11,7 +11,8 @@ import pytest
 from utils.core.errors import ChecksumMismatch, ConfigInvalid, ModelNotInstalled, UnknownModel
 from utils.store.demucs_models import DemucsSource, LocalRepo, list_demucs, resolve_demucs
 from utils.store.folders import ModelFolders
-from utils.store.registry import Bag, FileRecord, ModelRecord, Registry
+from utils.store.records import Bag, FileRecord, ModelRecord
+from utils.store.registry import Registry
 
 
 def file_record(signature, content, *, sized=True):

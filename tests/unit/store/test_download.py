@@ -15,7 +15,7 @@ from utils.core.errors import ChecksumMismatch, DiskFull, DownloadFailed, Output
 from utils.core.job import Job, JobCancelled
 from utils.store.download import Patience, download_files
 from utils.store.locks import FileLock
-from utils.store.registry import FileRecord
+from utils.store.records import FileRecord
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 LIMIT_S = 20

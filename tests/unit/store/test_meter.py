@@ -7,7 +7,7 @@ from loopback_server import Listener
 
 from utils.core.job import JobCancelled
 from utils.store.meter import Meter
-from utils.store.registry import FileRecord
+from utils.store.records import FileRecord
 
 
 class Clock:

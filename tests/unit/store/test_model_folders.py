@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from utils.store.folders import ModelFolders
-from utils.store.registry import FileRecord, ModelRecord
+from utils.store.records import FileRecord, ModelRecord
 
 SIZED = FileRecord("a.th", (), 3, None)
 UNSIZED = FileRecord("b.th", (), None, None)

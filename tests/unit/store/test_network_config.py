@@ -108,8 +108,8 @@ def test_tags_never_run(written, tmp_path, value):
         ("audio: {}\n\tmodel: {}\n", "line 2"),
         ("audio: *nothing\n", "line 1"),
         (GOOD + "---\n" + GOOD, "line 8"),
-        (b"audio: \x00", "not a text"),
-        (b"audio: \xff\xfe", "not a text"),
+        (b"audio: \x00", "not YAML text"),
+        (b"audio: \xff\xfe", "not YAML text"),
         ("", "sections"),
         ("[audio, model]", "sections"),
         ("just words", "sections"),
@@ -131,7 +131,7 @@ def test_malformed_files_name_the_place(written, content, said):
 )
 def test_values_that_do_not_fit_their_tag(written, value):
     """Converters that fail do so as an error in the configuration."""
-    refused(written(GOOD + f"inference: {{a: {value}}}\n"), "does not fit")
+    refused(written(GOOD + f"inference: {{a: {value}}}\n"), "does not match")
 
 
 def test_alias_bomb(written):
@@ -151,7 +151,7 @@ def test_merge_bomb(written):
 @pytest.mark.parametrize("value", ["&a [*a]", "&a {b: *a}", "&a [[*a]]"])
 def test_values_within_themselves(written, value):
     """A value that holds itself is refused."""
-    refused(written(GOOD + f"inference: {value}\n"), "line 8", "stands within")
+    refused(written(GOOD + f"inference: {value}\n"), "line 8", "contains itself")
 
 
 def test_too_many_values(written):

@@ -255,7 +255,7 @@ def set_file(**fields):
         (set_model(name="../one"), "plain name"),
         (set_model(folder="../demucs"), "plain name"),
         (set_model(config="../one.yaml"), "plain name"),
-        (set_model(files=["a"]), "one too many"),
+        (set_model(files=["a"]), "must not have `files`"),
         (set_model(bag={"members": ["c"]}), "no `c`"),
         (set_model(bag={"members": []}), "bag"),
         (set_model(bag={"members": ["a"], "weights": [[1.0]]}), "1 rows of 2"),

@@ -24,7 +24,7 @@ from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.network_models import WORKER, NetworkSource, resolve_network
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 ADDITION = Complement(catalogue.ADDITION, (0,), reversed=True)
 

@@ -17,7 +17,7 @@ from utils.engine.backends.torch import TorchBackend, for_inference, without_dat
 from utils.engine.family import Source
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 FRAMES_SEEN_BY_LAYER = 9  # three convolutions of seven frames
 FRAMES_SEEN_AROUND = 3  # by the transforms at both ends

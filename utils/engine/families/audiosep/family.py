@@ -25,7 +25,7 @@ from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audiosep_models import WORKER, AudioSepSource, NamedParts, list_audiosep, resolve_audiosep
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 
 class AudioSepFamily:

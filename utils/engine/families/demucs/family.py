@@ -18,7 +18,7 @@ from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.song import Scale
 from utils.engine.pipeline.track import Track
 from utils.store.demucs_models import WORKER, DemucsSource, describe_demucs, list_demucs, resolve_demucs
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 LONGEST_SHIFT_S = 0.5
 WITHOUT_SHIFTS = {"mdx_q", "mdx_extra_q"}  # quantised bags: by custom not shifted unless a request says so

@@ -28,7 +28,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audio_separator_models import WORKER, AudioSeparatorSource, requested_audio_separator
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 SUFFIX = ".onnx"
 

@@ -17,7 +17,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, list_networks, own_network, resolve_network
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 BUILT_IN_USED = (
     f"No model was named, so `{catalogue.DEFAULT_NETWORK}` was used, the small one that comes with DSU. Larger ones are "

@@ -26,7 +26,7 @@ from utils.store.audio_separator_models import (
     list_audio_separator,
     requested_audio_separator,
 )
-from utils.store.registry import ModelRecord
+from utils.store.records import ModelRecord
 
 SUFFIX = ".pth"
 USUAL_RATE = 44100  # of stems, also of networks that hear less

@@ -21,7 +21,8 @@ from utils.core.replies import LoadingModel, Progress, Separating
 from utils.core.requests import DemucsSeparate, DownloadModel, ListModels, NetworkLoad, NetworkPreload
 from utils.engine import engine as engine_module
 from utils.engine.families.networks import network
-from utils.store.registry import FileRecord, ModelRecord, Registry
+from utils.store.records import FileRecord, ModelRecord
+from utils.store.registry import Registry
 
 
 def test_going_back_to_a_cached_network_costs_no_load(case, trio):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.store.names import is_plain_name, require_plain_path
+from utils.store.plain_names import is_plain_name, require_plain_path
 
 
 @pytest.mark.parametrize("name", ["a.th", "955717e8-8726e21a.th", "Kim Vocal 2.onnx", "é.ckpt", ".hidden", "a..b"])

@@ -1,4 +1,4 @@
-"""Which names may become files and folders of the models directory: plain ones, on every system. No I/O."""
+"""Which names may become files and folders of the models directory: plain ones that work on every system. No I/O."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether `name` names something directly inside a folder, under the same name on every system."""
+    """Whether `name` is the name of something directly inside a folder, and the same on every system."""
     return bool(name) and name == name.strip() and not name.endswith(".") and _FORBIDDEN.search(name) is None
 
 
 def require_plain_name(name: str) -> None:
-    """Raise `ValueError` for a name that carries a path."""
+    """Raise `ValueError` for a name that contains a path."""
     if not is_plain_name(name):
-        raise ValueError(f"`{name}` is not a plain name: it would lead out of its folder or does not work everywhere")
+        raise ValueError(f"`{name}` is not a plain name: it leads out of its folder or is not valid on every system")
 
 
 def require_plain_path(path: str) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from utils.core.errors import DiskFull, OutputNotWritable
-from utils.store.part import Part, part_path
+from utils.store.part_file import PartFile, part_path
 
 
 def nothing():
@@ -18,7 +18,7 @@ def nothing():
 def test_writing_and_publishing(tmp_path):
     """Blocks become the file, and its hash is known without reading it again."""
     target = tmp_path / "a.th"
-    with Part(target, nothing) as part:
+    with PartFile(target, nothing) as part:
         part.write(b"abc")
         part.write(b"def")
         assert (part.size_bytes, part.sha256) == (6, hashlib.sha256(b"abcdef").hexdigest())
@@ -30,9 +30,9 @@ def test_writing_and_publishing(tmp_path):
 def test_going_on_where_it_ended(tmp_path):
     """A part that was closed is hashed from its beginning when it is opened again."""
     target = tmp_path / "a.th"
-    with Part(target, nothing) as part:
+    with PartFile(target, nothing) as part:
         part.write(b"abc")
-    with Part(target, nothing) as part:
+    with PartFile(target, nothing) as part:
         assert part.size_bytes == 3
         part.write(b"def")
         assert part.sha256 == hashlib.sha256(b"abcdef").hexdigest()
@@ -41,7 +41,7 @@ def test_going_on_where_it_ended(tmp_path):
 
 def test_starting_over(tmp_path):
     """After a restart nothing of the earlier bytes is left, in the file or in the hash."""
-    with Part(tmp_path / "a.th", nothing) as part:
+    with PartFile(tmp_path / "a.th", nothing) as part:
         part.write(b"abcdef")
         part.restart()
         part.write(b"x")
@@ -51,7 +51,7 @@ def test_starting_over(tmp_path):
 
 def test_empty_part_is_not_left(tmp_path):
     """A part without a byte is of no use to anybody."""
-    with Part(tmp_path / "a.th", nothing):
+    with PartFile(tmp_path / "a.th", nothing):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -73,7 +73,7 @@ def test_failed_write_leaves_only_whole_blocks(tmp_path, monkeypatch, number, er
         def __getattr__(self, name):
             return getattr(self._file, name)
 
-    with Part(target, nothing) as part:
+    with PartFile(target, nothing) as part:
         part.write(b"abcdef")
         monkeypatch.setattr(part, "_file", FailsAfterThree(part._file))
         with pytest.raises(error, match=r"a\.th"):
@@ -84,4 +84,4 @@ def test_failed_write_leaves_only_whole_blocks(tmp_path, monkeypatch, number, er
 def test_folder_that_is_not_there(tmp_path):
     """A part that cannot be opened is an error about the folder."""
     with pytest.raises(OutputNotWritable, match="none"):
-        Part(tmp_path / "none" / "a.th", nothing)
+        PartFile(tmp_path / "none" / "a.th", nothing)

@@ -1,7 +1,7 @@
-"""The part of a download that is there so far: `NAME.part`, its hash, and how it becomes the file.
+"""The part of a download that has arrived so far: `NAME.part`, its hash, and how it becomes the file.
 
-It is kept when a download fails or is cancelled, so that the next one goes on where this one ended: the one place
-where a job leaves something unfinished behind.
+It is kept when a download fails or is cancelled, so that the next one can resume. This is the only place where a job
+leaves something unfinished behind.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from utils.core.errors import DiskFull, DsuError, OutputNotWritable
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-class Part:
-    """An open `.part` file. Only the holder of the target's lock may have one."""
+class PartFile:
+    """An open `.part` file. Only the holder of the target's lock may open one."""
 
     def __init__(self, target: Path, on_block: Callable[[], None]) -> None:
         self.target = target
         self._path = part_path(target)
         self._hash = hashlib.sha256()
         self.size_bytes = 0
-        # Unbuffered: blocks are large, and what was counted is what a crash leaves.
+        # Unbuffered: blocks are large, and after a crash the file holds what was counted.
         try:
             self._path.touch()
             self._file = self._path.open("r+b", buffering=0)
         except OSError as error:
             raise _write_error(target, error) from error
         try:
-            self._read_what_is_there(on_block)
+            while block := self._file.read(1 << 20):
+                on_block()
+                self._hash.update(block)
+                self.size_bytes += len(block)
         except BaseException:
             self._file.close()
             raise
@@ -48,7 +51,8 @@ class Part:
     ) -> None:
         self._file.close()
         if self.size_bytes == 0:
-            self._remove()
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     @property
     def sha256(self) -> str:
@@ -61,19 +65,19 @@ class Part:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            self._cut(self.size_bytes)
+            self._truncate(self.size_bytes)
             raise _write_error(self.target, error) from error
         self._hash.update(block)
         self.size_bytes += len(block)
 
     def restart(self) -> None:
-        """Forget what is there."""
-        self._cut(0)
+        """Discard what has arrived."""
+        self._truncate(0)
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
     def publish(self) -> None:
-        """Make it the file: on the disk first, then under its name."""
+        """Flush it to the disk, then give it the name of the target."""
         try:
             os.fsync(self._file.fileno())
             self._file.close()
@@ -81,19 +85,9 @@ class Part:
         except OSError as error:
             raise _write_error(self.target, error) from error
 
-    def _read_what_is_there(self, on_block: Callable[[], None]) -> None:
-        while block := self._file.read(1 << 20):
-            on_block()
-            self._hash.update(block)
-            self.size_bytes += len(block)
-
-    def _cut(self, size_bytes: int) -> None:
+    def _truncate(self, size_bytes: int) -> None:
         self._file.seek(size_bytes)
         self._file.truncate()
-
-    def _remove(self) -> None:
-        with contextlib.suppress(OSError):
-            self._path.unlink()
 
 
 def part_path(target: Path) -> Path:

@@ -1,7 +1,7 @@
-"""Temporary files beside the final ones: their names, and what a run that was killed has left.
+"""Temporary files beside the final ones: their names, and what a killed process has left of them.
 
-A name tells the machine and the process that writes the file, so that a leftover can be told from work under way,
-also in a folder that several machines share.
+A name holds the machine and the process that writes the file. So leftovers can be told from work in progress, even in
+a folder that several machines share.
 """
 
 from __future__ import annotations
@@ -34,30 +34,26 @@ def _machine() -> str:
 
 
 def remove_stale_parts(folders: Iterable[Path]) -> None:
-    """Remove what processes of this machine that are gone have left in these folders."""
+    """Remove the temporary files in these folders whose process ran on this machine and is gone."""
     for folder in set(folders):
         with contextlib.suppress(OSError), os.scandir(os_path(folder)) as entries:
             for entry in entries:
-                if _is_stale(entry.name):
+                match = _PART.fullmatch(entry.name)
+                if match is None or match["machine"] != _machine():
+                    continue
+                pid = int(match["pid"])
+                if pid != os.getpid() and not psutil.pid_exists(pid):
                     remove(folder / entry.name)
 
 
-def _is_stale(name: str) -> bool:
-    match = _PART.fullmatch(name)
-    if match is None or match["machine"] != _machine():
-        return False
-    pid = int(match["pid"])
-    return pid != os.getpid() and not psutil.pid_exists(pid)
-
-
 def remove(path: Path) -> None:
-    """Remove a file if it is there and the system lets us."""
+    """Remove a file, if it is there and the system allows it."""
     with contextlib.suppress(OSError):
         os.unlink(os_path(path))  # noqa: PTH108 - a Path would undo the extended form
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make `folder` and those above it; the ones that were not there, outermost first."""
+    """Create `folder` and its parents. Returns those that were created, outermost first."""
     missing = []
     while not os.path.lexists(os_path(folder)):
         missing.append(folder)
@@ -75,14 +71,14 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def remove_folders(folders: Iterable[Path]) -> None:
-    """Remove those that are empty, the innermost first."""
+    """Remove the folders that are empty, innermost first."""
     for folder in sorted(folders, key=lambda one: len(one.parts), reverse=True):
         with contextlib.suppress(OSError):
             os.rmdir(os_path(folder))  # noqa: PTH106 - a Path would undo the extended form
 
 
 def sync(path: Path) -> None:
-    """Have the system write the file to the disk."""
+    """Flush the file to the disk."""
     descriptor = os.open(os_path(path), os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
         os.fsync(descriptor)

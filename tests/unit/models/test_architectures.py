@@ -1,0 +1,102 @@
+"""Each row of the table of architectures is complete and true."""
+
+import functools
+from dataclasses import is_dataclass
+
+import pytest
+import torch
+from tools.make_network import RECIPES, small_params, write_network
+
+from models.architectures import OWN, network_class, params_class
+from utils.store.folders import configs_folder
+from utils.store.network_config import read_config
+from utils.store.network_models import guess_type
+
+NO_PUBLIC_MODEL = {"scnet_masked", "scnet_tran", "bandit_v2"}  # known from the programs that train them
+
+every_architecture = pytest.mark.parametrize("name", OWN)
+
+
+@functools.cache
+def tiny_keys(name):
+    """The keys of the state dict of a tiny network."""
+    with torch.device("meta"):
+        return frozenset(network_class(name)(params_class(name).tiny()).state_dict())
+
+
+@functools.cache
+def small_config(name, folder):
+    """The configuration of a small network, written and read."""
+    return read_config(write_network(folder, name).config)
+
+
+@pytest.fixture(scope="module")
+def config_of(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("configs")
+    return lambda name: small_config(name, folder)
+
+
+@every_architecture
+def test_row_leads_to_a_network_and_its_parameters(name):
+    """The network is built from `tiny()`, and its parameters are a value beside it."""
+    network, params = network_class(name), params_class(name)
+    assert params.__module__ == network.__module__ == OWN[name].network.partition(":")[0]
+    assert is_dataclass(params)
+    assert params.__dataclass_params__.frozen
+    assert tiny_keys(name)
+
+
+@every_architecture
+def test_parameters_survive_a_configuration(name, config_of):
+    """What a written configuration says is what it was written from."""
+    recipe = RECIPES[name]
+    outputs = recipe.stems if recipe.target is None else (recipe.target,)
+    assert params_class(name).from_config(config_of(name)) == small_params(name, outputs, 44100, {})
+
+
+@every_architecture
+def test_state_dict_has_its_own_marks_and_no_others(name):
+    """One mark of the row, and of the one that it is a variant of, is in the state dict; no other row's is."""
+    family = {name, OWN[name].variant_of}
+    marked = {other for other, row in OWN.items() if tiny_keys(name).intersection(row.tensors)}
+    assert marked == family - {None}
+
+
+@every_architecture
+def test_configuration_has_its_own_marks_and_no_others(name, config_of):
+    """A configuration has no mark of an architecture that is not this one or the one that it is a variant of."""
+    section = config_of(name).get("model") or config_of(name)["kwargs"]
+    options = {section} if isinstance(section, str) else set(section)
+    family = {name, OWN[name].variant_of} - {None}
+    marked = {other for other, row in OWN.items() if options.intersection(row.options)}
+    assert marked == {other for other in family if OWN[other].options}
+
+
+@every_architecture
+def test_type_is_recognised_by_either_file(name, config_of):
+    """By the configuration and the checkpoint together, and by the checkpoint alone."""
+    assert guess_type(config_of(name), tiny_keys(name)) == name
+    assert guess_type({}, tiny_keys(name)) == name
+
+
+@every_architecture
+def test_variants_of_variants_do_not_exist(name):
+    """A variant varies a row that is none itself, and every row has marks among the tensors."""
+    base = OWN[name].variant_of
+    assert base is None or OWN[base].variant_of is None
+    assert OWN[name].tensors
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name not in NO_PUBLIC_MODEL])
+def test_public_architectures_have_a_full_size_configuration(name):
+    """Each architecture with public models has a configuration of one, in a folder of its name."""
+    path = min((configs_folder() / name).glob("*.yaml"))
+    with torch.device("meta"):
+        net = network_class(name)(params_class(name).from_config(read_config(path)))
+    assert sum(parameter.numel() for parameter in net.parameters()) > 100_000
+
+
+def test_architectures_without_public_models_are_in_the_table():
+    """The exceptions above are rows, and have no configuration."""
+    assert OWN.keys() >= NO_PUBLIC_MODEL
+    assert not [name for name in NO_PUBLIC_MODEL if (configs_folder() / name).exists()]

@@ -1,0 +1,95 @@
+"""The facts about a model, as values: its files, how they are verified, what it separates. No I/O."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from utils.core.requests import SHORTEST_S
+from utils.store.plain_names import require_plain_name, require_plain_path
+
+Size = Annotated[int, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=SHORTEST_S)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: where it can be downloaded, and how to verify it."""
+
+    name: str
+    urls: tuple[str, ...]
+    size_bytes: Size | None = None
+    sha256: Sha256 | None = None
+    folder: str | None = None  # inside the folder of the model
+
+    def __post_init__(self) -> None:
+        require_plain_name(self.name)
+        if self.folder is not None:
+            require_plain_path(self.folder)
+
+    @property
+    def place(self) -> str:
+        """Where the file is inside the folder of its model."""
+        return self.name if self.folder is None else f"{self.folder}/{self.name}"
+
+    def below(self, folder: Path) -> Path:
+        return folder / self.place
+
+
+class Bag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Networks whose outputs are averaged. A signature may occur twice. `weights` has a row per member and a column
+    per stem.
+    """
+
+    members: Annotated[tuple[str, ...], Meta(min_length=1)]
+    weights: tuple[tuple[float, ...], ...] | None = None
+    segment_s: Seconds | None = None
+
+
+class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known about one model. `license` is null if nobody states one, which does not mean that it is free."""
+
+    name: str
+    worker: str
+    type: str
+    folder: str
+    stems: Annotated[tuple[str, ...], Meta(min_length=1)]
+    description: str
+    files: Annotated[tuple[FileRecord, ...], Meta(min_length=1)]
+    bag: Bag | None = None
+    config: str | None = None
+    license: str | None = None
+    license_source: str | None = None
+    sdr: dict[str, float] | None = None
+    sdr_source: str | None = None
+    requires: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_plain_name(self.name)
+        require_plain_path(self.folder)
+        if self.config is not None:
+            require_plain_path(self.config)
+        if self.bag is None:
+            return
+        distinct, rows, columns = len(set(self.bag.members)), len(self.bag.members), len(self.stems)
+        if len(self.files) != distinct:
+            raise ValueError(f"the bag `{self.name}` has {distinct} members and {len(self.files)} files")
+        weights = self.bag.weights
+        if weights is not None and (len(weights) != rows or any(len(row) != columns for row in weights)):
+            raise ValueError(f"the weights of `{self.name}` must be {rows} rows of {columns} numbers")
+
+    def files_by_signature(self) -> dict[str, FileRecord]:
+        """The file of each member of the bag; empty if there is no bag."""
+        members = dict.fromkeys(self.bag.members) if self.bag is not None else {}
+        return dict(zip(members, self.files, strict=True)) if members else {}
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The size of all files together, if each size is known."""
+        sizes = [file.size_bytes for file in self.files]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
