@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The one command for people who have just cloned DSU. Standard library only, the same on Linux, macOS and Windows.
+"""The one script to start with after cloning DSU. Standard library only; works the same on Linux, macOS and Windows.
 
-It keeps a virtual environment in `.venv` in step with the requirements files and runs everything else inside it.
-What it says about itself goes to stderr, so that stdout belongs to what it runs.
+It keeps a virtual environment in `.venv` up to date with the lock files and runs everything else inside it. Its own
+messages go to stderr; stdout belongs to the program it runs.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ STAMP = VENV / "dsu-installed.json"
 UNFINISHED = VENV / "dsu-unfinished"
 
 FLAVORS = ("cpu", "cuda", "mac-mps")
-DEV_REQUIREMENTS = "requirements-dev.txt"
-# Packages of which some files are used that need nothing else; they are installed without what they depend on.
-ALONE_REQUIREMENTS = "requirements-alone.txt"
-PEER_REQUIREMENTS = "requirements-peers.txt"
-BUILD_REQUIREMENTS = "requirements-build.txt"
+# Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
+RUNTIME_LOCK = "locks/runtime.txt"
+BUILD_LOCK = "locks/build.txt"
+DEV_LOCK = "locks/dev.txt"
+# Elsewhere torch has no hashes; tools/lock.py says why.
+MAC_TORCH_LOCK = "locks/torch-mac-mps.txt"
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
 GENERATORS = {"docs": "tools.protocol_docs", "client types": "clients.node.generate_types"}
 CHECKS: dict[str, tuple[str, ...]] = {
+    "lock": ("tools.lock", "--check"),
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
@@ -53,11 +55,11 @@ MADE_HERE = (
     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
-# What pip and venv print when something outside this project is wrong, and what a person can do about it. First match.
+# What pip and venv print when something outside this project is wrong, and how to fix it. The first match counts.
 DIAGNOSES = (
     (
         r"ensurepip is not available|No module named '?(venv|ensurepip)",
-        "This Python cannot make virtual environments. Install that part of it (Debian, Ubuntu: `apt install python3-venv`).",
+        "This Python cannot create virtual environments. Install its venv module (Debian, Ubuntu: `apt install python3-venv`).",
     ),
     (
         r"No space left on device|Errno 28|not enough space on the disk",
@@ -68,16 +70,22 @@ DIAGNOSES = (
         "The package index's certificate is not trusted here. Behind a company proxy, set PIP_CERT to its certificate file.",
     ),
     (
+        r"DO NOT MATCH THE HASHES.*\n\s*(?P<package>\S+)",
+        "The downloaded file of {package} does not match the hashes in `locks/`. Run the command again with "
+        "PIP_NO_CACHE_DIR=1. If it still fails, a mirror or an extra index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL) serves a "
+        "file other than the published one: do not install it.",
+    ),
+    (
         r"Failed to establish a new connection|name resolution|getaddrinfo failed|Max retries exceeded|timed out|ProxyError",
         "The package index cannot be reached. Check the network (or set HTTPS_PROXY) and run the command again.",
     ),
     (
         r"Python\.h: No such file|Python\.h' file not found",
-        "A package has to be compiled and Python's headers are missing (Debian, Ubuntu: `apt install python3-dev`).",
+        "A package must be compiled, and Python's headers are missing (Debian, Ubuntu: `apt install python3-dev`).",
     ),
     (
         r"Microsoft Visual C\+\+|unable to execute|command '\S*(cc|clang|\+\+)(-\d+)?' failed",
-        "A package has to be compiled and no C compiler works here. Install one (Debian, Ubuntu: `apt install gcc`).",
+        "A package must be compiled, and there is no working C compiler. Install one (Debian, Ubuntu: `apt install gcc`).",
     ),
     (
         r"No matching distribution found for (?P<package>\S+)",
@@ -85,30 +93,30 @@ DIAGNOSES = (
     ),
     (
         r"Permission denied|PermissionError|Access is denied|WinError 32",
-        "A file of the environment cannot be written. Stop workers that still run and check who owns the `.venv` folder.",
+        "A file in `.venv` cannot be written. Stop workers that are still running and check who owns the folder.",
     ),
 )
 
 
 class Failure(Exception):
-    """Setting up did not work; the message is for the person who typed the command."""
+    """The command cannot go on; the message is shown to the user."""
 
 
 class Finished(NamedTuple):
-    """A command that was run quietly."""
+    """The exit status and the output of a command."""
 
     status: int
     output: str
 
 
 class Plan(NamedTuple):
-    """What has to be done before the environment fits: make it anew, and which files to install."""
+    """How to bring the environment up to date: whether to create it again, and which files to install."""
 
     rebuild: bool
     install: tuple[str, ...]
 
 
-# Saying what happens ----------------------------------------------------------------------------------------------
+# Messages and commands --------------------------------------------------------------------------------------------
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -118,7 +126,7 @@ def say(text: str, end: str = "\n") -> None:
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[Callable[[], None]]:
-    """One line for one step: its title at once, the seconds it took at the end. What it yields counts meanwhile."""
+    """Show a step on one line: its title at the start, its duration at the end. The yielded function updates the duration."""
     started = time.monotonic()
     live = sys.stderr.isatty()
 
@@ -135,7 +143,7 @@ def step(title: str) -> Iterator[Callable[[], None]]:
 
 
 def run_quietly(argv: Sequence[str | Path], tick: Callable[[], None] = lambda: None) -> Finished:
-    """Run a command with its output kept back; `tick` is called about once a second."""
+    """Run a command and capture its output; `tick` is called about once a second."""
     process = subprocess.Popen(
         [str(word) for word in argv],
         cwd=ROOT,
@@ -160,7 +168,7 @@ def run_quietly(argv: Sequence[str | Path], tick: Callable[[], None] = lambda: N
 
 
 def run_openly(argv: Sequence[str | Path], cwd: Path | None = None) -> int:
-    """Run a command on our own streams and answer its exit status. Ctrl-C reaches it from the terminal itself."""
+    """Run a command on our own streams and return its exit status. The terminal itself sends it Ctrl-C."""
     process = subprocess.Popen([str(word) for word in argv], cwd=cwd)
     while True:
         with contextlib.suppress(KeyboardInterrupt):
@@ -169,7 +177,7 @@ def run_openly(argv: Sequence[str | Path], cwd: Path | None = None) -> int:
 
 
 def diagnose(output: str) -> str:
-    """One sentence on why an installation failed, or nothing where the output says nothing we know."""
+    """Why an installation failed and what to do, or an empty string if the output matches nothing known."""
     for pattern, advice in DIAGNOSES:
         found = re.search(pattern, output)
         if found:
@@ -179,12 +187,12 @@ def diagnose(output: str) -> str:
 
 
 def must_succeed(title: str, argv: Sequence[str | Path]) -> None:
-    """Run one step of the set-up; a failure shows the last lines of its output and what they mean."""
+    """Run one step of the set-up. If it fails, show the end of its output and what it means."""
     with step(title) as tick:
         finished = run_quietly(argv, tick)
         if finished.status != 0:
             last_lines = "\n".join(finished.output.strip().splitlines()[-12:])
-            advice = diagnose(finished.output) or f"The last lines say why `{title.lower()}` failed."
+            advice = diagnose(finished.output) or "The lines above are the last that the step printed."
             raise Failure(f"{last_lines}\n\n{advice}")
 
 
@@ -192,7 +200,7 @@ def must_succeed(title: str, argv: Sequence[str | Path]) -> None:
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:
-    """Refuse a Python that the packages do not support; name one that is installed and would do."""
+    """Refuse a Python that is too old, and suggest a newer one that is installed."""
     if version >= OLDEST_PYTHON:
         return
     newer = [name for name in ("python3.13", "python3.12", "python3.11") if shutil.which(name)]
@@ -201,7 +209,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:
 
 
 def detect_flavor() -> str:
-    """The requirements that suit this machine."""
+    """The flavor that suits this machine."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mac-mps"
     return "cuda" if nvidia_driver_works() else "cpu"
@@ -222,7 +230,7 @@ def venv_python() -> Path:
 
 
 def venv_fits() -> bool:
-    """Whether `.venv` is whole and of the Python that runs now."""
+    """Whether `.venv` is complete and made with the version of Python that is running."""
     try:
         settings = (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
     except OSError:
@@ -233,7 +241,7 @@ def venv_fits() -> bool:
 
 
 def read_stamp() -> dict[str, Any]:
-    """What the last complete installation was made of; empty where there was none."""
+    """What the last complete installation consisted of; empty if there was none."""
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -243,16 +251,16 @@ def read_stamp() -> dict[str, Any]:
 
 
 def fingerprints(flavor: str, *, dev: bool, build: bool = False) -> dict[str, str]:
-    """The requirements files wanted, each with the hash of its content."""
-    names = [f"requirements-{flavor}.txt", ALONE_REQUIREMENTS]
-    names += [DEV_REQUIREMENTS, PEER_REQUIREMENTS] if dev else []
-    names += [BUILD_REQUIREMENTS] if dev or build else []
+    """The files to install from, each with the hash of its content."""
+    names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt", RUNTIME_LOCK]
+    names += [BUILD_LOCK] if dev or build else []
+    names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
 def plan_setup(stamp: dict[str, Any], *, fits: bool, flavor: str, files: dict[str, str]) -> Plan:
-    """A changed file is installed over what is there; another flavor or a broken environment starts from nothing."""
-    rebuild = not fits or stamp.get("flavor", flavor) != flavor  # without a stamp: an environment of somebody's
+    """A changed file is installed over what is there; another flavor or a broken environment means starting from scratch."""
+    rebuild = not fits or stamp.get("flavor", flavor) != flavor  # no stamp: somebody else made the environment
     installed = {} if rebuild else stamp.get("files", {})
     return Plan(rebuild, tuple(name for name, digest in files.items() if installed.get(name) != digest))
 
@@ -266,21 +274,22 @@ def create_venv() -> None:
     must_succeed("Creating .venv", [base, "-m", "venv", VENV])
 
 
-def install(files: Sequence[str], title: str) -> None:
+def install(files: Sequence[str], flavor: str) -> None:
     pip: list[str | Path] = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    alone = [name for name in files if name in (ALONE_REQUIREMENTS, PEER_REQUIREMENTS)]
-    whole = [name for name in files if name not in alone]
-    if whole:
-        must_succeed(title, [*pip, *(word for name in whole for word in ("-r", name))])
-    if alone:
-        must_succeed(
-            "Installing packages of which parts are used",
-            [*pip, "--no-deps", *(w for name in alone for w in ("-r", name))],
-        )
+    locks = [name for name in files if name.startswith("locks/")]
+    if locks:
+        # The locks are complete, and leave out on purpose what a few packages only need for parts that we do not use.
+        words = [word for name in locks for word in ("-r", name)]
+        must_succeed(f"Installing packages ({flavor})", [*pip, "--require-hashes", "--no-deps", *words])
+    for name in files:
+        if name not in locks:
+            lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+            torch = next(line for line in lines if line.startswith("torch=="))
+            must_succeed(f"Installing torch ({flavor})", [*pip, torch])
 
 
 def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False) -> Path:
-    """Make `.venv` fit, doing only what is missing, and answer its Python."""
+    """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
@@ -292,7 +301,7 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
             stamp = {}
         if plan.install:
             UNFINISHED.touch()
-            install(plan.install, f"Installing packages ({flavor})")
+            install(plan.install, flavor)
             done = {"flavor": flavor, "files": {**stamp.get("files", {}), **files}}
             STAMP.write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
             UNFINISHED.unlink()
@@ -306,11 +315,13 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
 
 
 def demo(words: list[str]) -> int:
-    """separate a clip and show what comes out: `demo SONG` takes a file of yours, --open shows the picture"""
+    """separate a clip and show the result: `demo SONG` takes a file of yours, --open shows the picture"""
     parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
-    parser.add_argument("song", nargs="?", type=Path, help="a song of yours; without it a clip that comes with DSU")
+    parser.add_argument(
+        "song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)"
+    )
     parser.add_argument("--open", action="store_true", help="show the picture of the result")
-    parser.add_argument("--flavor", choices=FLAVORS, help="which requirements to install")
+    parser.add_argument("--flavor", choices=FLAVORS, help="which packages to install")
     options = parser.parse_args(words)
     python = set_up(options.flavor)
     more = [*(["--open"] if options.open else []), *([options.song.absolute()] if options.song else [])]
@@ -318,7 +329,7 @@ def demo(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """run the tests: `test --frozen` those of the frozen folder; all further arguments go to pytest"""
+    """run the tests, or with --frozen those of the frozen folder; all other arguments go to pytest"""
     flavor, rest = split_flavor(words)
     if "--frozen" in rest:
         rest.remove("--frozen")
@@ -328,12 +339,12 @@ def test(words: list[str]) -> int:
 
 def frozen_folder() -> Path:
     if not (FROZEN / "VERSION.txt").exists():
-        raise Failure(f"There is nothing to test in `{FROZEN}`: make it with `python3 run.py build`.")
+        raise Failure(f"There is no build in `{FROZEN}`: make one with `python3 run.py build`.")
     return FROZEN
 
 
 def check(words: list[str]) -> int:
-    """lint, formatting, types, and whether generated documents are fresh"""
+    """check the lock, lint, formatting, types, and that generated files are up to date"""
     flavor, rest = split_flavor(words)
     refuse_extra("check", rest)
     python = set_up(flavor, dev=True)
@@ -357,34 +368,40 @@ def bench(words: list[str]) -> int:
 
 
 def gen(words: list[str]) -> int:
-    """write the generated documents and the types of the Node.js client anew"""
+    """regenerate the documents and the types of the Node.js client"""
     flavor, rest = split_flavor(words)
     refuse_extra("gen", rest)
     python = set_up(flavor)
     return max(run_openly([python, "-m", module], cwd=ROOT) for module in GENERATORS.values())
 
 
+def lock(words: list[str]) -> int:
+    """pin all packages, after changing a requirements file; --upgrade also moves the rest to new versions"""
+    flavor, rest = split_flavor(words)
+    return run_openly([set_up(flavor), "-m", "tools.lock", *rest], cwd=ROOT)
+
+
 def build(words: list[str]) -> int:
-    """freeze the workers into dist/dsu, which needs no Python; --archive packs it"""
+    """freeze the workers into dist/dsu, which runs without Python; --archive packs it"""
     flavor, rest = split_flavor(words)
     return run_openly([set_up(flavor, build=True), ROOT / "build_dsu.py", *rest])
 
 
 def worker(words: list[str]) -> int:
-    """start a worker: `worker demucs --worker`; all further arguments are the worker's own"""
-    from workers import WORKERS  # noqa: PLC0415  the script must say that Python is too old before it needs anything
+    """start a worker: `worker demucs --worker`; all other arguments go to the worker"""
+    from workers import WORKERS  # noqa: PLC0415  an old Python must get its message before it fails on an import
 
     by_name = {name: row for key, row in WORKERS.items() for name in (key, row.name)}
     if not words or words[0] not in by_name:
         raise Failure(f"Which worker? `python3 run.py worker NAME` knows: {', '.join(WORKERS)}.")
     argv = [str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]]
     if not WINDOWS:
-        os.execv(argv[0], argv)  # noqa: S606  the worker takes our place: same process id, streams and signals
+        os.execv(argv[0], argv)  # noqa: S606  the worker replaces us: same process id, streams and signals
     return run_openly(argv)
 
 
 def clean(words: list[str]) -> int:
-    """remove the environment, caches, builds and the demonstration's files"""
+    """remove the environment, caches, builds and the output of the demo"""
     refuse_extra("clean", words)
     caches = (
         folder
@@ -399,7 +416,7 @@ def clean(words: list[str]) -> int:
 
 
 def split_flavor(words: list[str]) -> tuple[str | None, list[str]]:
-    """Take our own `--flavor` out of arguments that are meant for another program."""
+    """Take our own `--flavor` out of the arguments for another program."""
     parser = argparse.ArgumentParser("run.py", add_help=False, allow_abbrev=False)
     parser.add_argument("--flavor", choices=FLAVORS)
     options, rest = parser.parse_known_args(words)
@@ -412,7 +429,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (demo, test, check, bench, gen, build, worker, clean)
+    command.__name__: command for command in (demo, test, check, bench, gen, lock, build, worker, clean)
 }
 
 
@@ -420,7 +437,7 @@ def usage() -> str:
     rows = "\n".join(f"  {name:<8} {command.__doc__}" for name, command in COMMANDS.items())
     return (
         f"usage: python3 run.py COMMAND [arguments]\n\n{rows}\n\n"
-        f"Commands that install packages take --flavor {{{','.join(FLAVORS)}}}; without it the machine decides.\n"
+        f"Commands that install packages take --flavor {{{','.join(FLAVORS)}}}; by default it suits the machine.\n"
     )
 
 
@@ -438,7 +455,7 @@ def main(argv: list[str]) -> int:
         say(str(failure))
         return 1
     except KeyboardInterrupt:
-        say("Stopped. An installation that was under way starts over next time.")
+        say("Stopped. An unfinished installation will start over next time.")
         return 130
 
 

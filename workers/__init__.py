@@ -37,7 +37,7 @@ WORKERS: dict[str, Worker] = {
         name="dsu",
         script="workers/dsu_worker.py",
         command_line="utils.commandline.dsu",
-        groups=("control", "bsroformer", "cache", "batch"),
+        groups=("control", "dsu", "cache", "batch"),
         description="Models of every family",
     ),
 }

@@ -23,7 +23,7 @@ from utils.core.replies import ManyDone, Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, tag_of
 from utils.serving.commands.table import commands_of
-from utils.serving.description import LIFE, Schema, replies_of
+from utils.serving.description import LIFE, Schema, replies_of, requests_of
 from workers import WORKERS
 
 FOLDER = Path(__file__).parent
@@ -120,7 +120,8 @@ def command_map(kind: str) -> str:
 def row_text(command: Command) -> str:
     reply = union(name_of(reply) for reply in command.replies)
     event = union(name_of(event) for event in command.events) or "never"
-    return f"{{ request: {name_of(command.request)}; reply: {reply}; event: {event} }}"
+    request = union(name_of(form) for form in requests_of(command))
+    return f"{{ request: {request}; reply: {reply}; event: {event} }}"
 
 
 # Methods ----------------------------------------------------------------------------------------------------------

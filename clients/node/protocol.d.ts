@@ -1233,6 +1233,114 @@ export interface AudioSepDone {
   skipped?: boolean;
 }
 
+/** List the names of the models of all families, or of one. */
+export interface DsuListModels {
+  cmd: "list_models";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Also describe each model. */
+  details?: boolean;
+  /** List only this model; the signature of a network in a bag works too. */
+  model?: string | null;
+  /** Folder whose models are listed as well. */
+  repo?: string | null;
+  /** Only models of this family. */
+  family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+}
+
+/** Load a model of any family and make it the active one. It has the fields of its family's `load_model` as well. */
+export interface DsuLoad {
+  cmd: "load_model";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Name of the model; default the worker's default model. */
+  model?: string | null;
+  /** The family of the model; without it, the model's name and the other fields decide. */
+  family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+}
+
+/** Load a model of any family without making it the active one. It has the fields of its family's `preload_model`. */
+export interface DsuPreload {
+  cmd: "preload_model";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Name of the model; default the worker's default model. */
+  model?: string | null;
+  /** The family of the model; without it, the model's name and the other fields decide. */
+  family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+}
+
+/** Separate one file (`input`) or many (`inputs`) with a model of any family. It has the fields of its family's `separate` as well, and writes to the same places. */
+export interface DsuSeparate {
+  cmd: "separate";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Audio file to separate. */
+  input?: string | null;
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
+  inputs?: Array<string> | null;
+  /** Directory for the results. */
+  output?: string | null;
+  /** Another name for `output`. */
+  output_dir?: string | null;
+  /** Name of the model; default the worker's default model. */
+  model?: string | null;
+  /** File format of the stems. */
+  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
+  /** Sample type of the stems; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Another name for `pcm_type`. */
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Bit rate of lossy formats, in kbit/s. */
+  bitrate?: number | null;
+  /** Write only these stems. */
+  stems?: Array<string> | null;
+  /** Write only this stem and `no_STEM`, everything else. */
+  two_stems?: string | null;
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  output_sample_rate?: number | "source" | null;
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale";
+  /** Replace existing files; if false, they are an error. */
+  overwrite?: boolean;
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
+  resume?: boolean;
+  /** Send `progress` lines. */
+  progress?: boolean;
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
+  report?: boolean;
+  /** Number of chunks that run through the network together. */
+  batch_size?: number | null;
+  /** Arithmetic precision of the network. */
+  precision?: "auto" | "bf16" | "fp16" | "fp32";
+  /** Seed of the random shifts. */
+  seed?: number;
+  /** Separate only an excerpt. */
+  preview?: Preview | null;
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
+  name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
+  /** The family of the model; without it, the model's name and the other fields decide. */
+  family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+}
+
 /** The `code` of an error from a worker. */
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
@@ -1317,11 +1425,13 @@ export interface WorkerCommands {
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     exit: { request: Exit; reply: Exiting; event: never };
-    list_models: { request: ListModels; reply: Models; event: never };
-    load_model: { request: NetworkLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
-    preload_model: { request: NetworkPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    list_models: { request: DsuListModels; reply: Models; event: never };
+    load_model: { request: DsuLoad | NetworkLoad | DemucsLoad | AudioSeparatorLoad | AudioSepLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
+    preload_model: { request: DsuPreload | NetworkPreload | DemucsPreload | AudioSeparatorPreload | AudioSepPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    separate: { request: DsuSeparate | NetworkSeparate | DemucsSeparate | AudioSeparatorSeparate | AudioSepSeparate; reply: Done | AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: NetworkSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
+    load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
@@ -1338,7 +1448,6 @@ export interface WorkerMethods<K extends WorkerKind> {
   getStatus: Method<K, "get_status">;
   /** Return the protocol of this worker as JSON Schemas. */
   describe: Method<K, "describe">;
-  /** List the models that this worker knows or finds. */
   listModels: Method<K, "list_models">;
   loadModel: Method<K, "load_model">;
   preloadModel: Method<K, "preload_model">;
@@ -1355,8 +1464,8 @@ export interface WorkerMethods<K extends WorkerKind> {
   setStorageType: MethodWithFields<K, "set_storage_type">;
   /** Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`. */
   batch: MethodWithFields<K, "batch">;
-  /** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. Of `audio-separator` only. */
-  apollo: FileMethod<"audio-separator", "apollo">;
-  /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` only. */
-  loadApollo: Method<"audio-separator", "load_apollo">;
+  /** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. Of `audio-separator` and `dsu` only. */
+  apollo: FileMethod<"audio-separator" | "dsu", "apollo">;
+  /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` and `dsu` only. */
+  loadApollo: Method<"audio-separator" | "dsu", "load_apollo">;
 }

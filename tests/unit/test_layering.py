@@ -53,6 +53,7 @@ LAYERS = {
     "tools/metrics": Layer((), ANY),
     "tools/protocol_docs": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
+    "tools/lock": Layer((), ANY),
     "tools/freeze": Layer(("tools.freeze",), ANY),
     "training": Layer((*LIBRARY, "training", "tools.metrics"), ANY),
     "benchmarks": Layer((*LIBRARY, "workers", "benchmarks", "tools"), ANY),

@@ -19,10 +19,15 @@ class NotInstalled(Exception):
     """A requirement is missing in the environment that builds."""
 
 
+def requirements(path: Path) -> list[Requirement]:
+    """The lines of a requirements file."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line]
+
+
 def required(path: Path) -> list[str]:
     """The names of the distributions that a requirements file asks for."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [canonicalize_name(Requirement(line).name) for line in lines if line]
+    return [canonicalize_name(requirement.name) for requirement in requirements(path)]
 
 
 def installed() -> dict[str, metadata.Distribution]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from utils.core import replies, requests
+from utils.core.catalogue import Family
 from utils.core.job import Job
 
 
@@ -40,6 +41,9 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release models and device memory."""
+
+    def family_of(self, model: str | None) -> Family:
+        """The family of the model called `model`; of None, that of the active model. Raises `UnknownModel`."""
 
     def ping(self) -> replies.Pong: ...
 

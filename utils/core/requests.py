@@ -662,6 +662,39 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
         return self.checkpoint_path or self.model
 
 
+# Requests of `dsu`, which has models of every family ----------------------------------------------------------------
+
+ModelFamily = Annotated[
+    catalogue.Family | None,
+    Meta(description="The family of the model; without it, the model's name and the other fields decide."),
+]
+
+
+class DsuListModels(DemucsListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
+    """List the names of the models of all families, or of one."""
+
+    family: Annotated[catalogue.Family | None, Meta(description="Only models of this family.")] = None
+
+
+class DsuLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Load a model of any family and make it the active one. It has the fields of its family's `load_model` as well."""
+
+    family: ModelFamily = None
+
+
+class DsuPreload(DsuLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Load a model of any family without making it the active one. It has the fields of its family's `preload_model`."""
+
+
+class DsuSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
+    """Separate one file (`input`) or many (`inputs`) with a model of any family.
+
+    It has the fields of its family's `separate` as well, and writes to the same places.
+    """
+
+    family: ModelFamily = None
+
+
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):
     """Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`."""
 

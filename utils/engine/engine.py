@@ -6,12 +6,13 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from utils import device as devices
-from utils.core import replies, requests
+from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
@@ -119,6 +120,15 @@ class Engine:
             everything = self._details(msgspec.structs.replace(request, model=None))
             raise unknown_model(request.model, [entry.name for entry in everything])
         return found
+
+    def family_of(self, model: str | None) -> catalogue.Family:
+        """The family of a model, as clients name it."""
+        if model is None:
+            active = self.cache.active
+            return catalogue.family_of(active.family) if active is not None else "networks"
+        if Path(model).suffix in catalogue.AUDIO_SEPARATOR_SUFFIXES:
+            return "audio-separator"
+        return catalogue.family_of(self._details(requests.ListModels(model=model))[0].type)
 
     def list_cached(self) -> replies.CachedModels:
         entries = self.cache.entries()

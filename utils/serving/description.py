@@ -27,7 +27,7 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
     lines: list[type[Reply]] = [*LIFE, *sorted(events, key=tag_of)]
     types: dict[type[Request | Reply], None] = dict.fromkeys(lines)  # an ordered set
     for command in commands.values():
-        types.update(dict.fromkeys((command.request, *replies_of(command))))
+        types.update(dict.fromkeys((*requests_of(command), *replies_of(command))))
     _, definitions = msgspec.json.schema_components(types, ref_template=REFERENCE)
     return Description(
         protocol=PROTOCOL_VERSION,
@@ -37,7 +37,7 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
             name: {
                 "description": command.request.__doc__,
                 "job": command.is_job,
-                "request": _reference(command.request),
+                "request": _any_of(requests_of(command)),
                 "response": {"anyOf": [_reference(reply) for reply in replies_of(command)]},
                 "events": [tag_of(event) for event in command.events],
             }
@@ -46,6 +46,17 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
         events={tag_of(line): _reference(line) for line in lines},
         definitions=definitions,
     )
+
+
+def requests_of(command: Command) -> tuple[type[Request], ...]:
+    """The types of requests that this command takes: one, or of `dsu` also that of each family."""
+    forms = dict.fromkeys(form.request for form in command.by_family.values())
+    return (command.request, *forms)
+
+
+def _any_of(structs: tuple[type[Request], ...]) -> Schema:
+    references = [_reference(struct) for struct in structs]
+    return references[0] if len(references) == 1 else {"anyOf": references}
 
 
 def replies_of(command: Command) -> tuple[type[Reply], ...]:

@@ -82,6 +82,7 @@ class Dispatcher:
     ) -> Ticket:
         """An invalid job waits for its turn too: clients without ids match answers to requests by their order."""
         try:
+            command, fields = command.form_of(fields, context.engine)
             decoded = _decode(context, command, fields)
         except DsuError as error:
             refusal = error  # `error` is unbound at the end of this block

@@ -5,9 +5,9 @@ from dataclasses import is_dataclass
 
 import pytest
 import torch
-from tools.make_network import RECIPES, small_params, write_network
 
 from models.architectures import OWN, network_class, params_class
+from tools.fixtures.networks import RECIPES, small_params, write_network
 from utils.store.folders import configs_folder
 from utils.store.network_config import read_config
 from utils.store.network_models import guess_type

@@ -1,4 +1,4 @@
-"""The commands of `run.py`: which program each of them starts. Nothing is installed and nothing is started."""
+"""The commands of `run.py`: which program each of them starts. Nothing is installed or started here."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ PYTHON = Path("/venv/python")
 
 @pytest.fixture
 def started(monkeypatch):
-    """The command lines that would have been run openly, with their folder; set-ups are noted first."""
+    """The command lines that would have been run, with their folders, each after the set-up before it."""
     seen = []
 
     def set_up(flavor=None, *, dev=False, build=False):
@@ -29,27 +29,27 @@ def started(monkeypatch):
 
 
 def test_demo_runs_inside_the_environment(started):
-    """`demo` needs the packages of the workers only, and writes into ./demo."""
+    """`demo` needs only the workers' packages, and writes to ./demo."""
     assert run.main(["demo"]) == 7
     assert started == [("set_up", None, False), (["-m", "tools.demo", "--output", str(run.ROOT / "demo")], run.ROOT)]
 
 
-def test_demo_takes_a_song_from_where_the_user_is(started, monkeypatch, tmp_path):
-    """A relative path means the user's folder, not the project's."""
+def test_demo_resolves_a_song_from_the_current_folder(started, monkeypatch, tmp_path):
+    """A relative path is relative to the user's folder, not the project's."""
     monkeypatch.chdir(tmp_path)
     run.main(["demo", "song.wav", "--flavor", "cuda", "--open"])
     assert started[0] == ("set_up", "cuda", False)
     assert started[1][0][-2:] == ["--open", str(tmp_path / "song.wav")]
 
 
-def test_test_hands_its_arguments_to_pytest(started):
-    """Everything after `test` but our own flavor goes to pytest, and its exit status comes back."""
+def test_test_passes_its_arguments_to_pytest(started):
+    """Everything after `test` except our own flavor goes to pytest, whose exit status is returned."""
     assert run.main(["test", "tests/unit", "-k", "job", "--flavor=cpu", "-x"]) == 7
     assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
 
 
 def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
-    """Those that start workers, and those of the folder itself; further arguments go to pytest."""
+    """The end-to-end tests and those of the folder itself; other arguments go to pytest."""
     monkeypatch.setattr(run, "FROZEN", tmp_path)
     (tmp_path / "VERSION.txt").touch()
     run.main(["test", "--frozen", "-x"])
@@ -57,25 +57,31 @@ def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
 
 
 def test_frozen_tests_need_a_frozen_folder(started, monkeypatch, tmp_path, capsys):
-    """Without one nothing is tested, and a sentence says how to make it."""
+    """Without one nothing is tested, and the message says how to build it."""
     monkeypatch.setattr(run, "FROZEN", tmp_path)
     assert run.main(["test", "--frozen"]) == 1
     assert "run.py build" in capsys.readouterr().err
     assert started == []
 
 
-def test_build_hands_its_arguments_to_the_recipe(started):
-    """It needs what freezes; the recipe's exit status comes back."""
+def test_build_passes_its_arguments_to_the_recipe(started):
+    """It installs the build tools and returns the recipe's exit status."""
     assert run.main(["build", "--archive", "--flavor", "cpu"]) == 7
     assert started == [("set_up", "cpu", "build"), ([str(run.ROOT / "build_dsu.py"), "--archive"], None)]
 
 
 def test_bench_and_gen_run_their_modules(started):
-    """`bench NAME` and `gen` start the module of that purpose."""
+    """`bench NAME` and `gen` start the modules for that."""
     run.main(["bench", "memory", "--minutes", "1", "2"])
     run.main(["gen"])
     assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
     assert [argv for argv, _ in started[3:]] == [["-m", "tools.protocol_docs"], ["-m", "clients.node.generate_types"]]
+
+
+def test_lock_passes_its_arguments_to_the_generator(started):
+    """It needs only the workers' packages, and returns the generator's exit status."""
+    assert run.main(["lock", "--upgrade"]) == 7
+    assert started == [("set_up", None, False), (["-m", "tools.lock", "--upgrade"], run.ROOT)]
 
 
 def test_every_benchmark_exists():
@@ -85,7 +91,7 @@ def test_every_benchmark_exists():
 
 
 def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
-    """All checks run, so that one look shows everything; output appears for those that failed."""
+    """All checks run, so that one run shows everything; only failed ones show their output."""
     seen = []
 
     def run_quietly(argv, tick=None):
@@ -94,21 +100,21 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "run_quietly", run_quietly)
     assert run.main(["check"]) == 1
-    assert seen == ["ruff", "ruff", "mypy", "tools.protocol_docs", "clients.node.generate_types"]
+    assert seen == ["tools.lock", "ruff", "ruff", "mypy", "tools.protocol_docs", "clients.node.generate_types"]
     err = capsys.readouterr().err
     assert "no docs\ngenerated docs failed." in err
     assert "fine" not in err
 
 
 def test_check_passes_if_all_pass(started, monkeypatch):
-    """The status is 0 then."""
+    """The exit status is 0 if every check passes."""
     monkeypatch.setattr(run, "run_quietly", lambda argv, tick=None: run.Finished(0, ""))
     assert run.main(["check"]) == 0
 
 
 @pytest.mark.parametrize("name", ["demucs", "dsu-demucs"])
-def test_worker_takes_the_place_of_the_script(started, monkeypatch, name):
-    """Where the system can, the worker is this very process, so streams, signals and process id are its own."""
+def test_worker_replaces_the_script(started, monkeypatch, name):
+    """Where the system allows it, the worker becomes this process and keeps its streams, signals and process id."""
     replaced = []
     monkeypatch.setattr(run, "WINDOWS", False)
     monkeypatch.setattr(run.os, "execv", lambda path, argv: replaced.append((path, argv)))
@@ -119,7 +125,7 @@ def test_worker_takes_the_place_of_the_script(started, monkeypatch, name):
 
 
 def test_worker_on_windows_inherits_the_streams(started, monkeypatch):
-    """Windows cannot replace a process; the worker is started on our own streams, from the user's folder."""
+    """Windows cannot replace a process: the worker is started on our own streams, in the user's folder."""
     monkeypatch.setattr(run, "WINDOWS", True)
     assert run.main(["worker", "demucs", "--worker"]) == 7
     assert started[1] == ([str(run.ROOT / "workers/demucs_worker.py"), "--worker"], None)
@@ -136,15 +142,15 @@ def test_worker_on_windows_inherits_the_streams(started, monkeypatch):
         (["check", "--fast"], "'--fast'"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(started, capsys, words, part):
-    """A wrong argument ends with status 1 and a sentence, and starts nothing."""
+def test_wrong_arguments_are_explained(started, capsys, words, part):
+    """A wrong argument gives a message and status 1, and starts nothing."""
     assert run.main(words) == 1
     assert part in capsys.readouterr().err
     assert not any(isinstance(entry[0], list) for entry in started)
 
 
 def test_usage_lists_every_command(capsys):
-    """Help goes to stdout and names all commands; a wrong command shows the same with status 2."""
+    """Help goes to stdout and lists all commands; an unknown command shows the same with status 2."""
     assert run.main(["--help"]) == 0
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in run.COMMANDS)
@@ -154,7 +160,7 @@ def test_usage_lists_every_command(capsys):
 
 
 def test_interrupt_is_not_a_traceback(monkeypatch, capsys):
-    """Ctrl-C ends with one line and status 130."""
+    """Ctrl-C gives one line and status 130."""
 
     def interrupted(words):
         raise KeyboardInterrupt
@@ -164,8 +170,8 @@ def test_interrupt_is_not_a_traceback(monkeypatch, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_clean_removes_what_was_made_and_nothing_else(monkeypatch, tmp_path):
-    """Environment, demo and caches go; sources and separated songs stay."""
+def test_clean_removes_generated_files_and_nothing_else(monkeypatch, tmp_path):
+    """The environment, the demo and caches are removed; sources and separated songs stay."""
     monkeypatch.setattr(run, "ROOT", tmp_path)
     for name in (".venv/bin", "demo", "utils/core/__pycache__", ".mypy_cache"):
         (tmp_path / name).mkdir(parents=True)
@@ -177,12 +183,12 @@ def test_clean_removes_what_was_made_and_nothing_else(monkeypatch, tmp_path):
 
 
 def test_run_openly_returns_the_status():
-    """The exit status of the program is ours."""
+    """The program's exit status becomes ours."""
     assert run.run_openly([sys.executable, "-c", "import sys; sys.exit(4)"]) == 4
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process with a status")
-def test_run_openly_says_which_signal_ended_it():
-    """A program that a signal ended counts as 128 + signal, as shells say it."""
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows no status shows a signal")
+def test_run_openly_reports_a_fatal_signal():
+    """A program killed by a signal gives status 128 + signal, as in shells."""
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run.run_openly([sys.executable, "-c", code]) == 143

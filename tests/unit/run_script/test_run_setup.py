@@ -1,4 +1,4 @@
-"""What `run.py` installs, when, and what it says when that fails. No environment is made here: commands are faked."""
+"""What `run.py` installs, when, and what it says if that fails. Commands are faked; no environment is created here."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ import run
 
 
 class FakeCommands:
-    """Stands in for `run_quietly`: notes the commands; `venv` makes the files a real one makes."""
+    """Replaces `run_quietly`: records the commands; `venv` creates the files that matter."""
 
     def __init__(self, root):
         self.root = root
@@ -32,13 +32,14 @@ class FakeCommands:
 
     @property
     def kinds(self):
-        """What was done; neighbouring pip calls, with and without dependencies, are one installation."""
+        """What was done; consecutive calls of pip count as one installation."""
         kinds = ["venv" if "venv" in words else "pip" for words in self.commands]
         return [kind for kind, _ in itertools.groupby(kinds)]
 
     def installed(self):
-        """The requirements files of each pip call."""
-        return [[w for w in words if w.startswith("requirements")] for words in self.commands if "venv" not in words]
+        """The lock files and packages of each call of pip."""
+        calls = [words for words in self.commands if "venv" not in words]
+        return [[word for word in words if word.startswith("locks/") or "==" in word] for words in calls]
 
 
 def make_venv(folder, version=f"{sys.version_info[0]}.{sys.version_info[1]}.1"):
@@ -51,11 +52,10 @@ def make_venv(folder, version=f"{sys.version_info[0]}.{sys.version_info[1]}.1"):
 @pytest.fixture
 def commands(monkeypatch, tmp_path):
     for flavor in run.FLAVORS:
-        (tmp_path / f"requirements-{flavor}.txt").write_text("numpy==1\n")
-    (tmp_path / run.DEV_REQUIREMENTS).write_text("pytest==1\n")
-    (tmp_path / run.ALONE_REQUIREMENTS).write_text("alone==1\n")
-    (tmp_path / run.PEER_REQUIREMENTS).write_text("peer==1\n")
-    (tmp_path / run.BUILD_REQUIREMENTS).write_text("freezer==1\n")
+        (tmp_path / f"requirements-{flavor}.txt").write_text("# torch==0\nnumpy==1\ntorch==2\n")
+    (tmp_path / "locks").mkdir()
+    for lock in (run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK, run.MAC_TORCH_LOCK):
+        (tmp_path / lock).write_text("package==1 --hash=sha256:0\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
     for name, value in paths.items():
@@ -67,10 +67,10 @@ def commands(monkeypatch, tmp_path):
 
 
 def test_first_set_up_makes_an_environment_and_installs(commands):
-    """From nothing: venv, then one pip call with the requirements of this machine."""
+    """From nothing: venv, then what is locked, then the torch of this flavor."""
     assert run.set_up() == run.venv_python()
     assert commands.kinds == ["venv", "pip"]
-    assert commands.installed() == [["requirements-cpu.txt"], ["requirements-alone.txt"]]
+    assert commands.installed() == [["locks/runtime.txt"], ["torch==2"]]
 
 
 def test_second_set_up_does_nothing(commands):
@@ -81,49 +81,58 @@ def test_second_set_up_does_nothing(commands):
     assert len(commands.commands) == count
 
 
-def test_tests_add_their_requirements_to_what_is_there(commands):
-    """Going from the demonstration to the tests installs what is missing only, and going back nothing."""
+def test_tests_add_their_packages_to_what_is_there(commands):
+    """Going from the demo to the tests installs only what is missing, and going back installs nothing."""
     run.set_up()
     run.set_up(dev=True)
     run.set_up()
-    files = [["cpu"], ["alone"], ["dev", "build"], ["peers"]]
-    assert commands.installed() == [[f"requirements-{name}.txt" for name in names] for names in files]
+    assert commands.installed() == [["locks/runtime.txt"], ["torch==2"], ["locks/build.txt", "locks/dev.txt"]]
 
 
 def test_builds_need_what_freezes_and_nothing_that_tests(commands):
-    """One file more than for running."""
+    """One lock more than for running."""
     run.set_up(build=True)
-    assert commands.installed() == [["requirements-cpu.txt", "requirements-build.txt"], ["requirements-alone.txt"]]
+    assert commands.installed() == [["locks/runtime.txt", "locks/build.txt"], ["torch==2"]]
 
 
-def test_some_packages_come_without_what_they_depend_on(commands):
-    """Those of which a few files are used, and no others."""
+@pytest.mark.parametrize("flavor", run.FLAVORS)
+def test_nothing_but_torch_is_installed_without_its_hash(commands, flavor):
+    """pip checks every file and adds no package of its own; the torch of Macs is locked as well."""
+    run.set_up(flavor, dev=True)
+    calls = [words for words in commands.commands if "venv" not in words]
+    unchecked = [words for words in calls if "--require-hashes" not in words]
+    assert all("--no-deps" in words for words in calls if words not in unchecked)
+    assert [words[-1] for words in unchecked] == ([] if flavor == "mac-mps" else ["torch==2"])
+    locks = {word for words in calls for word in words if word.startswith("locks/")}
+    assert locks == {run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK} | (
+        {run.MAC_TORCH_LOCK} if not unchecked else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "installed"), [("requirements-cpu.txt", ["torch==2"]), ("locks/dev.txt", ["locks/dev.txt"])]
+)
+def test_a_changed_file_is_installed_again(commands, file, installed):
+    """New content of a lock or of the file that pins torch is installed over what is there."""
     run.set_up(dev=True)
-    assert commands.installed() == [
-        ["requirements-cpu.txt", "requirements-dev.txt", "requirements-build.txt"],
-        ["requirements-alone.txt", "requirements-peers.txt"],
-    ]
-    assert ["--no-deps" in words for words in commands.commands if "venv" not in words] == [False, True]
-
-
-def test_changed_requirements_are_installed_again(commands):
-    """Another content of a requirements file is installed over what is there."""
+    count = len(commands.commands)
+    with (run.ROOT / file).open("a") as stream:
+        stream.write("\n# changed\n")
     run.set_up(dev=True)
-    (run.ROOT / "requirements-cpu.txt").write_text("numpy==2\n")
     run.set_up(dev=True)
-    assert len(commands.commands) == 4
-    assert commands.installed()[-1] == ["requirements-cpu.txt"]
+    assert len(commands.commands) == count + 1
+    assert commands.installed()[-1] == installed
 
 
-def test_asked_flavor_is_remembered(commands):
-    """Who once asked for a flavor need not ask again."""
-    run.set_up("cuda")
+def test_chosen_flavor_is_remembered(commands):
+    """A flavor has to be chosen only once."""
+    run.set_up("mac-mps")
     run.set_up()
-    assert commands.installed() == [["requirements-cuda.txt"], ["requirements-alone.txt"]]
+    assert commands.installed() == [["locks/torch-mac-mps.txt", "locks/runtime.txt"]]
 
 
 def test_another_flavor_starts_from_nothing(commands):
-    """Builds of torch differ in more than their version, so the environment is made anew."""
+    """Builds of torch differ in more than their version, so the environment is created again."""
     run.set_up("cuda")
     run.set_up("cpu")
     assert commands.kinds == ["venv", "pip", "venv", "pip"]
@@ -141,7 +150,7 @@ def test_interrupted_installation_starts_over(commands):
 
 
 def test_failed_installation_starts_over(commands):
-    """So it is after pip has failed."""
+    """After pip has failed nothing half-installed is used either."""
     commands.pip_fails_with = "No space left on device"
     with pytest.raises(run.Failure, match="disk is full"):
         run.set_up()
@@ -150,7 +159,7 @@ def test_failed_installation_starts_over(commands):
     assert commands.kinds == ["venv", "pip", "venv", "pip"]
 
 
-def test_environment_of_another_python_is_made_anew(commands):
+def test_environment_of_another_python_is_created_again(commands):
     """Packages are built for one version of Python."""
     run.set_up()
     make_venv(run.VENV, version="3.9.2")
@@ -158,8 +167,8 @@ def test_environment_of_another_python_is_made_anew(commands):
     assert commands.kinds == ["venv", "pip", "venv", "pip"]
 
 
-def test_environment_without_its_python_is_made_anew(commands):
-    """The Python that an environment points to can be uninstalled."""
+def test_environment_without_its_python_is_created_again(commands):
+    """The Python that an environment was made with may have been uninstalled."""
     run.set_up()
     run.venv_python().unlink()
     run.set_up()
@@ -167,7 +176,7 @@ def test_environment_without_its_python_is_made_anew(commands):
 
 
 def test_environment_that_somebody_else_made_is_kept(commands):
-    """A whole `.venv` without our stamp, as editors make it, is installed into."""
+    """A complete `.venv` without our stamp, such as one made by an editor, is reused."""
     make_venv(run.VENV)
     run.set_up()
     assert commands.kinds == ["pip"]
@@ -182,11 +191,11 @@ def test_unreadable_stamp_means_not_installed(commands, content):
     run.STAMP.write_text(content)
     run.set_up()
     assert commands.kinds == ["pip"]
-    assert json.loads(run.STAMP.read_text())["files"].keys() == {"requirements-cpu.txt", "requirements-alone.txt"}
+    assert json.loads(run.STAMP.read_text())["files"].keys() == {"requirements-cpu.txt", "locks/runtime.txt"}
 
 
 def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):
-    """A worker that still runs keeps files open on Windows; the message says what to do."""
+    """On Windows a running worker keeps files open; the message says what to do."""
     run.set_up()
 
     def refuse(folder):
@@ -210,6 +219,11 @@ def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):
             "network",
         ),
         ("bitpack.c:12:10: fatal error: Python.h: No such file or directory", "python3-dev"),
+        (
+            "WARNING: Connection timed out\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If "
+            "you have updated ...\n    einops==0.8.2 from https://...:\n        Expected sha256 00\n             Got 11",
+            "einops==0.8.2 does not match the hashes in `locks/`",
+        ),
         ("error: Microsoft Visual C++ 14.0 or greater is required.", "C compiler"),
         ("error: command 'gcc' failed: No such file or directory", "C compiler"),
         ("error: command '/usr/bin/x86_64-linux-gnu-gcc-12' failed with exit code 1", "C compiler"),
@@ -218,11 +232,11 @@ def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):
         ("something new", ""),
     ],
 )
-def test_what_went_wrong_is_said_in_a_sentence(output, advice):
-    """What pip and venv print becomes what to do about it; what is not known is not guessed."""
-    said = run.diagnose(output)
-    assert advice in said
-    assert bool(advice) == bool(said)
+def test_failures_come_with_advice(output, advice):
+    """What pip and venv print is turned into what to do about it; there is no guess for unknown output."""
+    shown = run.diagnose(output)
+    assert advice in shown
+    assert bool(advice) == bool(shown)
 
 
 def test_failure_shows_the_last_lines_and_the_advice(commands):
@@ -235,7 +249,7 @@ def test_failure_shows_the_last_lines_and_the_advice(commands):
 
 
 def test_old_python_is_refused_with_a_newer_one_named(monkeypatch):
-    """A Python that is too old is one sentence, and says which one here would do."""
+    """The message for a Python that is too old names a newer one that is installed."""
     monkeypatch.setattr(run.shutil, "which", lambda name: "/usr/bin/x" if name == "python3.12" else None)
     with pytest.raises(run.Failure, match=r"3\.9 is too old.*`python3\.12 run\.py`"):
         run.check_python((3, 9))
@@ -253,7 +267,7 @@ def test_old_python_is_refused_with_a_newer_one_named(monkeypatch):
     ],
 )
 def test_flavor_suits_the_machine(monkeypatch, system, machine, driver, flavor):
-    """Apple silicon gets MPS, a working NVIDIA driver CUDA, everything else the processor."""
+    """Apple silicon gets MPS, a machine with a working NVIDIA driver CUDA, all others the CPU."""
     monkeypatch.setattr(run.sys, "platform", system)
     monkeypatch.setattr(run.platform, "machine", lambda: machine)
     monkeypatch.setattr(run, "nvidia_driver_works", lambda: driver)
@@ -262,7 +276,7 @@ def test_flavor_suits_the_machine(monkeypatch, system, machine, driver, flavor):
 
 @pytest.mark.parametrize("error", [OSError("exec format"), run.subprocess.TimeoutExpired("nvidia-smi", 20)])
 def test_broken_driver_tool_means_no_cuda(monkeypatch, error):
-    """A tool that hangs or cannot be run does not stop the set-up."""
+    """An nvidia-smi that hangs or cannot be run does not stop the set-up."""
 
     def broken(*args, **kwargs):
         raise error
@@ -272,16 +286,16 @@ def test_broken_driver_tool_means_no_cuda(monkeypatch, error):
     assert not run.nvidia_driver_works()
 
 
-def test_run_quietly_keeps_the_output_and_counts_on():
-    """Output of both streams is kept back and the status returned."""
+def test_run_quietly_captures_the_output():
+    """Both output streams are captured, and the status is returned."""
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
     finished = run.run_quietly([sys.executable, "-c", code])
     assert finished.status == 3
     assert sorted(finished.output.split()) == ["err", "out"]
 
 
-def test_step_is_one_quiet_line(capsys):
-    """A step is its title and its seconds on stderr; stdout stays clean."""
+def test_step_is_one_line_on_stderr(capsys):
+    """A step prints its title and its duration; stdout stays clean."""
     with run.step("Doing it"):
         pass
     out, err = capsys.readouterr()
@@ -291,14 +305,14 @@ def test_step_is_one_quiet_line(capsys):
 
 
 def test_step_that_fails_says_so(capsys):
-    """The line of a failed step ends with the word."""
+    """The line of a failed step ends with the word "failed"."""
     with pytest.raises(run.Failure), run.step("Doing it"):
         raise run.Failure
     assert capsys.readouterr().err == "Doing it ... failed\n"
 
 
 def test_importing_the_script_has_no_effect(tmp_path):
-    """`import run` makes no environment."""
+    """`import run` creates no environment."""
     source = Path(run.__file__).read_text(encoding="utf-8")
     copy = tmp_path / "run.py"
     copy.write_text(source, encoding="utf-8")

@@ -22,6 +22,9 @@ WORKER = WORKERS["demucs"]
 COMMANDS = commands_of(WORKER)
 
 
+ENGINE = FakeEngine(Settings(models_dir=Path()))
+
+
 def separate(model="quick", source="song.wav", **fields):
     return {"cmd": "separate", "input": source, "output": "out", "model": model, **fields}
 
@@ -35,7 +38,7 @@ def run(tmp_path, monkeypatch):
         engine = FakeEngine(Settings(models_dir=tmp_path))
         context = Context(WORKER, engine.settings, engine, JobQueue(), COMMANDS, time.monotonic())
         request = Batch(jobs=list(jobs), **fields)
-        return run_batch(context, request, plan_batch(request.jobs, COMMANDS), job or Job()), engine
+        return run_batch(context, request, plan_batch(request.jobs, COMMANDS, engine), job or Job()), engine
 
     return run_jobs
 
@@ -116,7 +119,7 @@ def test_a_job_whose_origin_failed_fails_too(run):
 def test_every_job_is_checked_before_the_first_runs(wrong, error, field):
     """What is wrong is named with its place in the batch."""
     with pytest.raises(error) as caught:
-        plan_batch([separate(), wrong], COMMANDS)
+        plan_batch([separate(), wrong], COMMANDS, ENGINE)
     assert caught.value.field == field
     assert "jobs[1]" in caught.value.message
 
@@ -124,25 +127,25 @@ def test_every_job_is_checked_before_the_first_runs(wrong, error, field):
 def test_only_separations_have_stems():
     """Taking the input from another kind of job is refused."""
     with pytest.raises(InvalidRequest, match="does not separate"):
-        plan_batch([{"cmd": "load_model"}, separate(source={"from": 0, "stem": "drums"})], COMMANDS)
+        plan_batch([{"cmd": "load_model"}, separate(source={"from": 0, "stem": "drums"})], COMMANDS, ENGINE)
 
 
 def test_strict_batches_refuse_unknown_fields():
     """Of the jobs in them."""
     with pytest.raises(InvalidRequest, match="modle"):
-        plan_batch([separate(modle="x")], COMMANDS, strict=True)
+        plan_batch([separate(modle="x")], COMMANDS, ENGINE, strict=True)
 
 
 def test_grouping_puts_jobs_of_a_model_together():
     """In a stable order."""
-    steps = plan_batch([separate(model) for model in "abacb"], COMMANDS)
+    steps = plan_batch([separate(model) for model in "abacb"], COMMANDS, ENGINE)
     assert [step.index for step in grouped(steps)] == [0, 2, 1, 4, 3]
 
 
 def test_grouping_never_runs_a_job_before_its_origin():
     """Even where that costs another change of models."""
     jobs = [separate("a"), separate("b"), separate("a", {"from": 1, "stem": "drums"}), separate("b")]
-    assert [step.index for step in grouped(plan_batch(jobs, COMMANDS))] == [0, 1, 3, 2]
+    assert [step.index for step in grouped(plan_batch(jobs, COMMANDS, ENGINE))] == [0, 1, 3, 2]
 
 
 def test_results_of_grouped_jobs_keep_the_order_asked(run):
@@ -184,13 +187,13 @@ def test_each_job_has_its_own_progress_too(run):
 def test_resume_of_a_batch_is_that_of_its_jobs():
     """Of those that separate, unless they say otherwise."""
     jobs = [separate(), separate(resume=False), {"cmd": "load_model"}]
-    assert [getattr(step.request, "resume", None) for step in plan_batch(jobs, COMMANDS, resume=True)] == [
+    assert [getattr(step.request, "resume", None) for step in plan_batch(jobs, COMMANDS, ENGINE, resume=True)] == [
         True,
         False,
         None,
     ]
-    assert not plan_batch([separate()], COMMANDS)[0].request.resume
-    assert plan_batch([separate()], COMMANDS, strict=True, resume=True)[0].warnings == []
+    assert not plan_batch([separate()], COMMANDS, ENGINE)[0].request.resume
+    assert plan_batch([separate()], COMMANDS, ENGINE, strict=True, resume=True)[0].warnings == []
 
 
 class CancellingEngine(FakeEngine):
@@ -211,7 +214,7 @@ def test_what_was_finished_before_a_batch_was_cancelled_is_told(tmp_path, monkey
     jobs = [separate("a"), separate("last", id=7), separate("b"), separate("a")]
     request = Batch(jobs=jobs, group_by_model=True)
     with pytest.raises(JobCancelled) as caught:
-        run_batch(context, request, plan_batch(jobs, COMMANDS), Job())
+        run_batch(context, request, plan_batch(jobs, COMMANDS, ENGINE), Job())
     reply = cancelled_reply(caught.value)
     assert [result["status"] for result in reply.results] == ["done", "cancelled", "cancelled", "done"]
     assert [result.get("id") for result in reply.results] == [None, 7, None, None]
@@ -225,5 +228,5 @@ def test_a_batch_cancelled_in_its_first_job_left_nothing(tmp_path, monkeypatch):
     engine = CancellingEngine(Settings(models_dir=tmp_path))
     context = Context(WORKER, engine.settings, engine, JobQueue(), COMMANDS, time.monotonic())
     with pytest.raises(JobCancelled) as caught:
-        run_batch(context, Batch(jobs=[]), plan_batch([separate("last"), separate("a")], COMMANDS), Job())
+        run_batch(context, Batch(jobs=[]), plan_batch([separate("last"), separate("a")], COMMANDS, ENGINE), Job())
     assert cancelled_reply(caught.value) == Cancelled()

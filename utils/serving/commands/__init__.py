@@ -7,16 +7,18 @@ are answered at once by the thread that reads; jobs run one at a time on the mai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from utils.core.api import Engine
-from utils.core.catalogue import Worker
+from utils.core.catalogue import Family, Worker
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import Event, Reply
 from utils.core.requests import Request
 from utils.core.settings import Settings
 from utils.serving.job_queue import JobQueue
+from utils.serving.messages import Fields
 
 Q = TypeVar("Q", bound=Request)
 Control = Callable[["Context", Q], Reply]
@@ -37,6 +39,35 @@ class Command:
     events: tuple[type[Event], ...] = ()
     checks: tuple[Check[Any], ...] = ()
     at_end: bool = False
+    by_family: Mapping[Family, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
+
+    def form_of(self, fields: Fields, engine: Engine) -> tuple[Command, Fields]:
+        """The command of the family that a request means, and the request's fields there.
+
+        That is the command itself where only the model that is active at its turn decides.
+        """
+        if not self.by_family:
+            return self, fields
+        family = fields.get("family")
+        if family is None and isinstance(fields.get("model"), str) and fields["model"]:
+            family = engine.family_of(fields["model"])
+        if family is None:
+            family = self._family_with(fields)
+        if family is None:
+            return self, fields
+        if family not in self.by_family:
+            choices = list(self.by_family)
+            raise InvalidRequest(
+                f"`family` must be one of {', '.join(choices)}, not `{family}`.", field="family", suggestions=choices
+            )
+        return self.by_family[family], {name: value for name, value in fields.items() if name != "family"}
+
+    def _family_with(self, fields: Fields) -> Family | None:
+        """The first family that has all fields of a request; None if that says nothing, since all families have them."""
+        special = {name for form in self.by_family.values() for name in form.request.__struct_fields__}
+        given = special & fields.keys() - set(self.request.__struct_fields__)
+        fitting = (family for family, form in self.by_family.items() if given <= set(form.request.__struct_fields__))
+        return next(fitting, None) if given else None
 
     def check(self, request: Request) -> None:
         """Raise what is wrong with a request beyond the types of its fields."""
@@ -84,6 +115,7 @@ class Group:
         *replies: type[Reply],
         events: Iterable[type[Event]] = (),
         checks: Iterable[Check[Q]] = (),
+        by_family: Mapping[Family, Command] | None = None,
     ) -> Callable[[Work[Q]], Work[Q]]:
         """Register a command that waits for its turn. Each of `checks` may raise before the job is queued."""
 
@@ -98,6 +130,7 @@ class Group:
                     is_job=True,
                     events=tuple(events),
                     checks=tuple(checks),
+                    by_family=by_family or {},
                 )
             )
             return function

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from utils.core import replies, requests
+from utils.core.api import Engine
 from utils.core.errors import InputNotFound, InvalidRequest, RequestError, did_you_mean, nearest
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import Job, JobCancelled
@@ -34,7 +35,7 @@ NOT_RUN = Cancelled(message="This job was not run because the batch ended first.
 @GROUP.job(requests.Batch, replies.BatchDone, replies.BatchFailed, events=(*EVENTS, replies.PreloadingModel))
 def batch(context: Context, request: Batch, job: Job) -> BatchDone | BatchFailed:
     strict = request.strict or context.settings.strict
-    steps = plan_batch(request.jobs, context.commands, strict=strict, resume=request.resume)
+    steps = plan_batch(request.jobs, context.commands, context.engine, strict=strict, resume=request.resume)
     outcome = run_batch(context, request, steps, job)
     job.finish()
     return outcome
@@ -64,13 +65,18 @@ class Step:
 
 
 def plan_batch(
-    jobs: Sequence[dict[str, Any]], commands: Mapping[str, Command], *, strict: bool = False, resume: bool = False
+    jobs: Sequence[dict[str, Any]],
+    commands: Mapping[str, Command],
+    engine: Engine,
+    *,
+    strict: bool = False,
+    resume: bool = False,
 ) -> list[Step]:
     """Check every job and raise the first error, with its place as `jobs[INDEX]`. `resume` is the jobs' default."""
     steps: list[Step] = []
     for index, fields in enumerate(jobs):
         try:
-            steps.append(_check_job(index, fields, commands, steps, strict=strict, resume=resume))
+            steps.append(_check_job(index, fields, commands, engine, steps, strict=strict, resume=resume))
         except RequestError as error:
             field = f"jobs[{index}].{error.field}" if error.field else f"jobs[{index}]"
             message = f"jobs[{index}]: {error.message} No job of the batch was run."
@@ -82,6 +88,7 @@ def _check_job(
     index: int,
     fields: dict[str, Any],
     commands: Mapping[str, Command],
+    engine: Engine,
     earlier: Sequence[Step],
     *,
     strict: bool,
@@ -94,6 +101,7 @@ def _check_job(
     stem = _earlier_stem(fields.get("input"), earlier)
     if stem is not None:
         fields = {**fields, "input": f"the result of jobs[{stem.index}]"}
+    command, fields = command.form_of(fields, engine)
     if resume and issubclass(command.request, Separate):
         fields = {"resume": True, **fields}
     decoded = messages.decode(fields, command.request, strict=strict)

@@ -13,6 +13,7 @@ from utils.serving.commands import (
     cache,
     control,
     demucs,
+    dsu,
     merge,
 )
 
@@ -25,6 +26,7 @@ GROUPS: dict[str, Group] = {
         bsroformer.GROUP,
         audio_separator.GROUP,
         audiosep.GROUP,
+        dsu.GROUP,
         batch.GROUP,
     )
 }

@@ -1,0 +1,65 @@
+"""The commands of dsu: those of all families, over one engine."""
+
+from __future__ import annotations
+
+import msgspec
+
+from utils.core import replies, requests
+from utils.core.catalogue import Family, family_of
+from utils.core.job import Job
+from utils.core.replies import Reply
+from utils.serving.commands import Command, Context, Group, audio_separator, audiosep, bsroformer, demucs
+from utils.serving.commands.shared import EVENTS, download_model
+
+GROUP = Group("dsu")
+
+# Networks come first: they are meant where several families have the fields of a request.
+GROUPS: dict[Family, Group] = {
+    "networks": bsroformer.GROUP,
+    "demucs": demucs.GROUP,
+    "audio-separator": audio_separator.GROUP,
+    "apollo": bsroformer.GROUP,
+    "audiosep": audiosep.GROUP,
+}
+LOADING = (replies.LoadingModel, replies.Downloading)
+PRELOADING = (replies.PreloadingModel, replies.Downloading)
+
+
+def forms(command: str) -> dict[Family, Command]:
+    """The command as each family has it."""
+    return {family: group.commands[command] for family, group in GROUPS.items()}
+
+
+@GROUP.control(requests.DsuListModels, replies.Models)
+def list_models(context: Context, request: requests.DsuListModels) -> replies.Models:
+    found = context.engine.list_models(msgspec.structs.replace(request, details=True)).details or []
+    details = [model for model in found if request.family in (None, family_of(model.type))]
+    names = [model.name for model in details]
+    return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
+
+
+def as_the_active_model(context: Context, request: requests.Request, job: Job) -> Reply:
+    """A request that says nothing of its family means that of the active model, at its turn."""
+    command = context.commands[str(request.__struct_config__.tag)]
+    form = command.by_family[context.engine.family_of(None)]
+    fields = {name: getattr(request, name) for name in request.__struct_fields__ if name != "family"}
+    typed = form.request(**fields)
+    form.check(typed)
+    return form.run(context, typed, job)
+
+
+GROUP.job(requests.DsuLoad, replies.ModelLoaded, events=LOADING, by_family=forms("load_model"))(as_the_active_model)
+GROUP.job(requests.DsuPreload, replies.ModelPreloaded, events=PRELOADING, by_family=forms("preload_model"))(
+    as_the_active_model
+)
+GROUP.job(
+    requests.DsuSeparate,
+    replies.Done,
+    replies.AudioSepDone,
+    replies.ManyDone,
+    events=EVENTS,
+    by_family=forms("separate"),
+)(as_the_active_model)
+GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
+for name in ("apollo", "load_apollo"):
+    GROUP.commands[name] = audio_separator.GROUP.commands[name]
