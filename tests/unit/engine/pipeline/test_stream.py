@@ -1,0 +1,193 @@
+"""A song as a stream: its parts in order, whole, from a file or from memory, and nothing left open."""
+
+import itertools
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from utils.audio.reading import probe
+from utils.core.errors import DsuError, InputEmpty
+from utils.core.job import Job, JobCancelled
+from utils.engine.pipeline import track
+from utils.engine.pipeline.chunking import plan_faded
+from utils.engine.pipeline.demix import Compute, Lane
+from utils.engine.pipeline.outputs import Offer
+from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.stream import stream
+from utils.engine.pipeline.track import Signal, Track
+
+RATE = 44100
+
+
+class Halves:
+    """A network whose two stems are each half of the mix."""
+
+    def input_length(self, length):
+        return length
+
+    def __call__(self, mix):
+        return torch.stack([mix / 2, mix / 2], dim=1)
+
+
+def recipe_of(net=None, *, chunk=5000, **fields):
+    def lanes(heard):
+        plan = plan_faded(heard.stats.frames, chunk=chunk, overlaps=2)
+        return [Lane(net or Halves(), plan, np.ones(2), mirrored=True)]
+
+    defaults = {"model": "halves", "sample_rate": RATE, "channels": 2, "settings": {}, "lanes": lanes}
+    selection = Offer(("left over", "voice")).select(stems=None, two_stems="voice")
+    return Recipe(**{**defaults, "selection": selection, "compute": Compute("cpu", 1), **fields})
+
+
+def noise(samples=30001, channels=2):
+    return np.random.default_rng(0).standard_normal((channels, samples)).astype(np.float32) / 10
+
+
+def file_track(folder, samples, rate=RATE, **fields):
+    path = folder / "song.wav"
+    soundfile.write(path, samples.T, rate, subtype="FLOAT")
+    return Track(path, probe(path), "song", **fields)
+
+
+def joined(parts):
+    """All of the mix and of each stem; every sample must come once, in order."""
+    starts = list(itertools.accumulate((part.mix.shape[1] for part in parts), initial=0))
+    assert [part.start for part in parts] == starts[:-1]
+    stems = {name: np.concatenate([part.stems[name] for part in parts], axis=1) for name in parts[0].stems}
+    return np.concatenate([part.mix for part in parts], axis=1), stems
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_parts_are_the_whole_song_in_order(kind, tmp_path):
+    """Named as the outputs are, with the mix beside them; the length is known before the first part."""
+    samples = noise()
+    audio = file_track(tmp_path, samples) if kind == "file" else Signal(samples, RATE)
+    found = stream(recipe_of(), audio, Job())
+    assert found.stats.frames == samples.shape[1]
+    parts = list(found)
+    assert len(parts) > 3
+    mix, stems = joined(parts)
+    np.testing.assert_array_equal(mix, samples)
+    assert list(stems) == ["voice", "no_voice"]
+    np.testing.assert_allclose(stems["voice"], samples / 2, atol=1e-6)
+    np.testing.assert_array_equal(stems["no_voice"], samples - stems["voice"])
+
+
+def test_parts_come_while_the_song_is_still_read(tmp_path, monkeypatch):
+    """The first one long before the last sample was decoded."""
+    samples = noise(60 * RATE)
+    decoded = []
+    real = track.open_audio
+
+    class Watched:
+        def __init__(self, reader):
+            self.reader = reader
+            self.warnings = []
+
+        def __enter__(self):
+            self.reader.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.reader.__exit__(*error)
+
+        def __iter__(self):
+            for block in self.reader:
+                decoded.append(block.shape[1])
+                yield block
+
+    monkeypatch.setattr(track, "open_audio", lambda *args, **options: Watched(real(*args, **options)))
+    parts = iter(stream(recipe_of(), file_track(tmp_path, samples), Job()))
+    next(parts)
+    assert sum(decoded) < samples.shape[1] / 2
+    parts.close()
+
+
+def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
+    """Neither the file nor a thread that reads it."""
+    closed = []
+    real = track.open_audio
+
+    def opening(*args, **options):
+        reader = real(*args, **options)
+        monkeypatch.setattr(reader, "close", lambda close=reader.close: closed.append(1) or close())
+        return reader
+
+    monkeypatch.setattr(track, "open_audio", opening)
+    parts = iter(stream(recipe_of(), file_track(tmp_path, noise()), Job()))
+    next(parts)
+    assert not closed
+    parts.close()
+    assert closed
+
+
+def test_another_rate_in_memory_is_resampled():
+    """To that of the model, exactly as long as a file would be."""
+    _, stems = joined(list(stream(recipe_of(), Signal(noise(48000), 48000), Job())))
+    assert stems["voice"].shape == (2, RATE)
+
+
+def test_another_number_of_channels_in_memory_is_a_mistake():
+    """Of the program; files are mixed as they need to be."""
+    with pytest.raises(ValueError, match="1 channels, and the model takes 2"):
+        stream(recipe_of(), Signal(noise(channels=1), RATE), Job())
+
+
+def test_a_part_of_a_file(tmp_path):
+    """As a song of its own."""
+    samples = noise(2 * RATE)
+    part = file_track(tmp_path, samples, start_s=0.5, duration_s=1.0)
+    mix, _ = joined(list(stream(recipe_of(), part, Job())))
+    np.testing.assert_array_equal(mix, samples[:, RATE // 2 : RATE // 2 + RATE])
+
+
+def test_silence_needs_no_network():
+    """Its parts are as long as the song."""
+    recipe = recipe_of(lanes=lambda heard: pytest.fail("a network was asked"))
+    mix, stems = joined(list(stream(recipe, Signal(np.zeros((2, 200_000), np.float32), RATE), Job())))
+    assert mix.shape == (2, 200_000)
+    assert not any(stem.any() for stem in stems.values())
+
+
+def test_an_empty_song_is_an_error_before_anything_else(tmp_path):
+    """It has no part."""
+    with pytest.raises(InputEmpty):
+        stream(recipe_of(), file_track(tmp_path, noise(0)), Job())
+
+
+def test_a_network_that_overflows_is_told_with_its_place(tmp_path):
+    """NaN never becomes a part."""
+
+    class Overflowing(Halves):
+        def __call__(self, mix):
+            return super().__call__(mix) * torch.inf
+
+    with pytest.raises(DsuError, match=r"NaN or infinity 0\.0 s into the song"):
+        list(stream(recipe_of(Overflowing()), Signal(noise(), RATE), Job()))
+
+
+def test_cancelling_ends_the_stream():
+    """Between two parts."""
+    job = Job()
+    parts = iter(stream(recipe_of(), Signal(noise(), RATE), job))
+    next(parts)
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        list(parts)
+
+
+def test_a_survey_hears_the_song_before_the_networks():
+    """All of it, and its finding reaches the lanes; its time is kept apart."""
+    heard = []
+
+    def survey(blocks, samples, job):
+        return float(sum(block.shape[1] for block in blocks)) / samples
+
+    base = recipe_of()
+    recipe = recipe_of(survey=survey, lanes=lambda found: heard.append(found.surveyed) or base.lanes(found))
+    found = stream(recipe, Signal(noise(), RATE), Job())
+    list(found)
+    assert heard == [1.0]
+    assert found.spent.survey_s > 0
