@@ -26,6 +26,11 @@ class Layer(NamedTuple):
     late: tuple[str, ...] = ()
 
 
+# What a family of models is made of, besides itself.
+FAMILY = (
+    *("utils.core", "utils.audio", "utils.store", "models"),
+    *("utils.engine.family", "utils.engine.pipeline", "utils.engine.backends"),
+)
 LAYERS = {
     "utils/__init__": Layer((), frozenset()),
     "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec"})),
@@ -35,6 +40,14 @@ LAYERS = {
     "utils/engine": Layer(
         ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models"), ANY
     ),
+    "utils/engine/pipeline": Layer(
+        ("utils", "utils.core", "utils.audio", "utils.device", "utils.engine.pipeline"), ANY
+    ),
+    "utils/engine/backends": Layer(("utils.core", "utils.store", "utils.engine.backends"), ANY),
+    **{
+        f"utils/engine/families/{family}": Layer((*FAMILY, f"utils.engine.families.{family}"), ANY)
+        for family in ("demucs", "networks", "vr", "mdx", "apollo", "audiosep")
+    },
     "utils/serving": Layer(("utils", "utils.core", "utils.serving"), frozenset({"msgspec"})),
     "utils/commandline": Layer(
         ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
@@ -53,7 +66,7 @@ LAYERS = {
     "tools/metrics": Layer((), ANY),
     "tools/protocol_docs": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
-    "tools/lock": Layer((), ANY),
+    "tools/lock": Layer(("run", "tools.freeze"), ANY),
     "tools/freeze": Layer(("tools.freeze",), ANY),
     "training": Layer((*LIBRARY, "training", "tools.metrics"), ANY),
     "benchmarks": Layer((*LIBRARY, "workers", "benchmarks", "tools"), ANY),
@@ -158,6 +171,11 @@ def test_imports_stay_within_the_layers(source):
         ("utils/store/network_models", "from models.scnet import Scnet"),
         ("utils/device", "from utils.engine import cache"),
         ("utils/engine/cache", "from utils.serving.loop import serve"),
+        ("utils/engine/pipeline/stream", "from utils.engine.families.demucs.bag import DemucsBag"),
+        ("utils/engine/pipeline/files", "from utils.engine.engine import Engine"),
+        ("utils/engine/backends/torch", "from utils.engine.pipeline.demix import Lane"),
+        ("utils/engine/families/apollo/family", "from utils.engine.families.networks.network import Network"),
+        ("utils/engine/families/demucs/bag", "from utils.engine.cache import ModelCache"),
         ("utils/engine/cache", "if True:\n    from workers import WORKERS"),
         ("utils/serving/loop", "import numpy"),
         ("utils/serving/loop", "from workers import WORKERS"),

@@ -1,0 +1,189 @@
+"""Real jobs of `dsu worker`: requests of all families in one process, with one cache."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from worker_process import WorkerProcess, worker_command
+
+from tools.fixtures.audio_separator import make_mdx, make_vr
+from tools.fixtures.audiosep import write_audiosep
+from tools.fixtures.demucs import make_repo
+from tools.fixtures.networks import write_network
+from workers import WORKERS
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A models directory with a model of each family, and AudioSep's parts by their files."""
+    folder = tmp_path_factory.mktemp("models")
+    make_repo(folder / "demucs")
+    write_network(folder / "bsroformer", "mdx23c", name="my_net")
+    write_network(folder / "bsroformer", "apollo", name="my_apollo")
+    make_vr(folder / "audio-separator", "my_vr")
+    make_mdx(folder / "audio-separator", "my_mdx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    """The fields that name AudioSep's parts."""
+    files = write_audiosep(tmp_path_factory.mktemp("audiosep"))
+    return {
+        "config_path": str(files.config),
+        "checkpoint_path": str(files.checkpoint),
+        "clap_checkpoint_path": str(files.clap_checkpoint),
+        "roberta_dir": str(files.roberta_dir),
+    }
+
+
+@pytest.fixture
+def start(worker_dir, models):
+    """Start `dsu worker`, or another worker, on these models."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(kind="dsu", *flags):
+            command = [*worker_command(WORKERS[kind], worker_dir), "--worker", "--device", "cpu", "--threads", "1"]
+            worker = WorkerProcess([*command, "--models-dir", str(models), "--offline", *flags])
+            stack.enter_context(worker)
+            worker.expect("ready")
+            return worker
+
+        yield start_one
+
+
+@pytest.fixture
+def dsu(start):
+    return start()
+
+
+def finish(worker, **request):
+    """Send a job and return its last line."""
+    worker.send(request)
+    return worker.expect("done", "error", "model_loaded")
+
+
+def samples(reply):
+    return {name: Path(path).read_bytes() for name, path in reply["paths"].items()}
+
+
+CASES = {
+    "networks": ("bsroformer", {"model": "my_net"}),
+    "demucs": ("demucs", {"model": "tiny", "shifts": 1, "segment": 1.5}),
+    "vr": ("audio-separator", {"model": "my_vr.pth", "vr_aggression": 7}),
+    "mdx": ("audio-separator", {"model": "my_mdx.onnx", "mdx_overlap": 0.5}),
+    "apollo": ("bsroformer", {"model": "my_apollo"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_of_any_family_gives_what_its_own_program_gives(start, dsu, songs, tmp_path, case):
+    """The same files with the same bytes, by the model's name alone."""
+    owner, fields = CASES[case]
+    request = {"cmd": "separate", "input": str(songs / "short.wav"), "pcm_type": "FLOAT", **fields}
+    mine = finish(dsu, **request, output=str(tmp_path / "dsu"))
+    own = finish(start(owner), **request, output=str(tmp_path / "own"))
+    assert mine["status"] == own["status"] == "done", (mine, own)
+    assert samples(mine) == samples(own)
+    assert mine["settings"] == own["settings"]
+    relative = [[Path(path).relative_to(tmp_path / place) for path in reply["paths"].values()]
+                for place, reply in (("dsu", mine), ("own", own))]  # fmt: skip
+    assert relative[0] == relative[1]
+
+
+def test_texts_mean_audiosep(dsu, songs, described, tmp_path):
+    """Its fields decide, and its reply is its own; `output` is a file there."""
+    target = tmp_path / "drums.wav"
+    done = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(target), text="drums", **described)
+    assert (done["status"], done["files"]) == ("done", [str(target)])
+    loaded = finish(dsu, cmd="load_model", family="audiosep", **described)
+    assert (loaded["status"], loaded["cached"]) == ("model_loaded", True)
+
+
+def test_without_a_name_the_active_model_is_meant_at_its_turn(dsu, songs, tmp_path):
+    """Whatever its family: the requests are sent at once, before anything is loaded."""
+    separate = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path)}
+    loads = [{"model": "tiny"}, {"model": "my_mdx.onnx"}, {"model": "my_net"}]
+    for number, load in enumerate(loads):
+        dsu.send({"cmd": "load_model", "id": f"load {number}", **load})
+        dsu.send({"id": f"separate {number}", **separate})
+    done = [dsu.expect("done", id=f"separate {number}") for number in range(len(loads))]
+    assert [reply["model"] for reply in done] == [load["model"] for load in loads]
+    assert done[0]["files"] == ["drums.wav", "bass.wav", "other.wav", "vocals.wav"]
+
+
+def test_one_cache_holds_models_of_all_families(start, songs, tmp_path):
+    """Its bound is for all of them together, and those who stay need no second load."""
+    dsu = start("dsu", "--max-cached-models", "2")
+    separate = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path)}
+    for model in ("tiny", "my_vr.pth", "my_net"):
+        assert finish(dsu, **separate, model=model)["model_from_cache"] is False
+    assert [entry["name"] for entry in dsu.ask(cmd="list_cached")["models"]] == ["my_vr.pth", "my_net"]
+    assert finish(dsu, **separate, model="my_vr.pth")["model_from_cache"] is True
+
+
+@pytest.mark.parametrize(
+    ("family", "fields"),
+    [("demucs", {"model": "my_net"}), ("networks", {"model": "tiny"}), ("audio-separator", {"model": "tiny"})],
+)
+def test_a_family_that_is_named_is_taken_at_its_word(dsu, songs, tmp_path, family, fields):
+    """A model that it does not have is unknown there."""
+    error = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path), family=family, **fields)
+    assert (error["status"], error["code"]) == ("error", "unknown_model")
+
+
+def test_families_that_there_are_not(dsu, songs, tmp_path):
+    """The error lists those that there are."""
+    error = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path), family="spleeter")
+    assert (error["code"], error["field"]) == ("invalid_request", "family")
+    assert "networks" in error["suggestions"]
+    error = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path), model="my_nett")
+    assert (error["code"], error["suggestions"]) == ("unknown_model", ["my_net"])
+
+
+def test_models_are_listed_by_family(dsu):
+    """All of them, those of one family, or one."""
+    every = set(dsu.ask(cmd="list_models")["models"])
+    assert {"tiny", "my_net", "my_apollo", "my_vr.pth", "my_mdx.onnx", "audiosep_base", "dsu_mini"} <= every
+    assert {"my_vr.pth", "my_mdx.onnx"} <= set(dsu.ask(cmd="list_models", family="audio-separator")["models"])
+    of_apollo = dsu.ask(cmd="list_models", family="apollo", details=True)
+    assert "my_apollo" in of_apollo["models"]
+    assert {model["type"] for model in of_apollo["details"]} == {"apollo"}
+    assert dsu.ask(cmd="list_models", model="my_vr.pth")["models"] == ["my_vr.pth"]
+
+
+def test_a_batch_chains_families(dsu, songs, tmp_path):
+    """A stem of one is the input of the next."""
+    jobs = [
+        {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path / "a"), "model": "tiny"},
+        {
+            "cmd": "separate",
+            "input": {"from": 0, "stem": "vocals"},
+            "output": str(tmp_path / "b"),
+            "model": "my_vr.pth",
+        },
+        {
+            "cmd": "apollo",
+            "input": {"from": 1, "stem": "Vocals"},
+            "output": str(tmp_path / "c.wav"),
+            "model": "my_apollo",
+        },
+    ]
+    done = finish(dsu, cmd="batch", jobs=jobs)
+    assert done["status"] == "done", json.dumps(done)
+    assert (tmp_path / "c.wav").is_file()
+
+
+def test_requests_of_all_families_fit_the_description(dsu):
+    """What `describe` says of `separate` takes the fields of each family, and `family` itself."""
+    description = dsu.ask(cmd="describe")
+    schema = {**description["commands"]["separate"]["request"], "definitions": description["definitions"]}
+    validator = Draft202012Validator(schema)
+    base = {"cmd": "separate", "input": "a.wav", "output": "b"}
+    for fields in ({"family": "demucs", "shifts": 2}, {"overlap": 0.5}, {"vr_aggression": 3}, {"texts": ["drums"]}):
+        assert not list(validator.iter_errors({**base, **fields})), fields
+    assert list(validator.iter_errors({**base, "family": "spleeter", "format": "nonsense"}))
