@@ -55,7 +55,7 @@ class MdxParameters:
     n_fft: int
     bins: int
     frames: int
-    compensation: float  # the gain with which the stem is exactly what is missing in the rest
+    compensation: float  # the gain of the stem with which stem and rest add up to the song
 
 
 @dataclass(frozen=True)
