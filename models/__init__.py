@@ -1,1 +1,1 @@
-"""Networks. They import torch, einops and `models.blocks`, and nothing of the runtime."""
+"""The networks, and the table of them. They import torch, einops and `models.blocks`, and nothing from `utils`."""

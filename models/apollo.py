@@ -39,7 +39,7 @@ class ApolloParams:
         if self.feature_dim % (2 * HEADS):
             raise ValueError(f"`model.feature_dim` must be a multiple of {2 * HEADS}; it is {self.feature_dim}.")
         if self.window_samples // 160 < 1 or min(self.band_widths) < 1:
-            raise ValueError("`model.win` is too short a window for the bands at this `model.sr`.")
+            raise ValueError("`model.win` is too short for the bands at this `model.sr`.")
 
     @classmethod
     def tiny(cls) -> ApolloParams:
@@ -68,7 +68,7 @@ class ApolloParams:
 
     @property
     def band_widths(self) -> list[int]:
-        """The bins of each band: all as narrow as possible, and the last has what is left."""
+        """The bins of each band: all are as narrow as possible, and the last has the rest."""
         narrow = self.window_samples // 160
         return [narrow] * (BANDS - 1) + [self.window_samples // 2 + 1 - narrow * (BANDS - 1)]
 
@@ -89,15 +89,15 @@ class Apollo(nn.Module):
         self.params = params
         self.stft = Stft(params.window_samples, params.window_samples // 2)
         self.BN = nn.ModuleList(BandLayer(2 * bins + 1, width) for bins in params.band_widths)
-        self.net = nn.Sequential(*(Layer(width) for _ in range(params.layer)))
+        self.net = nn.Sequential(*(ApolloLayer(width) for _ in range(params.layer)))
         self.output = nn.ModuleList(BandLayer(width, 4 * bins) for bins in params.band_widths)
         self.inward = Derived(lambda: stack_bands(self.BN))
         self.outward = Derived(lambda: stack_bands(self.output))
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, channels, samples) to (batch, 1, channels, samples). `stems` may ask for the only one there is."""
+        """(batch, channels, samples) to (batch, 1, channels, samples). `stems` may only be [0]."""
         if stems is not None and list(stems) != [0]:
-            raise ValueError(f"This network has one output, number 0; {list(stems)} was asked for.")
+            raise ValueError(f"This network has only output 0; {list(stems)} were requested.")
         samples = mix.shape[-1]
         # Reflection needs more samples than half a window.
         signals = F.pad(mix, (0, max(0, self.params.window_samples // 2 + 1 - samples))).flatten(0, 1)
@@ -124,23 +124,23 @@ class Apollo(nn.Module):
         return torch.unflatten(torch.cat(bins, dim=1), 0, features.shape[:2])
 
 
-# Bands: one layer for each of them in the checkpoint, two batched products here ---------------------------------------
+# Bands: one layer per band in the checkpoint, two batched products here -----------------------------------------------
 
 
 class BandLayer(nn.Sequential):
-    """The layer of one band, as checkpoints hold it. It is never called by itself: see `stack_bands`."""
+    """The layer of one band, as in checkpoints. It is never called by itself: see `stack_bands`."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(RmsNorm(inputs), Pointwise(inputs, outputs))
 
     def folded(self) -> Affine:
-        """The layer without its norm, whose weights move into the linear part."""
+        """The layer with the weights of its norm folded into the linear part."""
         norm, linear = cast("tuple[RmsNorm, Pointwise]", tuple(self))
         return Affine(norm.weight[:, None] * linear.weight[..., 0].T, cast("Tensor", linear.bias)[None])
 
 
 def stack_bands(layers: nn.ModuleList) -> tuple[Affine, Affine]:
-    """All the narrow bands, which are equally wide, and the last one."""
+    """All narrow bands, which are equally wide, and the last one."""
     folded = [cast("BandLayer", layer).folded() for layer in layers]
     return stack(folded[:-1]), stack(folded[-1:])
 
@@ -155,7 +155,7 @@ def affine(features: Tensor, weights: Affine) -> Tensor:
 
 
 def describe_bands(parts: Tensor) -> Tensor:
-    """(…, bins, 2) to the band's shape and level (…, 2 * bins + 1), with a mean square of 1."""
+    """(…, bins, 2) to the shape and the level of the band (…, 2 * bins + 1), with a mean square of 1."""
     power = (parts.square().sum((-2, -1), keepdim=True) + POWER_EPSILON).sqrt()
     shape = (parts / power).transpose(-2, -1).flatten(-2)
     return unit_rms(torch.cat((shape, power.squeeze(-1).log()), dim=-1))
@@ -169,13 +169,13 @@ def unit_rms(features: Tensor) -> Tensor:
 
 
 class RmsNorm(nn.RMSNorm):
-    """The mean square over the last axis becomes 1, then each value gets its weight."""
+    """Scales to a mean square of 1 over the last axis, then by the weights."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, eps=NORM_EPSILON)
 
     def forward(self, features: Tensor) -> Tensor:
-        # The fused kernels want weights of the features' own precision.
+        # The fused kernels need weights of the same precision as the features.
         return F.rms_norm(features, features.shape[-1:], self.weight.to(features.dtype), NORM_EPSILON)
 
 
@@ -189,7 +189,7 @@ class Pointwise(nn.Conv1d):
         return F.linear(features, self.weight.squeeze(-1), self.bias)
 
 
-class Layer(nn.Module):
+class ApolloLayer(nn.Module):
     """Attention across the bands, then convolutions along time."""
 
     def __init__(self, width: int) -> None:
@@ -237,7 +237,7 @@ class BandAttention(nn.Module):
         return output
 
     def _rotate(self, heads: Tensor) -> Tensor:
-        """Turn neighbouring pairs of (frames, bands, heads, 2, values) by an angle that grows with the band's number."""
+        """Rotate neighbouring pairs of (frames, bands, heads, 2, values) by an angle that grows with the band's index."""
         cos, sin = (table[:BANDS, None, None].to(heads.dtype) for table in (self.cos_freq, self.sin_freq))
         signed_sin = torch.stack((-sin[..., ::2], sin[..., 1::2]), dim=-1).flatten(-2)
         swapped = torch.unflatten(heads, -1, (-1, 2)).flip(-1).flatten(-2)
@@ -245,14 +245,14 @@ class BandAttention(nn.Module):
 
 
 def rotary_tables(width: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each position's angles, each angle twice: once for either value of its pair."""
+    """Cosine and sine of each position's angles; each angle occurs twice, once per value of its pair."""
     frequencies = 10000.0 ** (-torch.arange(0, width, 2) / width)
     angles = torch.outer(torch.arange(POSITIONS), frequencies).repeat_interleave(2, dim=-1)
     return angles.cos(), angles.sin()
 
 
 class TimeConvolutions(nn.Module):
-    """Three residual blocks that convolve along time, every band by itself."""
+    """Three residual blocks that convolve along time, each band by itself."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -283,7 +283,7 @@ class TimeBlock(nn.Module):
 
 
 class TimeConv(nn.Conv1d):
-    """A depthwise convolution along the frames. It reads features as an image whose channels lie innermost."""
+    """A depthwise convolution along the frames. It takes features as an image in channels-last order."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, width, TAPS, padding=TAPS // 2, groups=width)

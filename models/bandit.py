@@ -20,7 +20,7 @@ from models.blocks.recurrent import KINDS, kept_flat
 from models.blocks.sections import Section
 from models.blocks.stft import Stft, complex_product
 
-# Options that public networks all have at one value, which is the only one understood.
+# Options that have the same value in all public networks; no other value is supported.
 ONLY_VALUES: dict[str, tuple[Any, ...]] = {
     "normalize_channel_independently": (False,),
     "hidden_activation": ("Tanh",),
@@ -130,16 +130,16 @@ class Bandit(nn.Module):
         super().__init__()
         self.params = params
         self.stft, self.istft = StoredWindow(params.win_length), StoredWindow(params.win_length)
-        self.bsrnn = BandRnn(params, Layout(NormedLinear, BandMask))
+        self.bsrnn = BandRnn(params, Generation(NormedLinear, BandMask))
         self.spectrogram = spectrogram_of(params, self.stft)
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
+        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the indices of the heads to run."""
         return separate(self.bsrnn, self.spectrogram, mix, stems)
 
 
 class StoredWindow(nn.Module):
-    """The window of a spectrogram, which checkpoints hold for either direction."""
+    """The window of a spectrogram, which checkpoints hold for both directions."""
 
     window: Tensor
 
@@ -149,7 +149,7 @@ class StoredWindow(nn.Module):
 
 
 def spectrogram_of(params: BanditParams, stored: StoredWindow) -> Stft:
-    """The transform of a network, with the window that its checkpoint holds."""
+    """The transform of a network, with the window of its checkpoint."""
     return Stft(
         params.n_fft, params.hop_length, params.win_length, pad_mode=params.pad_mode,
         window=lambda _, device: stored.window.to(device, torch.float32, copy=True),
@@ -157,9 +157,9 @@ def spectrogram_of(params: BanditParams, stored: StoredWindow) -> Stft:
 
 
 def separate(core: BandRnn, spectrogram: Stft, mix: Tensor, stems: Sequence[int] | None) -> Tensor:
-    """Mask the spectrogram of every audio channel by itself: (batch, channels, samples) to a stem axis more."""
+    """Mask the spectrogram of each audio channel by itself: (batch, channels, samples) to one more axis for stems."""
     samples = mix.shape[-1]
-    # Where the signal is mirrored at its ends, that takes more samples than half a window.
+    # Mirroring the signal at its ends takes more samples than half a window.
     signals = F.pad(mix, (0, max(0, spectrogram.n_fft // 2 + 1 - samples))).flatten(0, 1)
     gain = spectrogram.window.get(mix.device).norm().reciprocal() if core.params.normalized else 1.0
     masked = core.masked(spectrogram(signals), stems, gain)
@@ -171,8 +171,8 @@ def separate(core: BandRnn, spectrogram: Stft, mix: Tensor, stems: Sequence[int]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What differs between the generations: the modules of a band, and how values and layers are numbered."""
+class Generation:
+    """What differs between the generations of BandIt: the modules of a band, and the order of values and layers."""
 
     split: type[nn.Module]
     mask: type[BandMask]
@@ -181,14 +181,14 @@ class Layout:
 
 
 class BandRnn(nn.Module):
-    """Masks (signals, bins, frames, 2). Features are (frames, signals, bands, width), as recurrent kernels want them."""
+    """Masks (signals, bins, frames, 2). Features are (frames, signals, bands, width), as recurrent kernels need them."""
 
-    def __init__(self, params: BanditParams, layout: Layout) -> None:
+    def __init__(self, params: BanditParams, generation: Generation) -> None:
         super().__init__()
         self.params = params
-        self.band_split = BandSplit(params, layout)
-        self.tf_model = RecurrentStack(params, layout)
-        self.mask_estim = nn.ModuleDict({stem: MaskEstimator(params, layout) for stem in params.stems})
+        self.band_split = BandEmbedding(params, generation)
+        self.tf_model = RecurrentStack(params, generation)
+        self.mask_estim = nn.ModuleDict({stem: StemMask(params, generation) for stem in params.stems})
 
     def masked(self, parts: Tensor, stems: Sequence[int] | None, gain: Tensor | float) -> Tensor:
         """(signals, stems, bins, frames, 2). The network sees the spectrum times `gain`."""
@@ -199,14 +199,14 @@ class BandRnn(nn.Module):
         return complex_product(parts[:, None], masks.permute(2, 0, 3, 1, 4))
 
 
-class BandSplit(nn.Module):
-    """(frames, signals, bins, 2) to features. Hardly any two bands are of one width, so they go one by one."""
+class BandEmbedding(nn.Module):
+    """(frames, signals, bins, 2) to features, one band after another, since hardly any two have the same width."""
 
-    def __init__(self, params: BanditParams, layout: Layout) -> None:
+    def __init__(self, params: BanditParams, generation: Generation) -> None:
         super().__init__()
         self.bands = params.bands
-        self.real_parts_first = layout.real_parts_first
-        self.norm_fc_modules = nn.ModuleList(layout.split(2 * len(band), params.emb_dim) for band in params.bands)
+        self.real_parts_first = generation.real_parts_first
+        self.norm_fc_modules = nn.ModuleList(generation.split(2 * len(band), params.emb_dim) for band in params.bands)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         values = spectrum.transpose(-1, -2) if self.real_parts_first else spectrum
@@ -233,12 +233,12 @@ class NormedLinear(nn.Module):
 class RecurrentStack(nn.Module):
     """Recurrent layers along time and along the bands in turn."""
 
-    def __init__(self, params: BanditParams, layout: Layout) -> None:
+    def __init__(self, params: BanditParams, generation: Generation) -> None:
         super().__init__()
-        numbers = range(2 * params.n_sqm_modules * layout.layers_apart)
-        self.layers_apart = layout.layers_apart
+        numbers = range(2 * params.n_sqm_modules * generation.layers_apart)
+        self.layers_apart = generation.layers_apart
         self.seqband = nn.ModuleList(
-            nn.Identity() if number % layout.layers_apart else ResidualRnn(params) for number in numbers
+            nn.Identity() if number % generation.layers_apart else ResidualRnn(params) for number in numbers
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ class RecurrentStack(nn.Module):
 
 
 class ResidualRnn(nn.Module):
-    """Norm, recurrent layer along the first axis, and back to the width; added to the input."""
+    """Norm, recurrent layer along the first axis, and projection to the width; added to the input."""
 
     def __init__(self, params: BanditParams) -> None:
         super().__init__()
@@ -263,15 +263,15 @@ class ResidualRnn(nn.Module):
         return features + change.view_as(features)
 
 
-class MaskEstimator(nn.Module):
+class StemMask(nn.Module):
     """One stem's mask: features to (frames, signals, bins, 2)."""
 
-    def __init__(self, params: BanditParams, layout: Layout) -> None:
+    def __init__(self, params: BanditParams, generation: Generation) -> None:
         super().__init__()
         self.bands, self.bins = params.bands, params.bins
-        self.norm_mlp = nn.ModuleList(layout.mask(params, 2 * len(band)) for band in params.bands)
+        self.norm_mlp = nn.ModuleList(generation.mask(params, 2 * len(band)) for band in params.bands)
         self.weighted = params.use_freq_weights
-        if params.use_freq_weights or layout.mask is BandMask:
+        if params.use_freq_weights or generation.mask is BandMask:
             for number, share in enumerate(shares_of_bins(params.bands)):
                 self.register_buffer(share_key(number), torch.from_numpy(share))
 
@@ -288,7 +288,7 @@ class MaskEstimator(nn.Module):
 
 
 def share_key(number: int) -> str:
-    """What checkpoints call the shares of a band."""
+    """The key of a band's shares in checkpoints."""
     return f"freq_weights/{number}"
 
 

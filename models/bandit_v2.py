@@ -1,4 +1,4 @@
-"""BandIt, second generation: the same network with other keys, and with the values of a band in another order."""
+"""BandIt, second generation: the same network with other keys, and with the values of a band in a different order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.bandit import (
     BanditParams,
     BandMask,
     BandRnn,
-    Layout,
+    Generation,
     StoredWindow,
     separate,
     spectrogram_of,
@@ -41,13 +41,13 @@ class BanditV2(BandRnn):
     """The network with the keys of public BandIt v2 checkpoints."""
 
     def __init__(self, params: BanditV2Params) -> None:
-        layout = Layout(SequentialNormedLinear, RepeatedBandMask, real_parts_first=False, layers_apart=2)
-        super().__init__(params, layout)
+        generation = Generation(SequentialNormedLinear, RepeatedBandMask, real_parts_first=False, layers_apart=2)
+        super().__init__(params, generation)
         self.stft, self.istft = StoredWindow(params.win_length), StoredWindow(params.win_length)
         self.spectrogram = spectrogram_of(params, self.stft)
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
+        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the indices of the heads to run."""
         return separate(self, self.spectrogram, mix, stems)
 
 
@@ -64,7 +64,7 @@ class SequentialNormedLinear(nn.Module):
 
 
 class RepeatedBandMask(BandMask):
-    """The mask of one band from its tokens. Checkpoints hold its layers once more, as a sequence."""
+    """The mask of one band from its tokens. Checkpoints hold its layers a second time, as a sequence."""
 
     def __init__(self, params: BanditParams, values: int) -> None:
         super().__init__(params, values)

@@ -1,7 +1,7 @@
 """BS-RoFormer: separates stems by masking the mixture's spectrogram.
 
-The bins are cut into neighbouring bands that do not overlap, and each band of each frame becomes one token.
-Transformers look along time and along the bands in turn; one small network per stem and band then gives the mask.
+The bins are divided into neighbouring bands that do not overlap, and each band of each frame becomes one token.
+Transformers attend along time and along the bands in turn; one small network per stem and band then gives the mask.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.blocks.roformer import Roformer, RoformerParams, require
 
 DEFAULT_BANDS = (2,) * 24 + (4,) * 12 + (12,) * 8 + (24,) * 8 + (48,) * 8 + (128, 129)
 
-# What checkpoints with shared biases call the only bias of all input projections, and that of all output projections.
+# The keys, in checkpoints with shared biases, of the bias of all input projections and of all output projections.
 SHARED_BIASES = {"to_qkv.bias": "linear_62_bias_0", "to_out.0.bias": "linear_64_bias_0"}
 
 
@@ -58,7 +58,7 @@ class BSRoformer(Roformer):
             self.register_load_state_dict_pre_hook(_complete_before_loading)  # type: ignore[no-untyped-call]  # so in torch
 
     def complete_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A checkpoint's tensors with the shared biases under every name that has them, as some files leave them out."""
+        """A checkpoint's tensors, with the shared biases under each of their keys, which some files leave out."""
         names = {key: _shared_name(key) for key in self.state_dict()}
         return {**{key: tensors[name] for key, name in names.items() if name in tensors}, **tensors}
 

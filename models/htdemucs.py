@@ -1,6 +1,7 @@
 """Demucs networks as configurations describe them: the demucs package's own, built from a YAML file instead of a pickle.
 
-The keys are those of the package's networks, so that its checkpoints and those of training programs that use it fit.
+The keys are those of the package's networks, so that checkpoints of the package, and of programs that train its
+networks, fit.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from torch import Tensor, nn
 
 from models.blocks.sections import Section
 
-# Only there for training: what fresh weights are like, and whether short audio is filled up to the training length.
+# Only for training: how weights are initialised, and whether short audio is padded to the training length.
 FOR_TRAINING = ("rescale", "emb_smooth", "use_train_segment")
 WITHOUT_RANDOM_START: dict[str, Any] = {"rescale": 0, "emb_smooth": False}
 
-# An extension that splits the spectrum; 1 means that it is not used, and no public model uses it.
+# An extension that splits the spectrum. 1 means that it is not used; no public model uses it.
 SUBBANDS = "num_subbands"
 
 
 @dataclass(frozen=True)
 class HtdemucsParams:
-    """The class by its name in configurations, what the section `training` says of the sound, and the class's options."""
+    """The class by its name in configurations, the audio format from the section `training`, and the class's options."""
 
     architecture: str
     sources: tuple[str, ...]
@@ -85,7 +86,7 @@ class HtdemucsParams:
         return len(self.sources)
 
     def arguments(self) -> dict[str, Any]:
-        """What the package's class is built with. Nothing is computed for weights that a checkpoint replaces."""
+        """The arguments of the package's class. Nothing is computed for weights that a checkpoint replaces anyway."""
         known = inspect.signature(NETWORKS[self.architecture].package_class).parameters
         fixed = {**WITHOUT_RANDOM_START, "use_train_segment": False}
         return {
@@ -103,11 +104,11 @@ class Htdemucs(nn.Module):
 
     package_class: type[nn.Module]
 
-    # What the package's own checkpoints name besides their tensors.
+    # The classes that the package's own checkpoints contain besides tensors.
     PICKLED_WITH: ClassVar[tuple[type, ...]] = (Fraction, HTDemucs, HDemucs)
 
-    def __new__(cls, params: HtdemucsParams | None = None) -> Htdemucs:  # noqa: PYI034 - it is a class below this one
-        # Without parameters where one is copied.
+    def __new__(cls, params: HtdemucsParams | None = None) -> Htdemucs:  # noqa: PYI034 - it returns a subclass
+        # Without parameters when a network is copied.
         return super().__new__(cls if params is None else NETWORKS[params.architecture])
 
     def __init__(self, params: HtdemucsParams) -> None:
@@ -136,7 +137,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _is_like(value: Any, default: Any) -> bool:
-    """Whether a value is of the kind of an option's default; of an option that is off by default, nothing is known."""
+    """Whether a value has the type of an option's default; nothing is known of an option that is off by default."""
     if default is None or isinstance(default, list):
         return value is None or isinstance(value, tuple | int | float)
     if isinstance(default, bool | str):

@@ -1,9 +1,9 @@
 """MaskUnet: a small U-net over loudness that gives each stem its share of every frequency.
 
-It sees how loud left, right, their sum and their difference are, never phases, and answers with shares that add up to
-one: so the stems always add up to the mix, and what it has not heard before still goes somewhere sensible. High
-frequencies are gathered in bands, where hearing is coarse too. It is the network to train where computing is scarce;
-phases, and with them the last decibels, are left to larger ones.
+Its input is the loudness of left, right, their sum and their difference, never phases; its output is shares that add up
+to one. So the stems always add up to the mix, and unfamiliar sounds still go somewhere sensible. High frequencies are
+grouped in bands, where hearing is coarse too. It is the network to train with little computing power; phases, and with
+them the last decibels, are left to larger networks.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MODEL_KEYS = ("fine_bins", "band_bins", "fold", "widths", "blocks", "dense_from"
 CHANNELS = 2
 VIEWS = 4  # left, right, sum, difference
 QUIET = 1e-12  # energy
-LOUDNESS = 8.0  # where the loudness that is seen turns from proportional to logarithmic
+LOUDNESS = 8.0  # where loudness turns from proportional to logarithmic
 
 
 @dataclass(frozen=True)
 class MaskUnetParams:
-    """The sizes. The spectrum's lowest `fine_bins` bins are seen one by one, those above in bands of `band_bins`;
-    `fold` neighbours along frequency become one place of the U-net, whose levels have `widths` channels.
+    """The sizes. The lowest `fine_bins` bins are kept, those above are grouped in bands of `band_bins`; `fold` neighbours
+    along frequency become one row of the U-net, whose levels have `widths` channels.
     """
 
     n_fft: int
@@ -40,7 +40,7 @@ class MaskUnetParams:
     widths: tuple[int, ...]
     fold: int = 2
     blocks: int = 1  # on each level, on the way down and on the way up
-    dense_from: int = 2  # the first level on which all frequencies see each other
+    dense_from: int = 2  # the first level with `Dense` layers
     dense_shrink: int = 4
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class MaskUnetParams:
 
     @property
     def rows(self) -> int:
-        """Frequencies that are told apart: bins, then bands."""
+        """The distinct frequencies: bins, then bands."""
         return self.fine_bins + self.bands
 
     @property
@@ -98,7 +98,7 @@ class MaskUnetParams:
 
 
 class MaskUnet(nn.Module):
-    """The network. Any length of stereo goes in."""
+    """The network. It takes stereo audio of any length."""
 
     def __init__(self, params: MaskUnetParams) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class MaskUnet(nn.Module):
         self.leave = nn.Conv2d(first, params.fold * params.num_stems * CHANNELS, 1)
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, 2, samples) to (batch, stems, 2, samples). `stems` are the wanted ones' numbers."""
+        """(batch, 2, samples) to (batch, stems, 2, samples). `stems` are the indices of those to return."""
         samples = mix.shape[-1]
         padded = max(samples, self.params.n_fft // 2 + 1)  # what reflection needs
         spectrum = self.stft(F.pad(mix, (0, padded - samples)))
@@ -136,7 +136,7 @@ class MaskUnet(nn.Module):
         return torch.cat((fine, spread, bands[:, :, -1:]), dim=2).permute(0, 3, 4, 2, 1)
 
     def shares(self, spectrum: Tensor) -> Tensor:
-        """The same as it is computed: one for each row, (batch, frames, rows, stems, channels)."""
+        """The same before it is spread to bins: (batch, frames, rows, stems, channels)."""
         return self._shares(self._views(spectrum))[:, : spectrum.shape[-2]].float()
 
     def rows(self, energy: Tensor) -> Tensor:
@@ -147,7 +147,7 @@ class MaskUnet(nn.Module):
         )
 
     def _views(self, spectrum: Tensor) -> Tensor:
-        """How loud everything is, (batch, frames, rows, views)."""
+        """The loudness of each view, (batch, frames, rows, views)."""
         left, right = spectrum.unbind(1)
         products = torch.stack((dot(left, left), dot(right, right), dot(left, right)), dim=1)
         left, right, shared = self.rows(products).transpose(2, 3).unbind(1)
@@ -156,11 +156,11 @@ class MaskUnet(nn.Module):
         return torch.log1p(LOUDNESS * amplitude)
 
     def _shares(self, views: Tensor) -> Tensor:
-        """(batch, frames, rows, views) to (batch, frames and some more, rows, stems, channels), summing up to one."""
+        """(batch, frames, rows, views) to (batch, frames or more, rows, stems, channels), which add up to one."""
         batch, frames, rows, _ = views.shape
         x = self.norm(views.reshape(batch * frames, -1)).view(batch, frames, rows // self.params.fold, -1)
         multiple = 1 << len(self.shrink)
-        x = F.pad(x, (0, 0, 0, 0, 0, -frames % multiple)).permute(0, 3, 1, 2)  # in memory, channels stay innermost
+        x = F.pad(x, (0, 0, 0, 0, 0, -frames % multiple)).permute(0, 3, 1, 2)  # in memory, channels stay last
         x = self.leave(self._unet(self.enter(x)))
         x = torch.unflatten(x.permute(0, 2, 3, 1), 3, (self.params.fold, self.params.num_stems, CHANNELS))
         return torch.softmax(x.flatten(2, 3), dim=3)
@@ -177,18 +177,18 @@ class MaskUnet(nn.Module):
 
 
 def dot(one: Tensor, other: Tensor) -> Tensor:
-    """The real part of one spectrum times the other's conjugate. Both hold their parts in the last axis."""
+    """The real part of one spectrum times the conjugate of the other. The last axis holds real and imaginary part."""
     return one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1]
 
 
 def _level(params: MaskUnetParams, level: int, width: int, height: int) -> nn.Sequential:
-    """The blocks of one level, on one of the two ways."""
+    """The blocks of one level, for one direction."""
     dense = [Dense(height, max(1, height // params.dense_shrink))] if level >= params.dense_from else []
     return nn.Sequential(*(Near(width) for _ in range(params.blocks)), *dense)
 
 
 class Near(nn.Module):
-    """What stands near in time and frequency: two small convolutions beside the way through."""
+    """A residual block of two small convolutions, for what is near in time and frequency."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -202,7 +202,7 @@ class Near(nn.Module):
 
 
 class Dense(nn.Module):
-    """Every frequency sees all others of its frame and channel, through a narrow layer."""
+    """A residual layer in which all frequencies of a frame and channel see each other, through a narrow bottleneck."""
 
     def __init__(self, height: int, narrow: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """MDX23C (TFC-TDF v3): a U-net over the complex spectrogram that writes every stem's spectrogram.
 
 The spectrum is cut into sub-bands, which become channels. Each level of the U-net mixes time and frequency with small
-convolutions (TFC) and lets every frequency see all others through a narrow fully connected layer (TDF).
+convolutions (TFC) and connects all frequencies through a narrow fully connected layer (TDF).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 @dataclass(frozen=True)
 class Mdx23cParams:
-    """What the public configurations say. `scale` is by how much a level shrinks (time, frequency)."""
+    """The options of public configurations. `scale` is the factor by which a level shrinks (time, frequency)."""
 
     n_fft: int
     hop_samples: int
@@ -47,9 +47,11 @@ class Mdx23cParams:
 
     def __post_init__(self) -> None:
         if self.dim_f > self.n_fft // 2 + 1:
-            raise ValueError(f"`audio.dim_f` is {self.dim_f}, more than `audio.n_fft` has frequencies.")
+            raise ValueError(f"`audio.dim_f` is {self.dim_f}, but `audio.n_fft` has only {self.n_fft // 2 + 1} bins.")
         if self.heights[-1] < self.bottleneck_factor:
-            raise ValueError("`model.bottleneck_factor` is larger than the coarsest level's frequencies.")
+            raise ValueError(
+                "`model.bottleneck_factor` is larger than the number of frequencies of the coarsest level."
+            )
         shrink = self.num_subbands * self.scale[1] ** self.num_scales
         if self.dim_f % shrink:
             raise ValueError(f"`audio.dim_f` must be a multiple of {shrink} for these sub-bands and scales.")
@@ -114,7 +116,7 @@ class Mdx23cParams:
 
 
 class Mdx23c(nn.Module):
-    """The network. Any length of audio goes in; it is padded with silence to what the scales can divide."""
+    """The network. It takes audio of any length, and pads it with silence to a length that the scales divide."""
 
     def __init__(self, params: Mdx23cParams) -> None:
         super().__init__()
@@ -124,15 +126,15 @@ class Mdx23c(nn.Module):
         width = params.num_channels
         outputs = params.num_stems * params.spectrum_channels
         self.first_conv = pointwise(params.spectrum_channels, width)
-        self.encoder_blocks = nn.ModuleList(EncoderBlock(*level, params) for level in levels[:-1])
+        self.encoder_blocks = nn.ModuleList(LevelDown(*level, params) for level in levels[:-1])
         self.bottleneck_block = TfcTdf(levels[-1][0], *levels[-1], params)
-        self.decoder_blocks = nn.ModuleList(DecoderBlock(*level, params) for level in reversed(levels[:-1]))
+        self.decoder_blocks = nn.ModuleList(LevelUp(*level, params) for level in reversed(levels[:-1]))
         self.final_conv = nn.Sequential(
             pointwise(width + params.spectrum_channels, width), make_activation(params.act), pointwise(width, outputs)
         )
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
+        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the indices of the heads to run."""
         samples = mix.shape[-1]
         spectrum = self._fold(self.stft(F.pad(mix, (0, self._missing_samples(samples)))))
         features = self.first_conv(spectrum)
@@ -141,7 +143,7 @@ class Mdx23c(nn.Module):
         return estimates[..., :samples]
 
     def _missing_samples(self, samples: int) -> int:
-        """What completes the audio to a number of frames that all scales divide, and to what reflection needs."""
+        """The padding to a number of frames that all scales divide, and to the length that reflection needs."""
         hop, multiple = self.params.hop_samples, int(self.params.scale[0] ** self.params.num_scales)
         hops = -(-max(samples, self.params.n_fft // 2 + 1) // hop)
         frames = -(-(hops + 1) // multiple) * multiple
@@ -176,7 +178,7 @@ class Mdx23c(nn.Module):
         return F.conv2d(activate(narrow(features)), wanted.flatten(0, 1))
 
 
-class EncoderBlock(nn.Module):
+class LevelDown(nn.Module):
     """One level down. Returns the coarser features, and the finer ones for the way up."""
 
     def __init__(self, width: int, height: int, params: Mdx23cParams) -> None:
@@ -189,7 +191,7 @@ class EncoderBlock(nn.Module):
         return self.downscale(features), features
 
 
-class DecoderBlock(nn.Module):
+class LevelUp(nn.Module):
     """One level up."""
 
     def __init__(self, width: int, height: int, params: Mdx23cParams) -> None:
@@ -232,7 +234,7 @@ class TfcTdf(nn.Module):
 
 
 class TfcTdfBlock(nn.Module):
-    """Convolution, full connection along frequency, convolution; around all of it a shortcut."""
+    """Convolution, fully connected layer along frequency, convolution; with a shortcut around all three."""
 
     def __init__(self, inputs: int, outputs: int, height: int, params: Mdx23cParams) -> None:
         super().__init__()
@@ -262,7 +264,7 @@ def activated(width: int, params: Mdx23cParams) -> tuple[nn.Module, nn.Module]:
 
 
 class ChannelNorm(nn.InstanceNorm2d):
-    """Instance normalisation. On the CPU, torch does the same several times faster as groups of one channel."""
+    """Instance normalisation. On the CPU, torch computes it several times faster as a group norm of single channels."""
 
     def forward(self, features: Tensor) -> Tensor:
         if features.device.type == "cpu":
@@ -272,7 +274,7 @@ class ChannelNorm(nn.InstanceNorm2d):
 
 
 def make_norm(name: str, width: int) -> nn.Module:
-    """The normalisation called `name`, as the public checkpoints were trained: an unknown name means none at all."""
+    """The normalisation called `name`. An unknown name means none, as in the program that trained the checkpoints."""
     if name == "InstanceNorm":
         return ChannelNorm(width, affine=True)
     if name == "BatchNorm":

@@ -1,7 +1,7 @@
 """Mel-Band RoFormer: separates stems by masking the mixture's spectrogram.
 
-Like BS-RoFormer, but its bands follow the mel scale and overlap: a bin that lies in several bands gets the mean of
-their masks. Every transformer ends in a norm of its own.
+Like BS-RoFormer, but its bands follow the mel scale and overlap: a bin in several bands gets the mean of their masks.
+Every transformer ends in a norm of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from models.blocks.roformer import Roformer, RoformerParams, require
 class MelBandRoformerParams(RoformerParams):
     """The options of a Mel-Band RoFormer, named as in the public configurations.
 
-    The output always has the length of the input, whatever `match_input_audio_length` says: where it says false, the
-    samples are the same, only fewer if the length is no multiple of the hop.
+    The output always has the length of the input, whatever `match_input_audio_length` says. If it is false, the
+    training program's samples are the same, only fewer if the length is not a multiple of the hop.
     """
 
     mask_estimator_depth: int = 1

@@ -48,15 +48,13 @@ class ScnetParams:
     def __post_init__(self) -> None:
         if len(self.dims) < 2 or self.dims[0] != 2 * self.audio_channels:  # noqa: PLR2004 - the input and one level
             raise ValueError(
-                "`model.dims` must begin with twice `model.audio_channels` and go on with each level's width."
+                "`model.dims` must begin with twice `model.audio_channels`, followed by the width of each level."
             )
         for key in ("band_stride", "band_kernel", "conv_depths"):
             if len(getattr(self, key)) != len(self.band_SR):
                 raise ValueError(f"`model.{key}` must have as many entries as `model.band_SR`, one for each band.")
         if any(kernel % stride for kernel, stride in zip(self.band_kernel, self.band_stride, strict=True)):
-            raise ValueError(
-                "Each entry of `model.band_kernel` must be a multiple of the same one of `model.band_stride`."
-            )
+            raise ValueError("Each entry of `model.band_kernel` must be a multiple of the one in `model.band_stride`.")
         if self.num_dplayer % 2:
             raise ValueError("`model.num_dplayer` must be even: every Fourier transform needs its inverse.")
         if self.conv_kernel % 2 == 0:
@@ -110,8 +108,8 @@ class ScnetParams:
 
 
 @dataclass(frozen=True)
-class Band:
-    """One band of one level: its rows before and after shrinking, and how they shrink."""
+class LevelBand:
+    """One band of one level: its number of rows, and how they shrink."""
 
     rows: int
     kernel: int
@@ -119,7 +117,7 @@ class Band:
 
     @property
     def padding(self) -> tuple[int, int]:
-        """Rows of zeros before and after, so that a stride of 1 keeps the rows and any other one divides them."""
+        """Rows of zeros before and after, so that a stride of 1 keeps the number of rows, and any other one divides it."""
         total = self.kernel - 1 if self.stride == 1 else -self.rows % self.stride
         return total // 2, total - total // 2
 
@@ -128,13 +126,13 @@ class Band:
         return (self.rows + sum(self.padding) - self.kernel) // self.stride + 1
 
 
-def plan_levels(params: ScnetParams) -> Iterator[tuple[Band, ...]]:
-    """The bands of every encoder level, from the spectrogram inwards."""
+def plan_levels(params: ScnetParams) -> Iterator[tuple[LevelBand, ...]]:
+    """The bands of each encoder level, from the spectrogram inwards."""
     rows = params.nfft // 2 + 1
     for _ in params.dims[1:]:
         edges = [0, *(ceil(rows * sum(params.band_SR[:band])) for band in range(1, len(params.band_SR))), rows]
         heights = [upper - lower for lower, upper in pairwise(edges)]
-        bands = tuple(map(Band, heights, params.band_kernel, params.band_stride))
+        bands = tuple(map(LevelBand, heights, params.band_kernel, params.band_stride))
         yield bands
         rows = sum(band.shrunk_rows for band in bands)
 
@@ -153,7 +151,9 @@ class Scnet(nn.Module):
         levels = list(plan_levels(params))
         widths = list(pairwise(params.dims))
         outputs = [params.dims[0] * len(params.sources), *params.dims[1:-1]]
-        self.encoder = nn.ModuleList(Encoder(*pair, bands, params) for pair, bands in zip(widths, levels, strict=True))
+        self.encoder = nn.ModuleList(
+            EncoderLevel(*pair, bands, params) for pair, bands in zip(widths, levels, strict=True)
+        )
         self.separation_net = Separation(params, self._dual_paths(params))
         self.decoder = nn.ModuleList(
             nn.ModuleList((Fusion(width), Expansion(width, output, bands)))
@@ -161,14 +161,14 @@ class Scnet(nn.Module):
         )
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
-        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the wanted heads' numbers."""
+        """(batch, channels, samples) to (batch, stems, channels, samples). `stems` are the indices of the heads to run."""
         samples = mix.shape[-1]
         padded = F.pad(mix, (0, self._missing_samples(samples)))
         estimates: Tensor = self.stft.inverse(self._estimate(self.stft(padded), stems), padded.shape[-1])
         return estimates[..., :samples]
 
     def _dual_paths(self, params: ScnetParams) -> Callable[[int], nn.Module]:
-        """What makes the separation part's blocks of a given width."""
+        """The function that makes a block of the separation part, given its width."""
         return partial(DualPath, expand=params.expand)
 
     def _estimate(self, parts: Tensor, stems: Sequence[int] | None) -> Tensor:
@@ -181,12 +181,12 @@ class Scnet(nn.Module):
         return torch.unflatten(spectra, 1, shape).permute(0, 1, 2, 4, 5, 3)
 
     def _missing_samples(self, samples: int) -> int:
-        """At least one sample, at most two hops, to an even number of frames; more where reflection needs it."""
+        """The padding to an even number of frames: one sample to two hops, or more if reflection needs it."""
         hops = max(samples // self.params.hop_size + 1, self.params.nfft // 2 // self.params.hop_size + 1)
         return (hops + (hops + 1) % 2) * self.params.hop_size - samples
 
     def _kept_channels(self, stems: Sequence[int] | None) -> list[int] | None:
-        """The channels of the last layer that hold the wanted stems."""
+        """The channels of the last layer that belong to these stems."""
         if stems is None:
             return None
         width = self.params.dims[0]
@@ -205,20 +205,20 @@ class Scnet(nn.Module):
         return features
 
 
-# Encoder ----------------------------------------------------------------------------------------------------------
+# Encoder ---------------------------------------------------------------------------------------------------------------
 
 
-class Encoder(nn.Module):
+class EncoderLevel(nn.Module):
     """One level: shrink each band along frequency, refine its rows along time, then mix all bands."""
 
-    def __init__(self, inputs: int, outputs: int, bands: Sequence[Band], params: ScnetParams) -> None:
+    def __init__(self, inputs: int, outputs: int, bands: Sequence[LevelBand], params: ScnetParams) -> None:
         super().__init__()
         self.SDlayer = Shrinking(inputs, outputs, bands)
         self.conv_modules = nn.ModuleList(RowRefiner(outputs, depth, params) for depth in params.conv_depths)
         self.globalconv = nn.Conv2d(outputs, outputs, 3, padding=1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The next level's features, and what the decoder gets of this one."""
+        """The features for the next level, and those for the decoder."""
         bands = zip(self.conv_modules, self.SDlayer(features), strict=True)
         skip = torch.cat([refine(band) for refine, band in bands], dim=2)
         return self.globalconv(skip), skip
@@ -227,7 +227,7 @@ class Encoder(nn.Module):
 class Shrinking(nn.Module):
     """A convolution along frequency for each band."""
 
-    def __init__(self, inputs: int, outputs: int, bands: Sequence[Band]) -> None:
+    def __init__(self, inputs: int, outputs: int, bands: Sequence[LevelBand]) -> None:
         super().__init__()
         self.bands = tuple(bands)
         self.convs = nn.ModuleList(
@@ -241,7 +241,7 @@ class Shrinking(nn.Module):
 
 
 class RowRefiner(nn.Module):
-    """Residual convolutions along time, on every frequency row by itself."""
+    """Residual convolutions along time, on each frequency row by itself."""
 
     def __init__(self, width: int, depth: int, params: ScnetParams) -> None:
         super().__init__()
@@ -271,7 +271,7 @@ def row_layers(width: int, params: ScnetParams) -> nn.Sequential:
 
 
 class Separation(nn.Module):
-    """Dual-path blocks, every second one on the Fourier transform over time of what the one before it made."""
+    """Dual-path blocks. Every second one runs on the Fourier transform over time of the previous one's output."""
 
     def __init__(self, params: ScnetParams, dual_path: Callable[[int], nn.Module]) -> None:
         super().__init__()
@@ -288,9 +288,9 @@ class Separation(nn.Module):
 
 
 class DualPath(nn.Module):
-    """A recurrent layer along frequency, then one along time. Index 0 of each list is the frequency's.
+    """A recurrent layer along frequency, then one along time. Index 0 of each list is for frequency.
 
-    Features are (frequency, batch, time, channels) here: the layout recurrent kernels want, so that only the swap of
+    Features are (frequency, batch, time, channels) here: the layout of recurrent kernels, so that only swapping
     frequency and time moves data.
     """
 
@@ -313,7 +313,7 @@ class DualPath(nn.Module):
 class WholeNorm(nn.GroupNorm):
     """Normalises each example as a whole; features are (…, batch, …, channels) with the batch second.
 
-    The same as a group norm with one group, whose kernels use a single core for a single example.
+    The same as a group norm with one group, whose kernels would use only one core for a single example.
     """
 
     def __init__(self, width: int) -> None:
@@ -355,9 +355,9 @@ class Fusion(nn.Module):
 
 
 class Expansion(nn.Module):
-    """A transposed convolution along frequency for each band, cut to the rows the band had before it shrank."""
+    """A transposed convolution along frequency for each band, cut to the rows that the band had before it shrank."""
 
-    def __init__(self, inputs: int, outputs: int, bands: Sequence[Band]) -> None:
+    def __init__(self, inputs: int, outputs: int, bands: Sequence[LevelBand]) -> None:
         super().__init__()
         self.bands = tuple(bands)
         self.convtrs = nn.ModuleList(
@@ -370,8 +370,8 @@ class Expansion(nn.Module):
         return torch.cat([expand_band(conv, part, band, kept_channels) for conv, part, band in bands], dim=2)
 
 
-def expand_band(conv: nn.Module, part: Tensor, band: Band, kept_channels: list[int] | None) -> Tensor:
-    """One band's rows as they were before they shrank; of the channels, only those wanted."""
+def expand_band(conv: nn.Module, part: Tensor, band: LevelBand, kept_channels: list[int] | None) -> Tensor:
+    """One band with as many rows as before it shrank, and only the channels to keep."""
     weight, bias = cast("Tensor", conv.weight), cast("Tensor", conv.bias)
     if kept_channels is not None:
         weight, bias = weight[:, kept_channels], bias[kept_channels]

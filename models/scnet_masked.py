@@ -1,6 +1,6 @@
 """Masked SCNet: the network's output is refined into masks for the mixture's spectrogram.
 
-It also differs in that its spectrogram has a window, and in that it learns where on the frequency axis it is.
+In addition, its spectrogram has a window, and it learns positions on the frequency axis.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from models.scnet import Scnet, ScnetParams, WholeNorm
 
 @dataclass(frozen=True)
 class ScnetTranParams(ScnetParams):
-    """The options of SCNet and of its transformers. `expand` means nothing here."""
+    """The options of SCNet and of its transformers. `expand` has no effect here."""
 
     tran_rotary_embedding_dim: int = 64
     tran_depth: int = 1
@@ -48,7 +48,7 @@ class ScnetTran(Scnet):
 
     def __init__(self, params: ScnetTranParams) -> None:
         super().__init__(params)
-        # It is in the checkpoints, and nothing uses it.
+        # It is in the checkpoints, but nothing uses it.
         self.first_conv = nn.Conv2d(params.dims[0], params.dims[0], 1, bias=False)
 
     def _dual_paths(self, params: ScnetParams) -> Callable[[int], nn.Module]:

@@ -1,6 +1,6 @@
-"""Which device computes, how many threads it gets, and how much memory there is.
+"""The device that computes, its threads, its precision and its memory.
 
-torch is imported inside the functions, so that this module costs nothing to import.
+torch is imported inside the functions, so that importing this module is cheap.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ def available() -> list[str]:
     return [*names, "cpu"]
 
 
-def choose(asked: str) -> str:
-    """The device to use for what was asked: `auto`, `cuda`, `cuda:N`, `mps` or `cpu`. Never a silent fall-back."""
-    there = available()
-    if asked == "auto":
-        return there[0].removesuffix(":0") if there[0].startswith("cuda") else there[0]
-    wanted = "cuda:0" if asked == "cuda" else asked
-    if wanted not in there:
+def choose(requested: str) -> str:
+    """The device for a request of `auto`, `cuda`, `cuda:N`, `mps` or `cpu`. Never falls back silently."""
+    devices = available()
+    if requested == "auto":
+        return devices[0].removesuffix(":0") if devices[0].startswith("cuda") else devices[0]
+    device = "cuda:0" if requested == "cuda" else requested
+    if device not in devices:
         raise DeviceUnavailable(
-            f"The device `{asked}` is not available here; there is: {', '.join(there)}.",
-            hint="Use `--device auto`, or install the build that fits your graphics card and its driver.",
-            suggestions=there,
+            f"The device `{requested}` is not available here; available: {', '.join(devices)}.",
+            hint="Use `--device auto`, or install the build for your graphics card and its driver.",
+            suggestions=devices,
             field="device",
         )
-    return asked
+    return requested
 
 
 def prepare_torch(threads: int) -> None:
-    """Settle how torch computes in this process: its threads, and the faster of two equal ways where it has both."""
+    """Set up torch for this process: its number of threads, and the faster of two equivalent code paths."""
     import torch
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # denormals slow filters down by orders of magnitude
-    # Transformer layers of torch bypass fused attention by default; fused, HTDemucs takes a quarter less on a CPU.
+    # torch's transformer layers bypass fused attention by default; with it, HTDemucs takes a quarter less on a CPU.
     torch.backends.mha.set_fastpath_enabled(value=False)
 
 
 def autocast(device: str, precision: str) -> torch.autocast:
-    """The context in which a network runs: `auto` is fp32, whose output is the reference on every device."""
+    """The context in which a network runs. `auto` is fp32, which is the reference on every device."""
     import torch
 
     kind = device.partition(":")[0]
@@ -65,7 +65,7 @@ def autocast(device: str, precision: str) -> torch.autocast:
 
 
 def memory(device: str) -> Memory:
-    """Resident memory of this process, and of the device what is allocated and free."""
+    """The resident memory of this process, and the allocated and free memory of the device."""
     import psutil
 
     rss_mb = round(psutil.Process(os.getpid()).memory_info().rss / MB, 1)
@@ -84,7 +84,7 @@ def memory(device: str) -> Memory:
 
 
 def model_budget_bytes(device: str) -> int:
-    """How many bytes loaded models may take together: the larger part of the device's memory, half of the host's."""
+    """How many bytes loaded models may take together: most of a CUDA device's memory, half of the others'."""
     if device.startswith("cuda"):
         import torch
 
@@ -99,7 +99,7 @@ def model_budget_bytes(device: str) -> int:
 
 
 def release_unused(device: str) -> None:
-    """Hand memory that torch keeps for reuse back to the device."""
+    """Return the memory that torch keeps for reuse to the device."""
     import torch
 
     if device.startswith("cuda"):
@@ -109,7 +109,7 @@ def release_unused(device: str) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Is this the device, or the host, saying that there is no more memory?"""
+    """Whether the error means that the device or the host has run out of memory."""
     import torch
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):

@@ -1,1 +1,1 @@
-"""AudioSep: separates what a text describes. `resunet` is the separator, `text` turns descriptions into its conditions."""
+"""AudioSep: separates what a text describes. `resunet` is the separator, `text` turns texts into its conditions."""

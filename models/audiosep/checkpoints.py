@@ -1,4 +1,4 @@
-"""What the public checkpoints hold besides the tensors that are needed. Rule: names and plain values only, no reading."""
+"""What the public checkpoints hold besides the tensors that are needed. Rule: keys and plain values only, no reading."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
-# What a NumPy number is pickled as. The program that trained the public checkpoints stored learning rates as such.
+# The pickled form of a NumPy number. The program that trained the public checkpoints stored learning rates like this.
 _MAKER = cast("tuple[Any, ...]", np.float64(0).__reduce__())[0]
 NUMBERS: tuple[Any, ...] = (
     (_MAKER, "numpy.core.multiarray.scalar"),  # its name up to NumPy 1
@@ -19,7 +19,7 @@ NUMBERS: tuple[Any, ...] = (
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose name contains `prefix` at the start of one of its parts, named from there on."""
+    """The tensors whose key contains `prefix` after its start or a dot, with their keys from there on."""
     found = {}
     for key, tensor in tensors.items():
         before, middle, rest = key.partition(prefix)

@@ -1,6 +1,4 @@
-"""RoBERTa's transformer, under the names that its checkpoints have for the tensors. For one text at a time: there is no
-padding, so no mask either.
-"""
+"""RoBERTa's transformer, with the keys of its checkpoints. For one text at a time: there is no padding, and so no mask."""
 
 from __future__ import annotations
 
@@ -14,12 +12,12 @@ from models.audiosep.roberta import RobertaParams
 
 
 class Roberta(nn.Module):
-    """Tokens to what the pooler makes of the first one."""
+    """Tokens to one pooled vector per text."""
 
     def __init__(self, params: RobertaParams) -> None:
         super().__init__()
         self.embeddings = Embeddings(params)
-        self.encoder = Encoder(params)
+        self.encoder = RobertaEncoder(params)
         self.pooler = Pooler(params.hidden_size)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -29,8 +27,8 @@ class Roberta(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """What each token is, plus where it stands. Places are counted from the one after the padding's number; somebody who
-    writes the padding's token into a text gets tokens without a place, as in training.
+    """The embedding of each token, plus that of its position. Positions start after the index of the padding token; if a
+    text contains the padding token itself, it has no position, as in training.
     """
 
     def __init__(self, params: RobertaParams) -> None:
@@ -43,17 +41,17 @@ class Embeddings(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         counted = tokens != self.padding
-        places = self.position_embeddings(counted.cumsum(dim=1) * counted + self.padding)
-        normed: Tensor = self.LayerNorm(self.word_embeddings(tokens) + places + self.token_type_embeddings.weight[0])
+        positions = self.position_embeddings(counted.cumsum(dim=1) * counted + self.padding)
+        normed: Tensor = self.LayerNorm(self.word_embeddings(tokens) + positions + self.token_type_embeddings.weight[0])
         return normed
 
 
-class Encoder(nn.Module):
-    """The layers, one after the other."""
+class RobertaEncoder(nn.Module):
+    """The layers, one after another."""
 
     def __init__(self, params: RobertaParams) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(params) for _ in range(params.num_hidden_layers))
+        self.layer = nn.ModuleList(RobertaLayer(params) for _ in range(params.num_hidden_layers))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layer:
@@ -61,14 +59,17 @@ class Encoder(nn.Module):
         return x
 
 
-class Layer(nn.Module):
-    """Tokens look at each other, then each is worked on by itself."""
+class RobertaLayer(nn.Module):
+    """Self-attention, then a feed-forward network for each token."""
 
     def __init__(self, params: RobertaParams) -> None:
         super().__init__()
         size, inner = params.hidden_size, params.intermediate_size
         self.attention = nn.ModuleDict(
-            {"self": Attention(size, params.num_attention_heads), "output": Added(size, size, params.layer_norm_eps)}
+            {
+                "self": SelfAttention(size, params.num_attention_heads),
+                "output": Added(size, size, params.layer_norm_eps),
+            }
         )
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(size, inner)})
         self.output = Added(inner, size, params.layer_norm_eps)
@@ -78,8 +79,8 @@ class Layer(nn.Module):
         return cast("Tensor", self.output(F.gelu(self.intermediate["dense"](x)), x))
 
 
-class Attention(nn.Module):
-    """Every token asks all of its text."""
+class SelfAttention(nn.Module):
+    """Attention of each token to all tokens of its text."""
 
     def __init__(self, size: int, heads: int) -> None:
         super().__init__()
@@ -97,7 +98,7 @@ class Attention(nn.Module):
 
 
 class Added(nn.Module):
-    """A layer whose result is added to what went before, then normed."""
+    """A linear layer, added to the input before it and then normalised."""
 
     def __init__(self, inputs: int, outputs: int, eps: float) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class Added(nn.Module):
 
 
 class Pooler(nn.Module):
-    """The first token stands for the text."""
+    """The first token represents the whole text."""
 
     def __init__(self, size: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """ResUNet30, the separator of AudioSep: a U-net over a mono spectrogram that writes a mask for what a condition describes.
 
-The condition, an embedding of 512 values, moves the shift of every batch norm (FiLM without a scale). So what it does is
-worked out once for each condition, and the spectrogram once for each piece of audio, however many conditions there are.
+The condition, an embedding of 512 values, is added to the bias of every batch norm (FiLM without a scale). So its effect
+is computed once per condition, and the spectrogram once per piece of audio, however many conditions there are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOP_SAMPLES = 320
 SLOPE = 0.01
 LEAST_POWER = 1e-10
 CHANNELS_LAST_DEVICES = frozenset({"cpu", "cuda"})
-MASK_MAPS = 3  # how loud, and the two parts of the turn
+MASK_MAPS = 3  # the magnitude, and the two components of the phase rotation
 FRAMES_MULTIPLE = 32
 POOLINGS = ((2, 2), (2, 2), (2, 2), (2, 2), (2, 2), (1, 2))  # time and frequency, of each encoder block
 WIDTHS = (32, 32, 64, 128, 256, 384, 384, 384)
@@ -38,7 +38,7 @@ IGNORED_KEYS = ("query_net", "resume_checkpoint", "use_text_ratio")
 STORED_TRANSFORMS = ("base.stft.", "base.istft.")
 SEPARATOR, QUERY_ENCODER = "ss_model.", "query_encoder."
 
-# What a condition adds to each norm, by the norm's name.
+# What a condition adds to each norm, by the name of its FiLM layer.
 Shifts = Mapping[str, Tensor]
 
 
@@ -104,12 +104,12 @@ class ResUNet30(nn.Module):
             return self.separate(mix, condition)
         if len(condition) != len(mix):
             raise ValueError(
-                f"{len(mix)} pieces of audio need as many conditions, or one; {len(condition)} were given."
+                f"{len(mix)} pieces of audio need one condition each, or one for all; {len(condition)} were given."
             )
         return torch.cat([self.separate(mix[i : i + 1], condition[i : i + 1]) for i in range(len(mix))])
 
     def separate(self, mix: Tensor, conditions: Tensor | Sequence[Shifts]) -> Tensor:
-        """(batch, 1, samples) and (queries, values), or what `film` made of these, to (batch, queries, samples)."""
+        """(batch, 1, samples) and (queries, values), or the output of `film` for these, to (batch, queries, samples)."""
         shifts = self.film(conditions) if isinstance(conditions, Tensor) else conditions
         samples = mix.shape[-1]
         # Reflection needs more samples than half a window.
@@ -120,7 +120,7 @@ class ResUNet30(nn.Module):
         return torch.cat(estimates, dim=1)[..., :samples]
 
     def complete_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A checkpoint's tensors that belong to this network, under its names."""
+        """The tensors of a checkpoint that belong to this network, with its keys."""
         own = {
             key.removeprefix(SEPARATOR): tensor for key, tensor in tensors.items() if not key.startswith(QUERY_ENCODER)
         }
@@ -135,15 +135,15 @@ class ResUNet30(nn.Module):
 
 
 def mask_of(maps: Tensor) -> Tensor:
-    """(batch, 3, frames, bins) to (batch, frames, bins, 2): how loud a bin stays and how far its phase turns."""
-    turn = maps[:, 1:].tanh()
-    length = torch.linalg.vector_norm(turn, dim=1, keepdim=True).clamp(min=LEAST_POWER)
-    mask: Tensor = maps[:, :1].sigmoid() / length * turn
+    """(batch, 3, frames, bins) to (batch, frames, bins, 2): a magnitude and a phase rotation per bin."""
+    rotation = maps[:, 1:].tanh()
+    length = torch.linalg.vector_norm(rotation, dim=1, keepdim=True).clamp(min=LEAST_POWER)
+    mask: Tensor = maps[:, :1].sigmoid() / length * rotation
     return mask.permute(0, 2, 3, 1).contiguous()
 
 
 class Film(nn.Module):
-    """One layer for each norm of the U-net, called after it: `encoder_block1->conv_block1->beta1`."""
+    """One layer per norm of the U-net, named after it: `encoder_block1->conv_block1->beta1`."""
 
     def __init__(self, condition_size: int, unet: nn.Module) -> None:
         super().__init__()
@@ -152,14 +152,14 @@ class Film(nn.Module):
                 self.add_module(film_name(name), nn.Linear(condition_size, norm.num_features))
 
     def forward(self, conditions: Tensor) -> list[dict[str, Tensor]]:
-        """(queries, values) to what each query adds to each norm, whatever the other queries are."""
+        """(queries, values) to what each query adds to each norm, independent of the other queries."""
         with torch.autocast(conditions.device.type, enabled=False):
             layers = dict(self.named_children())
             return [{name: layer(condition) for name, layer in layers.items()} for condition in conditions.float()]
 
 
 def film_name(norm: str) -> str:
-    """What the layer of a norm is called: `encoder_block1.conv_block1.bn1` has `encoder_block1->conv_block1->beta1`."""
+    """The name of a norm's layer: `encoder_block1->conv_block1->beta1` for `encoder_block1.conv_block1.bn1`."""
     return norm.replace(".bn", ".beta").replace(".", "->")
 
 
@@ -185,7 +185,7 @@ class Unet(nn.Module):
         self.after_conv = nn.Conv2d(levels[0], MASK_MAPS, 1)
 
     def describe(self, parts: Tensor) -> Tensor:
-        """(batch, 1, frames, bins, 2) to the first features, which no condition changes; without the last bin."""
+        """(batch, 1, frames, bins, 2) to the first features, without the last bin. They do not depend on the condition."""
         magnitude = parts.square().sum(-1).clamp(min=LEAST_POWER).sqrt()
         # The bins are the norm's channels.
         normed = normalised(self.bn0, magnitude.transpose(1, 3), self.bn0.bias).transpose(1, 3)
@@ -205,7 +205,7 @@ class Unet(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A residual block; what comes out is pooled for the next level."""
+    """A residual block, whose output is pooled for the next level."""
 
     def __init__(self, name: str, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """One level up: widen, and join what the encoder saw there. The checkpoints also hold a norm that is never used."""
+    """One level up: upsample, and join the encoder's features. Checkpoints also hold a norm that is never used."""
 
     def __init__(self, name: str, inputs: int, outputs: int, pooling: tuple[int, int]) -> None:
         super().__init__()
@@ -228,13 +228,13 @@ class DecoderBlock(nn.Module):
         self.conv_block2 = ResidualBlock(f"{name}.conv_block2", 2 * outputs, outputs)
 
     def forward(self, features: Tensor, skip: Tensor, shift: Shifts) -> Tensor:
-        widened = self.conv1(activated(self.bn1, features, shift[self.shift]))
-        refined: Tensor = self.conv_block2(torch.cat((widened, skip), dim=1), shift)
+        upsampled = self.conv1(activated(self.bn1, features, shift[self.shift]))
+        refined: Tensor = self.conv_block2(torch.cat((upsampled, skip), dim=1), shift)
         return refined
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, each of normalised and activated features; around both a shortcut."""
+    """Two convolutions, each of normalised and activated features, with a shortcut around both."""
 
     def __init__(self, name: str, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -262,7 +262,7 @@ class ResidualBlock(nn.Module):
 
 
 class Folded(NamedTuple):
-    """The convolutions of a residual block; the first one includes the norm between them, to which a shift is added."""
+    """The convolutions of a residual block. The norm between them is folded into the first one; the shift is not."""
 
     weight1: Tensor
     bias1: Tensor
@@ -275,14 +275,14 @@ def activated(norm: nn.BatchNorm2d, features: Tensor, shift: Tensor) -> Tensor:
 
 
 def affine_of(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The factor and the summand of each channel that the norm amounts to."""
+    """The norm as a scale and an offset per channel."""
     mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     return scale, norm.bias - mean * scale
 
 
 def laid_out(features: Tensor) -> Tensor:
-    """The tensor with its channels next to each other in memory, where convolutions are faster that way."""
+    """The tensor in channels-last order, on devices where that makes convolutions faster."""
     if features.device.type not in CHANNELS_LAST_DEVICES:
         return features
     return features.contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
-"""RoBERTa's folder: the sizes of the transformer and its tokens. Rule: what is not there is an error that says so.
+"""RoBERTa's folder: the sizes of the transformer, and its tokens. Rule: a missing file is an error that names it.
 
-`config.json` is needed, and either `vocab.json` with `merges.txt`, as the original comes, or `tokenizer.json`, which holds
-both. Weights in the folder are not looked at.
+`config.json` is needed, and either `vocab.json` with `merges.txt`, as in the original, or `tokenizer.json`, which holds
+both. Weights in the folder are ignored.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ CONFIG, VOCABULARY, MERGES, TOKENIZER = "config.json", "vocab.json", "merges.txt
 KIND = "roberta"
 ACTIVATION = "gelu"
 START, PADDING, END, UNKNOWN, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
-LEAST_TOKENS = 3  # the start, one that says something, and the end
+LEAST_TOKENS = 3  # the start, one of the text, and the end
 
 
 @dataclass(frozen=True)
 class RobertaParams:
-    """The sizes, under the names that the configuration has for them. The defaults are those of RoBERTa base."""
+    """The sizes, with their names in the configuration. The defaults are those of RoBERTa base."""
 
     vocab_size: int = 50265
     hidden_size: int = 768
@@ -78,7 +78,7 @@ class RobertaParams:
 
     @property
     def most_tokens(self) -> int:
-        """Positions are counted from the one after the padding's number."""
+        """The longest text. Positions start after the index of the padding token."""
         return self.max_position_embeddings - self.pad_token_id - 1
 
 
@@ -88,7 +88,7 @@ def read_params(folder: Path) -> RobertaParams:
 
 
 def read_tokenizer(folder: Path, params: RobertaParams) -> Tokenizer:
-    """Cuts texts into at most as many tokens as the transformer takes. Raises `FileNotFoundError` or `ValueError`."""
+    """Splits texts into at most as many tokens as the transformer takes. Raises `FileNotFoundError` or `ValueError`."""
     if (folder / VOCABULARY).is_file() and (folder / MERGES).is_file():
         tokenizer = _assembled(folder / VOCABULARY, folder / MERGES)
     else:
@@ -101,7 +101,7 @@ def read_tokenizer(folder: Path, params: RobertaParams) -> Tokenizer:
 
 
 def _assembled(vocabulary: Path, merges: Path) -> Tokenizer:
-    """Pairs of bytes are joined to tokens, between one for the start and one for the end."""
+    """A tokenizer with byte pair encoding, which adds the tokens for the start and the end."""
     known = _read_json(vocabulary)
     for token in (START, END, PADDING, UNKNOWN):
         if token not in known:

@@ -1,7 +1,7 @@
-"""What AudioSep listens for: texts as embeddings, made by the text half of CLAP.
+"""Texts as embeddings, computed by the text half of CLAP. They tell AudioSep what to separate.
 
-The transformer is RoBERTa with the weights of the CLAP checkpoint, where it was trained further. Nothing is ever fetched:
-files are given as paths.
+The transformer is RoBERTa with the weights of the CLAP checkpoint, where it was trained further. Nothing is ever
+downloaded: files are given as paths.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ EMBEDDING_SIZE = 512
 KEPT_AT_MOST = 1024
 PARTS = ("text_branch.", "text_projection.")
 
-# Small tables of the transformer that only older files hold.
+# Small tables of the transformer that only older files contain.
 TABLES = ("position_ids", "token_type_ids")
 
 
 class ClapText(nn.Module):
-    """RoBERTa with its pooler, and the projection into the space that texts share with sounds."""
+    """RoBERTa with its pooler, and the projection to the space that texts and sounds share."""
 
     PICKLED_WITH = NUMBERS
 
@@ -45,7 +45,7 @@ class ClapText(nn.Module):
         return F.normalize(self.text_projection(self.text_branch(tokens)), dim=-1)
 
     def complete_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The text half of a CLAP checkpoint. One of AudioSep holds the same below `query_encoder.`."""
+        """The text half of a CLAP checkpoint. AudioSep's has the same below `query_encoder.`."""
         own = {key: tensor for part in PARTS for key, tensor in below(part, tensors).items()}
         return {key: tensor for key, tensor in own.items() if not key.endswith(TABLES)}
 
@@ -55,7 +55,7 @@ def _on_meta() -> AbstractContextManager[object]:
 
 
 class TextEncoder:
-    """Texts to embeddings, on the CPU. Each text is run by itself, once: others beside it cannot change its embedding."""
+    """Texts to embeddings, on the CPU. Each text is run once, and alone, so that no other text changes its embedding."""
 
     def __init__(self, net: ClapText, tokenizer: Tokenizer) -> None:
         self.net = net.eval().requires_grad_(requires_grad=False)
@@ -88,7 +88,7 @@ class TextEncoder:
 
     def _embed(self, text: str) -> Tensor:
         tokens = torch.tensor([self._tokenizer.encode(text).ids])
-        # Not in inference mode: what is kept is used again outside of it.
+        # Not in inference mode: cached embeddings are used outside of it.
         with torch.inference_mode(mode=False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             embedding: Tensor = self.net(tokens)[0]
         return embedding

@@ -1,1 +1,1 @@
-"""Small parts that several networks share. They import torch and numpy, and nothing of the runtime."""
+"""Small parts that several networks share. They import torch and numpy, and nothing from `utils`."""

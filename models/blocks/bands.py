@@ -1,7 +1,7 @@
 """Per-band layers: a spectrum's bands to tokens, and tokens to the bands of a mask.
 
-Checkpoints hold one small layer per band. Bands of equal width that lie next to each other are run as one batched
-product where that pays; the parameters keep their own names.
+Checkpoints hold one small layer per band. Neighbouring bands of equal width are run as one batched product if that is
+faster; the parameters keep their own keys.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.blocks.norms import SMALLEST_LENGTH, RMSNorm
 
 
 @dataclass(frozen=True)
-class Run:
+class BandRun:
     """Neighbouring bands of one width: bands `first` to `last` (exclusive), from value `start` on."""
 
     first: int
@@ -33,12 +33,12 @@ class Run:
         return self.start + (self.last - self.first) * self.width
 
 
-def runs_of_equal_width(widths: Sequence[int]) -> tuple[Run, ...]:
+def runs_of_equal_width(widths: Sequence[int]) -> tuple[BandRun, ...]:
     """Bands grouped without changing their order."""
-    runs: list[Run] = []
+    runs: list[BandRun] = []
     for width, members in groupby(widths):
         first, start = (runs[-1].last, runs[-1].stop) if runs else (0, 0)
-        runs.append(Run(first, first + len(list(members)), width, start))
+        runs.append(BandRun(first, first + len(list(members)), width, start))
     return tuple(runs)
 
 
@@ -55,7 +55,7 @@ class Stacked:
 
 
 def stack_linears(linears: Sequence[nn.Linear], *, share: bool = False) -> Stacked:
-    """Linear layers of one shape as one. With `share` their parameters become views of it, so that none is held twice."""
+    """Linear layers of one shape as one. With `share`, their parameters become views of it and take no extra memory."""
     weight = torch.stack([linear.weight for linear in linears])
     bias = torch.stack([linear.bias for linear in linears])
     if share:
@@ -96,7 +96,7 @@ class MaskEstimator(nn.Module):
         self.stacked = Derived(self._stack)
 
     def forward(self, x: Tensor) -> Tensor:
-        # On a CPU one band's products fill the processor, and the weights can stay the mapped file.
+        # On a CPU, the products of one band keep all cores busy, and the weights can stay memory-mapped.
         return self.one_by_one(x) if x.device.type == "cpu" else self.all_at_once(x)
 
     def one_by_one(self, x: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class MaskEstimator(nn.Module):
         return torch.cat([band(x[..., index, :]) for index, band in enumerate(self.to_freqs)], dim=-1)
 
     def all_at_once(self, x: Tensor) -> Tensor:
-        """All bands in one product per layer, and in one per run of equal bands in the last."""
+        """One product per layer for all bands, and in the last layer one per run of equal bands."""
         inner, last = self.stacked.get()
         hidden = x.flatten(0, -3).transpose(0, 1)
         for layer in inner:
@@ -120,12 +120,12 @@ class MaskEstimator(nn.Module):
         return [stack_linears(layers, share=True) for layers in inner], runs
 
 
-# What the module lists hold, since torch types their items as plain modules.
+# The items of the module lists, which torch types as plain modules.
 _Feature = tuple[RMSNorm, nn.Linear]
 _Heads = Iterable[tuple[Iterable[nn.Module], nn.GLU]]
 
 
-def _values_by_band(flat: Tensor, run: Run) -> Tensor:
+def _values_by_band(flat: Tensor, run: BandRun) -> Tensor:
     """The values of a run's bands: (tokens, all values) to (bands, tokens, width)."""
     return torch.unflatten(flat[:, run.start : run.stop], -1, (-1, run.width)).transpose(0, 1)
 

@@ -1,7 +1,7 @@
-"""Tensors that a network works out for itself (windows, tables), kept per device. They are never in a checkpoint.
+"""Tensors that a network computes itself (windows, tables), cached per device. They are never in a checkpoint.
 
-Networks are built on the `meta` device and get only the checkpoint's tensors, so what is not in the checkpoint has to
-be made on first use. Rule: whatever a forward pass needs and no checkpoint holds comes from a `Derived`.
+Networks are built on the `meta` device and only get the checkpoint's tensors, so everything else has to be computed on
+first use. Rule: whatever a forward pass needs and no checkpoint holds comes from a `Derived`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ KEPT_AT_MOST = 16
 
 
 class Derived(nn.Module, Generic[P, R]):
-    """Remembers what `make` returns for each set of arguments, until the network moves or gets other weights.
+    """Caches what `make` returns for each set of arguments, until the network is moved or gets other weights.
 
     `make` takes the device as its first argument and creates its tensors there:
     `self.window = Derived(make_window)`, then `self.window.get(mix.device)`.
     It is a module without parameters, so that it notices `.to(...)` and `load_state_dict(...)`. Several threads may
-    ask at once; at worst they make the same thing twice.
+    call it at once; at worst they compute the same value twice.
     """
 
     def __init__(self, make: Callable[P, R]) -> None:
@@ -36,16 +36,12 @@ class Derived(nn.Module, Generic[P, R]):
         """What `make` returns for these arguments."""
         key = (*args, *kwargs.items())
         made = self._made.get(key)
-        return made if made is not None else self._remember(key, self._make_now(*args, **kwargs))
-
-    def _make_now(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        # Tensors made in inference mode could not be used outside of it later.
-        with torch.inference_mode(mode=False), torch.no_grad():
-            return self._make(*args, **kwargs)
-
-    def _remember(self, key: tuple[Any, ...], made: R) -> R:
-        kept = self._made if len(self._made) < KEPT_AT_MOST else {}
-        self._made = {**kept, key: made}
+        if made is None:
+            # Tensors made in inference mode could not be used outside of it later.
+            with torch.inference_mode(mode=False), torch.no_grad():
+                made = self._make(*args, **kwargs)
+            kept = self._made if len(self._made) < KEPT_AT_MOST else {}
+            self._made = {**kept, key: made}
         return made
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Derived[P, R]:

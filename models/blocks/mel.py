@@ -36,7 +36,7 @@ def mel_filters(sample_rate: int, n_fft: int, num_bands: int) -> npt.NDArray[np.
 
 
 def mel_bands(sample_rate: int, n_fft: int, num_bands: int) -> list[npt.NDArray[np.int64]]:
-    """The bins of each band. The first band has the first bin and the last band the last one, come what may."""
+    """The bins of each band. The first band always has the first bin, and the last band the last one."""
     inside = mel_filters(sample_rate, n_fft, num_bands) > 0
     inside[0, 0] = inside[-1, -1] = True
     return [np.flatnonzero(band) for band in inside]

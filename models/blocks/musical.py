@@ -1,4 +1,4 @@
-"""Bands of equal musical width that overlap: centres at equal intervals, each band reaching an interval to both sides."""
+"""Overlapping bands of equal musical width: centres at equal intervals, each band reaching one interval to either side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ A4_HZ, A4_NOTE = 440.0, 69.0
 def musical_bands(sample_rate: int, n_fft: int, num_bands: int) -> list[range]:
     """The bins of each band. The first band begins at the lowest bin and the last one ends at the highest.
 
-    Edges may fall on bins exactly. So that they are rounded as in training, centres are worked out in notes (MIDI).
+    Edges may fall exactly on bins. So that they are rounded as in training, centres are computed in (MIDI) notes.
     """
     bin_hz, bins = sample_rate / n_fft, n_fft // 2 + 1
     lowest, highest = note_of(bin_hz), note_of(sample_rate / 2)
@@ -34,6 +34,6 @@ def hz_of(notes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def shares_of_bins(bands: Sequence[range]) -> list[npt.NDArray[np.float32]]:
-    """What each band counts for in each of its bins: every bin is shared out equally among its bands."""
+    """The weight of each band in each of its bins: every bin is shared equally among its bands."""
     counts = np.bincount(np.concatenate(bands))
     return [(1.0 / counts[band.start : band.stop]).astype(np.float32) for band in bands]

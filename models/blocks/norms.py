@@ -15,7 +15,7 @@ class RMSNorm(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(size))
-        self.eps = SMALLEST_LENGTH**2 / size  # only there so that zero stays zero
+        self.eps = SMALLEST_LENGTH**2 / size  # only so that zero stays zero
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.gamma.shape, self.gamma, self.eps)

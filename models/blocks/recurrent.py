@@ -1,4 +1,4 @@
-"""Recurrent layers whose weights lie in one piece of device memory after loading, as their kernels want them."""
+"""Recurrent layers whose weights are contiguous in device memory after loading, as their kernels need them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ KINDS: dict[str, Callable[..., nn.RNNBase]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "
 
 
 def kept_flat(layer: R) -> R:
-    """The layer, which from now on puts its weights into one piece whenever it is given new ones."""
+    """The layer, which from now on makes its weights contiguous whenever it is given new ones."""
     layer.register_load_state_dict_post_hook(lambda module, _: module.flatten_parameters())  # type: ignore[no-untyped-call]  # so in torch
     return layer

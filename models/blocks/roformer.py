@@ -20,7 +20,7 @@ from models.blocks.sections import Section
 from models.blocks.stft import Stft, complex_product
 from models.blocks.transformer import Attention, Heads, LinearAttention, Transformer
 
-# Keys of training and choices of kernels. They do not change what the network computes.
+# Keys for training and for the choice of kernels. They do not change what the network computes.
 IGNORED_KEYS = frozenset(
     {
         "attn_dropout",
@@ -69,7 +69,7 @@ class RoformerParams:
 
     @classmethod
     def small(cls, **own: Any) -> Self:
-        """Real in every part, small in every size; `own` is what the network adds."""
+        """Complete, but small; `own` are the options that the network adds."""
         return cls(
             dim=8, depth=2, stereo=True, num_stems=2, time_transformer_depth=1, freq_transformer_depth=1,
             dim_head=4, heads=2, stft_n_fft=64, stft_hop_length=16, stft_win_length=64, mlp_expansion_factor=2, **own,
@@ -77,7 +77,7 @@ class RoformerParams:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """From a public configuration. Raises `ValueError` naming what is wrong in it."""
+        """The parameters that a public configuration describes. Raises `ValueError`, which says what is wrong in it."""
         model = Section(config, "model")
         names = [field.name for field in fields(cls)]
         model.reject_unknown(names, IGNORED_KEYS)
@@ -147,7 +147,7 @@ class Roformer(nn.Module, ABC):
             raise ValueError(f"The network takes (batch, {self.params.channels}, samples), not {tuple(mix.shape)}.")
         spectrum = self.stft(mix)
         bands = self._gather_bands(spectrum.permute(0, 3, 2, 1, 4).flatten(-2))
-        # What the transformers add to stays in single precision also where their products are not.
+        # The residual stream of the transformers stays in single precision, even if their products do not.
         tokens = self._transform(self.band_split(bands).float())
         heads = range(self.params.num_stems) if stems is None else stems
         masks = torch.stack([self._mask(head, tokens) for head in heads], dim=1)
@@ -171,7 +171,7 @@ class Roformer(nn.Module, ABC):
         return torch.unflatten(mask, -1, (self.params.channels, 2)).permute(0, 3, 2, 1, 4)
 
     def _transform(self, x: Tensor) -> Tensor:
-        earlier = None  # the sum of the outputs of all layers before
+        earlier = None  # the sum of the outputs of all previous layers
         for layer in self.layers:
             *linear, along_time, along_bands = cast(nn.ModuleList, layer)
             for transformer in linear:

@@ -1,5 +1,4 @@
-"""Rotary positions: neighbouring values of a head are turned, as points in the plane, by an angle that grows with the
-position."""
+"""Rotary positions: pairs of neighbouring values of a head are rotated by an angle that grows with the position."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ BASE = 10000.0
 
 
 class RotaryEmbedding(nn.Module):
-    """The angles of one axis. The frequencies are stored in checkpoints (key `freqs`), the table is worked out."""
+    """The angles of one axis. The frequencies are in checkpoints (key `freqs`), the table is computed."""
 
     def __init__(self, dim_head: int) -> None:
         super().__init__()
@@ -31,6 +30,6 @@ class RotaryEmbedding(nn.Module):
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn (..., dim_head) by a table that broadcasts against its pairs, in single precision; the type stays."""
+    """Rotate (..., dim_head) by a table that broadcasts against its pairs. Computes in single precision, keeps the type."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))
     return complex_product(pairs, table).flatten(-2).type_as(x)

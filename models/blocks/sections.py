@@ -1,4 +1,4 @@
-"""Typed reading of the sections of a public configuration. Every complaint is a `ValueError` that names the key."""
+"""Typed reading of the sections of a public configuration. Every problem is a `ValueError` that names the key."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Keys of training and of special kernels. They may stand in any `model` section and change no result.
+# Keys for training and for special kernels. They may occur in any `model` section and change no result.
 NOT_FOR_INFERENCE = frozenset({"use_torch_checkpoint", "sage_attention"})
 
 
 class Section:
-    """One section of a configuration, such as `model`. A key without a default must be there."""
+    """One section of a configuration, such as `model`. A key without a default is required."""
 
     def __init__(self, config: Mapping[str, Any], name: str) -> None:
         values = config.get(name)
@@ -22,7 +22,7 @@ class Section:
         self.values = values
 
     def reject_unknown(self, known: Iterable[str], ignored: Iterable[str] = ()) -> None:
-        """Refuse keys that would change the network in a way that we do not know."""
+        """Raise for keys that might change the network in an unknown way."""
         accepted = {*known, *ignored, *NOT_FOR_INFERENCE}
         for key in self.values:
             if key not in accepted:
@@ -63,7 +63,7 @@ class Section:
 
 
 def output_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The stems that a network of this configuration has heads for, in the heads' order."""
+    """The stems for which a network with this configuration has heads, in their order."""
     training = Section(config, "training")
     if training.values.get("target_instrument"):
         return (training.text("target_instrument"),)

@@ -1,7 +1,7 @@
 """Windowed, centred short-time Fourier transforms, always in single precision.
 
-Spectra leave and enter as real tensors whose last axis holds the real and the imaginary part: half precision, and
-devices without complex numbers, then concern nobody else.
+Spectra are real tensors whose last axis holds the real and the imaginary part, so that no other module has to care
+about half precision or devices without complex numbers.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from models.blocks.buffers import Derived
 
-# Devices whose complex numbers and transforms are complete. Others transform on the CPU and multiply in parts.
+# Devices with full support for complex numbers and transforms. Others transform on the CPU and multiply in parts.
 COMPLETE_DEVICES = frozenset({"cpu", "cuda"})
 
 
 class Stft(nn.Module):
-    """The transform of one network's configuration, and its inverse. It has no entry in the state dict.
+    """The transform of a network, and its inverse. It has no entry in the state dict.
 
-    `window` is a maker such as `torch.hann_window` (the default; periodic) or `torch.ones` for a rectangular one. A
-    window shorter than `n_fft` is centred in it. `pad_mode` is what lies beyond the signal's ends: `reflect`, its mirror
+    `window` is a function such as `torch.hann_window` (the default; periodic) or `torch.ones` (rectangular). A window
+    shorter than `n_fft` is centred in it. `pad_mode` says what is beyond the ends of the signal: `reflect`, its mirror
     image, or `constant`, silence.
     """
 
@@ -49,11 +49,11 @@ class Stft(nn.Module):
         return self.n_fft // 2 + 1
 
     def frames(self, samples: int) -> int:
-        """How many frames a signal of `samples` samples has."""
+        """The number of frames of a signal of `samples` samples."""
         return samples // self.hop_samples + 1
 
     def forward(self, signal: Tensor) -> Tensor:
-        """(..., samples) to (..., bins, frames, 2). In memory, each frame's bins lie next to each other."""
+        """(..., samples) to (..., bins, frames, 2). In memory, the bins of a frame are contiguous."""
         with _single_precision(signal):
             flat = signal.reshape(-1, signal.shape[-1]).to(_fft_device(signal.device), torch.float32)
             spectrum = torch.stft(
@@ -89,7 +89,7 @@ class Stft(nn.Module):
 
 
 def complex_product(a: Tensor, b: Tensor) -> Tensor:
-    """The product of two broadcastable single-precision tensors of complex numbers, given and returned as (..., 2)."""
+    """The product of two broadcastable single-precision complex tensors, all of them as (..., 2)."""
     if a.device.type in COMPLETE_DEVICES:
         return torch.view_as_real(torch.view_as_complex(a) * torch.view_as_complex(b))
     real = a[..., 0] * b[..., 0] - a[..., 1] * b[..., 1]

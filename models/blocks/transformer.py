@@ -1,7 +1,7 @@
 """The transformers of the band-split networks: attention along one axis of (batch, sequences, length, dim).
 
-Sequences do not see each other, so they are worked through in blocks: on a CPU a block stays in the cache, on a GPU
-it bounds the memory. The keys of the state dict are those of the public checkpoints.
+Sequences do not see each other, so they are processed in blocks: on a CPU a block stays in the cache, on a GPU it
+bounds the memory. The keys of the state dict are those of the public checkpoints.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LINEAR_ATTENTION_SCALE = 8.0
 
 @dataclass(frozen=True)
 class Heads:
-    """The sizes of an attention: tokens of `dim` values, `count` heads of `dim_head` values."""
+    """The sizes of an attention layer: tokens of `dim` values, `count` heads of `dim_head` values."""
 
     dim: int
     count: int
@@ -94,7 +94,7 @@ class LinearAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Norm, widening, GELU, narrowing. The gaps in the numbering are where training has dropout."""
+    """Norm, linear layer, GELU, linear layer. The identities are in place of the dropout of training."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class FeedForward(nn.Module):
 
 
 class Transformer(nn.Module):
-    """`depth` times attention and feed-forward, each added to its input; then a norm, where the network has one here."""
+    """`depth` times attention and feed-forward, each added to its input; then a norm, if the network has one here."""
 
     def __init__(self, dim: int, depth: int, make_attention: Callable[[], nn.Module], *, norm_output: bool) -> None:
         super().__init__()
@@ -119,7 +119,9 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, sequences, length, dim) to the same, with the same strides."""
         out = torch.empty_like(x)
-        step = _sequences_per_block(x)
+        on_cpu = x.device.type == "cpu"
+        tokens = CPU_BLOCK_TOKENS_PER_THREAD * torch.get_num_threads() if on_cpu else GPU_BLOCK_TOKENS
+        step = max(1, tokens // (x.shape[0] * x.shape[2]))
         for start in range(0, x.shape[1], step):
             block = x[:, start : start + step]
             result = self._transform(block.flatten(0, 1))
@@ -132,9 +134,3 @@ class Transformer(nn.Module):
             x = x + feed_forward(x)
         normed: Tensor = self.norm(x)
         return normed
-
-
-def _sequences_per_block(x: Tensor) -> int:
-    on_cpu = x.device.type == "cpu"
-    limit = CPU_BLOCK_TOKENS_PER_THREAD * torch.get_num_threads() if on_cpu else GPU_BLOCK_TOKENS
-    return max(1, limit // (x.shape[0] * x.shape[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,3 +61,22 @@ def test_test_files_have_names_of_their_own():
     """Test folders are no packages, so two test modules or helpers of one name would hide each other."""
     names = [path.name for path in files("tests") if path.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
+
+
+# Names of types ------------------------------------------------------------------------------------------------------
+
+PROGRAM = ("utils", "models", "workers", "tools", "benchmarks")
+TWICE = {"Apollo": "the network, and the request of the command that is named after it"}
+
+
+@pytest.mark.parametrize("path", files("utils/audio", "utils/store", "models"), ids=name)
+def test_no_type_is_named_like_another(path):
+    """A name that two types share must be looked up to be understood; a leading underscore makes no difference."""
+    own = [node.name.strip("_") for node in nodes(path) if isinstance(node, ast.ClassDef)]
+    others = {node.name.strip("_") for other in files(*PROGRAM) if other != path for node in types_of(other)}
+    assert [type_name for type_name in own if type_name in others and type_name not in TWICE] == []
+
+
+@functools.cache
+def types_of(path: Path) -> list[ast.ClassDef]:
+    return [node for node in nodes(path) if isinstance(node, ast.ClassDef)]

@@ -1,1 +1,1 @@
-"""Any audio file in as a stream of blocks, stems out as files that appear whole or not at all."""
+"""Reads any audio file as a stream of blocks, and writes stems to files that appear complete or not at all."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
     from PIL.ImageFont import ImageFont as BitmapFont
 
-Numbers = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 FRAME = 4096
 LONGEST_HOP = 2048
@@ -149,9 +149,9 @@ class _Gatherer:
 class Cells:
     """Sections of a signal: their smallest and largest sample, and the largest power of each band."""
 
-    low: Numbers
-    high: Numbers
-    power: Numbers  # (cells, bands)
+    low: FloatArray
+    high: FloatArray
+    power: FloatArray  # (cells, bands)
 
     @classmethod
     def none(cls) -> Cells:
@@ -209,7 +209,7 @@ def draw(rows: Sequence[Row], *, title: str, duration_s: float) -> Image:
     return picture
 
 
-def heat_map(power: Numbers, loudest: float) -> npt.NDArray[np.uint8]:
+def heat_map(power: FloatArray, loudest: float) -> npt.NDArray[np.uint8]:
     """The colours (bands, cells, 3) of power (cells, bands): high frequencies on top, `loudest` the brightest."""
     level_db = 10 * np.log10(np.maximum(power.T, 1e-20) / max(loudest, 1e-12))
     position = np.clip(1 - level_db / FLOOR_DB, 0, 1)[::-1] * (len(HEAT) - 1)

@@ -193,7 +193,7 @@ def write_tags(path: Path, kind: AudioFormat, tags: Tags | None, *, stem: str, m
 
 
 def _opened(path: str, kind: AudioFormat) -> Any:
-    """The file as mutagen opens it. The class is given, since a temporary name has no suffix to tell it by."""
+    """The file as mutagen opens it. The class is given, since a temporary name has no suffix."""
     from mutagen.aiff import AIFF
     from mutagen.flac import FLAC
     from mutagen.mp3 import MP3

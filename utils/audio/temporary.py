@@ -1,7 +1,7 @@
 """Temporary files beside the final ones: their names, and what a killed process has left of them.
 
-A name holds the machine and the process that writes the file. So leftovers can be told from work in progress, even in
-a folder that several machines share.
+A name holds the machine and the process that writes the file. So leftovers can be distinguished from work in
+progress, even in a folder that several machines share.
 """
 
 from __future__ import annotations

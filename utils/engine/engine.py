@@ -47,10 +47,17 @@ class Engine:
         *,
         listed_networks: frozenset[str] | None = None,
         names_restorer: bool = False,
+        unnamed_is_active: bool = False,
     ) -> None:
         self.program = program
         self.settings = settings
-        self.host = Host(settings, "cpu", settings.threads or physical_cores(), listed_networks)
+        self.host = Host(
+            settings,
+            "cpu",
+            settings.threads or physical_cores(),
+            listed_networks,
+            unnamed_is_active=unnamed_is_active,
+        )
         self.families = {name: make(self.host) for name, make in families.items()}
         self.cache = ModelCache(settings.max_cached_models, 0)
         self._names_restorer = names_restorer

@@ -28,6 +28,7 @@ class Host:
     device: str
     threads: int
     listed_networks: frozenset[str] | None = None  # the types of networks that are listed; None is all
+    unnamed_is_active: bool = False  # of Demucs models too, whose own program has a default instead
     mapped: bool = True  # checkpoints are mapped into memory, not read
 
     @cached_property

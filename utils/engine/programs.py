@@ -26,6 +26,7 @@ class Program:
 
     families: tuple[str, ...]
     listed_networks: frozenset[str] | None = None  # the types of networks that are listed; None is all
+    unnamed_is_active: bool = False  # a request that names no model means the active one, whatever its family
     names_restorer: bool = False  # `ping` says apart what separates and what restores
 
 
@@ -38,7 +39,7 @@ PROGRAMS = {
         names_restorer=True,
     ),
     "dsu-audiosep": Program(("audiosep",)),
-    "dsu": Program(("networks", "demucs", "vr", "mdx", "apollo", "audiosep")),
+    "dsu": Program(("networks", "demucs", "vr", "mdx", "apollo", "audiosep"), unnamed_is_active=True),
 }
 
 
@@ -51,6 +52,7 @@ def make_engine(name: str, settings: Settings) -> Engine:
         {family: _imported(FAMILIES[family]) for family in program.families},
         listed_networks=program.listed_networks,
         names_restorer=program.names_restorer,
+        unnamed_is_active=program.unnamed_is_active,
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 import msgspec
 from msgspec import UNSET
 
-from utils.audio import temporary as parts
+from utils.audio import temporary
 from utils.audio.disk import output_error
 from utils.audio.naming import safe_name
 from utils.audio.paths import absolute, os_path
@@ -179,23 +179,23 @@ class Notebook:
         self._remove_void(files)
 
     def _save(self, content: bytes) -> None:
-        parts.make_folder(self.path.parent)
-        parts.remove_stale_parts([self.path.parent])
-        part = parts.part_path(self.path)
+        temporary.make_folder(self.path.parent)
+        temporary.remove_stale_parts([self.path.parent])
+        part = temporary.part_path(self.path)
         try:
             with open(os_path(part), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
                 file.write(content)
-            parts.sync(part)
+            temporary.sync(part)
             os.replace(os_path(part), os_path(self.path))  # noqa: PTH105 - as above
         finally:
-            parts.remove(part)
+            temporary.remove(part)
 
     def _remove_void(self, files: Mapping[str, FileStamp]) -> None:
         """Remove other notes of the track about files that were now replaced."""
         for path in _notes_of(self.path.parent, self._track):
             other = _read(path) if path != self.path else None
             if other is not None and not files.keys().isdisjoint(other.files):
-                parts.remove(path)
+                temporary.remove(path)
 
 
 def _notes_of(folder: Path, track: str) -> Iterator[Path]:

@@ -1,8 +1,8 @@
-"""VR and MDX-Net models: their files, and the numbers without which a file is no use.
+"""VR and MDX-Net models: their files, and the numbers without which a file is useless.
 
-A `.pth` or `.onnx` file does not say what spectrum its network wants. That is told, in this order, by the fields of a
-request, by a file NAME.json beside it, by the table of known files (configs/vr_mdx/parameters.json) under the hash of
-the file's end, or by the name of a model of the registry. No torch here.
+A `.pth` or `.onnx` file does not say what spectrum its network takes. That comes from, in this order, the fields of a
+request, a file NAME.json beside it, or the table of known files (configs/vr_mdx/parameters.json), by the hash of the
+file's last bytes or else by its name. No torch here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Count = Annotated[int, Meta(gt=0)]
 class VrParameters:
     """What a VR network needs besides its weights."""
 
-    bands: str | Mapping[str, Any]  # the name of a file of band parameters, or what such a file holds
+    bands: str | Mapping[str, Any]  # the name of a file of band parameters, or the content of such a file
     capacity: tuple[int, int] | None = None  # of networks from version 5.1 on
 
 
@@ -56,12 +56,12 @@ class MdxParameters:
     n_fft: int
     bins: int
     frames: int
-    compensation: float  # by how much the stem must be made louder to be what is missing in the rest
+    compensation: float  # the gain of the stem with which stem and rest add up to the song
 
 
 @dataclass(frozen=True)
 class AudioSeparatorSource:
-    """A model whose file is there and whose numbers are known. `record` is what the registry knows, if anything."""
+    """A model whose file is there and whose numbers are known. `record` is what the registry knows of it, if anything."""
 
     name: str
     path: Path
@@ -80,12 +80,12 @@ class AudioSeparatorSource:
 
     @property
     def traits(self) -> object:
-        """What its file does not say, but changes what it gives."""
+        """What changes the result and is not in the file."""
         return (self.stems, self.parameters)
 
 
 class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of a model, under the names that requests, files beside models and public tables use."""
+    """The numbers of a model, with the names that requests, files beside models and public tables use."""
 
     primary_stem: str | None = None
     secondary_stem: str | None = None
@@ -98,8 +98,8 @@ class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
     compensate: Annotated[float, Meta(gt=0)] | None = None
 
     @property
-    def told(self) -> bool:
-        """Do they describe a network at all?"""
+    def describe_network(self) -> bool:
+        """Whether they include what a network needs, and not only names of stems and the like."""
         return self.vr_model_param is not None or self.mdx_n_fft_scale_set is not None
 
 
@@ -109,9 +109,9 @@ NO_FIELDS = ModelFields()
 def resolve_audio_separator(
     name: str, *, registry: Registry, folders: ModelFolders, fields: ModelFields = NO_FIELDS, offline: bool = False
 ) -> AudioSeparatorSource:
-    """The model called `name`, of the registry or found in the models directory.
+    """The model called `name`, from the registry or the models directory.
 
-    Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on.
+    Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, with what to do about it.
     """
     record = registry.find(name, WORKER)
     if record is None:
@@ -154,7 +154,7 @@ def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSep
 
 
 def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
-    """Every model that can be named, or just one: the registry's in its order, then those that were found."""
+    """All models, or just the one called `name`: those of the registry in its order, then the user's own."""
     found = found_models(folders)
     known = [*registry.names(WORKER), *(other for other in found if registry.find(other, WORKER) is None)]
     if name is not None and name not in known:
@@ -168,14 +168,14 @@ def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | 
 
 
 def found_models(folders: ModelFolders) -> dict[str, Path]:
-    """Files that the user has put into the models directory, by name."""
+    """The user's own files in the models directory, by name."""
     folder = folders.folder(WORKER)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: path for path in files if path.suffix in AUDIO_SEPARATOR_SUFFIXES and path.is_file()}
 
 
 def other_stem(primary: str) -> str:
-    """What is left of a song without the primary stem."""
+    """The name of what is left of a song without the primary stem."""
     if primary in PAIRS:
         return PAIRS[primary]
     return primary.replace(NO, "") if NO in primary else f"{NO}{primary}"
@@ -184,8 +184,8 @@ def other_stem(primary: str) -> str:
 # Numbers ------------------------------------------------------------------------------------------------------------
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers that go with some files."""
+class _KnownFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Files, by hash or by name, and their numbers."""
 
     fields: ModelFields
     names: tuple[str, ...] = ()
@@ -193,33 +193,30 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _table() -> tuple[_Row, ...]:
+def _table() -> tuple[_KnownFiles, ...]:
     path = configs_folder() / "vr_mdx" / "parameters.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[_Row, ...])
+        return msgspec.json.decode(path.read_bytes(), type=tuple[_KnownFiles, ...])
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigInvalid(f"The table of known models `{path}` cannot be read: {error}.") from error
 
 
-def _source(path: Path, fields: ModelFields, record: ModelRecord | None) -> AudioSeparatorSource:
-    told = _fields_of(path, fields)
-    primary = told.primary_stem or "Vocals"
-    stems = (primary, told.secondary_stem or other_stem(primary))
-    parameters = _parameters(path, told)
-    name = record.name if record is not None else path.name
-    return AudioSeparatorSource(name, path, stems, parameters, record, _identifier(path, stems, parameters))
-
-
-def _identifier(path: Path, *numbers: object) -> str:
-    """Names the file as it is now, and what is made of it."""
-    return f"{path.resolve()}@{path.stat().st_mtime_ns}:{numbers}"
-
-
-def _fields_of(path: Path, asked: ModelFields) -> ModelFields:
-    """The numbers of a file. What a request says counts more than what is known."""
-    known = NO_FIELDS if asked.told else _beside(path) or _known(path)
-    given = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
-    return msgspec.structs.replace(known, **given)
+def _source(path: Path, requested: ModelFields, record: ModelRecord | None) -> AudioSeparatorSource:
+    """The model in a file. What the request says takes precedence over what is known about the file."""
+    known = NO_FIELDS if requested.describe_network else _beside(path) or _known(path)
+    given = {name: value for name, value in msgspec.structs.asdict(requested).items() if value is not None}
+    fields = msgspec.structs.replace(known, **given)
+    primary = fields.primary_stem or "Vocals"
+    stems = (primary, fields.secondary_stem or other_stem(primary))
+    parameters = _parameters(path, fields)
+    return AudioSeparatorSource(
+        name=record.name if record is not None else path.name,
+        path=path,
+        stems=stems,
+        parameters=parameters,
+        record=record,
+        identifier=f"{path.resolve()}@{path.stat().st_mtime_ns}:{(stems, parameters)}",
+    )
 
 
 def _beside(path: Path) -> ModelFields | None:
@@ -234,7 +231,7 @@ def _beside(path: Path) -> ModelFields | None:
 
 
 def _known(path: Path) -> ModelFields:
-    """What the table says, by the hash of the file or else by its name."""
+    """What the table says about the file, found by its hash or else by its name."""
     digest = remembered_tail_md5(path)
     rows = _table()
     return next(
@@ -243,30 +240,29 @@ def _known(path: Path) -> ModelFields:
     )
 
 
-def _parameters(path: Path, told: ModelFields) -> VrParameters | MdxParameters:
+def _parameters(path: Path, fields: ModelFields) -> VrParameters | MdxParameters:
     kind = AUDIO_SEPARATOR_SUFFIXES.get(path.suffix)
-    if kind == "vr" and told.vr_model_param is not None:
-        both = told.nout is not None and told.nout_lstm is not None
-        return VrParameters(told.vr_model_param, (told.nout or 0, told.nout_lstm or 0) if both else None)
-    if kind == "mdx" and told.mdx_n_fft_scale_set and told.mdx_dim_f_set and told.mdx_dim_t_set:
-        return MdxParameters(
-            n_fft=told.mdx_n_fft_scale_set,
-            bins=told.mdx_dim_f_set,
-            frames=2**told.mdx_dim_t_set,
-            compensation=told.compensate or USUAL_COMPENSATION,
+    if kind == "vr" and fields.vr_model_param is not None:
+        is_from_5_1 = fields.nout is not None and fields.nout_lstm is not None
+        return VrParameters(
+            bands=fields.vr_model_param,
+            capacity=(fields.nout or 0, fields.nout_lstm or 0) if is_from_5_1 else None,
         )
-    raise _untold(path, kind == "vr")
-
-
-def _untold(path: Path, vr: bool) -> ConfigInvalid:
-    wanted = (
+    if kind == "mdx" and fields.mdx_n_fft_scale_set and fields.mdx_dim_f_set and fields.mdx_dim_t_set:
+        return MdxParameters(
+            n_fft=fields.mdx_n_fft_scale_set,
+            bins=fields.mdx_dim_f_set,
+            frames=2**fields.mdx_dim_t_set,
+            compensation=fields.compensate or USUAL_COMPENSATION,
+        )
+    needed = (
         '"vr_model_param" (such as "4band_v3") and "primary_stem", with "nout" and "nout_lstm" from version 5.1 on'
-        if vr
+        if kind == "vr"
         else '"mdx_n_fft_scale_set", "mdx_dim_f_set", "mdx_dim_t_set", "compensate" and "primary_stem"'
     )
-    return ConfigInvalid(
-        f"`{path.name}` is not among the known models, so nobody knows what spectrum its network wants.",
-        hint=f"Give {wanted}, in the request or in `{path.stem}.json` beside the model.",
+    raise ConfigInvalid(
+        f"`{path.name}` is not a known model, so the spectrum that its network takes is unknown.",
+        hint=f"Set {needed}, in the request or in `{path.stem}.json` beside the model.",
         field="model",
     )
 

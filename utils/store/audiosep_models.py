@@ -1,6 +1,6 @@
-"""The files of a network that is asked in words: the network, CLAP's checkpoint for the text, RoBERTa's vocabulary.
+"""The files of a network that separates what a text describes: the network, CLAP for the text, RoBERTa's vocabulary.
 
-Each part is what a request names, or else the public model's in the models directory. No torch here.
+Each part is the one that a request names, or else that of the public model in the models directory. No torch here.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.installed import public_details, require_installed
-from utils.store.records import FileRecord, ModelRecord
+from utils.store.records import ModelRecord
 from utils.store.registry import Registry, unknown_model
 
 WORKER = "audiosep"
 SIZES = "config.json"
 VOCABULARY = ("vocab.json", "merges.txt")
-TOKENIZER = "tokenizer.json"  # holds what these two do
+TOKENIZER = "tokenizer.json"  # has the content of both
 
 
 @dataclass(frozen=True)
 class NamedParts:
-    """What a request names: a model, and parts of its own in place of the model's."""
+    """What a request names: a model, and parts to use instead of the model's."""
 
     model: str | None = None
     config: Path | None = None
@@ -41,7 +41,7 @@ class NamedParts:
 
 @dataclass(frozen=True)
 class AudioSepSource:
-    """A network whose parts are all there. `record` is that of the public model, None where a part of it is another."""
+    """A network whose parts are all there. `record` is that of the public model, None if a part of it was replaced."""
 
     name: str
     config: Path
@@ -62,29 +62,41 @@ class AudioSepSource:
 
     @property
     def traits(self) -> object:
-        """Its files say all there is to say."""
+        """Nothing but its files changes the result."""
         return None
 
     @property
     def identifier(self) -> str:
-        """Names the files as they are now."""
+        """The current state of the files."""
         return "+".join(f"{path.resolve()}@{path.stat().st_mtime_ns}" for path in self.files)
 
 
 def resolve_audiosep(
     named: NamedParts, *, registry: Registry, folders: ModelFolders, offline: bool = False
 ) -> AudioSepSource:
-    """The parts of a network. Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, saying how to go on."""
+    """The parts of a network. Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, with what to do about it."""
     record = registry.get(named.model or DEFAULT_AUDIOSEP, WORKER)
     if record.config is None or len(record.files) < 3:
-        raise ConfigInvalid(f"The list of models must give `{record.name}` a configuration, and files for three parts.")
+        raise ConfigInvalid(
+            f"In the list of models, `{record.name}` must have a configuration and files for three parts."
+        )
     config = named.config or configs_folder() / record.config
     if not config.is_file():
         raise ConfigInvalid(f"There is no configuration `{config}`.", field="config_path")
-    _require_named(named)
-    own = _own_files(record, named)
+    for path, field, what in (
+        (named.checkpoint, "checkpoint_path", "the network that separates"),
+        (named.clap, "clap_checkpoint_path", "the CLAP checkpoint"),
+    ):
+        if path is not None and not path.is_file():
+            raise ModelNotInstalled(
+                f"There is no file `{path}`.",
+                hint=f"`{field}` names {what}; without it, the one in the models directory is used.",
+                field=field,
+            )
+    network, clap, *tokens = record.files
+    parts = ((named.checkpoint, [network]), (named.clap, [clap]), (named.roberta, tokens))
+    own = tuple(file for given, files in parts if given is None for file in files)
     paths = require_installed(msgspec.structs.replace(record, files=own), folders, offline=offline) if own else {}
-    network, clap, *_ = record.files
     checkpoint = named.checkpoint or paths[network.name]
     roberta = named.roberta or paths[SIZES].parent
     _require_roberta(roberta)
@@ -100,32 +112,11 @@ def resolve_audiosep(
 
 
 def list_audiosep(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
-    """Every model that can be named, or just one."""
+    """All models, or just the one called `name`."""
     known = registry.names(WORKER)
     if name is not None and name not in known:
         raise unknown_model(name, known)
     return [public_details(registry.get(each, WORKER), folders) for each in (known if name is None else [name])]
-
-
-def _own_files(record: ModelRecord, named: NamedParts) -> tuple[FileRecord, ...]:
-    """The files of the public model that are needed beside what a request names."""
-    network, clap, *roberta = record.files
-    parts = ((named.checkpoint, [network]), (named.clap, [clap]), (named.roberta, roberta))
-    return tuple(file for given, files in parts if given is None for file in files)
-
-
-def _require_named(named: NamedParts) -> None:
-    """What a request names must be there."""
-    for path, field, what in (
-        (named.checkpoint, "checkpoint_path", "the network that separates"),
-        (named.clap, "clap_checkpoint_path", "the CLAP checkpoint"),
-    ):
-        if path is not None and not path.is_file():
-            raise ModelNotInstalled(
-                f"There is no file `{path}`.",
-                hint=f"`{field}` names {what}; without it, the one in the models directory is used.",
-                field=field,
-            )
 
 
 def _require_roberta(folder: Path) -> None:
@@ -134,8 +125,8 @@ def _require_roberta(folder: Path) -> None:
     missing = [f"`{name}`" for name in needed if not (folder / name).is_file()]
     if missing:
         raise ModelNotInstalled(
-            f"The folder `{folder}` must hold {', '.join(missing)} of roberta-base.",
-            hint="Put them there. Without `roberta_dir` the folder in the models directory is used, which "
+            f"The folder `{folder}` lacks {', '.join(missing)} of roberta-base.",
+            hint="Put them there, or leave `roberta_dir` out to use the folder in the models directory, which "
             f'{{"cmd":"download_model","model":"{DEFAULT_AUDIOSEP}"}} fills.',
             field="roberta_dir",
         )

@@ -195,7 +195,7 @@ def _recognised(config: Mapping[str, Any], keys: Iterable[str] = ()) -> str | No
 
 
 def _marked(base: str | None, options: set[str], tensors: set[str]) -> str | None:
-    """The variant of `base`, or the architecture that is no variant, that has a mark here, if it is the only one."""
+    """The only variant of `base` that has a mark here. Without a base: the only architecture that is not a variant."""
     kinds = [
         name
         for name, row in OWN.items()

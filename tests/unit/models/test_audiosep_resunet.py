@@ -83,7 +83,7 @@ def test_each_example_has_its_own_condition():
 
 def test_conditions_must_fit_the_examples():
     """Two conditions for three examples are refused."""
-    with pytest.raises(ValueError, match="as many conditions"):
+    with pytest.raises(ValueError, match="one condition each"):
         tiny()(noise(3, 1, SAMPLES), conditions(2))
 
 

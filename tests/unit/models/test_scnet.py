@@ -7,7 +7,7 @@ import pytest
 import torch
 from networks import noise, run, scrambled, twin
 
-from models.scnet import Band, Scnet, ScnetParams
+from models.scnet import LevelBand, Scnet, ScnetParams
 
 MODEL = {
     "sources": ["vocals", "other"],
@@ -75,9 +75,9 @@ def test_an_empty_model_section_means_the_published_defaults():
 
 def test_a_stride_of_one_keeps_the_rows_and_others_divide_them_rounding_up():
     """Padding makes the number of rows after shrinking what the checkpoints were trained for."""
-    assert [Band(rows, 3, 1).shrunk_rows for rows in (4, 5)] == [4, 5]
-    assert [Band(rows, 4, 4).shrunk_rows for rows in (4, 5, 8)] == [1, 2, 2]
-    assert Band(5, 4, 4).padding == (1, 2)
+    assert [LevelBand(rows, 3, 1).shrunk_rows for rows in (4, 5)] == [4, 5]
+    assert [LevelBand(rows, 4, 4).shrunk_rows for rows in (4, 5, 8)] == [1, 2, 2]
+    assert LevelBand(5, 4, 4).padding == (1, 2)
 
 
 @pytest.mark.parametrize(

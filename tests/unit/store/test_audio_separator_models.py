@@ -50,7 +50,7 @@ def place(folders):
 
 
 def known_as(monkeypatch, digest, fields):
-    row = audio_separator_models._Row(fields=ModelFields(**fields), hashes=(digest,))
+    row = audio_separator_models._KnownFiles(fields=ModelFields(**fields), hashes=(digest,))
     monkeypatch.setattr(audio_separator_models, "_table", lambda: (row,))
 
 
@@ -134,7 +134,7 @@ def test_bands_may_be_written_out(place):
 @pytest.mark.parametrize(("name", "wanted"), [("new.pth", "vr_model_param"), ("new.onnx", "mdx_dim_f_set")])
 def test_unknown_files_say_what_to_give(place, name, wanted):
     """The hint names the fields and the file that they may stand in."""
-    with pytest.raises(ConfigInvalid, match=f"`{name}` is not among the known models") as caught:
+    with pytest.raises(ConfigInvalid, match=f"`{name}` is not a known model") as caught:
         own_audio_separator(place(name))
     assert wanted in caught.value.hint
     assert "new.json" in caught.value.hint
@@ -142,7 +142,7 @@ def test_unknown_files_say_what_to_give(place, name, wanted):
 
 def test_numbers_of_the_other_kind_are_none(place):
     """A VR network cannot be described as an MDX network."""
-    with pytest.raises(ConfigInvalid, match="nobody knows"):
+    with pytest.raises(ConfigInvalid, match="not a known model"):
         own_audio_separator(place("mine.pth", beside=MDX))
 
 
@@ -219,7 +219,7 @@ def test_the_list_of_models(registry, folders, place):
     assert list(details)[: len(registry.names(WORKER))] == registry.names(WORKER)
     assert list(details)[-2:] == ["mine.pth", "strange.onnx"]
     assert (details["mine.pth"].type, details["mine.pth"].stems) == ("vr", ["No Echo", "Echo"])
-    assert "nobody knows" in details["strange.onnx"].description
+    assert "not a known model" in details["strange.onnx"].description
     assert details["Kim_Inst.onnx"].installed
     assert not details["Kim_Vocal_1.onnx"].installed
     assert [entry.name for entry in list_audio_separator(registry, folders, "mine.pth")] == ["mine.pth"]

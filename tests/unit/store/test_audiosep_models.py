@@ -134,7 +134,7 @@ def test_the_folder_of_roberta_must_hold_what_is_read(folders, installed, tmp_pa
     mine = put(tmp_path / "mine") / "roberta"
     for name in VOCABULARY:
         (mine / name).unlink()
-    with pytest.raises(ModelNotInstalled, match=r"must hold `vocab\.json`, `merges\.txt` of roberta-base") as caught:
+    with pytest.raises(ModelNotInstalled, match=r"lacks `vocab\.json`, `merges\.txt` of roberta-base") as caught:
         resolve(folders, roberta=mine)
     assert caught.value.field == "roberta_dir"
     (mine / TOKENIZER).touch()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.blocks.bands import BandSplit, MaskEstimator, Run, runs_of_equal_width
+from models.blocks.bands import BandRun, BandSplit, MaskEstimator, runs_of_equal_width
 
 WIDTHS = (4, 4, 4, 8, 12, 12)
 
@@ -23,7 +23,7 @@ def estimator():
 
 def test_neighbours_of_one_width_form_a_run():
     """Runs keep the order of the bands, and equal widths apart from each other stay apart."""
-    assert runs_of_equal_width((2, 2, 3, 2)) == (Run(0, 2, 2, 0), Run(2, 3, 3, 4), Run(3, 4, 2, 7))
+    assert runs_of_equal_width((2, 2, 3, 2)) == (BandRun(0, 2, 2, 0), BandRun(2, 3, 3, 4), BandRun(3, 4, 2, 7))
 
 
 def test_bands_become_tokens_as_their_own_layers_say():

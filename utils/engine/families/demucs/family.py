@@ -46,7 +46,9 @@ class DemucsFamily:
         return isinstance(request, requests.DemucsSeparate | requests.DemucsLoad)
 
     def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[DemucsSource]:
-        del active, job
+        del job
+        if not request.model and self._host.unnamed_is_active and active is not None and active.family == self.name:
+            return (cast(DemucsSource, active),)
         source = resolve_demucs(
             request.model or catalogue.DEFAULT_DEMUCS,
             registry=self._host.registry,

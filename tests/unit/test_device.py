@@ -1,0 +1,141 @@
+"""Devices: which there are, how they compute, what memory they have. Graphics cards are pretended."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from utils import device as devices
+from utils.core.errors import DeviceUnavailable, InvalidRequest
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Pretend that there are so many CUDA devices, and that MPS is there or not."""
+
+    def pretend(*, cuda=0, mps=False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    pretend()
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(0, False, ["cpu"]), (2, False, ["cuda:0", "cuda:1", "cpu"]), (0, True, ["mps", "cpu"])],
+)
+def test_devices_are_listed_best_first(pretend, cuda, mps, expected):
+    """CUDA before MPS before the CPU, which is always there."""
+    pretend(cuda=cuda, mps=mps)
+    assert devices.available() == expected
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "requested", "expected"),
+    [
+        (0, False, "auto", "cpu"),
+        (0, True, "auto", "mps"),
+        (2, False, "auto", "cuda"),
+        (2, False, "cuda", "cuda"),
+        (2, False, "cuda:1", "cuda:1"),
+        (2, False, "cpu", "cpu"),
+    ],
+)
+def test_the_requested_device_is_used(pretend, cuda, mps, requested, expected):
+    """`auto` is the best one; any other request is taken at its word."""
+    pretend(cuda=cuda, mps=mps)
+    assert devices.choose(requested) == expected
+
+
+@pytest.mark.parametrize("requested", ["cuda", "cuda:1", "mps", "tpu"])
+def test_a_device_that_is_not_there_is_never_replaced(pretend, requested):
+    """The error lists the devices that are there."""
+    pretend(cuda=1 if requested == "cuda:1" else 0)
+    with pytest.raises(DeviceUnavailable, match=rf"`{requested}` is not available") as caught:
+        devices.choose(requested)
+    assert caught.value.suggestions[-1] == "cpu"
+    assert caught.value.field == "device"
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("auto", torch.float32), ("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
+)
+def test_networks_run_in_the_requested_precision(precision, dtype):
+    """`auto` is single precision."""
+    ones = torch.ones(2, 2)
+    with devices.autocast("cpu", precision):
+        assert (ones @ ones).dtype == dtype
+
+
+def test_bf16_needs_a_graphics_card_that_has_it(monkeypatch):
+    """A card that cannot compute in bf16 is an error about the field `precision`."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    with pytest.raises(InvalidRequest, match="bf16") as caught:
+        devices.autocast("cuda:0", "bf16")
+    assert caught.value.field == "precision"
+
+
+def test_torch_is_prepared_with_the_given_threads():
+    """The number of threads is set for the process."""
+    threads = torch.get_num_threads()
+    try:
+        devices.prepare_torch(threads + 1)
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        devices.prepare_torch(threads)
+
+
+def test_memory_of_the_cpu_is_that_of_the_process(monkeypatch):
+    """In megabytes; there is no memory of a device."""
+    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=123_400_000))
+    monkeypatch.setattr(psutil, "Process", lambda pid: process)
+    memory = devices.memory("cpu")
+    assert (memory.rss_mb, memory.device_allocated_mb, memory.device_free_mb) == (123.4, None, None)
+
+
+def test_memory_of_a_graphics_card(monkeypatch):
+    """What torch has allocated, and what is free."""
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 5_000_000)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (7_000_000, 10_000_000))
+    memory = devices.memory("cuda:0")
+    assert (memory.device_allocated_mb, memory.device_free_mb) == (5.0, 7.0)
+
+
+def test_loaded_models_may_take_a_part_of_the_memory(monkeypatch):
+    """Most of a graphics card's, half of the host's."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 1000))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1000))
+    assert devices.model_budget_bytes("cuda:0") == 700
+    assert devices.model_budget_bytes("cpu") == 500
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda:0", ["cuda"]), ("mps", ["mps"]), ("cpu", [])])
+def test_unused_memory_is_returned_to_its_device(monkeypatch, device, expected):
+    """Only the cache of the device that is used is emptied."""
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append("cuda"))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
+    devices.release_unused(device)
+    assert emptied == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), True),
+        (RuntimeError("shapes do not match"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_running_out_of_memory_is_recognised(error, expected):
+    """In every form in which torch and Python report it."""
+    assert devices.is_out_of_memory(error) is expected
