@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
 from models.blocks.musical import musical_bands, shares_of_bins
-from models.blocks.recurrent import KINDS, kept_flat
+from models.blocks.recurrent import KINDS, kept_flat, run_recurrent
 from models.blocks.sections import Section
 from models.blocks.stft import Stft, complex_product
 
@@ -259,7 +259,7 @@ class ResidualRnn(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         sequences = self.norm(features).flatten(1, 2)
-        change: Tensor = self.fc(self.rnn(sequences)[0])
+        change: Tensor = self.fc(run_recurrent(self.rnn, sequences))
         return features + change.view_as(features)
 
 

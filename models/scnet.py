@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
-from models.blocks.recurrent import kept_flat
+from models.blocks.recurrent import kept_flat, run_recurrent
 from models.blocks.sections import Section
 from models.blocks.stft import Stft
 
@@ -305,7 +305,7 @@ class DualPath(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         for norm, lstm, linear in zip(self.norm_layers, self.lstm_layers, self.linear_layers, strict=True):
             sequences = norm(features).flatten(1, 2)
-            features = features + linear(lstm(sequences)[0]).view_as(features)
+            features = features + linear(run_recurrent(lstm, sequences)).view_as(features)
             features = features.transpose(0, 2).contiguous()
         return features
 

@@ -1,11 +1,12 @@
-"""Recurrent layers whose weights are contiguous in device memory after loading, as their kernels need them."""
+"""Recurrent layers: weights contiguous in device memory, as their kernels need them, and kernels that every processor has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 R = TypeVar("R", bound=nn.RNNBase)
 
@@ -16,3 +17,17 @@ def kept_flat(layer: R) -> R:
     """The layer, which from now on makes its weights contiguous whenever it is given new ones."""
     layer.register_load_state_dict_post_hook(lambda module, _: module.flatten_parameters())  # type: ignore[no-untyped-call]  # so in torch
     return layer
+
+
+def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
+    """The output of a layer, in single precision on processors that have no bf16 kernel for it and would fail."""
+    if sequences.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not _has_bf16_kernel():
+        with torch.autocast("cpu", enabled=False):
+            return layer(sequences.float())[0]
+    return layer(sequences)[0]
+
+
+def _has_bf16_kernel() -> bool:
+    """oneDNN chooses by the processor; without it torch's own kernel takes any precision."""
+    uses_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # so in torch
+    return not uses_onednn or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  no public name
