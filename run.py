@@ -71,9 +71,11 @@ DIAGNOSES = (
     ),
     (
         r"DO NOT MATCH THE HASHES.*\n\s*(?P<package>\S+)",
-        "The downloaded file of {package} does not match the hashes in `locks/`. Run the command again with "
-        "PIP_NO_CACHE_DIR=1. If it still fails, a mirror or an extra index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL) serves a "
-        "file other than the published one: do not install it.",
+        (
+            "The downloaded file of {package} does not match the hashes in `locks/`. Run the command again with "
+            "PIP_NO_CACHE_DIR=1. If it still fails, a mirror or an extra index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL) serves a "
+            "file other than the published one: do not install it."
+        ),
     ),
     (
         r"Failed to establish a new connection|name resolution|getaddrinfo failed|Max retries exceeded|timed out|ProxyError",
@@ -317,7 +319,9 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
 def demo(words: list[str]) -> int:
     """separate a clip and show the result: `demo SONG` takes a file of yours, --open shows the picture"""
     parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
-    parser.add_argument("song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)")
+    parser.add_argument(
+        "song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)"
+    )
     parser.add_argument("--open", action="store_true", help="show the picture of the result")
     parser.add_argument("--flavor", choices=FLAVORS, help="which packages to install")
     options = parser.parse_args(words)

@@ -104,7 +104,9 @@ def test_nothing_but_torch_is_installed_without_its_hash(commands, flavor):
     assert all("--no-deps" in words for words in calls if words not in unchecked)
     assert [words[-1] for words in unchecked] == ([] if flavor == "mac-mps" else ["torch==2"])
     locks = {word for words in calls for word in words if word.startswith("locks/")}
-    assert locks == {run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK} | ({run.MAC_TORCH_LOCK} if not unchecked else set())
+    assert locks == {run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK} | (
+        {run.MAC_TORCH_LOCK} if not unchecked else set()
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,7 @@ def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):
         ),
         ("bitpack.c:12:10: fatal error: Python.h: No such file or directory", "python3-dev"),
         (
-            "WARNING: Connection timed out\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If "
-            "you have updated ...\n    einops==0.8.2 from https://...:\n        Expected sha256 00\n             Got 11",
+            "WARNING: Connection timed out\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM ...\n    einops==0.8.2 from x",
             "einops==0.8.2 does not match the hashes in `locks/`",
         ),
         ("error: Microsoft Visual C++ 14.0 or greater is required.", "C compiler"),
