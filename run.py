@@ -194,7 +194,7 @@ def must_succeed(title: str, argv: Sequence[str | Path]) -> None:
         finished = run_quietly(argv, tick)
         if finished.status != 0:
             last_lines = "\n".join(finished.output.strip().splitlines()[-12:])
-            advice = diagnose(finished.output) or "The lines above are the last that the step printed."
+            advice = diagnose(finished.output) or f"`{title}` failed; the last lines of its output are above."
             raise Failure(f"{last_lines}\n\n{advice}")
 
 
