@@ -1,9 +1,9 @@
-"""The one recipe of the frozen folder: `dist/dsu/`, an executable for each row of the table of workers over one `lib/`.
+"""The only recipe for the frozen folder, `dist/dsu/`: one executable per worker, and one `lib/` that they share.
 
     python3 run.py build [--archive] [--output DIR]
 
-does this in an environment that it sets up; `python build_dsu.py` does it in the environment that runs it. What goes
-in and what stays out is in `tools/freeze/contents.py`, what differs between systems is here.
+runs it in an environment that it sets up; `python build_dsu.py` runs it in the current environment. What goes in and what
+stays out is in `tools/freeze/contents.py`; what differs between systems is here.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from workers import WORKERS
 ROOT = Path(__file__).resolve().parent
 OUTPUT = ROOT / "dist"
 FOLDER = "dsu"
-# Of all files and archives, unless SOURCE_DATE_EPOCH says otherwise: 2026-01-01.
+# The time of all files and archive entries, 2026-01-01, unless SOURCE_DATE_EPOCH is set.
 TIMESTAMP = 1767225600
-# The finder goes down chains of imports as deep as torch's.
+# The finder recurses through torch's long chains of imports.
 RECURSION_LIMIT = 5000
-# Code must not say where it was compiled, nor look there for its source; and all who start it must see one path.
+# Replaces the source paths in compiled code, which would show where it was built.
 CODE_PREFIX = "/frozen"
 FREEZER = "cx-freeze"
-# What freezing itself leaves in the folder: the executables.
+# Its executables end up in the folder.
 BUILDER = "freeze-core"
 
 
 class BuildFailed(Exception):
-    """The folder cannot be made; the message is for the person who builds."""
+    """The folder cannot be built; the message is shown to the user."""
 
 
 # Systems ----------------------------------------------------------------------------------------------------------
 
 
 class Target(NamedTuple):
-    """What is built: for which system, and computing on what."""
+    """What is built: the system, and the kind of device it computes on."""
 
     system: str
     kind: str
@@ -60,20 +60,20 @@ class Target(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """Of executables."""
+        """The suffix of executables."""
         return ".exe" if self.system == "win" else ""
 
 
 SYSTEMS = {"linux": "linux", "win32": "win", "darwin": "mac"}
-# zip for what Windows opens by itself; 7z where the libraries of CUDA would be past what zip makes of them.
+# Windows opens zip files by itself; for the CUDA libraries only 7z compresses well enough.
 ARCHIVE_ENDINGS = {"win-cpu": ".zip", "win-cuda": ".7z"}
 MACHINES = {"arm64": "arm", "aarch64": "arm", "x86_64": "x64"}
 
 
 def target(system: str, machine: str, torch_version: str, installed: Sequence[str]) -> Target:
-    """What this environment builds, by its torch: the build for CUDA says so, or brings NVIDIA's libraries."""
+    """What this environment builds. Its torch decides: a CUDA build has a version that says so, or NVIDIA's libraries."""
     if system not in SYSTEMS:
-        raise BuildFailed(f"There is no build for `{system}`; there are builds for {', '.join(SYSTEMS)}.")
+        raise BuildFailed(f"DSU cannot be built for `{system}`, only for {', '.join(SYSTEMS)}.")
     if system == "darwin":
         return Target("mac", MACHINES.get(machine, machine))
     local = torch_version.partition("+")[2]
@@ -82,7 +82,7 @@ def target(system: str, machine: str, torch_version: str, installed: Sequence[st
 
 
 def requirements(built: Target) -> list[str]:
-    """The requirements files whose packages go in."""
+    """The requirements files whose packages go into the folder."""
     flavor = "mac-mps" if built.system == "mac" else built.kind
     return [f"requirements-{flavor}.txt", "requirements-alone.txt"]
 
@@ -91,28 +91,28 @@ def requirements(built: Target) -> list[str]:
 
 
 class Sources(NamedTuple):
-    """The environment that is frozen: all distributions in it, and the names of those that may go in."""
+    """The environment to freeze: all distributions in it, and the names of those that may go into the folder."""
 
     available: Mapping[str, metadata.Distribution]
     wanted: frozenset[str]
 
     @classmethod
     def of(cls, files: Sequence[str], available: Mapping[str, metadata.Distribution]) -> Sources:
-        """All that the workers need; of packages that are installed alone, nothing they would need themselves."""
+        """Everything that the workers need. Dependencies of the packages in the last file do not count."""
         *whole, alone = files
         roots = [name for file in whole for name in distributions.required(ROOT / file)]
         wanted = distributions.closure([*roots, *(name for name in contents.OPTIONAL if name in available)], available)
         return cls(available, frozenset([*wanted, *distributions.required(ROOT / alone)]))
 
     def unwanted_modules(self) -> list[str]:
-        """What can be imported here and is of no distribution that may go in."""
+        """The top-level modules of all distributions that may not go in."""
         owners = distributions.owners(self.available)
         return sorted(top for top, names in owners.items() if not names & self.wanted and not top.endswith(".libs"))
 
 
 def freeze(folder: Path, built: Target, sources: Sources) -> None:
     """Run cx_Freeze over the table of workers."""
-    from cx_Freeze import Executable, Freezer  # noqa: PLC0415  the rest of this file works where it is not installed
+    from cx_Freeze import Executable, Freezer  # noqa: PLC0415  the rest of this file works without it
 
     sys.setrecursionlimit(max(RECURSION_LIMIT, sys.getrecursionlimit()))
     programs = [
@@ -135,7 +135,7 @@ def freeze(folder: Path, built: Target, sources: Sources) -> None:
 
 
 def not_of_packages() -> list[str]:
-    """The modules that `contents.ONLY` leaves out."""
+    """The modules that `contents.ONLY` excludes."""
     found = []
     for package, kept in contents.ONLY.items():
         first, *rest = package.split(".")
@@ -145,7 +145,7 @@ def not_of_packages() -> list[str]:
 
 
 def without_traces() -> Any:
-    """cx_Freeze's module of constants, without the time of the build and the name of the machine."""
+    """cx_Freeze's module of constants, without the build time and the machine's name."""
     from cx_Freeze import ConstantsModule  # noqa: PLC0415  as above
 
     class Constants(ConstantsModule):  # type: ignore[misc]  # the package has no types
@@ -162,7 +162,7 @@ def without_traces() -> Any:
 
 
 def copy_data(folder: Path) -> None:
-    """Configurations, the models that come with the program, and our own licence."""
+    """Copy the configurations, the models that come with DSU, and our own licence."""
     shutil.copytree(ROOT / "configs", folder / "configs")
     for model in sorted((ROOT / "embedded").glob("*.safetensors")):
         (folder / "embedded").mkdir(exist_ok=True)
@@ -171,12 +171,14 @@ def copy_data(folder: Path) -> None:
 
 
 def describe(folder: Path, built: Target, sources: Sources) -> None:
-    """Licences, bill of materials and version: of what is in the folder, whatever was planned."""
+    """Write licences, SBOM and version, for what the folder really contains."""
     lib = folder / "lib"
     inside = inventory.present(lib, distributions.owners(sources.available))
-    surprises = inside - sources.wanted - {BUILDER}
-    if surprises:
-        raise BuildFailed(f"Packages got in that no requirements file asks for: {', '.join(sorted(surprises))}.")
+    unwanted = inside - sources.wanted - {BUILDER}
+    if unwanted:
+        raise BuildFailed(
+            f"The folder contains packages that no requirements file needs: {', '.join(sorted(unwanted))}."
+        )
     packages = {name: sources.available[name] for name in sorted(inside | {BUILDER})}
     listed = [*(licences.licence_of(package) for package in packages.values()), licences.licence_of_python()]
     licences.write_licences(folder / "licenses", listed)
@@ -186,7 +188,7 @@ def describe(folder: Path, built: Target, sources: Sources) -> None:
 
 
 def version_text(built: Target, packages: Mapping[str, metadata.Distribution]) -> str:
-    """What is built, of what, in lines for people."""
+    """What was built and from what, one fact per line."""
     facts = {
         "DSU": __version__,
         "build": built.name,
@@ -198,20 +200,22 @@ def version_text(built: Target, packages: Mapping[str, metadata.Distribution]) -
 
 
 def refuse_two_openmp(lib: Path) -> None:
-    """Two runtimes of OpenMP in one process abort it on Windows and macOS, and fight for the cores on Linux."""
+    """Two OpenMP runtimes abort a process on Windows and macOS, and compete for the cores on Linux."""
     found = [path.relative_to(lib).as_posix() for path in slimming.files(lib) if contents.OPENMP.match(path.name)]
     if len(found) > 1:
-        raise BuildFailed(f"There must be one OpenMP runtime, and there are several: {', '.join(found)}.")
+        raise BuildFailed(f"There must be only one OpenMP runtime, but the folder has several: {', '.join(found)}.")
 
 
 # The recipe -------------------------------------------------------------------------------------------------------
 
 
 def build(output: Path, timestamp: int) -> tuple[Path, Target]:
-    """Make the folder anew and answer it."""
+    """Build the folder from scratch and return it."""
     available = distributions.installed()
     if FREEZER not in available:
-        raise BuildFailed("cx_Freeze is not installed here: `pip install -r requirements-build.txt`.")
+        raise BuildFailed(
+            "cx_Freeze is not installed here. Use `python3 run.py build`, or `pip install -r requirements-build.txt`."
+        )
     torch_version = available["torch"].version if "torch" in available else ""
     built = target(sys.platform, platform.machine(), torch_version, [*available])
     sources = Sources.of(requirements(built), available)
@@ -223,7 +227,7 @@ def build(output: Path, timestamp: int) -> tuple[Path, Target]:
     copy_data(folder)
     describe(folder, built, sources)
     refuse_two_openmp(folder / "lib")
-    step("Making it small")
+    step("Reducing its size")
     slimming.remove_left_out(folder / "lib", contents.names(contents.MODULES_LEFT_OUT))
     slimming.compile_sources(folder / "lib", CODE_PREFIX)
     slimming.strip_symbols(folder)
@@ -238,25 +242,25 @@ def build(output: Path, timestamp: int) -> tuple[Path, Target]:
 
 
 def remove(folder: Path) -> None:
-    """Take away what an earlier build has left."""
+    """Remove an earlier build."""
     try:
         if folder.exists():
             shutil.rmtree(folder)
     except OSError as error:
         raise BuildFailed(
-            f"`{error.filename}` cannot be removed. Stop the workers that run from `{folder}`."
+            f"`{error.filename}` cannot be removed. Stop the workers that are running from `{folder}`."
         ) from error
 
 
 def write_report(folder: Path, built: Target) -> None:
-    """The sizes of the parts: on the screen, and beside the folder."""
+    """Show the sizes of the parts, and write them to a file next to the folder."""
     text = inventory.report(inventory.parts(folder))
     (folder.parent / f"{FOLDER}-{built.name}-sizes.txt").write_text(text, encoding="utf-8", newline="\n")
     step(text.rstrip())
 
 
 def archive(folder: Path, built: Target, timestamp: int) -> Path:
-    """The folder as one file, with its hash and its bill of materials beside it."""
+    """Pack the folder, and write its checksum and SBOM next to the archive."""
     path = folder.parent / built.archive
     step(f"Packing {path.name}")
     archives.pack(folder, path, timestamp)
@@ -272,10 +276,10 @@ def step(text: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser("build_dsu.py", description="Make the frozen folder dsu.", allow_abbrev=False)
-    parser.add_argument("--archive", action="store_true", help="pack the folder as well")
+    parser = argparse.ArgumentParser("build_dsu.py", description="Build the frozen folder dsu.", allow_abbrev=False)
+    parser.add_argument("--archive", action="store_true", help="also pack the folder")
     parser.add_argument(
-        "--output", type=Path, default=OUTPUT, help="where the folder and the archive go (default: dist)"
+        "--output", type=Path, default=OUTPUT, help="where to put the folder and the archive (default: dist)"
     )
     options = parser.parse_args(words)
     timestamp = int(os.environ.get("SOURCE_DATE_EPOCH", TIMESTAMP))

@@ -71,9 +71,11 @@ DIAGNOSES = (
     ),
     (
         r"DO NOT MATCH THE HASHES.*\n\s*(?P<package>\S+)",
-        "The downloaded file of {package} does not match the hashes in `locks/`. Run the command again with "
-        "PIP_NO_CACHE_DIR=1. If it still fails, a mirror or an extra index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL) serves a "
-        "file other than the published one: do not install it.",
+        (
+            "The downloaded file of {package} does not match the hashes in `locks/`. Run the command again with "
+            "PIP_NO_CACHE_DIR=1. If it still fails, a mirror or an extra index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL) serves a "
+            "file other than the published one: do not install it."
+        ),
     ),
     (
         r"Failed to establish a new connection|name resolution|getaddrinfo failed|Max retries exceeded|timed out|ProxyError",
@@ -192,7 +194,7 @@ def must_succeed(title: str, argv: Sequence[str | Path]) -> None:
         finished = run_quietly(argv, tick)
         if finished.status != 0:
             last_lines = "\n".join(finished.output.strip().splitlines()[-12:])
-            advice = diagnose(finished.output) or "The lines above are the last that the step printed."
+            advice = diagnose(finished.output) or f"`{title}` failed; the last lines of its output are above."
             raise Failure(f"{last_lines}\n\n{advice}")
 
 

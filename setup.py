@@ -1,4 +1,4 @@
-"""`python setup.py build_exe`, for who expects it: the recipe is build_dsu.py, and further arguments go there."""
+"""`python setup.py build_exe`, for those who expect it. The recipe is build_dsu.py, which gets all other arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMAND = "build_exe"
 def main(words: list[str]) -> int:
     if words[:1] != [COMMAND]:
         sys.stderr.write(
-            f"This project is not installed but frozen: `python setup.py {COMMAND}`, or `python3 run.py build`.\n"
+            f"This project is frozen, not installed: use `python setup.py {COMMAND}` or `python3 run.py build`.\n"
         )
         return 2
     return build_dsu.main(words[1:])

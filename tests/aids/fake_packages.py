@@ -1,10 +1,10 @@
-"""Installed distributions made of a few files, for the tests of this folder."""
+"""Installed distributions made from a few files, for the tests in this folder."""
 
 from importlib import metadata
 
 
 def make_distribution(site, name, version="1.0", *, lines=(), files=None):
-    """Write the metadata of a package and its files, by their name within `site`, and answer the distribution."""
+    """Write a package's metadata and its files, named relative to `site`, and return the distribution."""
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("\n".join([f"Name: {name}", f"Version: {version}", *lines]) + "\n", encoding="utf-8")

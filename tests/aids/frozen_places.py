@@ -1,4 +1,4 @@
-"""Copies of the frozen folder at other places, and environments in which neither Python nor the sources can be seen."""
+"""Copies of the frozen folder in other places, and environments in which neither Python nor the sources are visible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# By their full names, since the environments have no PATH; empty where the system has no such program.
+# With full paths, since the environments have no PATH; empty if the system does not have the program.
 UNSHARE, MOUNT = ([found] if (found := shutil.which(name)) else [] for name in ("unshare", "mount"))
 
 
 def copy_to(source: Path, target: Path) -> Path:
-    """The folder at another place; on one disk without a second copy of the data."""
+    """Copy the folder; on the same disk the files are hard links."""
     return shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy)
 
 
@@ -32,7 +32,7 @@ def program(folder: Path, row) -> Path:
 
 
 def bare_environment(home: Path) -> dict[str, str]:
-    """What a program gets from the system alone: no PATH to a Python, no variable of one."""
+    """Only what the system sets: no PATH to a Python, and no variables for one."""
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
     return {**kept, "HOME": str(home), "USERPROFILE": str(home), "PATH": str(home)}
 
@@ -46,7 +46,7 @@ def hidden_places() -> list[Path]:
 
 
 def can_hide() -> bool:
-    """Whether this system lets us see files differently than others do: Linux, for root or in a user namespace."""
+    """Whether files can be hidden from a process here: on Linux, as root or in a user namespace."""
     if sys.platform != "linux" or not (UNSHARE and MOUNT):
         return False
     return subprocess.run([*namespace(), *MOUNT, "--version"], capture_output=True, check=False).returncode == 0
@@ -57,7 +57,7 @@ def namespace() -> list[str]:
 
 
 def where_hidden(command: Sequence[str], empty: Path, *, read_only: Path | None = None) -> list[str]:
-    """The command where the hidden places are empty and, if asked, a folder cannot be written to by anybody."""
+    """The command, run where the hidden places are empty and, optionally, nobody can write to a folder."""
     steps = [[*MOUNT, "--bind", str(empty), str(place)] for place in hidden_places()]
     if read_only is not None:
         steps += [[*MOUNT, "--bind", str(read_only), str(read_only)]]

@@ -1,10 +1,10 @@
-"""The frozen folder under test. Without `--worker-dir` there is none, and these tests are not collected."""
+"""The frozen folder under test. Without `--worker-dir` these tests are not collected."""
 
 import pytest
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Only with a frozen folder, which takes a build to make."""
+    """Collect these tests only if there is a frozen folder, which needs a build."""
     return True if config.getoption("--worker-dir") is None else None
 
 

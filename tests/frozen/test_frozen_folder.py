@@ -1,4 +1,4 @@
-"""What lies in the frozen folder: all that belongs there, nothing of the machine that built it, and not too much."""
+"""The contents of the frozen folder: complete, small, and with no traces of the build machine."""
 
 import json
 import stat
@@ -16,12 +16,12 @@ from utils import __version__
 from workers import WORKERS
 
 LARGEST_LINUX_CPU = 650_000_000
-# Of a program of a few lines; what it has in common with others is in lib/.
+# Programs have only a few lines of their own; the code that they share is in lib/.
 LARGEST_PROGRAM = 8_000_000
 
 
 def test_it_was_built_from_these_sources(folder):
-    """Whoever tests an old build learns that, and nothing else."""
+    """An outdated build is reported as such."""
     built = manifest.read_manifest(folder)["sources"]
     assert built == manifest.sources_digest(ROOT), "The sources have changed since: build again."
 
@@ -31,8 +31,8 @@ def test_its_files_are_those_of_the_manifest(folder):
     assert manifest.changed_files(folder) == []
 
 
-def test_it_has_what_it_is_promised_to_have(folder):
-    """An executable for each row of the table of workers, one library, configurations, versions, licences."""
+def test_it_has_the_documented_contents(folder):
+    """An executable for each worker, one library, configurations, version and licences."""
     there = {path.name for path in folder.iterdir()}
     programs = {program(folder, row).name for row in WORKERS.values()}
     documents = {"VERSION.txt", "LICENSE.txt", "MANIFEST.json", "sbom.cdx.json", "licenses"}
@@ -40,21 +40,21 @@ def test_it_has_what_it_is_promised_to_have(folder):
     assert (folder / "VERSION.txt").read_text(encoding="utf-8").startswith(f"DSU {__version__}\n")
 
 
-def test_models_that_come_with_dsu_come_with_it(folder):
-    """All that lie in `embedded`."""
+def test_it_has_the_embedded_models(folder):
+    """All models in `embedded` are there."""
     ours = {path.name for path in (ROOT / "embedded").glob("*.safetensors")}
     assert {path.name for path in (folder / "embedded").glob("*")} == ours
 
 
 def test_configurations_are_all_there(folder):
-    """The same files with the same content."""
+    """They are the same files with the same content."""
     ours = {path.relative_to(ROOT): path.read_bytes() for path in files(ROOT / "configs")}
     assert {path.relative_to(folder): path.read_bytes() for path in files(folder / "configs")} == ours
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_programs_are_thin_and_say_their_version(folder, name):
-    """Each can be run and is small."""
+def test_programs_are_small_and_show_their_version(folder, name):
+    """Each of them is executable and small."""
     path = program(folder, WORKERS[name])
     assert path.stat().st_size < LARGEST_PROGRAM
     assert sys.platform == "win32" or path.stat().st_mode & stat.S_IXOTH
@@ -63,13 +63,13 @@ def test_programs_are_thin_and_say_their_version(folder, name):
 
 
 def test_it_is_small(folder):
-    """Without CUDA, on Linux, all four workers together; files that share their place on the disk count once."""
+    """This is checked on Linux without CUDA, for all four workers together; hard links count once."""
     if manifest.read_manifest(folder)["build"] == "linux-cpu":
         assert inventory.size_bytes(inventory.parts(folder)) <= LARGEST_LINUX_CPU
 
 
-def test_nothing_tells_where_it_was_built(folder):
-    """No compiled code holds a path of this machine."""
+def test_nothing_shows_where_it_was_built(folder):
+    """No compiled code contains a path of this machine."""
     places = [str(place).encode() for place in (ROOT, sys.prefix, sys.base_prefix)]
     assert [name for name, code in compiled(folder) if any(place in code for place in places)] == []
 
@@ -83,14 +83,14 @@ def compiled(folder):
 
 
 def test_nothing_in_it_is_for_developers_only(folder):
-    """No headers, no static libraries, no tests of others."""
+    """There are no headers, static libraries or tests of other packages."""
     useless = {".a", ".lib", ".h", ".hpp", ".pyx", ".pxd"}
     assert [path for path in files(folder) if path.suffix in useless or path.name.startswith("test_")] == []
     assert [path for path in (folder / "lib").rglob("tests") if path.is_dir() and any(path.rglob("*.pyc"))] == []
 
 
-def test_every_component_has_its_licence_there(folder):
-    """What the bill of materials lists has a folder with a text, and is in the index."""
+def test_every_component_has_its_licence(folder):
+    """Everything in the SBOM has a folder with a licence text and is in the index."""
     bill = json.loads((folder / "sbom.cdx.json").read_text(encoding="utf-8"))
     index = (folder / "licenses" / "README.txt").read_text(encoding="utf-8")
     assert {"torch", "numpy", "av", "Python"} <= {each["name"] for each in bill["components"]}
@@ -101,8 +101,8 @@ def test_every_component_has_its_licence_there(folder):
         assert each["licenses"][0]["license"]["name"]
 
 
-def test_every_package_is_in_the_bill(folder):
-    """What can be imported from `lib` belongs to a component, to Python or to us."""
+def test_every_package_is_in_the_sbom(folder):
+    """Every package in `lib` belongs to a component, to Python or to us."""
     bill = json.loads((folder / "sbom.cdx.json").read_text(encoding="utf-8"))
     components = {each["name"].lower().replace("-", "_") for each in bill["components"]}
     other_names = {"pil": "pillow", "yaml": "pyyaml", "_soundfile_data": "soundfile", "torchgen": "torch"}
@@ -112,11 +112,11 @@ def test_every_package_is_in_the_bill(folder):
     assert {other_names.get(name, name) for name in foreign} <= components
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux can say what it loads")
+@pytest.mark.skipif(sys.platform != "linux", reason="only the Linux loader can list what it loads")
 @pytest.mark.parametrize("flag", ["--help", "--version", "--list-models"])
 @pytest.mark.parametrize("name", WORKERS)
-def test_answers_that_need_no_network_load_no_torch(folder, name, flag):
-    """Late imports are late in the frozen program too."""
+def test_options_that_need_no_torch_do_not_load_it(folder, name, flag):
+    """Late imports are also late in the frozen program."""
     env = {**clean_environment(), "LD_DEBUG": "files"}
     command = [program(folder, WORKERS[name]), *(["--worker"] if flag != "--version" else []), flag]
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)

@@ -1,4 +1,4 @@
-"""Everything that is reached by a name in a table is in the frozen folder: networks, configurations, models."""
+"""Everything that tables refer to by name is in the frozen folder: networks, configurations, models."""
 
 import json
 
@@ -31,7 +31,7 @@ def start(folder, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def worker(start):
-    """dsu-bsroformer, which has all networks of our own."""
+    """dsu-bsroformer, which has all of our own networks."""
     with start("bsroformer") as worker:
         worker.expect("ready")
         yield worker
@@ -47,14 +47,14 @@ def useless(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", OWN)
 def test_every_network_of_ours_can_be_loaded(worker, tmp_path, kind):
-    """Each row of the table, from a small checkpoint."""
+    """Each row of the table loads from a small checkpoint."""
     files = write_network(tmp_path, kind)
     worker.send({"cmd": "load_model", "model_path": str(files.checkpoint), "config_path": str(files.config)})
     assert job_lines(worker, "model_loaded", "error")[-1]["status"] == "model_loaded"
 
 
 def test_every_network_of_demucs_can_be_loaded(start, tmp_path):
-    """Each row of the other table, from small checkpoints in the format of demucs."""
+    """Each row of that table loads from a small checkpoint in demucs' format."""
     make_repo(tmp_path)
     assert DEMUCS_FILES.keys() == DEMUCS.keys()
     with start("demucs") as worker:
@@ -66,22 +66,22 @@ def test_every_network_of_demucs_can_be_loaded(start, tmp_path):
 
 @pytest.mark.parametrize("config", OWN_CONFIGS)
 def test_every_configuration_makes_its_network(worker, folder, useless, config):
-    """The frozen program reads the file that lies beside it and builds the network in full size: only data is missing."""
+    """The program reads the file in its folder and builds the network at full size; only the weights are missing."""
     path = folder / "configs" / config
     worker.send({"cmd": "load_model", "model_path": str(useless), "config_path": str(path)})
     error = job_lines(worker, "model_loaded", "error")[-1]
     assert (error["status"], error.get("code")) == ("error", "checkpoint_mismatch"), error
 
 
-def test_configurations_of_the_registry_are_all_tried():
-    """What the records of dsu-bsroformer name is among the files of the test above."""
+def test_all_configurations_in_the_registry_are_tested():
+    """The files that dsu-bsroformer's records name are among those of the test above."""
     records = json.loads((ROOT / "configs/models/bsroformer.json").read_text(encoding="utf-8"))["models"]
     assert {record["config"] for record in records if record.get("config")} <= set(OWN_CONFIGS)
 
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_every_model_of_the_registry_is_listed(start, name):
-    """By the program that is meant to run it, from the files beside it."""
+    """The program that runs a model lists it, from the files in its folder."""
     records = json.loads((ROOT / f"configs/models/{name}.json").read_text(encoding="utf-8"))["models"]
     with start(name) as worker:
         worker.expect("ready")

@@ -1,4 +1,4 @@
-"""The frozen folder works wherever it lies, whoever starts it, and without a Python anywhere."""
+"""The frozen folder works in any place, for any user, and on machines without Python."""
 
 import os
 import shutil
@@ -17,22 +17,22 @@ from workers import WORKERS
 
 RATE = 44100
 ODD_NAME = "DSU für Ülo, 分離 (1)"
-# The libraries of C and C++, and what of the rest the executables of freeze-core are linked with.
+# The C and C++ libraries, and the others that freeze-core's executables are linked with.
 SYSTEM = ("ld-", "libc.", "libm", "libpthread", "libdl", "librt", "libutil", "libstdc++", "libgcc_s", "libz.")
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux shows what a process has mapped")
-hiding_only = pytest.mark.skipif(not can_hide(), reason="this system does not let us hide files from a process")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has mapped")
+hiding_only = pytest.mark.skipif(not can_hide(), reason="files cannot be hidden from a process here")
 
 
 @pytest.fixture(scope="module")
 def moved(folder, tmp_path_factory):
-    """The folder at another place, whose name has spaces and letters that are not ASCII."""
+    """The folder in another place, whose name has spaces and non-ASCII letters."""
     return copy_to(folder, tmp_path_factory.mktemp("moved") / ODD_NAME)
 
 
 @pytest.fixture
 def home(tmp_path):
-    """An empty home, which is the working directory as well."""
+    """An empty home, which is also the working directory."""
     home = tmp_path / "home"
     home.mkdir()
     return home
@@ -56,7 +56,7 @@ def start(command, home):
 
 
 def separate(worker, clip, out):
-    """Separate with the model that comes with DSU, and answer the last line."""
+    """Separate with the embedded model, and return the last line."""
     worker.expect("ready")
     worker.send({"cmd": "separate", "input": str(clip), "output_dir": str(out), "model": "dsu_mini"})
     return job_lines(worker, "done", "error")[-1]
@@ -71,7 +71,7 @@ def check(done, out):
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_each_program_starts_anywhere(moved, home, name):
-    """Moved, below an odd name, from another working directory, with nothing in the environment."""
+    """The folder has moved to an unusual path, and the program has another working directory and an empty environment."""
     with start([program(moved, WORKERS[name])], home) as worker:
         assert worker.expect("ready")["device"] == "cpu"
         worker.close_input()
@@ -80,7 +80,7 @@ def test_each_program_starts_anywhere(moved, home, name):
 
 
 def test_it_separates_anywhere(moved, home, clip):
-    """With the model that comes with it, into a folder with an odd name."""
+    """The embedded model writes to a folder with an unusual name."""
     out = home / ODD_NAME
     with start([program(moved, WORKERS["bsroformer"])], home) as worker:
         check(separate(worker, clip, out), out)
@@ -88,7 +88,7 @@ def test_it_separates_anywhere(moved, home, clip):
 
 @hiding_only
 def test_it_separates_where_there_is_no_python(moved, home, clip, tmp_path):
-    """Where this Python, its packages and our sources are empty folders, and its own folder is read-only."""
+    """Python, its packages and our sources are replaced by empty folders, and the frozen folder is read-only."""
     empty, out = tmp_path / "empty", home / "out"
     empty.mkdir()
     command = [str(program(moved, WORKERS["bsroformer"]))]
@@ -101,7 +101,7 @@ def test_it_separates_where_there_is_no_python(moved, home, clip, tmp_path):
 
 @hiding_only
 def test_hidden_is_hidden(home, tmp_path):
-    """The environment of the test above has no Python to start."""
+    """In the environment of the test above there is no Python to start."""
     (tmp_path / "empty").mkdir()
     looked_for = [sys.executable, *(str(place) for place in hidden_places())]
     command = where_hidden(["/bin/sh", "-c", 'for f; do ls -A "$f"; done', "sh", *looked_for], tmp_path / "empty")
@@ -113,7 +113,7 @@ def test_hidden_is_hidden(home, tmp_path):
 @linux_only
 @pytest.mark.parametrize("name", WORKERS)
 def test_all_its_libraries_are_its_own(moved, home, name):
-    """What a process has mapped is from its folder, or from the C and C++ libraries of the system."""
+    """A process maps libraries only from its folder, and the system's C and C++ libraries."""
     with start([program(moved, WORKERS[name])], home) as worker:
         worker.expect("ready")
         lines = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8").splitlines()
@@ -123,9 +123,9 @@ def test_all_its_libraries_are_its_own(moved, home, name):
     assert moved / "lib/torch/lib/libtorch_cpu.so" in libraries
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="making links takes rights there that users do not have")
+@pytest.mark.skipif(sys.platform == "win32", reason="users may not create links there")
 def test_it_starts_through_a_link_and_from_the_path(moved, home):
-    """As commands are usually installed."""
+    """Commands are often installed that way."""
     row = WORKERS["demucs"]
     (home / row.executable).symlink_to(program(moved, row))
     for command in ([str(home / row.executable), "--version"], [row.executable, "--version"]):
@@ -134,8 +134,8 @@ def test_it_starts_through_a_link_and_from_the_path(moved, home):
         assert done.stdout.startswith(f"{row.name} ")
 
 
-def test_settings_of_another_python_do_not_reach_it(moved, home):
-    """PYTHONPATH and its kin are somebody else's."""
+def test_settings_for_another_python_are_ignored(moved, home):
+    """PYTHONPATH and similar variables are not meant for the frozen programs."""
     (home / "json.py").write_text("raise SystemExit('the wrong module')\n", encoding="utf-8")
     foreign = {"PYTHONPATH": str(home), "PYTHONHOME": str(home), "PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error"}
     command = [program(moved, WORKERS["demucs"]), "--version"]
@@ -145,24 +145,24 @@ def test_settings_of_another_python_do_not_reach_it(moved, home):
 
 
 def test_two_users_share_it(moved, tmp_path, clip):
-    """Each with a home of their own, at the same moment, and nobody writes into the folder."""
-    homes = [tmp_path / name for name in ("anna", "ben")]
+    """They use it at the same time with homes of their own, and nothing is written into the folder."""
+    homes = [tmp_path / name for name in ("first", "second")]
     for home in homes:
         home.mkdir()
     row = WORKERS["bsroformer"]
-    with start([program(moved, row)], homes[0]) as anna, start([program(moved, row)], homes[1]) as ben:
-        for worker, home in ((anna, homes[0]), (ben, homes[1])):
+    with start([program(moved, row)], homes[0]) as first, start([program(moved, row)], homes[1]) as second:
+        for worker, home in ((first, homes[0]), (second, homes[1])):
             worker.expect("ready")
             request = {"cmd": "separate", "input": str(clip), "output_dir": str(home / "out"), "model": "dsu_mini"}
             worker.send(request)
-        for worker, home in ((anna, homes[0]), (ben, homes[1])):
+        for worker, home in ((first, homes[0]), (second, homes[1])):
             check(job_lines(worker, "done", "error")[-1], home / "out")
     assert manifest.changed_files(moved) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="folders cannot be closed to this user")
-def test_its_folder_may_be_closed_to_writing(folder, tmp_path, home, clip):
-    """As where an administrator has installed it."""
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="no folder is read-only for this user")
+def test_its_folder_may_be_read_only(folder, tmp_path, home, clip):
+    """An administrator may have installed it."""
     closed = copy_to(folder, tmp_path / "closed")
     folders = [closed, *(path for path in closed.rglob("*") if path.is_dir())]
     for path in folders:

@@ -1,4 +1,4 @@
-"""The recipe of the frozen folder, without freezing: what is built where, of what, and what stops a build."""
+"""The recipe of the frozen folder, without freezing: what is built on which system, and what stops a build."""
 
 import sys
 from importlib import metadata
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_torch_and_the_system_decide_what_is_built(system, machine, torch, others, name, archive):
-    """The names of the archives are those that users know."""
+    """Archives have the names that users know."""
     built = build_dsu.target(system, machine, torch, others)
     assert (built.name, built.archive) == (name, archive)
     assert built.suffix == (".exe" if system == "win32" else "")
@@ -33,14 +33,14 @@ def test_torch_and_the_system_decide_what_is_built(system, machine, torch, other
 
 
 def test_other_systems_are_refused():
-    """With those that there are."""
+    """The message lists those that are supported."""
     with pytest.raises(build_dsu.BuildFailed, match="linux, win32, darwin"):
         build_dsu.target("sunos5", "sparc", "2.13.0", [])
 
 
 @pytest.mark.parametrize("name", ["linux-cpu", "linux-cuda", "win-cpu", "win-cuda", "mac-arm"])
 def test_each_build_has_its_requirements(name):
-    """The files are there; the one for single packages comes last."""
+    """The files exist, and the one without dependencies is last."""
     files = build_dsu.requirements(build_dsu.Target(*name.split("-")))
     assert all((ROOT / file).is_file() for file in files)
     assert files[-1] == "requirements-alone.txt"
@@ -51,12 +51,12 @@ def test_each_build_has_its_requirements(name):
 
 @pytest.fixture
 def sources():
-    """What may go in of this very environment."""
+    """What may go in from the current environment."""
     return build_dsu.Sources.of(["requirements-cpu.txt", "requirements-alone.txt"], distributions.installed())
 
 
 def test_only_what_is_required_may_go_in(sources):
-    """Not what tests, compares or freezes, nor what packages need that are installed alone."""
+    """Tools for tests and builds may not, nor dependencies of packages that are installed without them."""
     assert {"torch", "numpy", "audio-separator", "mutagen"} <= sources.wanted
     assert sources.wanted.isdisjoint({"pytest", "mypy", "cx-freeze", "stempeg", "librosa"})
     modules = sources.unwanted_modules()
@@ -64,7 +64,7 @@ def test_only_what_is_required_may_go_in(sources):
     assert not {"torch", "numpy", "yaml", "PIL"} & set(modules)
 
 
-def test_modules_beside_those_that_are_kept_are_left_out():
+def test_unused_modules_of_kept_packages_are_left_out():
     """Of audio-separator only its VR networks stay."""
     left_out = build_dsu.not_of_packages()
     assert "audio_separator.separator.separator" in left_out
@@ -73,8 +73,8 @@ def test_modules_beside_those_that_are_kept_are_left_out():
     assert not [name for name in left_out if name == networks or networks.startswith(f"{name}.")]
 
 
-def test_two_runtimes_of_openmp_stop_the_build(tmp_path):
-    """One is what torch brings."""
+def test_two_openmp_runtimes_stop_the_build(tmp_path):
+    """One is expected: torch's own."""
     for folder in ("torch", "sklearn"):
         (tmp_path / folder).mkdir()
     (tmp_path / "torch" / "libgomp-0.so.1").touch()
@@ -84,8 +84,8 @@ def test_two_runtimes_of_openmp_stop_the_build(tmp_path):
         build_dsu.refuse_two_openmp(tmp_path)
 
 
-def test_data_comes_from_the_project(tmp_path):
-    """Configurations, the models that come with it, the licence."""
+def test_data_is_copied_from_the_project(tmp_path):
+    """It consists of the configurations, the models that come with DSU, and the licence."""
     build_dsu.copy_data(tmp_path)
     for name in ("configs", "embedded"):
         ours = {p.relative_to(ROOT) for p in (ROOT / name).rglob("*") if p.suffix in {".json", ".yaml", ".safetensors"}}
@@ -93,8 +93,8 @@ def test_data_comes_from_the_project(tmp_path):
     assert (tmp_path / "LICENSE.txt").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
-def test_the_version_names_what_was_built(sources):
-    """In lines for people."""
+def test_the_version_file_says_what_was_built(sources):
+    """It has one fact per line."""
     text = build_dsu.version_text(build_dsu.Target("win", "cuda"), sources.available)
     assert text.startswith("DSU ")
     assert "\nbuild win-cuda\n" in text
@@ -102,7 +102,7 @@ def test_the_version_names_what_was_built(sources):
 
 
 def test_a_build_without_the_freezer_says_how_to_get_it(monkeypatch, tmp_path):
-    """And leaves the folder of an earlier build alone."""
+    """It leaves the folder of an earlier build alone."""
     (tmp_path / "dsu").mkdir()
     monkeypatch.setattr(distributions, "installed", dict)
     with pytest.raises(build_dsu.BuildFailed, match=r"requirements-build\.txt"):
@@ -111,7 +111,7 @@ def test_a_build_without_the_freezer_says_how_to_get_it(monkeypatch, tmp_path):
 
 
 def test_a_folder_in_use_is_explained(monkeypatch, tmp_path):
-    """As on Windows, where a running program cannot be removed; what is not there needs no removing."""
+    """Windows cannot remove a running program; a folder that does not exist is no error."""
     build_dsu.remove(tmp_path / "nothing")
 
     def refuse(folder):
@@ -124,7 +124,7 @@ def test_a_folder_in_use_is_explained(monkeypatch, tmp_path):
 
 @pytest.fixture
 def faked(monkeypatch, tmp_path):
-    """A build that makes a folder of one file."""
+    """A build that only creates a folder with one file."""
     built = build_dsu.Target("linux", "cpu")
     asked = []
 
@@ -139,8 +139,8 @@ def faked(monkeypatch, tmp_path):
     return asked
 
 
-def test_sizes_are_reported_and_kept(faked, tmp_path, capsys):
-    """On the screen, and beside the folder; without being asked for, nothing is packed."""
+def test_sizes_are_shown_and_written(faked, tmp_path, capsys):
+    """They go to the screen and next to the folder; nothing is packed without --archive."""
     assert build_dsu.main(["--output", str(tmp_path / "out")]) == 0
     assert faked == [(tmp_path / "out", build_dsu.TIMESTAMP)]
     kept = (tmp_path / "out" / "dsu-linux-cpu-sizes.txt").read_text(encoding="utf-8")
@@ -148,8 +148,8 @@ def test_sizes_are_reported_and_kept(faked, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"dsu", "dsu-linux-cpu-sizes.txt"}
 
 
-def test_archives_come_with_sums_and_bill(faked, tmp_path, monkeypatch):
-    """And with the time that who packs for a distribution asks for."""
+def test_archives_come_with_checksums_and_sbom(faked, tmp_path, monkeypatch):
+    """SOURCE_DATE_EPOCH sets their time."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     assert build_dsu.main(["--archive", "--output", str(tmp_path / "out")]) == 0
     assert faked[0][1] == 1_800_000_000
@@ -169,7 +169,7 @@ def test_archives_come_with_sums_and_bill(faked, tmp_path, monkeypatch):
     ids=lambda failure: type(failure).__name__,
 )
 def test_what_stops_a_build_is_one_sentence(monkeypatch, tmp_path, capsys, failure):
-    """With status 1."""
+    """The exit status is 1."""
 
     def build(output, timestamp):
         raise failure
@@ -180,7 +180,7 @@ def test_what_stops_a_build_is_one_sentence(monkeypatch, tmp_path, capsys, failu
 
 
 def test_setup_is_the_same_recipe(monkeypatch, capsys):
-    """`setup.py build_exe` hands its arguments on; other commands say what there is."""
+    """`setup.py build_exe` passes its arguments on; other commands say what to use instead."""
     seen = []
     monkeypatch.setattr(build_dsu, "main", lambda words: seen.append(words) or 5)
     assert setup.main(["build_exe", "--archive"]) == 5
@@ -190,7 +190,7 @@ def test_setup_is_the_same_recipe(monkeypatch, capsys):
 
 
 def test_freezing_is_driven_by_the_table_of_workers(monkeypatch, sources, tmp_path):
-    """Each row becomes a program; what is asked of cx_Freeze is what the tables say."""
+    """Each row becomes a program, and cx_Freeze gets its options from the tables."""
     asked = {}
 
     class Freezer:

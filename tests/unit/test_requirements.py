@@ -11,7 +11,7 @@ NEVER = {"torchaudio", "torchvision"}
 
 
 def pins(name):
-    """Package to version; a line that is no exact pin is an error."""
+    """Packages and their versions; a line that is not an exact pin is an error."""
     lines = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
     found = [re.fullmatch(r"([\w.-]+)==([\w.+]+)", line.strip()) for line in lines if line.strip() and line[0] != "#"]
     assert all(found), name
@@ -19,8 +19,8 @@ def pins(name):
 
 
 @pytest.mark.parametrize("flavor", FLAVORS)
-def test_flavors_differ_in_torch_only(flavor):
-    """Outside torch's line the three files pin the same versions of the same packages."""
+def test_flavors_differ_only_in_torch(flavor):
+    """Apart from torch the three files pin the same versions of the same packages."""
     ours, others = pins(flavor), pins("cpu")
     assert ours.pop("torch").partition("+")[0] == others.pop("torch").partition("+")[0]
     assert ours == others
@@ -28,18 +28,18 @@ def test_flavors_differ_in_torch_only(flavor):
 
 @pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "peers"])
 def test_packages_that_break_installations_stay_out(name):
-    """torchaudio and torchvision must fit torch's build exactly, and nothing here needs them."""
+    """torchaudio and torchvision must match torch's build exactly, and DSU does not need them."""
     assert not NEVER & pins(name).keys()
 
 
-def test_development_adds_to_the_others():
-    """A package is pinned in one place only: for running, for building, or for development."""
+def test_every_package_is_pinned_in_one_place():
+    """It is needed for running, for building, or for development."""
     files = [pins(name).keys() for name in ("cpu", "alone", "build", "dev", "peers")]
     assert len(set().union(*files)) == sum(len(names) for names in files)
 
 
 def test_cuda_says_where_its_torch_comes_from():
-    """The file for NVIDIA cards names the build and its index."""
+    """The file for NVIDIA GPUs names the build and its index."""
     text = (ROOT / "requirements-cuda.txt").read_text(encoding="utf-8")
     assert f"{pins('cuda')['torch']}+cu126" in text
     assert "https://download.pytorch.org/whl/cu126" in text

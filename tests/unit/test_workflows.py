@@ -1,4 +1,4 @@
-"""The workflows build and test what the recipe knows."""
+"""The workflows match the build recipe."""
 
 from pathlib import Path
 
@@ -25,14 +25,14 @@ def released():
 
 
 def test_every_archive_that_users_know_is_released():
-    """Three systems, and Windows with and without CUDA."""
+    """There are archives for three systems, and for Windows with and without CUDA."""
     names = {entry["archive"] for entry in released()}
     assert names == {"dsu-linux-cpu.tar.gz", "dsu-win-cuda.7z", "dsu-win-cpu.zip", "dsu-mac-arm.tar.gz"}
 
 
 @pytest.mark.parametrize("entry", released(), ids=lambda entry: entry["archive"])
-def test_each_archive_is_built_where_and_as_its_name_says(entry):
-    """The recipe gives it that name there, from the requirements of its flavor."""
+def test_each_archive_matches_its_system_and_flavor(entry):
+    """On that system and with that flavor the recipe gives the archive this name."""
     system, kind = entry["archive"].partition(".")[0].removeprefix("dsu-").split("-")
     built = build_dsu.Target(system, kind)
     assert built.archive == entry["archive"]
@@ -41,15 +41,15 @@ def test_each_archive_is_built_where_and_as_its_name_says(entry):
     assert build_dsu.requirements(built)[0] == f"requirements-{entry['flavor']}.txt"
 
 
-def test_what_is_released_was_tested_frozen():
-    """The archive is made first, so that it holds what the tests then run."""
+def test_released_builds_are_tested():
+    """The archive is packed first, so it contains what the tests then run."""
     lines = commands(workflow("release")["jobs"]["build"])
     assert lines[-2].startswith("python run.py build --archive")
     assert lines[-1] == "python run.py test --frozen"
 
 
 def test_three_systems_are_tested():
-    """With the sources and with the frozen folder."""
+    """Each with the sources and with the frozen folder."""
     job = workflow("ci")["jobs"]["test"]
     systems = {entry["os"].partition("-")[0] for entry in job["strategy"]["matrix"]["include"]}
     assert systems == set(SYSTEMS.values())

@@ -1,6 +1,4 @@
-"""The folder as one file, the same bytes whenever, wherever and by whomever it is packed. Names, order, owners and times
-come from what is passed, never from the system.
-"""
+"""Packs the folder into one archive, reproducibly: its bytes do not depend on when, where or by whom it is packed."""
 
 from __future__ import annotations
 
@@ -14,26 +12,23 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-COMPRESSION = 6  # higher levels take three times as long for one part in a hundred
+COMPRESSION = 6  # higher levels take three times as long to save one percent
 BLOCK_BYTES = 1 << 20
 
 
 def pack(folder: Path, archive: Path, timestamp: int) -> None:
-    """Write `folder`, under its own name, into `archive`, whose ending says how. A whole archive appears, or none."""
+    """Pack `folder` in the format that the archive's suffix names. The archive appears complete or not at all."""
     partial = archive.with_name(archive.name + ".part")
+    packer = next(packer for suffix, packer in PACKERS.items() if archive.name.endswith(suffix))
     try:
-        _packer(archive.name)(folder, partial, timestamp)
+        packer(folder, partial, timestamp)
         partial.replace(archive)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _packer(name: str) -> Callable[[Path, Path, int], None]:
-    return next(packer for ending, packer in PACKERS.items() if name.endswith(ending))
-
-
 def entries(folder: Path) -> list[Path]:
-    """The folder, and all below it, in an order that is the same everywhere."""
+    """The folder and everything in it, in the same order on every system."""
     return [folder, *sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix())]
 
 
@@ -42,7 +37,7 @@ def name_in(folder: Path, path: Path) -> str:
 
 
 def pack_tar(folder: Path, target: Path, timestamp: int) -> None:
-    """A tar archive, through gzip. Files that share their place on the disk go in once."""
+    """A gzipped tar archive. Files with several hard links are stored once."""
     with (
         target.open("wb") as raw,
         gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=timestamp) as packed,
@@ -60,7 +55,7 @@ def pack_tar(folder: Path, target: Path, timestamp: int) -> None:
 
 
 def pack_zip(folder: Path, target: Path, timestamp: int) -> None:
-    """A zip archive, with the modes of Unix."""
+    """A zip archive with Unix modes."""
     when = time.gmtime(timestamp)[:6]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
         for path in entries(folder):
@@ -77,8 +72,8 @@ def pack_zip(folder: Path, target: Path, timestamp: int) -> None:
 
 
 def pack_7z(folder: Path, target: Path, timestamp: int) -> None:
-    """A 7z archive, whose entries have the times and modes of the files: those are set first."""
-    import py7zr  # noqa: PLC0415  only this kind of archive needs the package
+    """A 7z archive. Its entries get the times and modes of the files, so those are set first."""
+    import py7zr  # noqa: PLC0415  only this format needs the package
 
     paths = entries(folder)
     for path in paths:
@@ -90,7 +85,7 @@ def pack_7z(folder: Path, target: Path, timestamp: int) -> None:
 
 
 def _mode(path: Path) -> int:
-    """Whether a file can be run decides, not the habits of who packs. On Windows nothing tells, and nothing asks."""
+    """755 or 644, regardless of the umask. Windows has no executable bit and needs none."""
     return 0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644
 
 
@@ -98,20 +93,14 @@ PACKERS: dict[str, Callable[[Path, Path, int], None]] = {".tar.gz": pack_tar, ".
 
 
 def write_checksums(folder: Path, archives: Iterable[Path]) -> Path:
-    """`SHA256SUMS` beside the archives, as `sha256sum -c` reads it; lines about other archives stay."""
+    """Write `SHA256SUMS` next to the archives, for `sha256sum -c`. Other archives that still exist keep their lines."""
     sums = folder / "SHA256SUMS"
-    known = dict(_read_checksums(sums)) | {path.name: sha256(path) for path in archives}
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
+    known = {name: digest for digest, _, name in (line.partition("  ") for line in lines) if (folder / name).exists()}
+    known |= {path.name: sha256(path) for path in archives}
     text = "".join(f"{digest}  {name}\n" for name, digest in sorted(known.items()))
     sums.write_text(text, encoding="utf-8", newline="\n")
     return sums
-
-
-def _read_checksums(path: Path) -> Iterable[tuple[str, str]]:
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            digest, _, name = line.partition("  ")
-            if (path.parent / name).exists():
-                yield name, digest
 
 
 def sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
-"""What goes into the frozen folder and what stays out, each with its reason. Rule: tables and pure functions.
+"""What goes into the frozen folder and what stays out, with reasons. Rule: tables and pure functions.
 
-A distribution goes in when a requirements file asks for it, or something that it needs does (`distributions.py`); the
-tables here take out of those what the workers never reach. Whatever else is installed beside them cannot get in.
+The requirements files and their dependencies decide which distributions go in (`distributions.py`); nothing else that is
+installed does. The tables here leave out the parts of them that the workers never use.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 
 class LeftOut(NamedTuple):
-    """Names that stay out, and why that breaks nothing."""
+    """Names that stay out, and why that is safe."""
 
     why: str
     names: tuple[str, ...]
 
 
-# Packages of the project. All of their modules go in, since tables name many of them in strings only.
+# The project's packages. All their modules go in, since many are named only as strings in tables.
 OWN_PACKAGES = ("workers", "utils", "models")
-# Modules that nothing imports by a statement that the finder can follow.
+# Modules that no import statement names, so that the finder would miss them.
 BY_NAME = (
     "demucs.htdemucs",
     "demucs.hdemucs",
@@ -30,14 +30,14 @@ BY_NAME = (
     "audio_separator.separator.uvr_lib_v5.vr_network.nets_new",
 )
 
-# Goes in where it is installed: not everybody can compile it, and its licence is not for commercial use.
+# Goes in if it is installed: not everyone can compile it, and its licence forbids commercial use.
 OPTIONAL = ("diffq",)
 
-# The table in docs/building.md says the same, row by row.
+# docs/building.md has the same table, row by row.
 MODULES_LEFT_OUT = (
-    LeftOut("How demucs' own program reads and writes files; here PyAV and soundfile do.", ("lameenc", "sphn")),
+    LeftOut("Demucs' own reading and writing of files; DSU uses PyAV and soundfile.", ("lameenc", "sphn")),
     LeftOut(
-        "Tools of onnxruntime that convert and shrink networks, and the formats for that; sessions only run networks.",
+        "Onnxruntime's tools for converting and quantising networks, and their formats; workers only run networks.",
         (
             "onnxruntime.datasets",
             "onnxruntime.quantization",
@@ -47,9 +47,9 @@ MODULES_LEFT_OUT = (
             "flatbuffers",
         ),
     ),
-    LeftOut("How rich colours program code and shows markdown.", ("pygments", "markdown_it", "mdurl", "rich.jupyter")),
+    LeftOut("Rich's syntax highlighting and Markdown.", ("pygments", "markdown_it", "mdurl", "rich.jupyter")),
     LeftOut(
-        "Compiling, exporting and differentiating symbolically: torch imports these when asked to, and needs sources then.",
+        "Compiling, exporting and symbolic mathematics: torch imports these only on request, and they need its sources.",
         (
             "torch._dynamo",
             "torch._export.db",
@@ -66,7 +66,7 @@ MODULES_LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "Training on many machines.",
+        "Distributed training.",
         (
             "torch.distributed._shard",
             "torch.distributed.checkpoint",
@@ -76,7 +76,7 @@ MODULES_LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "Measuring networks and building extensions, for developers.",
+        "Benchmarking, and building extensions, for developers.",
         (
             "torch.utils.benchmark",
             "torch.utils.bottleneck",
@@ -89,7 +89,7 @@ MODULES_LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "Windows, terminals, databases and old formats of Python's own library, and what shows pictures in windows.",
+        "GUIs, terminals, databases and legacy formats from Python's standard library, and Pillow's GUI support.",
         (
             "tkinter",
             "_tkinter",
@@ -108,7 +108,7 @@ MODULES_LEFT_OUT = (
     ),
 )
 
-# Of these packages only the named sub-packages go in, whatever else a version brings.
+# Of these packages only the listed subpackages go in, whatever else a new version may contain.
 ONLY = {
     "audio_separator": ("separator",),
     "audio_separator.separator": ("uvr_lib_v5",),
@@ -117,11 +117,9 @@ ONLY = {
 }
 
 FILES_LEFT_OUT = (
+    LeftOut("Torch's own tests, and its protocol compilers.", ("test_*", "*StoreTest", "protoc", "protoc-*")),
     LeftOut(
-        "Torch's own tests and the programs that compile its protocols.", ("test_*", "*StoreTest", "protoc", "protoc-*")
-    ),
-    LeftOut(
-        "Libraries for tests, for compiled models and for linking; nothing here loads them.",
+        "Libraries for tests, compiled models and linking; the workers never load them.",
         (
             "libtorchbind_test.so",
             "libjitbackend_test.so",
@@ -132,22 +130,22 @@ FILES_LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "Static libraries, headers and sources of extensions.",
+        "Static libraries, headers, and sources of extensions.",
         ("*.a", "*.lib", "*.h", "*.hpp", "*.cuh", "*.pxd", "*.pyx"),
     ),
 )
 
 
-# Runtimes of OpenMP, as the builds of torch for Windows, macOS and Linux name theirs.
+# OpenMP runtimes, as named by torch's builds for Windows, macOS and Linux.
 OPENMP = re.compile(r"(libiomp5(md)?|libomp|libgomp(-\w+)?)\.(dll|dylib|so(\.[\d.]+)?)$")
 
 
 def names(rows: Iterable[LeftOut]) -> list[str]:
-    """All names of a table, in order."""
+    """All names in a table, in order."""
     return [name for row in rows for name in row.names]
 
 
 def unlisted(folder: Path, package: str, kept: Sequence[str]) -> list[str]:
-    """The modules directly in a package's folder, without those that are kept."""
+    """The modules directly in a package's folder, except those that are kept."""
     found = {path.stem for path in folder.glob("*.py")} | {path.name for path in folder.iterdir() if path.is_dir()}
     return sorted(f"{package}.{name}" for name in found - {"__init__", "__pycache__", *kept})

@@ -1,6 +1,6 @@
-"""Which installed distributions belong in the frozen folder: what the requirements files name, and what those need.
+"""Which installed distributions belong in the frozen folder: those that the requirements files name, and their dependencies.
 
-Rule: it reads metadata and never imports what it asks about.
+Rule: it reads metadata and never imports the packages themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 
 class NotInstalled(Exception):
-    """A requirement is missing in the environment that builds."""
+    """A requirement is missing in the build environment."""
 
 
 def requirements(path: Path) -> list[Requirement]:
@@ -26,12 +26,12 @@ def requirements(path: Path) -> list[Requirement]:
 
 
 def required(path: Path) -> list[str]:
-    """The names of the distributions that a requirements file asks for."""
+    """The normalized names of the distributions in a requirements file."""
     return [canonicalize_name(requirement.name) for requirement in requirements(path)]
 
 
 def installed() -> dict[str, metadata.Distribution]:
-    """All distributions of this environment by their normal name; the first on the path counts, as for imports."""
+    """All distributions in this environment by normalized name. The first on the path counts, as for imports."""
     found: dict[str, metadata.Distribution] = {}
     for distribution in metadata.distributions():
         found.setdefault(canonicalize_name(distribution.metadata["Name"]), distribution)
@@ -39,43 +39,37 @@ def installed() -> dict[str, metadata.Distribution]:
 
 
 def closure(roots: Iterable[str], available: Mapping[str, metadata.Distribution]) -> set[str]:
-    """The roots and everything they need here, extras left aside."""
+    """The roots and everything they need on this system, without extras. Raises `NotInstalled`."""
     wanted: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
+        if name not in available:
+            raise NotInstalled(f"`{name}` is needed but not installed. `python3 run.py build` installs what is needed.")
         if name not in wanted:
             wanted.add(name)
-            waiting += needs(_get(name, available))
+            waiting += needs(available[name])
     return wanted
 
 
 def needs(distribution: metadata.Distribution) -> list[str]:
-    """What a distribution needs on this system."""
+    """The names of what a distribution needs on this system."""
     requirements = (Requirement(line) for line in distribution.requires or ())
     return [
         canonicalize_name(each.name) for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})
     ]
 
 
-def _get(name: str, available: Mapping[str, metadata.Distribution]) -> metadata.Distribution:
-    if name not in available:
-        raise NotInstalled(
-            f"`{name}` is needed and not installed here. `python3 run.py build` installs what is needed."
-        )
-    return available[name]
-
-
 def package_folder(name: str) -> Path:
-    """Where the files of a package are."""
+    """The folder of a package's files."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise NotInstalled(f"The package `{name}` is needed and not installed here.")
+        raise NotInstalled(f"The package `{name}` is needed but not installed.")
     return Path(spec.submodule_search_locations[0])
 
 
 def top_level_modules(distribution: metadata.Distribution) -> set[str]:
-    """The names under which a distribution can be imported, of modules and of folders of libraries beside them."""
+    """The top-level names of a distribution: modules, packages and folders of bundled libraries."""
     return {top for file in distribution.files or () if (top := _importable(file.parts))}
 
 
@@ -88,7 +82,7 @@ def _importable(parts: tuple[str, ...]) -> str | None:
 
 
 def owners(available: Mapping[str, metadata.Distribution]) -> dict[str, set[str]]:
-    """For each name that can be imported, the distributions that have files under it."""
+    """For each top-level name, the distributions that have files under it."""
     found: dict[str, set[str]] = {}
     for name, distribution in available.items():
         for top in top_level_modules(distribution):

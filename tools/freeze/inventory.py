@@ -1,4 +1,4 @@
-"""What ended up in the frozen folder: which distributions, and how large each part is. It reads the folder, not the plan."""
+"""What the frozen folder really contains: which distributions, and how large each part is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEBIBYTE = 1 << 20
 
 
 class Part(NamedTuple):
-    """A package in the folder, or one of the folder's own parts, with its files on the disk."""
+    """A package in the folder, or another part of it, with its size on disk."""
 
     name: str
     size_bytes: int
@@ -22,38 +22,34 @@ class Part(NamedTuple):
 
 
 def present(lib: Path, owners: Mapping[str, set[str]]) -> set[str]:
-    """The distributions that the folder holds something of."""
-    return {owner for name in _names(lib) for owner in owners.get(name, ())}
-
-
-def _names(lib: Path) -> set[str]:
-    """What can be imported from the folder: its entries, and those of Python's archive."""
+    """The distributions of which the folder, or the archive with Python's library in it, contains something."""
     with zipfile.ZipFile(lib / LIBRARY) as archive:
         zipped = {name.partition("/")[0].removesuffix(".pyc") for name in archive.namelist()}
-    return zipped | {importable(entry.name) for entry in lib.iterdir()}
+    names = zipped | {importable(entry.name) for entry in lib.iterdir()}
+    return {owner for name in names for owner in owners.get(name, ())}
 
 
 def importable(name: str) -> str:
-    """The name under which a file or folder is imported; folders of libraries keep theirs."""
+    """The name under which a file or folder is imported; folders of libraries keep their suffix."""
     return name if name.endswith((".libs", ".dylibs")) else name.partition(".")[0]
 
 
 def parts(folder: Path) -> list[Part]:
-    """The largest first. Files that share their place on the disk count once."""
+    """The parts, largest first. Files with several hard links count once."""
     sizes: dict[str, list[int]] = {}
     seen: set[tuple[int, int]] = set()
     for path in files(folder):
         facts = path.stat()
-        place = (facts.st_dev, facts.st_ino)
-        again = facts.st_nlink > 1 and place in seen
-        seen.add(place)
+        inode = (facts.st_dev, facts.st_ino)
+        again = facts.st_nlink > 1 and inode in seen
+        seen.add(inode)
         sizes.setdefault(part_of(path.relative_to(folder)), []).append(0 if again else facts.st_size)
     found = (Part(name, sum(each), len(each)) for name, each in sizes.items())
     return sorted(found, key=lambda part: (-part.size_bytes, part.name))
 
 
 def part_of(path: Path) -> str:
-    """A package below `lib`, with the libraries that its wheel brings; else the folder; else `programs`."""
+    """A package in `lib`, together with its bundled libraries; or a folder; or `programs`."""
     first, *rest = path.parts
     if first == "lib" and len(rest) > 1:
         return rest[0].removesuffix(".libs").removesuffix(".dylibs")
@@ -67,7 +63,7 @@ def size_bytes(rows: Iterable[Part]) -> int:
 
 
 def report(rows: Iterable[Part]) -> str:
-    """The sizes as text for people."""
+    """The sizes as a table to read."""
     listed = list(rows)
     lines = [f"{part.size_bytes / MEBIBYTE:9.1f}  {part.file_count:6d}  {part.name}" for part in listed]
     total = f"{size_bytes(listed) / MEBIBYTE:9.1f}  {sum(part.file_count for part in listed):6d}  all"

@@ -1,6 +1,6 @@
-"""The licences of everything inside, from the metadata and files of each distribution. Rule: nothing goes in without.
+"""The licences of everything in the folder, from each distribution's metadata and files. Rule: nothing goes in without one.
 
-A distribution must state its licence, and bring the text of it or state one whose text lies in `licence_texts/`.
+A distribution must state its licence, and contain the text or state one whose text is in `licence_texts/`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import NamedTuple
 STANDARD_TEXTS = Path(__file__).parent / "licence_texts"
 TEXT_NAMES = re.compile(r"(licen[cs]e|copying|notice|authors|thirdpartynotices|patents)", re.IGNORECASE)
 NO_TEXTS = frozenset({".py", ".pyc", ".pyi", ".so", ".pyd", ".json", ".h"})
-# A `License` field that says more than this is the text itself.
+# A longer `License` field is the text itself.
 LONGEST_NAME = 80
 CLASSIFIER = "License :: OSI Approved :: "
-# How metadata of older form writes the licences whose standard text may stand in for a missing one.
+# Older spellings of the licences whose standard text may replace a missing one.
 SPELLINGS = {"apache 2.0": "Apache-2.0", "apache software license": "Apache-2.0", "apache-2.0": "Apache-2.0"}
 
 
 class LicenceMissing(Exception):
-    """A distribution does not say under which licence it is, or there is no text of that licence."""
+    """A distribution does not state its licence, or the text of that licence is missing."""
 
 
 class Licence(NamedTuple):
-    """What a component states, and the texts: name within its folder, and content."""
+    """The licence that a component states, and its texts: file name and content."""
 
     component: str
     version: str
@@ -42,16 +42,21 @@ def licence_of(distribution: metadata.Distribution) -> Licence:
     statement = stated(distribution)
     if not statement:
         raise LicenceMissing(f"{name} {version} does not state its licence.")
-    texts = tuple(_own_texts(distribution)) or tuple(_standard_text(statement))
+    texts = tuple(_own_texts(distribution))
+    standard = STANDARD_TEXTS / f"{SPELLINGS.get(statement.lower(), statement)}.txt"
+    if not texts and standard.is_file():
+        texts = ((standard.name, standard.read_bytes()),)
     if not texts:
         raise LicenceMissing(
-            f"{name} {version} brings no text of its licence ({statement}). Put it into {STANDARD_TEXTS.name}/."
+            f"{name} {version} does not contain the text of its licence ({statement}). Put it into {STANDARD_TEXTS.name}/."
         )
-    return Licence(name, version, statement, _address(distribution), texts)
+    links = (line.partition(",")[2].strip() for line in distribution.metadata.get_all("Project-URL") or ())
+    address = str(distribution.metadata["Home-page"] or next(links, ""))
+    return Licence(name, version, statement, address, texts)
 
 
 def stated(distribution: metadata.Distribution) -> str:
-    """The licence's name: the expression, else the classifiers, else the field of old."""
+    """The name of the licence: the expression, or the classifiers, or the old free-text field."""
     facts = distribution.metadata
     if facts["License-Expression"]:
         return str(facts["License-Expression"])
@@ -68,41 +73,25 @@ def _own_texts(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes
         if TEXT_NAMES.match(file.name) and file.suffix.lower() not in NO_TEXTS:
             path = Path(str(file.locate()))
             if path.is_file():
-                yield _inside(file.parts), path.read_bytes()
-
-
-def _inside(parts: tuple[str, ...]) -> str:
-    """The name of a text without the folders of the environment; what comes after `licenses` tells texts apart."""
-    shown = parts[parts.index("licenses") + 1 :] if "licenses" in parts else parts[1:]
-    return "/".join(shown or parts[-1:])
-
-
-def _standard_text(statement: str) -> Iterator[tuple[str, bytes]]:
-    path = STANDARD_TEXTS / f"{SPELLINGS.get(statement.lower(), statement)}.txt"
-    if path.is_file():
-        yield path.name, path.read_bytes()
-
-
-def _address(distribution: metadata.Distribution) -> str:
-    facts = distribution.metadata
-    links = [line.partition(",")[2].strip() for line in facts.get_all("Project-URL") or ()]
-    return str(facts["Home-page"] or next(iter(links), ""))
+                # Without the folders of the environment. What follows `licenses` distinguishes texts of the same name.
+                start = file.parts.index("licenses") + 1 if "licenses" in file.parts else 1
+                yield "/".join(file.parts[start:] or file.parts[-1:]), path.read_bytes()
 
 
 def licence_of_python() -> Licence:
-    """Python itself, whose installation has its text at different places on different systems."""
+    """The licence of Python itself. Where its text is installed depends on the system."""
     version = ".".join(str(number) for number in sys.version_info[:3])
     base = Path(sys.base_prefix)
-    places = (base / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}", base, base / "Doc", base / "Lib")
-    texts = (place / name for place in places for name in ("LICENSE.txt", "LICENSE"))
+    folders = (base / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}", base, base / "Doc", base / "Lib")
+    texts = (folder / name for folder in folders for name in ("LICENSE.txt", "LICENSE"))
     found = next((path for path in texts if path.is_file()), None)
     if found is None:
-        raise LicenceMissing(f"There is no text of Python's licence below {base}.")
+        raise LicenceMissing(f"The text of Python's licence is missing in {base}.")
     return Licence("Python", version, "PSF-2.0", "https://www.python.org", ((found.name, found.read_bytes()),))
 
 
 def write_licences(folder: Path, licences: Iterable[Licence]) -> None:
-    """One folder for each component, and an index."""
+    """Write a folder for each component, and an index."""
     listed = sorted(licences, key=lambda licence: licence.component.lower())
     for licence in listed:
         for name, content in licence.texts:
@@ -118,10 +107,10 @@ def index(licences: Iterable[Licence]) -> str:
 
 
 NOTE = """\
-What is inside, and under which licence. The texts are in the folders beside this file.
+What this folder contains, and under which licences. The texts are in the folders next to this file.
 
-DSU itself is under the MIT licence (LICENSE.txt). Some parts ask for more of whoever passes this folder on: mutagen
-(GPL-2.0-or-later), the libraries of FFmpeg that come with PyAV, among them x264 and x265 (GPL-2.0-or-later) and GMP, GnuTLS
-and nettle (LGPL-3.0-or-later or GPL-2.0-or-later), and libsoxr (LGPL-2.1-or-later). As a whole the folder is to be passed
-on under the terms of the GPL, version 3 or later. sbom.cdx.json lists the libraries that come inside the packages.
+DSU itself is under the MIT licence (LICENSE.txt). Some parts have further conditions for redistribution: mutagen
+(GPL-2.0-or-later); the FFmpeg libraries in PyAV, among them x264 and x265 (GPL-2.0-or-later) and GMP, GnuTLS and nettle
+(LGPL-3.0-or-later or GPL-2.0-or-later); and libsoxr (LGPL-2.1-or-later). The folder as a whole may be redistributed under
+the terms of the GPL, version 3 or later. sbom.cdx.json lists the libraries inside the packages.
 """

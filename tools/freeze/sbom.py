@@ -1,4 +1,4 @@
-"""The software bill of materials: CycloneDX JSON of what is in the folder, down to the libraries inside the packages."""
+"""The software bill of materials (SBOM): CycloneDX JSON of the folder, down to the libraries inside the packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.freeze.archives import sha256
 from tools.freeze.licences import Licence
 
 SPECIFICATION = "1.6"
-# So that the same contents have the same serial number, and others another one.
+# Makes the serial number a function of the contents.
 NAMESPACE = uuid.UUID("5f0c4a1e-0c38-5d0a-9d6b-6a4c1f3f2b11")
 KEPT_FIELDS = ("type", "name", "version", "purl", "licenses")
 
@@ -23,7 +23,7 @@ KEPT_FIELDS = ("type", "name", "version", "purl", "licenses")
 def bill(
     version: str, licences: Iterable[Licence], packages: Mapping[str, metadata.Distribution], lib: Path
 ) -> dict[str, Any]:
-    """The bill of one folder. `packages` are the distributions in it, `licences` those and the parts that are no package."""
+    """The SBOM of a folder. `packages` are the distributions in it; `licences` also has the parts that are not packages."""
     components = [component(licence, packages.get(canonicalize_name(licence.component)), lib) for licence in licences]
     content: dict[str, Any] = {
         "bomFormat": "CycloneDX",
@@ -46,7 +46,7 @@ def bill(
 
 
 def component(licence: Licence, package: metadata.Distribution | None, lib: Path) -> dict[str, Any]:
-    """A package, with what its wheel says it contains, and the libraries that came with it."""
+    """A component, and if it is a package, what its wheel's own SBOMs list and the libraries bundled with it."""
     name = canonicalize_name(licence.component)
     address = f"pkg:pypi/{name}@{licence.version}" if package else f"pkg:generic/{name}@{licence.version}"
     described: dict[str, Any] = {
@@ -64,7 +64,7 @@ def component(licence: Licence, package: metadata.Distribution | None, lib: Path
 
 
 def _from_wheel(package: metadata.Distribution) -> Iterator[dict[str, Any]]:
-    """What the bills that lie in a wheel list, the package itself left out."""
+    """What the SBOMs in a wheel list, without the package itself."""
     seen: set[str] = set()
     for file in sorted(package.files or (), key=str):
         if "sboms" in file.parts and file.suffix == ".json":
@@ -78,7 +78,7 @@ def _from_wheel(package: metadata.Distribution) -> Iterator[dict[str, Any]]:
 
 
 def _libraries(package: metadata.Distribution, lib: Path) -> Iterator[dict[str, Any]]:
-    """The libraries that are in the folder because the wheel brought them beside its package."""
+    """The libraries in the folder that the wheel has next to its package."""
     for file in sorted(package.files or (), key=str):
         path = lib.joinpath(*file.parts)
         if file.parts[0].endswith((".libs", ".dylibs")) and path.is_file():

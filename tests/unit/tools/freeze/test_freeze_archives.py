@@ -1,4 +1,4 @@
-"""Archives: what comes out is what went in, and the bytes depend on nothing else."""
+"""Archives: unpacking gives back what was packed, and nothing else influences the bytes."""
 
 import hashlib
 import os
@@ -46,8 +46,8 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_what_goes_in_comes_out(tmp_path, ending):
-    """Files, empty folders, names of any script."""
+def test_unpacking_gives_back_what_was_packed(tmp_path, ending):
+    """Files, empty folders, and names in any script."""
     folder = make_folder(tmp_path, TIMES[0])
     archives.pack(folder, tmp_path / f"x{ending}", WHEN)
     unpack(tmp_path / f"x{ending}", tmp_path / "out")
@@ -56,7 +56,7 @@ def test_what_goes_in_comes_out(tmp_path, ending):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_same_folder_gives_the_same_bytes(tmp_path, ending, monkeypatch):
-    """Whatever its times, its place and the clock; the name of the archive does not count either."""
+    """File times, location, the clock and the name of the archive make no difference."""
     digests = set()
     for age in TIMES:
         monkeypatch.setattr("time.time", lambda now=age: float(now))
@@ -69,8 +69,8 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path, ending, monkeypatch):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_another_content_gives_other_bytes(tmp_path, ending):
-    """So the test above could fail."""
+def test_different_contents_give_different_bytes(tmp_path, ending):
+    """So the test above can fail."""
     digests = set()
     for text in (b"one", b"two"):
         folder = make_folder(tmp_path / text.decode(), TIMES[0])
@@ -81,8 +81,8 @@ def test_another_content_gives_other_bytes(tmp_path, ending):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
-def test_programs_stay_programs(tmp_path):
-    """Modes are those of who may run, and owners nobody's."""
+def test_programs_stay_executable(tmp_path):
+    """Modes only keep the executable bit, and there is no owner."""
     folder = make_folder(tmp_path, TIMES[0])
     archives.pack(folder, tmp_path / "x.tar.gz", WHEN)
     with tarfile.open(tmp_path / "x.tar.gz") as packed:
@@ -95,9 +95,9 @@ def test_programs_stay_programs(tmp_path):
     assert (modes["dsu/dsu-demucs"], modes["dsu/lib/a.txt"], modes["dsu/lib"]) == (0o755, 0o644, 0o755)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="archives for Windows are no tar archives")
-def test_files_that_share_their_place_are_packed_once(tmp_path):
-    """And share it again when unpacked."""
+@pytest.mark.skipif(sys.platform == "win32", reason="archives for Windows are not tar archives")
+def test_hard_links_are_packed_once(tmp_path):
+    """They are hard links again after unpacking."""
     folder = make_folder(tmp_path, TIMES[0])
     (folder / "dsu-audiosep").hardlink_to(folder / "dsu-demucs")
     archives.pack(folder, tmp_path / "x.tar.gz", WHEN)
@@ -107,7 +107,7 @@ def test_files_that_share_their_place_are_packed_once(tmp_path):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_failure_leaves_nothing(tmp_path, ending, monkeypatch):
-    """Neither half an archive nor, in its place, the one of before."""
+    """There is no partial archive, and an earlier one stays as it was."""
     folder = make_folder(tmp_path, TIMES[0])
     (tmp_path / f"x{ending}").write_bytes(b"before")
 
@@ -121,8 +121,8 @@ def test_a_failure_leaves_nothing(tmp_path, ending, monkeypatch):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_checksums_are_as_sha256sum_reads_them(tmp_path):
-    """New archives replace their lines, those that are still there keep theirs, those that are gone go."""
+def test_checksums_are_in_the_format_of_sha256sum(tmp_path):
+    """New archives replace their lines, other existing archives keep theirs, and lines of deleted archives are dropped."""
     for name in ("b.zip", "a.zip"):
         (tmp_path / name).write_bytes(name.encode())
     archives.write_checksums(tmp_path, [tmp_path / "b.zip", tmp_path / "a.zip"])

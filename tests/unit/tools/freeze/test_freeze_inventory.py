@@ -1,4 +1,4 @@
-"""What a folder is found to hold, and how large its parts are."""
+"""What a folder contains, and how large its parts are."""
 
 import zipfile
 
@@ -9,7 +9,7 @@ from tools.freeze import inventory
 
 @pytest.fixture
 def folder(tmp_path):
-    """A frozen folder of a few bytes."""
+    """A frozen folder with a few bytes in it."""
     sizes = {
         "dsu-demucs": 10,
         "lib/torch/a.bin": 300,
@@ -28,14 +28,14 @@ def folder(tmp_path):
 
 
 def test_parts_are_packages_with_their_libraries(folder):
-    """The largest first; what lies loose in `lib` is Python's, what lies loose outside the programs."""
+    """The largest is first; single files in `lib` count as Python, those outside as programs."""
     (folder / "lib" / "library.zip").write_bytes(b"")
     sizes = [(part.name, part.size_bytes, part.file_count) for part in inventory.parts(folder)]
     assert sizes == [("torch", 450, 3), ("programs", 10, 1), ("Python", 7, 2), ("configs", 1, 1)]
 
 
-def test_shared_places_count_once(folder):
-    """As they do on the disk."""
+def test_hard_links_count_once(folder):
+    """They take their space on the disk only once."""
     before = inventory.size_bytes(inventory.parts(folder))
     (folder / "dsu-audiosep").hardlink_to(folder / "dsu-demucs")
     parts = {part.name: part for part in inventory.parts(folder)}
@@ -44,12 +44,12 @@ def test_shared_places_count_once(folder):
 
 
 def test_distributions_are_found_in_folders_and_in_the_archive(folder):
-    """By the names that can be imported; names of nobody are Python's own."""
+    """They are found by their top-level names; names without an owner are Python's own."""
     owners = {"torch": {"torch"}, "torch.libs": {"torch"}, "_ext": {"ext"}, "single": {"one"}, "absent": {"no"}}
     assert inventory.present(folder / "lib", owners) == {"torch", "ext", "one"}
 
 
 def test_the_report_adds_up(folder):
-    """One line for each part, and the sum."""
+    """There is one line for each part, and a total."""
     lines = inventory.report([inventory.Part("a", 3 << 20, 2), inventory.Part("b", 1 << 19, 1)]).splitlines()
     assert [line.split() for line in lines[1:]] == [["3.0", "2", "a"], ["0.5", "1", "b"], ["3.5", "3", "all"]]

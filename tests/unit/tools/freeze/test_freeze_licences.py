@@ -1,4 +1,4 @@
-"""Nothing gets in without a licence and its text."""
+"""Nothing goes into the folder without a licence and its text."""
 
 import sys
 
@@ -10,8 +10,8 @@ from tools.freeze import licences
 MIT = "License-Expression: MIT"
 
 
-def test_texts_of_the_metadata_and_of_the_package_are_taken(tmp_path):
-    """Whatever they are called; code is not a text."""
+def test_texts_in_metadata_and_package_are_collected(tmp_path):
+    """Texts are recognised under all their usual names; code is not a text."""
     files = {
         "p-1.0.dist-info/licenses/LICENSE": "mine",
         "p-1.0.dist-info/licenses/vendor/COPYING.LESSER": "theirs",
@@ -26,7 +26,7 @@ def test_texts_of_the_metadata_and_of_the_package_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "expected"),
     [
         (["License-Expression: MIT", "License: no"], "MIT"),
         (["Classifier: License :: OSI Approved :: BSD License", "License: see below"], "BSD License"),
@@ -35,24 +35,24 @@ def test_texts_of_the_metadata_and_of_the_package_are_taken(tmp_path):
         (["Classifier: Topic :: Sound"], ""),
     ],
 )
-def test_statements_are_read_from_newer_and_older_metadata(tmp_path, lines, said):
-    """The expression before classifiers, those before the free field, which may be the text itself."""
+def test_statements_are_read_from_newer_and_older_metadata(tmp_path, lines, expected):
+    """The expression has precedence over classifiers, and those over the free-text field, which may be the text itself."""
     stated = licences.stated(make_distribution(tmp_path, "p", lines=lines))
-    assert stated.startswith(said)
-    assert bool(said) == bool(stated)
+    assert stated.startswith(expected)
+    assert bool(expected) == bool(stated)
     assert len(stated) <= licences.LONGEST_NAME
 
 
 def test_no_statement_is_an_error(tmp_path):
-    """That names the package."""
+    """The message names the package."""
     made = make_distribution(tmp_path, "p", files={"p/LICENSE": "text"})
     with pytest.raises(licences.LicenceMissing, match=r"p 1\.0 does not state"):
         licences.licence_of(made)
 
 
 def test_no_text_is_an_error(tmp_path):
-    """Unless it is a standard one that lies here."""
-    with pytest.raises(licences.LicenceMissing, match="no text"):
+    """Unless it is a standard licence whose text is in the repository."""
+    with pytest.raises(licences.LicenceMissing, match="does not contain the text"):
         licences.licence_of(make_distribution(tmp_path, "p", lines=[MIT]))
     apache = make_distribution(tmp_path, "q", lines=["Classifier: License :: OSI Approved :: Apache Software License"])
     ((name, text),) = licences.licence_of(apache).texts
@@ -61,14 +61,14 @@ def test_no_text_is_an_error(tmp_path):
 
 
 def test_python_itself_has_a_licence():
-    """That of the installation that builds."""
+    """It comes from the installation that runs the build."""
     licence = licences.licence_of_python()
     assert licence.version == ".".join(str(number) for number in sys.version_info[:3])
     assert b"PYTHON SOFTWARE FOUNDATION" in licence.texts[0][1]
 
 
 def test_licences_are_written_with_an_index(tmp_path):
-    """Folders by name and version, the index in the order of the alphabet."""
+    """Folders are named by component and version, and the index is in alphabetical order."""
     listed = [
         licences.Licence("zeta", "2", "MIT", "https://z", (("sub/LICENSE", b"z"),)),
         licences.Licence("Alpha", "1", "BSD", "", (("COPYING", b"a"),)),

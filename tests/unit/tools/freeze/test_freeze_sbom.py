@@ -1,4 +1,4 @@
-"""The bill of materials: complete, free of accidents, and in the form of CycloneDX."""
+"""The SBOM is complete, reproducible and valid CycloneDX."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from tools.freeze.licences import Licence
 
 @pytest.fixture
 def packages(tmp_path):
-    """`Pack` brings a library beside it, one that was left out, and a bill of its own."""
+    """`Pack` comes with a library, one that was left out, and an SBOM of its own."""
     inner = [
         {"type": "library", "name": "rust-thing", "version": "3", "licenses": [{"expression": "MIT"}], "bom-ref": "x"},
         {"type": "library", "name": "rust-thing", "version": "3", "licenses": [{"expression": "MIT"}], "bom-ref": "y"},
@@ -32,8 +32,8 @@ def listed():
     return [Licence("Pack", "1.0", "MIT", "", ()), Licence("Python", "3.11.7", "PSF-2.0", "", ())]
 
 
-def test_components_hold_what_their_wheels_brought(packages, listed, tmp_path):
-    """What their own bill lists, without doubles, and the libraries that are in the folder, with their hash."""
+def test_components_list_what_their_wheels_contain(packages, listed, tmp_path):
+    """They list what is in their own SBOM, once each, and the libraries that are in the folder, with hashes."""
     pack, python = sbom.bill("0.1.0", listed, packages, tmp_path / "lib")["components"]
     assert (pack["purl"], pack["version"]) == ("pkg:pypi/pack@1.0", "1.0")
     rust, library = pack["components"]
@@ -45,7 +45,7 @@ def test_components_hold_what_their_wheels_brought(packages, listed, tmp_path):
 
 
 def test_references_are_unique_and_resolve(packages, listed, tmp_path):
-    """As the format demands."""
+    """The format requires it."""
     bill = sbom.bill("0.1.0", listed, packages, tmp_path / "lib")
     components = [bill["metadata"]["component"], *bill["components"]]
     inner = [each for component in components for each in component.get("components", ())]
@@ -56,7 +56,7 @@ def test_references_are_unique_and_resolve(packages, listed, tmp_path):
 
 
 def test_the_number_comes_from_the_content(packages, listed, tmp_path):
-    """The same for the same, another one for another."""
+    """Equal SBOMs have equal serial numbers, and different ones different numbers."""
     numbers = [sbom.bill(version, listed, packages, tmp_path / "lib")["serialNumber"] for version in ("1", "1", "2")]
     assert numbers[0] == numbers[1] != numbers[2]
     assert numbers[0].startswith("urn:uuid:")

@@ -1,4 +1,4 @@
-"""What makes the folder small and the same every time, on small folders and made-up libraries."""
+"""Slimming, on small folders and artificial libraries: the result is small and reproducible."""
 
 import os
 import py_compile
@@ -15,7 +15,7 @@ PT_NOTE = 4
 
 
 def elf(*parts, bits=2):
-    """A library's header and table: `parts` are kind, offset and address."""
+    """An ELF header and its program headers: `parts` are type, offset and address."""
     head = bytearray(64)
     head[:5] = b"\x7fELF" + bytes([bits])
     struct.pack_into("<Q", head, 0x20, 64)
@@ -25,7 +25,7 @@ def elf(*parts, bits=2):
 
 
 def tree(folder, age):
-    """A small frozen library, as if it was built at some time."""
+    """A small frozen library, built at the time `age`."""
     (folder / "lib").mkdir(parents=True)
     (folder / "module.py").write_text("VALUE = 3\n")
     os.utime(folder / "module.py", (age, age))
@@ -49,20 +49,20 @@ def contents(folder):
         ([(PT_NOTE, 0x10, 0x25)], True),
     ],
 )
-def test_libraries_must_lie_as_pages_do(parts, fine):
-    """What the loader maps has its place within a page; what it does not map may lie anywhere."""
+def test_mapped_segments_must_be_page_aligned(parts, fine):
+    """Segments that the loader maps need the same offset within a page in file and memory; others do not."""
     assert slimming.is_mappable(elf(*parts)) is fine
 
 
-def test_libraries_for_32_bits_are_not_touched():
-    """Their table is another one."""
+def test_32_bit_libraries_are_left_alone():
+    """Their headers have another layout."""
     assert not slimming.is_mappable(elf(bits=1))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only libraries of Linux are stripped")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux libraries are stripped")
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_library_that_stripping_breaks_stays_as_it_was(tmp_path, broken):
-    """A smaller copy is taken only if it can be mapped, with the mode of the old one; other files are not looked at."""
+    """A smaller copy is kept only if it can be mapped, and gets the mode of the original; other files are ignored."""
     library, text = tmp_path / "lib.so", tmp_path / "note.txt"
     before = elf((slimming.PT_LOAD, 0, 0)) + b"symbols"
     library.write_bytes(before)
@@ -73,16 +73,16 @@ def test_a_library_that_stripping_breaks_stays_as_it_was(tmp_path, broken):
     strip = tmp_path / "strip"
     strip.write_text(f'#!/bin/sh\nprintf "\\177ELF" > "$3"\ncat "{tmp_path}/smaller" >> "$3"\n')
     strip.chmod(0o755)
-    won = slimming.strip_symbols(tmp_path, str(strip))
+    saved = slimming.strip_symbols(tmp_path, str(strip))
     assert library.read_bytes() == (before if broken else smaller)
-    assert won == (0 if broken else len("symbols"))
+    assert saved == (0 if broken else len("symbols"))
     assert library.stat().st_mode & 0o777 == 0o755
     assert text.read_text() == "symbols"
     assert not list(tmp_path.glob("*.stripped"))
 
 
-def test_nothing_tells_when_it_was_built(tmp_path):
-    """Two builds at different times are equal, in content, order, times and modes."""
+def test_nothing_shows_when_it_was_built(tmp_path):
+    """Two builds from different times are equal in content, order, times and modes."""
     first, second = (tree(tmp_path / name, age) for name, age in (("a", 1_600_000_001), ("b", 1_700_000_000)))
     assert contents(first) != contents(second)
     for folder in (first, second):
@@ -93,8 +93,8 @@ def test_nothing_tells_when_it_was_built(tmp_path):
     assert {time for time, _ in facts[0]} == {1_767_225_600}
 
 
-def test_forgetting_keeps_code_usable(tmp_path):
-    """Compiled modules still run, the archive has all but the record of how Python was compiled."""
+def test_code_still_runs_without_timestamps(tmp_path):
+    """Compiled modules still run, and the archive has everything except how Python was compiled."""
     folder = tree(tmp_path / "a", 1_600_000_000)
     slimming.forget_times(folder, 1_767_225_600)
     code = "import module; print(module.VALUE)"
@@ -104,8 +104,8 @@ def test_forgetting_keeps_code_usable(tmp_path):
         assert archive.namelist() == ["a.pyc", "b.pyc"]
 
 
-def test_sources_are_compiled_once_for_all(tmp_path):
-    """Their code is taken whatever their time, and nothing is written beside them."""
+def test_sources_are_compiled_in_advance(tmp_path):
+    """The compiled code is used whatever the times of the sources, and nothing is written next to them."""
     lib = tmp_path / "lib"
     lib.mkdir()
     (lib / "config.py").write_text("VALUE = 4\n")
@@ -120,8 +120,8 @@ def test_sources_are_compiled_once_for_all(tmp_path):
     assert b"/frozen/config.py" in next(iter((lib / "__pycache__").iterdir())).read_bytes()
 
 
-def test_equal_files_share_their_place(tmp_path):
-    """Large enough ones of one mode; their content stays."""
+def test_duplicates_become_hard_links(tmp_path):
+    """Files that are large enough and have the same mode are linked, and keep their content."""
     same, mode = b"x" * slimming.WORTH_LINKING_BYTES, {"c": 0o755}
     for name, data in {"a": same, "b": same, "c": same, "d": same[:-1] + b"y", "e": b"x", "f": b"x"}.items():
         (tmp_path / name).write_bytes(data)
@@ -132,8 +132,8 @@ def test_equal_files_share_their_place(tmp_path):
     assert (tmp_path / "b").read_bytes() == same
 
 
-def test_folders_of_left_out_packages_go(tmp_path):
-    """With their data; names that are not there are no error."""
+def test_folders_of_left_out_packages_are_removed(tmp_path):
+    """Their data goes too, and names that do not exist are ignored."""
     (tmp_path / "torch" / "_dynamo").mkdir(parents=True)
     (tmp_path / "torch" / "_dynamo" / "config.py").touch()
     (tmp_path / "torch" / "nn").mkdir()
