@@ -77,8 +77,6 @@ def test_the_engine_is_the_program_s_own(monkeypatch, worker, tmp_path):
 @pytest.mark.parametrize("flag", ["--version", "--list-models", "--help"])
 def test_answers_for_people_import_no_torch(worker, flag):
     """Nor numpy: they come at once."""
-    if (worker.name, flag) == ("dsu", "--list-models"):
-        flag = "models"
     code = (
         "import sys\nfrom workers import WORKERS, launch\n"
         f"row = next(row for row in WORKERS.values() if row.name == {worker.name!r})\n"

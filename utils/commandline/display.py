@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Display(Protocol):
-    """Shows what happens."""
+    """Shows what a job does."""
 
     def event(self, event: Event) -> None:
-        """Something happened within a job."""
+        """An event of the job."""
 
     def line(self, text: str) -> None:
         """A sentence that stays."""
@@ -95,7 +95,7 @@ def open_display(out: IO[str]) -> Iterator[Display]:
 
 
 def describe_done(done: FileDone) -> str:
-    """The line of a song whose stems are there."""
+    """The line for a song whose stems were written."""
     if done.skipped is True:
         return f"{done.input}: skipped, it was done before."
     paths = [Path(path) for path in (done.paths or {}).values()]
@@ -104,7 +104,7 @@ def describe_done(done: FileDone) -> str:
 
 
 def describe_download(done: ModelDownloaded, size_bytes: int | None) -> str:
-    """The line of a model whose files are there. Where its size is not known, its first file has one."""
+    """The line for a downloaded model. Where its total size is not known, that of its first file is shown."""
     size = done.size_bytes if size_bytes is None else size_bytes
     return f"{done.model} ({size / 1e6:.1f} MB) -> {', '.join(done.files)}"
 

@@ -1,7 +1,7 @@
 """`dsu`, one program for everything, for people: `separate`, `models` and `download`. (`dsu worker` serves programs.)
 
-What a song is separated with says which family's options there are: the layouts are those of the families' own
-programs, and an option that only another family has is refused with that reason.
+The model determines the family, and the family the options: they are those of the family's own program. An option that
+only other families have is refused with that reason.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -21,13 +21,13 @@ from msgspec import Meta
 from utils import __version__
 from utils.commandline import audio_separator, audiosep, bsroformer, demucs
 from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
+from utils.commandline.model_list import INSTEAD, described, named, table, unknown
 from utils.commandline.options import Parser, Typed, new_parser, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import Engine
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, Family, family_of
-from utils.core.errors import InvalidRequest, UnknownModel, did_you_mean, nearest
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
-from utils.core.replies import ModelDetails
 from utils.core.requests import Separate
 from utils.core.settings import resolve
 
@@ -46,7 +46,6 @@ NAMING = {
     "--model-path": "networks",
     "--ensemble": "networks",
 }
-INSTEAD = {"list_models": "`dsu models` lists all models.", "download_model": "`dsu download NAME` fetches it."}
 
 HELP = f"""\
 usage: dsu [separate] [options] SONG_OR_FOLDER ...
@@ -79,8 +78,9 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
     if command == "--version":
         sys.stdout.write(f"dsu {__version__}\n")
         return 0
-    if command == "models":
-        return answered(MODELS.program, lambda: read(MODELS, rest), partial(show_models, listing=listing))
+    if command in ("models", "--list-models"):  # the second is how other programs list names, and nothing else
+        show = partial(show_models, listing=listing, only_names=command == "--list-models")
+        return answered(MODELS.program, lambda: read(MODELS, rest), show)
     if command == "download":
         return answered(
             DOWNLOAD.program,
@@ -154,7 +154,7 @@ def separate(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> 
 def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, str]:
     """The family of what a song is to be separated with, and its name. No family where only the help is asked for.
 
-    Raises `UnknownModel`.
+    Raises `InvalidRequest` or `UnknownModel`.
     """
     words = argv[: argv.index("--")] if "--" in argv else argv
     parser = Parser(SEPARATE, add_help=False)
@@ -162,7 +162,8 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
         parser.add_argument(*flags)
     for flag in NAMING:
         parser.add_argument(flag, dest=flag)
-    parser.add_argument("-h", "--help", action="store_true")
+    for flags in (("-h", "--help"), ("-v", "--verbose")):
+        parser.add_argument(*flags, action="store_true")
     typed, _ = parser.parse_known_args(words)
     given, model = vars(typed), typed.model or ""
     named = next((family for flag, family in NAMING.items() if given[flag] is not None), None)
@@ -177,10 +178,7 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
         return family_of(known[model].type), model
     if PurePath(model).suffix in AUDIO_SEPARATOR_SUFFIXES:
         return "audio-separator", model
-    raise UnknownModel(
-        f"There is no model `{model}`.{did_you_mean(nearest(model, known))}",
-        hint=f"{INSTEAD['list_models']} For a model that is not listed, give its --family.",
-    )
+    raise unknown(model, known, "For a model that is not listed, give its --family.")
 
 
 def program_of(family: str, model: str) -> Program[Any]:
@@ -254,7 +252,7 @@ all stems, or that of the first one. `dsu models NAME` shows each of them.
 )
 
 
-def show_models(typed: Typed, listing: Listing) -> int:
+def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> int:
     """Print the models that were asked for."""
     known = listing(resolve(typed.given(("models_dir",))).models_dir, None)
     words = typed.words
@@ -266,6 +264,8 @@ def show_models(typed: Typed, listing: Listing) -> int:
     if words.json:
         objects = [{**msgspec.to_builtins(model), "family": family_of(model.type)} for model in models]
         lines = iter([json.dumps(objects, ensure_ascii=False, indent=2)])
+    elif only_names:
+        lines = (model.name for model in models)
     elif [model.name for model in models] == words.tracks:
         lines = described(models)
     else:
@@ -275,69 +275,6 @@ def show_models(typed: Typed, listing: Listing) -> int:
             lines = (line if len(line) < width else f"{line[: width - 2]}…" for line in lines)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
-
-
-def named(names: Sequence[str], known: Sequence[ModelDetails]) -> list[ModelDetails]:
-    """The models of these names, or whose names contain them; all without a name. Raises `UnknownModel`."""
-    if not names:
-        return list(known)
-    found: dict[str, ModelDetails] = {}
-    for name in names:
-        exact = [model for model in known if model.name == name]
-        matching = exact or [model for model in known if name.lower() in model.name.lower()]
-        if not matching:
-            raise unknown(name, known)
-        found.update((model.name, model) for model in matching)
-    return list(found.values())
-
-
-def unknown(name: str, known: Sequence[ModelDetails]) -> UnknownModel:
-    near = nearest(name, [model.name for model in known])
-    return UnknownModel(f"There is no model `{name}`.{did_you_mean(near)}", hint=INSTEAD["list_models"])
-
-
-def table(models: Sequence[ModelDetails]) -> Iterator[str]:
-    """A heading for each family and a line for each model."""
-    for family in FAMILIES:
-        own = [model for model in models if family_of(model.type) == family]
-        if own:
-            yield f"{family} ({len(own)})"
-            rows = [("", "NAME", "SIZE", "SDR", "LICENCE", "STEMS"), *map(_row, own)]
-            width = max(len(name) for _, name, *_ in rows)
-            for mark, name, size, sdr, licence, stems in rows:
-                yield f"{mark:1} {name:{width}} {size:>8} {sdr:>5} {licence:12} {stems}".rstrip()
-
-
-def _row(model: ModelDetails) -> tuple[str, ...]:
-    sdr = f"{published_sdr(model.sdr):.1f}" if model.sdr else ""
-    mark = "*" if model.installed else ""
-    return mark, model.name, size_of(model), sdr, model.license or "", ", ".join(model.stems)
-
-
-def published_sdr(sdr: Mapping[str, float]) -> float:
-    return sdr["average"] if "average" in sdr else next(iter(sdr.values()))
-
-
-def size_of(model: ModelDetails) -> str:
-    if model.size_bytes is None:
-        return ""
-    return f"{model.size_bytes / 1e9:.1f} GB" if model.size_bytes >= 1e9 else f"{model.size_bytes / 1e6:.1f} MB"
-
-
-def described(models: Sequence[ModelDetails]) -> Iterator[str]:
-    """All that is known of models, a fact on each line."""
-    for model in models:
-        facts = {
-            "name": model.name,
-            "family": f"{family_of(model.type)} ({model.type})",
-            "about": model.description,
-            "stems": ", ".join(model.stems),
-            "size": size_of(model),
-            "installed": "yes" if model.installed else "no",
-            "licence": model.license or "not stated",
-            "SDR": ", ".join(f"{stem} {value:g} dB" for stem, value in (model.sdr or {}).items()),
-        }
-        yield from (f"{fact:10} {text}" for fact, text in facts.items() if text)
 
 
 # dsu download -----------------------------------------------------------------------------------------------------
@@ -364,7 +301,7 @@ def download_models(typed: Typed, listing: Listing, make_engine: MakeEngine) -> 
     known = {model.name: model for model in listing(settings.models_dir, None)}
     for name in names:
         if name not in known:
-            raise unknown(name, list(known.values()))
+            raise unknown(name, known)
 
     def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
         for name in names:

@@ -1,7 +1,7 @@
-"""Which songs have their results already, for `--skip-existing`. Looks at names on disk only.
+"""Which songs already have their results, for `--skip-existing`. Looks at names on disk only.
 
-A song counts as done when every stem it would give is there. Where a name was made safe for the file system, or the
-stems of a model are not known before it is read, less may be recognised; such a song is then separated again.
+A song counts as done when all its stems exist. A result may go unrecognised where its name was changed to suit the file
+system, or where the stems of a model are not known before it is read; such a song is separated again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from utils.core.requests import Separate
 
 @dataclass(frozen=True)
 class Results:
-    """What a request writes for each song. Where one is not known, None stands for a stem of any name."""
+    """What a request writes for each song. None stands for a stem whose name is not known."""
 
     model: str
     stems: tuple[str | None, ...]
@@ -29,8 +29,12 @@ def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> t
     tracks = dict(zip(inputs, unique_tracks(inputs), strict=True))
     template = request.name_template or request.template
     if "{track}" not in template and len(inputs) > 1:
-        return list(inputs), []  # whose results they are does not show
-    done = [path for path, track in tracks.items() if _is_done(request, template, results, track)]
+        return list(inputs), []  # the names do not say which song they belong to
+    done = [
+        path
+        for path, track in tracks.items()
+        if all(_exists(request, template, results.model, track, stem) for stem in results.stems)
+    ]
     todo = [path for path in inputs if path not in done]
     if unique_tracks(todo) != [tracks[path] for path in todo]:
         return list(inputs), []  # songs of one name: without the first, the second would take its place
@@ -46,10 +50,6 @@ def expected_stems(
     else:
         own = [*(request.stems or model_stems or (None,))]
     return (*own, *also)
-
-
-def _is_done(request: Separate, template: str, results: Results, track: str) -> bool:
-    return all(_exists(request, template, results.model, track, stem) for stem in results.stems)
 
 
 def _exists(request: Separate, template: str, model: str, track: str, stem: str | None) -> bool:
@@ -70,5 +70,5 @@ def _filled(template: str, patterns: dict[str, str]) -> str:
 
 
 def _in_any_case(stem: str) -> str:
-    """A pattern for a stem, which may be asked for in another case than the model's."""
+    """A pattern for a stem, which may be requested in a different case from the model's."""
     return "".join(f"[{one.lower()}{one.upper()}]" if one.isalpha() else glob.escape(one) for one in stem)

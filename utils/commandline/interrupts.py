@@ -1,4 +1,4 @@
-"""Ctrl-C on the command line: the first cancels the job, the second leaves at once. Nothing half-written stays."""
+"""Ctrl-C on the command line: the first cancels the job, the second exits at once. Neither leaves half-written files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") i
 
 
 def leave_now(status: int) -> None:
-    """Undo what is under way and end the process."""
+    """Remove half-written files and end the process."""
     cleanup.run_all()
     os._exit(status)
 
@@ -24,15 +24,15 @@ def leave_now(status: int) -> None:
 class Interrupts:
     """Remembers the first signal and cancels the job; a second one does not wait for the job's next checkpoint."""
 
-    def __init__(self, job: Job, tell: Callable[[str], None], leave: Callable[[int], None] = leave_now) -> None:
+    def __init__(self, job: Job, show: Callable[[str], None], leave: Callable[[int], None] = leave_now) -> None:
         self._job = job
-        self._tell = tell
+        self._show = show
         self._leave = leave
         self.number: int | None = None
 
     @property
     def status(self) -> int:
-        """The exit status of a program that ended because of the signal."""
+        """The exit status of a program that a signal ended."""
         return 128 + (self.number if self.number is not None else signal.SIGINT)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
@@ -40,20 +40,20 @@ class Interrupts:
         if self.number is None:
             self.number = number
             self._job.cancel()
-            _in_a_thread(lambda: self._tell("Stopping. Press Ctrl-C again to stop at once."))
+            _in_a_thread(lambda: self._show("Stopping. Press Ctrl-C again to stop at once."))
         else:
             _in_a_thread(lambda: self._leave(self.status))
 
 
 def _in_a_thread(action: Callable[[], None]) -> None:
-    """The code that a handler interrupts may hold a lock that the action needs; another thread can wait for it."""
+    """The interrupted code may hold a lock that the action needs; only another thread can wait for it."""
     threading.Thread(target=action, daemon=True).start()
 
 
 @contextlib.contextmanager
-def cancelled_by_signals(job: Job, tell: Callable[[str], None]) -> Iterator[Interrupts]:
+def cancelled_by_signals(job: Job, show: Callable[[str], None]) -> Iterator[Interrupts]:
     """While the body runs, Ctrl-C and a request to terminate cancel the job."""
-    interrupts = Interrupts(job, tell)
+    interrupts = Interrupts(job, show)
     before = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
     try:
         yield interrupts

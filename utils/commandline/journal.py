@@ -1,7 +1,7 @@
-"""The report of a run for programs: a line of JSON for each song as soon as it has ended, and a summary as the last one.
+"""The report of a run for other programs: a line of JSON for each song as soon as it is done, and a summary at the end.
 
-Lines are appended and brought to the disk one by one, so that a run which is killed has told of every song it finished;
-that it was killed shows in the summary that is missing.
+Each line is appended and synced to the disk at once, so that a killed run has reported every song that it finished. A
+report without a summary is that of a killed run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATUSES = ("done", "skipped", "failed", "cancelled")
 
 
 class Journal:
-    """A file that is added to while the body runs; without a path, nothing."""
+    """A file that is appended to while the body runs; does nothing without a path."""
 
     def __init__(self, path: str | None) -> None:
         self._path = Path(path).expanduser() if path else None
@@ -50,7 +50,7 @@ class Journal:
     # Songs -------------------------------------------------------------------------------------------------------
 
     def file_done(self, done: FileDone) -> None:
-        """A song has ended, well or badly."""
+        """A song has succeeded or failed."""
         status = "failed" if not done.ok else "skipped" if done.skipped is True else "done"
         self._add(
             status,
@@ -62,24 +62,24 @@ class Journal:
         )
 
     def skipped(self, path: Path) -> None:
-        """A song was left alone without being looked at."""
+        """A song was skipped without being read."""
         self._add("skipped", input=str(path), outputs={}, model=None, elapsed=0.0, error=None)
 
     def cancelled(self, path: Path) -> None:
-        """A song was not finished, or not begun, when the run was stopped."""
+        """A song was not finished when the run was stopped."""
         self._add("cancelled", input=str(path), outputs={}, model=None, elapsed=None, error=None)
 
     # Lines -------------------------------------------------------------------------------------------------------
 
     def _summarise(self, error: BaseException | None) -> None:
-        """The last line, with what has ended the run too early."""
+        """The last line, with the error that ended the run early."""
         counts = {status: self._counts[status] for status in STATUSES}
         elapsed = round(time.monotonic() - self._started, 3)
-        told = None
+        reason = None
         if error is not None and not isinstance(error, JobCancelled | KeyboardInterrupt):
             reply = error_reply(error)
-            told = {"code": reply.code, "message": reply.message}
-        self._write({"status": "summary", "files": self._counts.total(), **counts, "elapsed": elapsed, "error": told})
+            reason = {"code": reply.code, "message": reply.message}
+        self._write({"status": "summary", "files": self._counts.total(), **counts, "elapsed": elapsed, "error": reason})
 
     def _add(self, status: str, **fields: object) -> None:
         self._counts[status] += 1
@@ -89,14 +89,14 @@ class Journal:
         if self._file is None:
             return
         text = json.dumps(line, ensure_ascii=False) + "\n"
-        data = text.encode("utf-8", "backslashreplace")  # of a name that is no text, JSON's own escape
+        data = text.encode("utf-8", "backslashreplace")  # names that are not valid text become JSON escapes
         try:
-            while data:  # a disk that gets full may take only the beginning
+            while data:  # a nearly full disk may take only the beginning
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.close()
-            self._file = None  # nothing more is written, so that the run ends with this error alone
+            self._file = None  # no summary: the run ends with this error alone
             raise self._not_writable(error) from error
 
     def _not_writable(self, error: OSError) -> OutputNotWritable:
@@ -106,7 +106,7 @@ class Journal:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """The file, at the beginning of a line: a run that was killed may have left half of one."""
+    """The file, at the start of a line: a killed run may have left half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+b", buffering=0)
     if file.tell() > 0:

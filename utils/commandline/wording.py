@@ -1,6 +1,6 @@
-"""What engines say about requests, in the words of a command line: `chunk_seconds` becomes --chunk-seconds. Pure.
+"""Messages of engines in the words of a command line: `chunk_seconds` becomes --chunk-seconds. Pure.
 
-Engines speak to programs that send fields and commands; people type options. What has no option is left as it is.
+Engines address programs, which send fields and commands; people type options. A field without an option stays as it is.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Wording:
 
     @property
     def options(self) -> list[str]:
-        """All that can be typed."""
+        """All options, each in its longest form."""
         return [*self._options.values(), *self._switches.values()]
 
     def option(self, field: str) -> str:
-        """What is typed to set a field."""
+        """The option that sets a field."""
         return self._options.get(field, f"`{field}`")
 
     def of(self, text: str) -> str:

@@ -226,15 +226,15 @@ def test_models_are_listed_by_family(capsys):
         "  NAME         SIZE   SDR LICENCE      STEMS\n"
         "* dsu_mini   5.4 MB   5.0 MIT          drums, vocals\n"
         "  big        1.3 GB   9.9              drums, vocals\n"
+        "apollo (1)\n"
+        "  NAME         SIZE   SDR LICENCE      STEMS\n"
+        "* restorer  10.0 MB                    restored\n"
         "demucs (1)\n"
         "  NAME         SIZE   SDR LICENCE      STEMS\n"
         "* htdemucs  10.0 MB                    drums, vocals\n"
         "audio-separator (1)\n"
         "  NAME        SIZE   SDR LICENCE      STEMS\n"
         "* HQ.onnx                             drums, vocals\n"
-        "apollo (1)\n"
-        "  NAME         SIZE   SDR LICENCE      STEMS\n"
-        "* restorer  10.0 MB                    restored\n"
         "audiosep (1)\n"
         "  NAME              SIZE   SDR LICENCE      STEMS\n"
         "* audiosep_base  10.0 MB                    query\n"
@@ -255,6 +255,12 @@ def test_models_can_be_picked(capsys, words, names):
     assert [one["name"] for one in json.loads(models(capsys, "--json", *words))] == names
     table = models(capsys, *words)
     assert [line.split()[1] for line in table.splitlines() if line.startswith("*")] == [n for n in names if n != "big"]
+
+
+def test_names_alone_are_listed_as_other_programs_do(capsys):
+    """One a line."""
+    assert dsu.main(["--list-models"], no_engine, listing) == 0
+    assert capsys.readouterr().out.splitlines() == [one.name for one in KNOWN]
 
 
 def test_json_is_one_document(capsys):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from workers import WORKERS
 
 WORKER = WORKERS["demucs"]
 COMMANDS = commands_of(WORKER)
+ENGINE = SimpleNamespace(family_of=lambda model: "demucs")  # is asked by commands of dsu only
 
 
 def examples():
@@ -73,7 +75,7 @@ def test_examples_of_requests_are_real(fields):
         assert not refused
         assert bool(decoded.warnings) == ("detials" in fields)
         if isinstance(decoded.request, Batch):
-            assert len(plan_batch(decoded.request.jobs, COMMANDS)) == len(fields["jobs"])
+            assert len(plan_batch(decoded.request.jobs, COMMANDS, ENGINE)) == len(fields["jobs"])
 
 
 @pytest.mark.parametrize("line", [line for mark, line in examples() if mark == "←"], ids=lambda line: line["status"])
