@@ -13,7 +13,7 @@ LIBRARY = "library.zip"
 MEBIBYTE = 1 << 20
 
 
-class Part(NamedTuple):
+class FolderPart(NamedTuple):
     """A package in the folder, or one of the folder's own parts, with its files on the disk."""
 
     name: str
@@ -38,7 +38,7 @@ def importable(name: str) -> str:
     return name if name.endswith((".libs", ".dylibs")) else name.partition(".")[0]
 
 
-def parts(folder: Path) -> list[Part]:
+def parts(folder: Path) -> list[FolderPart]:
     """The largest first. Files that share their place on the disk count once."""
     sizes: dict[str, list[int]] = {}
     seen: set[tuple[int, int]] = set()
@@ -48,7 +48,7 @@ def parts(folder: Path) -> list[Part]:
         again = facts.st_nlink > 1 and place in seen
         seen.add(place)
         sizes.setdefault(part_of(path.relative_to(folder)), []).append(0 if again else facts.st_size)
-    found = (Part(name, sum(each), len(each)) for name, each in sizes.items())
+    found = (FolderPart(name, sum(each), len(each)) for name, each in sizes.items())
     return sorted(found, key=lambda part: (-part.size_bytes, part.name))
 
 
@@ -62,11 +62,11 @@ def part_of(path: Path) -> str:
     return first if rest else "programs"
 
 
-def size_bytes(rows: Iterable[Part]) -> int:
+def size_bytes(rows: Iterable[FolderPart]) -> int:
     return sum(part.size_bytes for part in rows)
 
 
-def report(rows: Iterable[Part]) -> str:
+def report(rows: Iterable[FolderPart]) -> str:
     """The sizes as text for people."""
     listed = list(rows)
     lines = [f"{part.size_bytes / MEBIBYTE:9.1f}  {part.file_count:6d}  {part.name}" for part in listed]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from utils.core.replies import CachedModel
-from utils.engine.family import Model, Source
+from utils.engine.family import Model, ModelSource
 
 MB = 1e6
 
@@ -83,7 +83,7 @@ class ModelCache:
             self._active = model.source.identifier if model.source.identifier in self._models else None
 
     @property
-    def active(self) -> Source | None:
+    def active(self) -> ModelSource | None:
         """Where the active model came from."""
         with self._lock:
             model = self._models.get(self._active) if self._active is not None else None
@@ -103,7 +103,7 @@ class ModelCache:
                 for identifier, model in self._models.items()
             ]
 
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[ModelSource]:
         """Where the loaded models came from, least recently used first."""
         with self._lock:
             return [model.source for model in self._models.values()]
@@ -173,7 +173,7 @@ class Lease:
         self._cache = cache
         self.models: dict[str, Model] = {}
 
-    def get(self, source: Source) -> Model | None:
+    def get(self, source: ModelSource) -> Model | None:
         """The model of this source if it is loaded, from now on leased."""
         model = self.models.get(source.identifier) or self._cache._get(source.identifier)  # noqa: SLF001
         if model is not None:

@@ -20,7 +20,7 @@ from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownM
 from utils.core.job import Job
 from utils.core.settings import Settings
 from utils.engine.cache import Lease, ModelCache
-from utils.engine.family import Asked, Family, Host, Model, Source
+from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.ensemble import common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
@@ -228,7 +228,9 @@ class Engine:
             job.warn(f"This job could not be noted, so `resume` will do it again. {error.message}")
         return done
 
-    def _separate(self, request: requests.Separate, track: Track, sources: Sequence[Source], job: Job) -> replies.Done:
+    def _separate(
+        self, request: requests.Separate, track: Track, sources: Sequence[ModelSource], job: Job
+    ) -> replies.Done:
         kind = type(request)
         started = time.perf_counter()
         with self.cache.lease() as lease:
@@ -288,7 +290,7 @@ class Engine:
             lease.put(model)
         return replace(recipe, free_memory=lease.release_others)
 
-    def _resolve(self, request: Asked, job: Job) -> Sequence[Source]:
+    def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
         """The models that a request means, found once."""
         active = self.cache.active
         for family in self.families.values():
@@ -296,7 +298,7 @@ class Engine:
                 return family.resolve(request, active, job)
         raise InvalidRequest(f"{self.program} needs a request of its own kind.")
 
-    def _load(self, source: Source, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
+    def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
         """Read a model and lease it. `announced` is for jobs that need it, which say so."""
         job.checkpoint()
         if announced:

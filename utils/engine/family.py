@@ -58,7 +58,7 @@ class Host:
         )
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Where a model comes from: files that are there, and what else makes it this one."""
 
     @property
@@ -87,7 +87,7 @@ class Model(Protocol):
     """A loaded model."""
 
     @property
-    def source(self) -> Source: ...
+    def source(self) -> ModelSource: ...
 
     @property
     def stems(self) -> tuple[str, ...]: ...
@@ -114,10 +114,10 @@ class Family(Protocol):
     def record(self, name: str) -> ModelRecord | None:
         """What the registry knows of a public model."""
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         """Does the request mean a model of this family? `active` is the one that was loaded last."""
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The models that a request means, whose files are there. Raises one of the model errors."""
 
     def load(self, source: Any, request: Asked, job: Job) -> Model:

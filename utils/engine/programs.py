@@ -21,7 +21,7 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Program:
+class EngineSpec:
     """What the engine of one program is composed of."""
 
     families: tuple[str, ...]
@@ -30,15 +30,15 @@ class Program:
 
 
 PROGRAMS = {
-    "dsu-demucs": Program(("demucs",)),
-    "dsu-bsroformer": Program(("networks", "apollo")),
-    "dsu-audio-separator": Program(
+    "dsu-demucs": EngineSpec(("demucs",)),
+    "dsu-bsroformer": EngineSpec(("networks", "apollo")),
+    "dsu-audio-separator": EngineSpec(
         ("vr", "mdx", "networks", "apollo"),
         listed_networks=frozenset(catalogue.ALSO_IN_AUDIO_SEPARATOR),
         names_restorer=True,
     ),
-    "dsu-audiosep": Program(("audiosep",)),
-    "dsu": Program(("networks", "demucs", "vr", "mdx", "apollo", "audiosep")),
+    "dsu-audiosep": EngineSpec(("audiosep",)),
+    "dsu": EngineSpec(("networks", "demucs", "vr", "mdx", "apollo", "audiosep")),
 }
 
 

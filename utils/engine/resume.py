@@ -25,7 +25,7 @@ from utils.audio.paths import absolute, os_path
 from utils.core.errors import CheckpointInvalid, InputUnreadable
 from utils.core.replies import Done
 from utils.core.requests import Separate
-from utils.engine.family import Source
+from utils.engine.family import ModelSource
 from utils.store.hashes import remembered_sha256
 
 FOLDER = ".dsu"
@@ -81,7 +81,7 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[ModelStamp, ...]
 
 
-class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JobNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a finished job leaves: from what it made which files, and what it answered."""
 
     origin: Provenance
@@ -93,7 +93,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 # From what --------------------------------------------------------------------------------------------------------
 
 
-def stamp_model(source: Source, checkpoint: Callable[[], None]) -> ModelStamp:
+def stamp_model(source: ModelSource, checkpoint: Callable[[], None]) -> ModelStamp:
     """The stamp of a model. The registry's hashes were checked when its files came; other files are read."""
     known = {file.name: file.sha256 for file in source.record.files} if source.record is not None else {}
     hashes = tuple(known.get(path.name) or _hash_of(path, checkpoint) for path in source.files)
@@ -172,7 +172,7 @@ class Notebook:
         try:
             files = {path: _stamp_file(Path(path)) for path in paths}
             fields = {name: value for name, value in msgspec.structs.asdict(done).items() if value is not UNSET}
-            note = Note(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
+            note = JobNote(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
             self._save(json.dumps(msgspec.to_builtins(note), indent=1).encode())
         except OSError as error:
             raise output_error(error, self.path) from error
@@ -203,16 +203,16 @@ def _notes_of(folder: Path, track: str) -> Iterator[Path]:
         yield folder / name
 
 
-def _read(path: Path) -> Note | None:
+def _read(path: Path) -> JobNote | None:
     """A note; None where there is none that can be understood."""
     try:
         with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
-            return msgspec.convert(json.loads(file.read()), Note)
+            return msgspec.convert(json.loads(file.read()), JobNote)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return None
 
 
-def _is_untouched(note: Note) -> bool:
+def _is_untouched(note: JobNote) -> bool:
     """Is every file as it was left, and within the output directory?"""
     try:
         return bool(note.files) and all(
@@ -228,7 +228,7 @@ def _stamp_file(path: Path) -> FileStamp:
     return FileStamp(status.st_size, status.st_mtime_ns)
 
 
-def _reply(note: Note) -> Done | None:
+def _reply(note: JobNote) -> Done | None:
     """The answer that was given then."""
     kinds: list[type[Done]] = [Done, *Done.__subclasses__()]
     kind = next((kind for kind in kinds if kind.__name__ == note.reply), Done)

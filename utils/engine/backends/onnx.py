@@ -17,7 +17,9 @@ from torch import Tensor
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest, ModelNotInstalled
 
-Spectra = npt.NDArray[np.float32]  # (batch, 4, bins, frames): left real, left imaginary, right real, right imaginary
+SpectrumBatch = npt.NDArray[
+    np.float32
+]  # (batch, 4, bins, frames): left real, left imaginary, right real, right imaginary
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 ON_CPU = "CPUExecutionProvider"
@@ -65,13 +67,13 @@ class OnnxBackend:
             self._session = session
         return self._session
 
-    def _run(self, spectra: Spectra) -> Spectra:
+    def _run(self, spectra: SpectrumBatch) -> SpectrumBatch:
         session = self._open()
         taken = session.get_inputs()[0]
         if isinstance(taken.shape[0], int) and len(spectra) > 1:
             return np.concatenate([self._run(spectra[index : index + 1]) for index in range(len(spectra))])
         try:
-            output: Spectra = session.run(None, {taken.name: spectra})[0]
+            output: SpectrumBatch = session.run(None, {taken.name: spectra})[0]
         except Exception as error:
             raise self._reworded(error) from error
         if output.shape != spectra.shape:
@@ -153,7 +155,7 @@ FRAMES_AXIS = 3
 BYTES = 2  # how protocol buffers mark a field that holds bytes
 
 
-class Field(NamedTuple):
+class WireField(NamedTuple):
     """One field of a message: its number and all its bytes; what it holds, if that is bytes."""
 
     number: int
@@ -169,7 +171,7 @@ def without_fixed_frames(model: bytes) -> bytes:
         raise CheckpointInvalid("The file is not an ONNX model: its bytes make no sense.") from error
 
 
-def _free_graph(graph: Field) -> bytes:
+def _free_graph(graph: WireField) -> bytes:
     kept = [field for field in fields(graph.content or b"") if field.number != NODE_INFO]
     return packed(
         GRAPH,
@@ -177,7 +179,7 @@ def _free_graph(graph: Field) -> bytes:
     )
 
 
-def _within(field: Field, path: tuple[int, ...], change: Any) -> bytes:
+def _within(field: WireField, path: tuple[int, ...], change: Any) -> bytes:
     """A field with something changed deep inside."""
     content = field.content or b""
     if not path:
@@ -193,7 +195,7 @@ def _free_shape(shape: bytes) -> bytes:
     return b"".join(dimensions)
 
 
-def fields(message: bytes) -> Iterator[Field]:
+def fields(message: bytes) -> Iterator[WireField]:
     """The fields of a message, in order."""
     place = 0
     while place < len(message):
@@ -213,7 +215,7 @@ def fields(message: bytes) -> Iterator[Field]:
             place += 8 if kind == 1 else 4
         else:
             raise ValueError(f"a field of kind {kind}")
-        yield Field(key >> 3, message[start:place], content)
+        yield WireField(key >> 3, message[start:place], content)
 
 
 def packed(number: int, content: bytes) -> bytes:

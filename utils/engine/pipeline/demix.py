@@ -22,7 +22,7 @@ from utils import device as devices
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
-from utils.engine.pipeline.song import UNSCALED, Samples, Scale, Song
+from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongBuffer
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Runner:
         torch.set_num_threads(max(1, self.compute.threads // self.compute.workers))
 
 
-def demix(song: Song, lanes: Sequence[Lane], *, channels: int, runner: Runner, job: Job) -> Iterator[Stretch]:
+def demix(song: SongBuffer, lanes: Sequence[Lane], *, channels: int, runner: Runner, job: Job) -> Iterator[Stretch]:
     """Separate a whole song; what is finished comes in order."""
     device = runner.compute.device
     accumulator = Accumulator(max(lane.rows.stop for lane in lanes), channels, song.total, device)
@@ -235,7 +235,7 @@ def _next_batch(lane: Lane, first: int, size: int, total: int) -> list[Chunk]:
 
 
 def _add_batch(
-    song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
+    song: SongBuffer, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
 ) -> None:
     with job.step("read"):
         mixes = [torch.from_numpy(_see(song, lane, chunk)) for chunk in batch]
@@ -249,7 +249,7 @@ def _add_batch(
         accumulator.add(chunk.start, seen * (gains * fade).to(output.device), lane.rows)
 
 
-def _see(song: Song, lane: Lane, chunk: Chunk) -> Samples:
+def _see(song: SongBuffer, lane: Lane, chunk: Chunk) -> Samples:
     """What the network is shown for a chunk."""
     start, length = _view(lane, chunk, song.total)
     if lane.mirrored and not 0 <= start <= song.total - length:

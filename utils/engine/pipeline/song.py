@@ -34,7 +34,7 @@ class Scale:
 UNSCALED = Scale()
 
 
-class Song:
+class SongBuffer:
     """Random access to a stream of blocks (channels, n) between what was forgotten and the end."""
 
     def __init__(self, blocks: Iterator[Samples], *, channels: int, total: int) -> None:

@@ -20,7 +20,7 @@ from utils.engine.pipeline.background import ReadAhead
 from utils.engine.pipeline.blending import Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
 from utils.engine.pipeline.recipe import Heard, Recipe
-from utils.engine.pipeline.song import Samples, Song
+from utils.engine.pipeline.song import Samples, SongBuffer
 from utils.engine.pipeline.track import Audio, Blocks
 
 SILENCE_SAMPLES = 1 << 16
@@ -112,7 +112,7 @@ class Stream:
             ReadAhead(iter(reader)) as blocks,
             Runner(recipe.compute, job, recipe.free_memory) as runner,
         ):
-            song = Song(iter(blocks), channels=recipe.channels, total=self.stats.frames)
+            song = SongBuffer(iter(blocks), channels=recipe.channels, total=self.stats.frames)
             yield from demix(song, lanes, channels=recipe.channels, runner=runner, job=job)
         for warning in reader.warnings:
             job.warn(warning)

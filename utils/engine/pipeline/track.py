@@ -94,7 +94,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Signal:
+class Waveform:
     """Samples in memory, (channels, samples)."""
 
     samples: Samples
@@ -111,7 +111,7 @@ class Signal:
 
     def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
         del job
-        return nullcontext(_Slices(self._at(sample_rate, channels)))
+        return nullcontext(_WaveformBlocks(self._at(sample_rate, channels)))
 
     def _at(self, sample_rate: int, channels: int) -> Samples:
         if len(self.samples) != channels:
@@ -122,7 +122,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class _Slices:
+class _WaveformBlocks:
     samples: Samples
     warnings: list[str] = field(default_factory=list)
 
