@@ -1,4 +1,4 @@
-"""Which families each program has. An engine imports those of its own program and no others."""
+"""The model families of each program. An engine imports only those of its own program."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What the engine of one program is composed of."""
+    """How the engine of one program is put together."""
 
     families: tuple[str, ...]
-    listed_networks: frozenset[str] | None = None  # the types of networks that are listed; None is all
-    names_restorer: bool = False  # `ping` says apart what separates and what restores
+    listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
+    names_restorer: bool = False  # `ping` reports separator and restorer separately
 
 
 PROGRAMS = {
@@ -44,16 +44,9 @@ PROGRAMS = {
 
 def make_engine(name: str, settings: Settings) -> Engine:
     """The engine of the program called `name`."""
-    program = PROGRAMS[name]
-    return Engine(
-        name,
-        settings,
-        {family: _imported(FAMILIES[family]) for family in program.families},
-        listed_networks=program.listed_networks,
-        names_restorer=program.names_restorer,
-    )
-
-
-def _imported(place: str) -> MakeFamily:
-    module, _, name = place.partition(":")
-    return cast(MakeFamily, getattr(importlib.import_module(module), name))
+    spec = PROGRAMS[name]
+    families = {}
+    for family in spec.families:
+        module, _, class_name = FAMILIES[family].partition(":")
+        families[family] = cast(MakeFamily, getattr(importlib.import_module(module), class_name))
+    return Engine(name, settings, families, listed_networks=spec.listed_networks, names_restorer=spec.names_restorer)
