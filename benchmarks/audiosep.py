@@ -26,7 +26,7 @@ TEXTS = ("vocals", "drums", "an acoustic guitar")
 QUIET = 0.05  # untrained networks answer loudly
 
 
-class Run(NamedTuple):
+class WorkerRun(NamedTuple):
     """One life of a worker: seconds until it was ready, of its first and second load, of each job, and until its end."""
 
     startup_s: float
@@ -47,7 +47,7 @@ def load_request(files: AudioSepFiles) -> dict[str, str]:
     }
 
 
-def live(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = TEXTS[:1]) -> Run:
+def live(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = TEXTS[:1]) -> WorkerRun:
     """Start a worker, load the model twice, separate each song, and end the worker."""
     jobs: list[float] = []
     with WorkerProcess(WORKERS["audiosep"].script, files.config.parent) as worker:
@@ -63,7 +63,7 @@ def live(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = T
         peak = watch.stop()
         worker.send({"cmd": "exit"})
         total_s = worker.wait_for("exiting").at_s
-    return Run(ready_s, loads[0], loads[1], tuple(jobs), total_s, peak)
+    return WorkerRun(ready_s, loads[0], loads[1], tuple(jobs), total_s, peak)
 
 
 def separate_request(source: Path, texts: Sequence[str]) -> dict[str, object]:
@@ -76,7 +76,7 @@ def write_song(path: Path, seconds: float) -> Path:
     return path
 
 
-def report(cold: Sequence[Run], stays: Run, together: Run, seconds: Sequence[float]) -> str:
+def report(cold: Sequence[WorkerRun], stays: WorkerRun, together: WorkerRun, seconds: Sequence[float]) -> str:
     """The tables; `cold` holds a run for each of the two songs, `stays` both of them twice, `together` all texts once."""
     times = together.jobs_s[0] / cold[0].jobs_s[0]
     rest = (
@@ -86,7 +86,7 @@ def report(cold: Sequence[Run], stays: Run, together: Run, seconds: Sequence[flo
     return "\n\n".join([cold_table(cold, seconds), jobs_table(cold, stays), warm_table(cold, stays, seconds), rest])
 
 
-def cold_table(cold: Sequence[Run], seconds: Sequence[float]) -> str:
+def cold_table(cold: Sequence[WorkerRun], seconds: Sequence[float]) -> str:
     rows = [
         [f"{length:g}", *told(run.startup_s, run.load_s, run.jobs_s[0], run.total_s)]
         for run, length in zip(cold, seconds, strict=True)
@@ -94,7 +94,7 @@ def cold_table(cold: Sequence[Run], seconds: Sequence[float]) -> str:
     return table(["song s", "start s", "load s", "separation s", "total s"], rows)
 
 
-def jobs_table(cold: Sequence[Run], stays: Run) -> str:
+def jobs_table(cold: Sequence[WorkerRun], stays: WorkerRun) -> str:
     each = [run.total_s for run in (*cold, *cold)]
     rows = [
         ["a worker for each job", *told(sum(each)), ", ".join(told(*each))],
@@ -103,7 +103,7 @@ def jobs_table(cold: Sequence[Run], stays: Run) -> str:
     return table(["short, long, short, long", "total s", "each s"], rows)
 
 
-def warm_table(cold: Sequence[Run], stays: Run, seconds: Sequence[float]) -> str:
+def warm_table(cold: Sequence[WorkerRun], stays: WorkerRun, seconds: Sequence[float]) -> str:
     rows = [["load", *told(stays.load_s, stays.second_load_s)]]
     for index, length in enumerate(seconds):
         again = statistics.mean(stays.jobs_s[index :: len(seconds)])

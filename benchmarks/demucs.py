@@ -32,7 +32,7 @@ QUIET = 0.05
 MEMBERS = tuple(f"full000{number}" for number in range(1, 5))
 
 
-class Run(NamedTuple):
+class ProgramRun(NamedTuple):
     seconds: float
     peak_bytes: int
 
@@ -55,7 +55,7 @@ def make_models(repo: Path) -> None:
     write_bag(repo, "four", MEMBERS, weights=np.eye(len(SOURCES)).tolist())
 
 
-def run_program(command: Sequence[str]) -> Run:
+def run_program(command: Sequence[str]) -> ProgramRun:
     """Wall time and peak memory of a program, from its start to its end."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -64,7 +64,7 @@ def run_program(command: Sequence[str]) -> Run:
         peak = watch.sampled_peak()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
-    return Run(time.perf_counter() - started, peak)
+    return ProgramRun(time.perf_counter() - started, peak)
 
 
 def programs(repo: Path, out: Path, source: Path, model: str, extra: Sequence[str]) -> dict[str, list[str]]:
@@ -75,14 +75,16 @@ def programs(repo: Path, out: Path, source: Path, model: str, extra: Sequence[st
     }
 
 
-def compare(repo: Path, out: Path, source: Path, model: str, extra: Sequence[str], rounds: int) -> dict[str, Run]:
+def compare(
+    repo: Path, out: Path, source: Path, model: str, extra: Sequence[str], rounds: int
+) -> dict[str, ProgramRun]:
     """The median of both programs' runs, which alternate."""
-    runs: dict[str, list[Run]] = {"demucs": [], "DSU": []}
+    runs: dict[str, list[ProgramRun]] = {"demucs": [], "DSU": []}
     for _ in range(rounds):
         for name, command in programs(repo, out, source, model, extra).items():
             runs[name].append(run_program(command))
     return {
-        name: Run(statistics.median(run.seconds for run in mine), max(run.peak_bytes for run in mine))
+        name: ProgramRun(statistics.median(run.seconds for run in mine), max(run.peak_bytes for run in mine))
         for name, mine in runs.items()
     }
 
@@ -107,7 +109,7 @@ def agreement_db(out: Path, track: str) -> float:
     return float(min(10 * np.log10(np.sum(a**2) / max(np.sum((a - b) ** 2), 1e-30)) for a, b in pairs))
 
 
-def row(what: str, runs: Mapping[str, Run]) -> list[str]:
+def row(what: str, runs: Mapping[str, ProgramRun]) -> list[str]:
     package, ours = runs["demucs"], runs["DSU"]
     memory = [f"{run.peak_bytes / 2**20:.0f}" for run in (package, ours)]
     ratio = ours.seconds / package.seconds

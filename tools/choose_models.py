@@ -35,7 +35,7 @@ BUILT_IN = "dsu_mini"  # always there, so the last choice
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """A model, the fields by which requests name it, and a sentence that says where it comes from."""
 
     name: str
@@ -44,17 +44,17 @@ class Choice:
     told: str
 
 
-def choose(kind: str, models_dir: Path | None = None, model: str | None = None) -> Choice:
+def choose(kind: str, models_dir: Path | None = None, model: str | None = None) -> ModelChoice:
     """The model that is named, or else one that is there. Whether a named one is there, its worker says."""
     folder = models_directory(models_dir)
     if model is not None:
-        return Choice(model, {"model": model}, folder, f"The model is `{model}` of `{folder}`, as asked.")
+        return ModelChoice(model, {"model": model}, folder, f"The model is `{model}` of `{folder}`, as asked.")
     names = installed(kind, folder)
     if names == [BUILT_IN]:
         told = f"The model is `{BUILT_IN}`, which comes with DSU; `{folder}` has no other for {kind}."
-        return Choice(BUILT_IN, {"model": BUILT_IN}, folder, told)
+        return ModelChoice(BUILT_IN, {"model": BUILT_IN}, folder, told)
     if names:
-        return Choice(names[0], {"model": names[0]}, folder, f"The model is `{names[0]}`, found in `{folder}`.")
+        return ModelChoice(names[0], {"model": names[0]}, folder, f"The model is `{names[0]}`, found in `{folder}`.")
     return small(kind, folder)
 
 
@@ -85,7 +85,7 @@ def small_models() -> Path:
     return output_folder() / "small-models"
 
 
-def small(kind: str, instead_of: Path) -> Choice:
+def small(kind: str, instead_of: Path) -> ModelChoice:
     """A small random network, made if it is not there yet."""
     worker = "audio-separator" if kind == APOLLO else kind
     folder = small_models()
@@ -96,4 +96,4 @@ def small(kind: str, instead_of: Path) -> Choice:
         f"There is no model for {kind} in `{instead_of}`, so `{first['name']}` of `{folder}` is used: "
         "a small network with random weights, whose times say nothing of real models."
     )
-    return Choice(first["name"], first["load"], folder, told)
+    return ModelChoice(first["name"], first["load"], folder, told)

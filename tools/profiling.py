@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.choose_models import Choice, choose
+from tools.choose_models import ModelChoice, choose
 from tools.command_line import GENERATE, ROOT, ended_by_sigterm, number, with_hint
 from utils.core import requests
 from utils.core.bootstrap import limit_threads, use_utf8
@@ -91,7 +91,7 @@ class ProfiledJob(Job):
 
 
 def profile(
-    subject: Subject, options: argparse.Namespace, choice: Choice, folder: Path
+    subject: Subject, options: argparse.Namespace, choice: ModelChoice, folder: Path
 ) -> tuple[dict[str, Any], cProfile.Profile | None]:
     """Load the model and separate one song; the breakdown, and with `--cprofile` what Python's profiler saw."""
     threads = limit_threads(None)

@@ -32,11 +32,11 @@ def make_banks(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    from training.training import Run  # noqa: PLC0415
+    from training.training import TrainingRun  # noqa: PLC0415
     from training.training import train as train_run  # noqa: PLC0415
 
     train_run(
-        Run(
+        TrainingRun(
             config=options.config,
             bank=options.work / "bank",
             folder=options.work / "run",

@@ -28,7 +28,7 @@ FRAME = 44100
 Separator = Callable[[Signal], Signal]
 
 
-class Song(NamedTuple):
+class ExampleSong(NamedTuple):
     """A mix (channels, samples) and its stems (stems, channels, samples)."""
 
     mix: Signal
@@ -57,19 +57,19 @@ def evaluate(config_path: Path, weights: Mapping[str, torch.Tensor], bank: Path)
     return report
 
 
-def held_out_songs(bank: Path) -> list[Song]:
+def held_out_songs(bank: Path) -> list[ExampleSong]:
     """Mixtures of sounds that training never heard, the same each time; no place tells which stem stands there."""
     mixer = Mixer(Bank(bank / "held_out"), SONG_SAMPLES, SONG_SEED, places=False)
     drawn = [mixer.draw() for _ in range(SONGS)]
-    return [Song(example.mix.numpy(), example.stems.numpy()) for example in drawn]
+    return [ExampleSong(example.mix.numpy(), example.stems.numpy()) for example in drawn]
 
 
-def real_songs() -> list[Song]:
+def real_songs() -> list[ExampleSong]:
     path = excerpt_path()
-    return [Song(*read_excerpt(path))] if path else []
+    return [ExampleSong(*read_excerpt(path))] if path else []
 
 
-def _scores(songs: list[Song], separator: Separator) -> dict[str, list[float]]:
+def _scores(songs: list[ExampleSong], separator: Separator) -> dict[str, list[float]]:
     """Means over the songs in which a stem sounds: SDR, SI-SDR and the median of the frames, for each stem."""
     measures: dict[str, Callable[[Signal, Signal], float]] = {
         "sdr": metrics.sdr,

@@ -19,7 +19,7 @@ from utils.engine.pipeline.demix import Compute
 from utils.engine.pipeline.outputs import Offer
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.stream import stream
-from utils.engine.pipeline.track import Signal
+from utils.engine.pipeline.track import Waveform
 
 
 def separate(net: nn.Module, config: Mapping[str, Any], mix: Samples) -> Samples:
@@ -45,5 +45,5 @@ def separate(net: nn.Module, config: Mapping[str, Any], mix: Samples) -> Samples
         compute=Compute(device="cpu", threads=torch.get_num_threads()),
         settings={},
     )
-    parts = list(stream(recipe, Signal(mix, inference.sample_rate), Job()))
+    parts = list(stream(recipe, Waveform(mix, inference.sample_rate), Job()))
     return np.stack([np.concatenate([part.stems[stem] for part in parts], axis=-1) for stem in STEMS])

@@ -37,7 +37,7 @@ USES = 2  # of each batch: as it was drawn, then with its stems exchanged among 
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training run, all of its settings."""
 
     config: Path  # of the network
@@ -70,7 +70,7 @@ def build_net(config_path: Path, seed: int) -> MaskUnet:
     return MaskUnet(MaskUnetParams.from_config(read_config(config_path)))
 
 
-def train(run: Run) -> Path:
+def train(run: TrainingRun) -> Path:
     """Train until the minutes are used up. An interrupted run goes on where its last checkpoint stands."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -110,7 +110,12 @@ def schedule(step: int, used: float) -> float:
 
 
 def _step(
-    run: Run, net: MaskUnet, optimiser: torch.optim.Optimizer, stems: Tensor, merged: Tensor, pool: ThreadPoolExecutor
+    run: TrainingRun,
+    net: MaskUnet,
+    optimiser: torch.optim.Optimizer,
+    stems: Tensor,
+    merged: Tensor,
+    pool: ThreadPoolExecutor,
 ) -> tuple[float, float]:
     """One update; the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they
     wait for each other once a step, not in every operation, which on busy cores takes many times as long.
@@ -149,7 +154,7 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
             mean.lerp_(new, 1 - keep)
 
 
-def _batches(run: Run, state: State) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(run: TrainingRun, state: State) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of stems, and which of them are merged. A resumed run draws new examples, not those it had."""
     examples = Examples(run.bank / "train", run.segment_samples, run.batch_size, run.seed * 100_000 + state.step)
     loader = DataLoader(examples, batch_size=None, num_workers=run.loaders, prefetch_factor=4 if run.loaders else None)
@@ -181,7 +186,7 @@ def levelled(stems: Tensor, chance: torch.Generator) -> Tensor:
 # Validation ---------------------------------------------------------------------------------------------------------
 
 
-def validation_set(run: Run) -> tuple[Tensor, Tensor]:
+def validation_set(run: TrainingRun) -> tuple[Tensor, Tensor]:
     """The same mixtures of held-out sounds each time."""
     mixer = Mixer(Bank(run.bank / "held_out"), VALIDATION_SAMPLES, VALIDATION_SEED)
     drawn = torch.stack([mixer.draw().stems for _ in range(VALIDATION_EXAMPLES)])
@@ -210,7 +215,7 @@ def checkpoint_path(folder: Path) -> Path:
     return folder / "checkpoint.pt"
 
 
-def _save(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, state: State) -> None:
+def _save(run: TrainingRun, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, state: State) -> None:
     content = {
         "net": net.state_dict(),
         "average": average.state_dict(),
@@ -222,7 +227,7 @@ def _save(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim.O
     part.replace(checkpoint_path(run.folder))
 
 
-def _resume(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> State:
+def _resume(run: TrainingRun, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> State:
     if not checkpoint_path(run.folder).exists():
         return State()
     content = torch.load(checkpoint_path(run.folder), weights_only=True, map_location="cpu")
@@ -232,7 +237,7 @@ def _resume(run: Run, net: nn.Module, average: nn.Module, optimiser: torch.optim
     return State(**content["state"])
 
 
-def _log(run: Run, state: State, losses: list[tuple[float, float]], held_out: dict[str, Any]) -> None:
+def _log(run: TrainingRun, state: State, losses: list[tuple[float, float]], held_out: dict[str, Any]) -> None:
     line = {
         "step": state.step,
         "minutes": round(state.used_s / 60, 2),

@@ -13,7 +13,7 @@ LIBRARY = "library.zip"
 MEBIBYTE = 1 << 20
 
 
-class Part(NamedTuple):
+class FolderPart(NamedTuple):
     """A package in the folder, or another part of it, with its size on disk."""
 
     name: str
@@ -34,7 +34,7 @@ def importable(name: str) -> str:
     return name if name.endswith((".libs", ".dylibs")) else name.partition(".")[0]
 
 
-def parts(folder: Path) -> list[Part]:
+def parts(folder: Path) -> list[FolderPart]:
     """The parts, largest first. Files with several hard links count once."""
     sizes: dict[str, list[int]] = {}
     seen: set[tuple[int, int]] = set()
@@ -44,7 +44,7 @@ def parts(folder: Path) -> list[Part]:
         again = facts.st_nlink > 1 and inode in seen
         seen.add(inode)
         sizes.setdefault(part_of(path.relative_to(folder)), []).append(0 if again else facts.st_size)
-    found = (Part(name, sum(each), len(each)) for name, each in sizes.items())
+    found = (FolderPart(name, sum(each), len(each)) for name, each in sizes.items())
     return sorted(found, key=lambda part: (-part.size_bytes, part.name))
 
 
@@ -58,11 +58,11 @@ def part_of(path: Path) -> str:
     return first if rest else "programs"
 
 
-def size_bytes(rows: Iterable[Part]) -> int:
+def size_bytes(rows: Iterable[FolderPart]) -> int:
     return sum(part.size_bytes for part in rows)
 
 
-def report(rows: Iterable[Part]) -> str:
+def report(rows: Iterable[FolderPart]) -> str:
     """The sizes as a table to read."""
     listed = list(rows)
     lines = [f"{part.size_bytes / MEBIBYTE:9.1f}  {part.file_count:6d}  {part.name}" for part in listed]

@@ -1,1 +1,1 @@
-"""Models, chunks and stems: from a typed request to finished files. No JSON here, and nothing of the protocol."""
+"""Models, chunks and stems: from a typed request to finished files. Nothing here knows about JSON or the protocol."""

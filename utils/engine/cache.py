@@ -1,8 +1,8 @@
-"""Which models stay loaded: the least recently used go first, bounded by count and by bytes. Safe from any thread.
+"""The LRU cache of loaded models, bounded by count and by bytes. Safe from any thread.
 
-A job takes its models through a `Lease`. What is leased stays where it is until the lease ends; then the cache is trimmed
-to its bounds. A model that has to leave a graphics card is parked in the host's memory, so that going back to it costs a
-copy and no load. On the CPU there is nothing to park: the memory is the same.
+A job takes its models through a `Lease`. Leased models stay where they are until the lease ends; then the cache is
+trimmed to its bounds. A model that has to leave the GPU is parked in host memory, so that using it again costs a copy
+instead of a load. On the CPU nothing is parked: the memory is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from utils.core.replies import CachedModel
-from utils.engine.family import Model, Source
+from utils.engine.family import Model, ModelSource
 
 MB = 1e6
 
@@ -47,7 +47,7 @@ class ModelCache:
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
-        """What a job uses, for as long as the context lasts. Leases move models: only the thread of jobs may take one."""
+        """The models of one job, for the duration of the context. Only the job thread may lease: leases move models."""
         lease = Lease(self)
         with self._lock:
             self._leases.append(lease)
@@ -59,11 +59,11 @@ class ModelCache:
                 dropped = lease.models.keys() - self._models.keys()
                 lease.models.clear()
                 self._park_all(self._trim())
-            if dropped:  # cleared by somebody while they were in use
+            if dropped:  # somebody cleared the cache while they were in use
                 self._on_drop()
 
     def clear(self) -> int:
-        """Drop every model, parked ones too; how many were loaded. A lease keeps its own until it ends."""
+        """Drop all models, parked ones too, and return how many were loaded. A lease keeps its models until it ends."""
         with self._lock:
             count = len(self._models)
             self._parked.clear()
@@ -72,25 +72,25 @@ class ModelCache:
             return count
 
     def resize(self, max_models: int) -> None:
-        """Drop at once what is too much and not leased. It is not parked: this may be any thread."""
+        """Change the bound and drop excess models that are not leased. They are not parked: this may be any thread."""
         with self._lock:
             self._max_models = max_models
             self._trim()
 
     def activate(self, model: Model) -> None:
-        """Make a model the one that is used when a request names none."""
+        """Make this the model that serves requests which name none."""
         with self._lock:
             self._active = model.source.identifier if model.source.identifier in self._models else None
 
     @property
-    def active(self) -> Source | None:
-        """Where the active model came from."""
+    def active(self) -> ModelSource | None:
+        """The source of the active model."""
         with self._lock:
             model = self._models.get(self._active) if self._active is not None else None
             return model.source if model is not None else None
 
     def entries(self) -> list[CachedModel]:
-        """What is loaded, least recently used first."""
+        """The loaded models, least recently used first."""
         with self._lock:
             return [
                 CachedModel(
@@ -103,13 +103,13 @@ class ModelCache:
                 for identifier, model in self._models.items()
             ]
 
-    def sources(self) -> list[Source]:
-        """Where the loaded models came from, least recently used first."""
+    def sources(self) -> list[ModelSource]:
+        """The sources of the loaded models, least recently used first."""
         with self._lock:
             return [model.source for model in self._models.values()]
 
     def _get(self, identifier: str) -> Model | None:
-        """A model, now the most recently used one, back from where it was parked; None if it is not loaded."""
+        """The model, now the most recently used and no longer parked; None if it is not loaded."""
         with self._lock:
             model = self._models.get(identifier)
             if model is not None:
@@ -121,7 +121,7 @@ class ModelCache:
         return parked
 
     def _keep(self, identifier: str, model: Model) -> None:
-        """Keep a model, at the cost of those used longest ago that nobody has leased."""
+        """Keep a model, at the expense of the least recently used ones without a lease."""
         with self._lock:
             self._models[identifier] = model
             self._models.move_to_end(identifier)
@@ -137,7 +137,7 @@ class ModelCache:
         return {identifier for lease in self._leases for identifier in lease.models}
 
     def _trim(self) -> list[Model]:
-        """Drop models until the rest is within both bounds; leased ones stay, and the newest unless the cache is off."""
+        """Drop models until both bounds hold. Leased ones stay, and so does the newest unless the cache is off."""
         leased, dropped = self._leased(), []
         for identifier in list(self._models):
             newest = identifier == next(reversed(self._models))
@@ -155,7 +155,7 @@ class ModelCache:
         return model
 
     def _park_all(self, models: list[Model]) -> None:
-        """Move what was dropped to the host's memory, as far as there is room for it."""
+        """Move dropped models to host memory while there is room."""
         if self._max_parked_bytes == 0 or self._max_models == 0:
             return
         for model in models:
@@ -167,24 +167,24 @@ class ModelCache:
 
 
 class Lease:
-    """The models of one job. They are never moved, parked or dropped under it."""
+    """The models of one job. They are never moved, parked or dropped while it runs."""
 
     def __init__(self, cache: ModelCache) -> None:
         self._cache = cache
         self.models: dict[str, Model] = {}
 
-    def get(self, source: Source) -> Model | None:
-        """The model of this source if it is loaded, from now on leased."""
+    def get(self, source: ModelSource) -> Model | None:
+        """Lease the model of this source if it is loaded."""
         model = self.models.get(source.identifier) or self._cache._get(source.identifier)  # noqa: SLF001
         if model is not None:
             self.put(model)
         return model
 
     def put(self, model: Model) -> None:
-        """Lease a model that was just loaded, or that has grown, and keep it in the cache."""
+        """Lease a model that was just loaded or has grown, and keep it in the cache."""
         self.models[model.source.identifier] = model
         self._cache._keep(model.source.identifier, model)  # noqa: SLF001
 
     def release_others(self) -> bool:
-        """Give up all models that are not leased. True if there was anything to give up."""
+        """Drop all models that are not leased. False if there were none."""
         return self._cache._keep_only_leased()  # noqa: SLF001

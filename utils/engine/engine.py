@@ -1,4 +1,4 @@
-"""The one engine: every request of every family goes resolve, lease, recipe, run, done."""
+"""The engine. Every request of every family takes the same path: resolve, lease, recipe, run, done."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownM
 from utils.core.job import Job
 from utils.core.settings import Settings
 from utils.engine.cache import Lease, ModelCache
-from utils.engine.family import Asked, Family, Host, Model, Source
+from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.ensemble import common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
@@ -28,7 +28,6 @@ from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
-from utils.store.records import ModelRecord
 from utils.store.registry import unknown_model
 
 SHORTEST_CHUNK_S = 1.0
@@ -37,7 +36,7 @@ MakeFamily = Callable[[Host], Family]
 
 
 class Engine:
-    """Loads models of some families into one cache on one device, and separates with them."""
+    """Loads models of its families into one cache on one device, and separates with them."""
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class Engine:
     def start(self) -> Readiness:
         self.host.device = devices.choose(self.settings.device)
         devices.prepare_torch(self.host.threads)
-        gc.freeze()  # what the imports left stays anyway; looking through it would cost the first load a tenth of a second
+        gc.freeze()  # objects made by imports stay anyway; scanning them would cost the first load 0.1 s
         self.cache = ModelCache(
             self.settings.max_cached_models,
             devices.model_budget_bytes(self.host.device),
@@ -129,7 +128,7 @@ class Engine:
         return found
 
     def family_of(self, model: str | None) -> catalogue.Family:
-        """The family of a model, as clients name it."""
+        """The family of a model, by the name that clients use."""
         if model is None:
             active = self.cache.active
             return catalogue.family_of(active.family) if active is not None else "networks"
@@ -184,7 +183,10 @@ class Engine:
         )
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
-        record = self._record(request.model)
+        found = (family.record(request.model) for family in self.families.values())
+        record = next((record for record in found if record is not None), None)
+        if record is None:
+            raise unknown_model(request.model, [entry.name for entry in self._details(requests.ListModels())])
         folders = self.host.folders
         download_files(
             folders.missing(record),
@@ -202,21 +204,14 @@ class Engine:
             files=[str(path) for path in paths],
         )
 
-    def _record(self, name: str) -> ModelRecord:
-        """What is known of a public model. Raises `UnknownModel`."""
-        for family in self.families.values():
-            if (record := family.record(name)) is not None:
-                return record
-        raise unknown_model(name, [entry.name for entry in self._details(requests.ListModels())])
-
     # Separating --------------------------------------------------------------------------------------------------
 
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
-        """Separate one file. With `resume`, only if the same job has not been done before."""
+        """Separate one file. With `resume`, a job that was done before is skipped."""
         song = Track.of(request, name=track, index=index)
-        _ = request.audio_format  # raises where none is meant, before a model is loaded
+        _ = request.audio_format  # an invalid format raises here, before a model is loaded
         earlier = len(job.warnings)
         sources = self._resolve(request, job)
         if not request.resume:
@@ -232,10 +227,12 @@ class Engine:
         try:
             notebook.write(msgspec.structs.replace(done, warnings=job.warnings[earlier:]))
         except OutputError as error:
-            job.warn(f"This job could not be noted, so `resume` will do it again. {error.message}")
+            job.warn(f"This job could not be recorded, so `resume` will repeat it. {error.message}")
         return done
 
-    def _separate(self, request: requests.Separate, track: Track, sources: Sequence[Source], job: Job) -> replies.Done:
+    def _separate(
+        self, request: requests.Separate, track: Track, sources: Sequence[ModelSource], job: Job
+    ) -> replies.Done:
         kind = type(request)
         started = time.perf_counter()
         with self.cache.lease() as lease:
@@ -258,7 +255,7 @@ class Engine:
                 except OutOfMemory:
                     if recipe.chunk_s is None or recipe.chunk_s / 2 < SHORTEST_CHUNK_S:
                         raise
-                job.warn("Memory ran out; the separation was started again with chunks half as long.")
+                job.warn("Memory ran out; the separation restarted with chunks half as long.")
                 recipe = self._recipe(request, models, track, lease, job, chunk_s=recipe.chunk_s / 2)
         return ANSWERS[kind](done) if kind in ANSWERS else done
 
@@ -272,7 +269,7 @@ class Engine:
         *,
         chunk_s: float | None = None,
     ) -> Recipe:
-        """What the models do for a request, with chunks of `chunk_s` where the usual ones do not fit into memory."""
+        """How the models carry out a request. `chunk_s` overrides the chunk length if memory ran out."""
         families = [self.families[model.source.family] for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
@@ -280,31 +277,34 @@ class Engine:
         if len(models) == 1:
             recipe = families[0].recipe(models[0], request, selection, track, job, chunk_s=chunk_s)
         else:
-            # Each model gives the wanted stems, in the order of the first one.
-            wanted = [offer.stems[index] for index in selection.needed]
-            own = [
-                Selection((), tuple(index for stem in wanted if (index := each.index_of(stem)) is not None))
+            if not isinstance(request, requests.NetworkSeparate):
+                raise InvalidRequest("Only requests of dsu-bsroformer can name several models.", field="ensemble")
+            # Each model gives the requested stems, in the order of the first model.
+            stems = [offer.stems[index] for index in selection.needed]
+            selections = [
+                Selection((), tuple(index for stem in stems if (index := each.index_of(stem)) is not None))
                 for each in offers
             ]
             recipes = [
-                family.recipe(model, request, needed, track, job, chunk_s=chunk_s)
-                for family, model, needed in zip(families, models, own, strict=True)
+                family.recipe(model, request, own, track, job, chunk_s=chunk_s)
+                for family, model, own in zip(families, models, selections, strict=True)
             ]
-            recipe = _ensemble(request, recipes, selection)
-        for model in models:  # one that is read in parts may have grown
+            weights = weights_of(request) or [1.0] * len(recipes)
+            recipe = ensemble(recipes, selection, kind=request.ensemble_type, weights=weights)
+        for model in models:  # a model that is read in parts may have grown
             lease.put(model)
         return replace(recipe, free_memory=lease.release_others)
 
-    def _resolve(self, request: Asked, job: Job) -> Sequence[Source]:
-        """The models that a request means, found once."""
+    def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
+        """The models that a request refers to."""
         active = self.cache.active
         for family in self.families.values():
             if family.takes(request, active):
                 return family.resolve(request, active, job)
-        raise InvalidRequest(f"{self.program} needs a request of its own kind.")
+        raise InvalidRequest(f"{self.program} does not support this type of request.")
 
-    def _load(self, source: Source, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
-        """Read a model and lease it. `announced` is for jobs that need it, which say so."""
+    def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
+        """Read a model and lease it. `announced` tells the client that its job first has to load the model."""
         job.checkpoint()
         if announced:
             job.announce(replies.LoadingModel(model=source.name))
@@ -320,16 +320,9 @@ class Engine:
         devices.release_unused(self.host.device)
 
 
-def _ensemble(request: requests.Separate, recipes: Sequence[Recipe], selection: Selection) -> Recipe:
-    if not isinstance(request, requests.NetworkSeparate):
-        raise InvalidRequest("Only requests of dsu-bsroformer can name several models.", field="ensemble")
-    weights = weights_of(request) or [1.0] * len(recipes)
-    return ensemble(recipes, selection, kind=request.ensemble_type, weights=weights)
+# How commands differ in their events and replies ---------------------------------------------------------------------
 
-
-# What differs between requests in what they say --------------------------------------------------------------------
-
-# Commands of their own beside `separate` and `load_model`, which do not change what `separate` uses.
+# Commands beside `separate` that do not change which model `separate` uses.
 WITHOUT_ACTIVATION = frozenset({requests.Apollo})
 LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {requests.LoadApollo: replies.ApolloLoaded}
 EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring]] = {requests.Apollo: replies.Restoring}

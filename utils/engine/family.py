@@ -1,4 +1,4 @@
-"""What the engine needs to know of a family of models. Families share this and nothing else: none inherits from another."""
+"""The interface between the engine and families of models. Families share only this; none inherits from another."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from utils.store.registry import Registry
 
 @dataclass
 class Host:
-    """What all families of an engine share: its settings, where models are, and the device on which they run."""
+    """What all families of an engine share: settings, model folders, registry and device."""
 
     settings: Settings
     device: str
     threads: int
-    listed_networks: frozenset[str] | None = None  # the types of networks that are listed; None is all
-    unnamed_is_active: bool = False  # of Demucs models too, whose own program has a default instead
-    mapped: bool = True  # checkpoints are mapped into memory, not read
+    listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
+    unnamed_is_active: bool = False  # also for Demucs requests, whose own program has a default model instead
+    mapped: bool = True  # memory-map checkpoints instead of reading them
 
     @cached_property
     def folders(self) -> ModelFolders:
@@ -37,7 +37,7 @@ class Host:
 
     @cached_property
     def registry(self) -> Registry:
-        """The facts about public models; read when they are first needed."""
+        """The records of public models, read on first use."""
         return Registry.load()
 
     @property
@@ -49,7 +49,7 @@ class Host:
         return self.settings.offline
 
     def compute(self, request: requests.Separate, *, batch_size: int = 1, workers: int = 1) -> Compute:
-        """Where and how the networks of a request run. `batch_size` is what suits them where the request says nothing."""
+        """Where and how the networks of a request run. `batch_size` is the default if the request has none."""
         return Compute(
             device=self.device,
             threads=self.threads,
@@ -59,8 +59,8 @@ class Host:
         )
 
 
-class Source(Protocol):
-    """Where a model comes from: files that are there, and what else makes it this one."""
+class ModelSource(Protocol):
+    """Where a model comes from: its files on disk, and whatever else identifies it."""
 
     @property
     def family(self) -> str: ...
@@ -70,62 +70,62 @@ class Source(Protocol):
 
     @property
     def identifier(self) -> str:
-        """Names everything that changes the networks: the name and the files."""
+        """A key that changes whenever the networks may: it covers the name and the files."""
 
     @property
     def files(self) -> tuple[Path, ...]: ...
 
     @property
     def record(self) -> ModelRecord | None:
-        """What the registry knows of the model; None for a user's own."""
+        """The registry's record of the model; None for a user's own model."""
 
     @property
     def traits(self) -> object:
-        """What its files do not say, but changes what it gives; None if there is nothing."""
+        """Anything outside the files that affects the output; None if nothing does."""
 
 
 class Model(Protocol):
     """A loaded model."""
 
     @property
-    def source(self) -> Source: ...
+    def source(self) -> ModelSource: ...
 
     @property
     def stems(self) -> tuple[str, ...]: ...
 
     def size_bytes(self) -> int:
-        """Memory that the model takes now."""
+        """The memory that the model occupies now."""
 
     def move(self, device: str) -> None:
-        """Bring what is loaded to a device."""
+        """Move the loaded networks to a device."""
 
 
-# A request as its client sent it. Families that take requests of several types read their own options out of it.
+# A request as the client sent it. Families that accept several types of request read their own options from it.
 Asked = requests.Separate | requests.LoadModel | requests.LoadApollo
 
 
 class Family(Protocol):
-    """One family. `M` of `load` is what `offer` and `recipe` get back."""
+    """One family of models. `describe`, `offer` and `recipe` are given a model that its own `load` returned."""
 
     name: str
 
     def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
-        """Every model of this family that can be named, or the one that the request names. Raises `UnknownModel`."""
+        """The known models of this family, or only the one that the request names. Raises `UnknownModel`."""
 
     def record(self, name: str) -> ModelRecord | None:
-        """What the registry knows of a public model."""
+        """The registry's record of a public model; None if this family has no such model."""
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
-        """Does the request mean a model of this family? `active` is the one that was loaded last."""
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
+        """Is the request for a model of this family? `active` is the source of the active model."""
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
-        """The models that a request means, whose files are there. Raises one of the model errors."""
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
+        """The models that a request refers to, with their files present. Raises one of the model errors."""
 
     def load(self, source: Any, request: Asked, job: Job) -> Model:
-        """Read a model onto the device. Raises one of the checkpoint errors."""
+        """Load a model onto the device. Raises one of the checkpoint errors."""
 
     def describe(self, model: Any, request: Asked) -> dict[str, Any]:
-        """More fields of the reply to a request that loads a model, where its type of reply has more."""
+        """Extra fields for the reply to a load request, if its type has any."""
 
     def offer(self, model: Any, request: requests.Separate) -> Offer:
         """The stems that a model can give for a request."""
@@ -140,4 +140,4 @@ class Family(Protocol):
         *,
         chunk_s: float | None = None,
     ) -> Recipe:
-        """How the model carries out a request; with `chunk_s`, in chunks of that length instead of the usual one."""
+        """How the model carries out a request; `chunk_s` overrides the chunk length."""

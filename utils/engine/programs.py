@@ -1,4 +1,4 @@
-"""Which families each program has. An engine imports those of its own program and no others."""
+"""The model families of each program. An engine imports only those of its own program."""
 
 from __future__ import annotations
 
@@ -21,41 +21,40 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Program:
-    """What the engine of one program is composed of."""
+class EngineSpec:
+    """How the engine of one program is put together."""
 
     families: tuple[str, ...]
-    listed_networks: frozenset[str] | None = None  # the types of networks that are listed; None is all
-    unnamed_is_active: bool = False  # a request that names no model means the active one, whatever its family
-    names_restorer: bool = False  # `ping` says apart what separates and what restores
+    listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
+    unnamed_is_active: bool = False  # requests that name no model use the active one, whatever its family
+    names_restorer: bool = False  # `ping` reports separator and restorer separately
 
 
 PROGRAMS = {
-    "dsu-demucs": Program(("demucs",)),
-    "dsu-bsroformer": Program(("networks", "apollo")),
-    "dsu-audio-separator": Program(
+    "dsu-demucs": EngineSpec(("demucs",)),
+    "dsu-bsroformer": EngineSpec(("networks", "apollo")),
+    "dsu-audio-separator": EngineSpec(
         ("vr", "mdx", "networks", "apollo"),
         listed_networks=frozenset(catalogue.ALSO_IN_AUDIO_SEPARATOR),
         names_restorer=True,
     ),
-    "dsu-audiosep": Program(("audiosep",)),
-    "dsu": Program(("networks", "demucs", "vr", "mdx", "apollo", "audiosep"), unnamed_is_active=True),
+    "dsu-audiosep": EngineSpec(("audiosep",)),
+    "dsu": EngineSpec(("networks", "demucs", "vr", "mdx", "apollo", "audiosep"), unnamed_is_active=True),
 }
 
 
 def make_engine(name: str, settings: Settings) -> Engine:
     """The engine of the program called `name`."""
-    program = PROGRAMS[name]
+    spec = PROGRAMS[name]
+    families = {}
+    for family in spec.families:
+        module, _, class_name = FAMILIES[family].partition(":")
+        families[family] = cast(MakeFamily, getattr(importlib.import_module(module), class_name))
     return Engine(
         name,
         settings,
-        {family: _imported(FAMILIES[family]) for family in program.families},
-        listed_networks=program.listed_networks,
-        names_restorer=program.names_restorer,
-        unnamed_is_active=program.unnamed_is_active,
+        families,
+        listed_networks=spec.listed_networks,
+        names_restorer=spec.names_restorer,
+        unnamed_is_active=spec.unnamed_is_active,
     )
-
-
-def _imported(place: str) -> MakeFamily:
-    module, _, name = place.partition(":")
-    return cast(MakeFamily, getattr(importlib.import_module(module), name))

@@ -1,8 +1,8 @@
-"""Results that are there already: by the note that a finished job leaves, `resume` knows that it need not be done again.
+"""Skipping work that is already done: each finished job leaves a note, by which `resume` recognises its results.
 
-A note lies in the folder `.dsu` of the output directory and is written after the job's files have their names. It counts
-only while everything that the files were made from, and every file, is as it was; what cannot be read is no note. Notes
-hold one job each, so that several workers may write to one directory.
+Notes lie in the folder `.dsu` of the output directory and are written after the job's files have their final names. A
+note is valid only while all inputs of the job and all its files are unchanged; an unreadable note counts as missing.
+Each note describes one job, so several workers may write to the same directory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
@@ -25,16 +25,16 @@ from utils.audio.paths import absolute, os_path
 from utils.core.errors import CheckpointInvalid, InputUnreadable
 from utils.core.replies import Done
 from utils.core.requests import Separate
-from utils.engine.family import Source
+from utils.engine.family import ModelSource
 from utils.store.hashes import remembered_sha256
 
 FOLDER = ".dsu"
-FORM = 1  # of notes; another number makes all older ones void
+FORM = 1  # the version of the format; a new number invalidates all older notes
 DIGITS = 16  # of the digest in a note's name
-SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # of an input: enough to tell songs apart, read in a moment
+SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # parts of an input to hash: enough to distinguish songs, and quick to read
 
-# Fields of requests that do not change what is in the files, or that the stamps of files and models say better. All
-# others count, also those that a worker will get.
+# Request fields that do not affect the contents of the files, or that the stamps of files and models cover better. All
+# other fields count, including any added in the future.
 WITHOUT_EFFECT = frozenset(
     {"id", "strict", "debug", "progress", "overwrite", "resume", "batch_size", "jobs", "use_fast"}
 )
@@ -48,7 +48,7 @@ SAID_BY_STAMPS = frozenset(
 
 
 class ModelStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which model it was: its name, the SHA-256 of its files, and what else makes it this one."""
+    """Identifies a model: its name, the SHA-256 of its files, and its other traits."""
 
     name: str
     files: tuple[str, ...]
@@ -56,7 +56,7 @@ class ModelStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InputStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which file it was, and how it was then. `sample` is a digest of parts of it."""
+    """Identifies an input file and its state. `sample` is a digest of parts of its content."""
 
     path: str
     size_bytes: int
@@ -65,14 +65,14 @@ class InputStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileStamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a result was left."""
+    """The state of a result when the job finished."""
 
     size_bytes: int
     modified_ns: int
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that results are made from."""
+    """Everything that determines the results."""
 
     form: int
     folder: str
@@ -81,34 +81,32 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[ModelStamp, ...]
 
 
-class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a finished job leaves: from what it made which files, and what it answered."""
+class JobNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The record of a finished job: where its results come from, its files, and its reply."""
 
     origin: Provenance
     files: dict[str, FileStamp]
-    reply: str  # the kind of the answer
+    reply: str  # the type of the reply
     done: dict[str, object]
 
 
-# From what --------------------------------------------------------------------------------------------------------
+# Stamps -----------------------------------------------------------------------------------------------------------
 
 
-def stamp_model(source: Source, checkpoint: Callable[[], None]) -> ModelStamp:
-    """The stamp of a model. The registry's hashes were checked when its files came; other files are read."""
+def stamp_model(source: ModelSource, checkpoint: Callable[[], None]) -> ModelStamp:
+    """The stamp of a model. Hashes from the registry were verified by the download; other files are hashed here."""
     known = {file.name: file.sha256 for file in source.record.files} if source.record is not None else {}
-    hashes = tuple(known.get(path.name) or _hash_of(path, checkpoint) for path in source.files)
-    return ModelStamp(source.name, hashes, "" if source.traits is None else repr(source.traits))
-
-
-def _hash_of(path: Path, checkpoint: Callable[[], None]) -> str:
-    try:
-        return remembered_sha256(path, checkpoint)
-    except OSError as error:
-        raise CheckpointInvalid(f"`{path.name}` cannot be read: {error.strerror}.") from error
+    hashes = []
+    for path in source.files:
+        try:
+            hashes.append(known.get(path.name) or remembered_sha256(path, checkpoint))
+        except OSError as error:
+            raise CheckpointInvalid(f"`{path.name}` cannot be read: {error.strerror}.") from error
+    return ModelStamp(source.name, tuple(hashes), "" if source.traits is None else repr(source.traits))
 
 
 def stamp_input(path: Path) -> InputStamp:
-    """The stamp of a file as it is now."""
+    """The stamp of an input file in its current state."""
     try:
         with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
             status = os.fstat(file.fileno())
@@ -122,7 +120,7 @@ def stamp_input(path: Path) -> InputStamp:
 
 
 def digest_settings(request: Separate, track: str, index: int) -> str:
-    """A digest of all that a request says of its results, and of what they are called after."""
+    """A digest of all request fields that affect the results, and of what the files are named after."""
     fields = {
         name: getattr(request, name)
         for name in request.__struct_fields__
@@ -130,13 +128,9 @@ def digest_settings(request: Separate, track: str, index: int) -> str:
     }
     command = request.__struct_config__.tag
     number = index if "{index}" in (request.name_template or "") else 0
-    return _digest([command, msgspec.to_builtins(fields), track, number, _file_named(request)])
-
-
-def _file_named(request: Separate) -> str:
-    """The file that `output` names, of commands where it is not the directory."""
     output = request.output or request.output_dir or ""
-    return PurePath(output).name if request.folder != output else ""
+    file_name = PurePath(output).name if request.folder != output else ""  # for commands whose `output` is a file
+    return _digest([command, msgspec.to_builtins(fields), track, number, file_name])
 
 
 def _digest(content: object) -> str:
@@ -147,36 +141,42 @@ def _digest(content: object) -> str:
 
 
 class Notebook:
-    """The note of one job: read before it, written after it."""
+    """The note of one job: read before the job, written after it."""
 
     def __init__(self, request: Separate, models: Sequence[ModelStamp], track: str, index: int) -> None:
         folder = Path(request.folder).expanduser().absolute()
         source = Path(request.input or "").expanduser().absolute()
         settings = digest_settings(request, track, index)
         self._provenance = Provenance(FORM, str(folder), stamp_input(source), settings, tuple(models))
-        # What a song, its settings and the names of models are found under. Newer contents of either replace the note.
+        # The key covers the song's path, the settings and the models' names. If their contents change, the note is replaced.
         key = _digest([str(source), settings, [model.name for model in models]])
         self._track = safe_name(track)
         self.path = folder / FOLDER / f"{self._track}.{key[:DIGITS]}.json"
 
     def find(self) -> Done | None:
-        """The answer of the job that made these very results, if they are all there as it left them."""
+        """The reply of the job that made these results, if all of them are still present and unchanged."""
         note = _read(self.path)
         if note is None or note.origin != self._provenance or not _is_untouched(note):
             return None
         return _reply(note)
 
     def write(self, done: Done) -> None:
-        """Note what a job has done. Raises `OutputError`."""
+        """Record a finished job. Raises `OutputError`."""
         paths = [*done.paths.values(), *([done.report] if isinstance(done.report, str) else [])]
         try:
             files = {path: _stamp_file(Path(path)) for path in paths}
             fields = {name: value for name, value in msgspec.structs.asdict(done).items() if value is not UNSET}
-            note = Note(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
+            note = JobNote(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
             self._save(json.dumps(msgspec.to_builtins(note), indent=1).encode())
         except OSError as error:
             raise output_error(error, self.path) from error
-        self._remove_void(files)
+        # Other notes of the track are void if they list files that were replaced.
+        pattern = f"{glob.escape(self._track)}.*.json"
+        for name in glob.glob(pattern, root_dir=os_path(self.path.parent)):  # noqa: PTH207 - a Path would undo the form
+            path = self.path.parent / name
+            other = _read(path) if path != self.path else None
+            if other is not None and not files.keys().isdisjoint(other.files):
+                temporary.remove(path)
 
     def _save(self, content: bytes) -> None:
         temporary.make_folder(self.path.parent)
@@ -190,36 +190,24 @@ class Notebook:
         finally:
             temporary.remove(part)
 
-    def _remove_void(self, files: Mapping[str, FileStamp]) -> None:
-        """Remove other notes of the track about files that were now replaced."""
-        for path in _notes_of(self.path.parent, self._track):
-            other = _read(path) if path != self.path else None
-            if other is not None and not files.keys().isdisjoint(other.files):
-                temporary.remove(path)
 
-
-def _notes_of(folder: Path, track: str) -> Iterator[Path]:
-    for name in glob.glob(f"{glob.escape(track)}.*.json", root_dir=os_path(folder)):  # noqa: PTH207 - as above
-        yield folder / name
-
-
-def _read(path: Path) -> Note | None:
-    """A note; None where there is none that can be understood."""
+def _read(path: Path) -> JobNote | None:
+    """The note in a file; None if it is missing or invalid."""
     try:
         with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
-            return msgspec.convert(json.loads(file.read()), Note)
+            return msgspec.convert(json.loads(file.read()), JobNote)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return None
 
 
-def _is_untouched(note: Note) -> bool:
-    """Is every file as it was left, and within the output directory?"""
+def _is_untouched(note: JobNote) -> bool:
+    """Is every file unchanged, and within the output directory?"""
     try:
         return bool(note.files) and all(
             absolute(Path(path)).is_relative_to(note.origin.folder) and _stamp_file(Path(path)) == left
             for path, left in note.files.items()
         )
-    except (OSError, ValueError):  # a path that no system would take
+    except (OSError, ValueError):  # missing, or a path that the system does not allow
         return False
 
 
@@ -228,8 +216,8 @@ def _stamp_file(path: Path) -> FileStamp:
     return FileStamp(status.st_size, status.st_mtime_ns)
 
 
-def _reply(note: Note) -> Done | None:
-    """The answer that was given then."""
+def _reply(note: JobNote) -> Done | None:
+    """The reply that the note holds, marked as skipped."""
     kinds: list[type[Done]] = [Done, *Done.__subclasses__()]
     kind = next((kind for kind in kinds if kind.__name__ == note.reply), Done)
     with contextlib.suppress(msgspec.ValidationError):

@@ -3,12 +3,12 @@
 import pytest
 
 from benchmarks import audiosep
-from benchmarks.audiosep import Run
+from benchmarks.audiosep import WorkerRun
 from tools.fixtures.audiosep import write_audiosep
 
-SHORT = Run(1.0, 2.0, 0.0, (3.0,), 6.5, 1 << 30)
-LONG = Run(1.0, 2.0, 0.0, (10.0,), 13.5, 1 << 30)
-STAYS = Run(1.0, 2.0, 0.001, (3.0, 10.0, 2.0, 9.0), 28.0, 2 << 30)
+SHORT = WorkerRun(1.0, 2.0, 0.0, (3.0,), 6.5, 1 << 30)
+LONG = WorkerRun(1.0, 2.0, 0.0, (10.0,), 13.5, 1 << 30)
+STAYS = WorkerRun(1.0, 2.0, 0.001, (3.0, 10.0, 2.0, 9.0), 28.0, 2 << 30)
 
 
 def test_the_report_has_the_figures_of_each_comparison():

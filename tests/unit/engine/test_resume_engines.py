@@ -143,7 +143,7 @@ def test_what_cannot_be_noted_is_a_warning(tmp_path):
     job = Job()
     done = case.engine().separate(case.request, job)
     assert all(Path(path).is_file() for path in done.paths.values())
-    assert [warning for warning in job.warnings if "could not be noted" in warning]
+    assert [warning for warning in job.warnings if "could not be recorded" in warning]
     assert case()[0].skipped is not True
 
 

@@ -13,7 +13,7 @@ from utils.engine.families.vr.lanes import loudest_bin, vr_lanes
 from utils.engine.families.vr.model import VrModel, load_vr
 from utils.engine.families.vr.package import band_parameters
 from utils.engine.pipeline.demix import Compute, Runner, demix
-from utils.engine.pipeline.song import Song
+from utils.engine.pipeline.song import SongBuffer
 from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters, own_audio_separator
 
 EDGE = 4096  # samples at both ends that stand outside comparisons
@@ -77,7 +77,7 @@ def blocks(samples, size=30000):
     return [samples[:, start : start + size] for start in range(0, samples.shape[1], size)]
 
 
-def run(lanes, samples, *, job=None, sink=None, kind=Song):
+def run(lanes, samples, *, job=None, sink=None, kind=SongBuffer):
     """All rows of the result; every sample must come once, in order."""
     total = samples.shape[1]
     rows = max(lane.rows.stop for lane in lanes)

@@ -11,7 +11,7 @@ from models.architectures import OWN, network_class, params_class
 from utils.core.job import Job
 from utils.engine.pipeline.chunking import plan_faded
 from utils.engine.pipeline.demix import Compute, Lane, Runner, demix
-from utils.engine.pipeline.song import Song
+from utils.engine.pipeline.song import SongBuffer
 
 CASES = sorted(
     meta.parent.name for meta in FOLDER.glob("*/meta.json") if json.loads(meta.read_text())["model_type"] in OWN
@@ -39,7 +39,7 @@ def build(model_type, config, state):
 
 def separate(net, mix, *, stems, chunk, overlaps, batch_size):
     total = mix.shape[1]
-    song = Song((mix[:, i : i + 1000] for i in range(0, total, 1000)), channels=len(mix), total=total)
+    song = SongBuffer((mix[:, i : i + 1000] for i in range(0, total, 1000)), channels=len(mix), total=total)
     lane = Lane(
         Whole(net), plan_faded(total, chunk=chunk, overlaps=overlaps), np.ones(stems, np.float32), mirrored=True
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.worker_process import Line, WorkerFailed
-from tools.choose_models import Choice
+from tools.choose_models import ModelChoice
 
 PROGRAM = Path(__file__).resolve().parents[2] / "benchmark_worker_e2e.py"
 
@@ -42,7 +42,7 @@ class Scripted:
 
 def measured(benchmark, output):
     worker = Scripted(output)
-    choice = Choice("tiny", {"model": "tiny"}, output.parent, "")
+    choice = ModelChoice("tiny", {"model": "tiny"}, output.parent, "")
     figures = benchmark.measure(worker, benchmark.MEASURED["apollo"], choice, {"input": "a.wav"}, 2)
     return figures, worker.asked
 

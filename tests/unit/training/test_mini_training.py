@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from training.exporting import ExportTooLarge, as_exported, averaged_weights, export
 from training.mixing import Bank, Mixer
 from training.separating import separate
-from training.training import Run, build_net, schedule, train
+from training.training import TrainingRun, build_net, schedule, train
 
 SAMPLES = 8192
 CONFIG = """
@@ -37,7 +37,7 @@ def run(tmp_path):
     config.parent.mkdir()
     config.write_text(CONFIG)
     threads = torch.get_num_threads()
-    yield Run(
+    yield TrainingRun(
         config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=2,
         segment_samples=SAMPLES, threads=threads, loaders=0,
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_run_goes_on_where_it_stopped(run):
     """A second call with more minutes continues the count of steps; the log has a line for each."""
     train(run)
     before = json.loads((run.folder / "log.jsonl").read_text())
-    train(Run(**{**vars(run), "minutes": before["minutes"] + 0.02}))
+    train(TrainingRun(**{**vars(run), "minutes": before["minutes"] + 0.02}))
     lines = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     assert 0 < before["step"] < lines[-1]["step"]
     assert all(len(line["held_out_sdr"]) == 4 for line in lines)

@@ -1,4 +1,4 @@
-"""What runs a network. A family's network is a `Backend`; one file here for each library that can run networks."""
+"""Inference backends. A family runs its network through a `Backend`; each runtime library has one file here."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 class Backend(Protocol):
-    """A network, ready to run. What goes in and comes out is up to its family."""
+    """A network, ready to run. Its family defines the inputs and outputs."""
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         """The network's output."""
 
     def size_bytes(self) -> int:
-        """Memory that the network takes now."""
+        """The memory that the network occupies now."""
 
     def move(self, device: str) -> None:
-        """Bring the network to a device."""
+        """Move the network to a device."""

@@ -1,7 +1,7 @@
-"""The one file that touches onnxruntime: an MDX network as a function of spectra, on the device that is there.
+"""The only file that touches onnxruntime: an MDX network as a function of spectra, on the available device.
 
-Public files say how many frames their network looks at, although most networks could look at any number. For another
-number that statement is taken out of the file's bytes, and the runtime finds out whether the network can.
+Public files fix the number of frames that their network takes, although most networks could process any number. To run
+another number, the fixed dimension is removed from the file's bytes, and the runtime finds out whether the network copes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from torch import Tensor
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest, ModelNotInstalled
 
-Spectra = npt.NDArray[np.float32]  # (batch, 4, bins, frames): left real, left imaginary, right real, right imaginary
+SpectrumBatch = npt.NDArray[
+    np.float32
+]  # (batch, 4, bins, frames): left real, left imaginary, right real, right imaginary
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 ON_CPU = "CPUExecutionProvider"
@@ -26,7 +28,7 @@ PARTS = 4
 
 
 class OnnxBackend:
-    """An MDX network in the runtime, for spectra of one shape. The runtime cannot move it: it is read again elsewhere."""
+    """An MDX network in the runtime, for spectra of one shape. The runtime cannot move it, so `move` reads it again."""
 
     def __init__(self, path: Path, *, bins: int, frames: int, own_frames: int, device: str, threads: int) -> None:
         self._path = path
@@ -40,17 +42,17 @@ class OnnxBackend:
 
     @property
     def on_cpu(self) -> bool:
-        """Does the processor compute, because it was asked to or because the runtime cannot use anything else?"""
+        """Does the network run on the CPU, by choice or because the runtime supports nothing else?"""
         return bool(self._open().get_providers()[0] == ON_CPU)
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
-        """The network's output for spectra (batch, 4, bins, frames). One by one where the file does not allow several."""
+        """The output for spectra (batch, 4, bins, frames), which run one by one if the file allows no larger batch."""
         (spectra,) = inputs
         output = torch.from_numpy(self._run(np.ascontiguousarray(spectra.cpu().numpy())))
         return output.to(spectra.device, **options)
 
     def size_bytes(self) -> int:
-        """The runtime does not say what it takes; the weights are the larger part of the file."""
+        """The size of the file, which is mostly weights: the runtime does not report its memory."""
         return self._path.stat().st_size
 
     def move(self, device: str) -> None:
@@ -61,45 +63,38 @@ class OnnxBackend:
         if self._session is None:
             model: str | bytes = without_fixed_frames(self._path.read_bytes()) if self._changed else str(self._path)
             session = _new_session(model, self._path, self._device, self._threads)
-            self._require_shape(session.get_inputs()[0].shape)
+            expected, found = (PARTS, self._bins, self._frames), session.get_inputs()[0].shape[1:]
+            if len(found) != len(expected) or any(
+                isinstance(size, int) and size != other for size, other in zip(found, expected, strict=True)
+            ):
+                raise CheckpointMismatch(
+                    f"`{self._path.name}` takes spectra of {found[-2:]} bins and frames, not of {list(expected[-2:])}.",
+                    hint="`mdx_dim_f_set` and `mdx_dim_t_set` (a power of two) probably belong to another model.",
+                )
             self._session = session
         return self._session
 
-    def _run(self, spectra: Spectra) -> Spectra:
+    def _run(self, spectra: SpectrumBatch) -> SpectrumBatch:
         session = self._open()
-        taken = session.get_inputs()[0]
-        if isinstance(taken.shape[0], int) and len(spectra) > 1:
+        node = session.get_inputs()[0]
+        if isinstance(node.shape[0], int) and len(spectra) > 1:
             return np.concatenate([self._run(spectra[index : index + 1]) for index in range(len(spectra))])
         try:
-            output: Spectra = session.run(None, {taken.name: spectra})[0]
+            output: SpectrumBatch = session.run(None, {node.name: spectra})[0]
         except Exception as error:
-            raise self._reworded(error) from error
+            text = str(error)
+            if "allocate memory" in text or "out of memory" in text:
+                raise MemoryError(text) from error
+            raise self._failure(text.splitlines()[0][:200]) from error
         if output.shape != spectra.shape:
-            raise self._cannot_look_at(f"it gave a spectrum of shape {output.shape} for one of {spectra.shape}")
+            raise self._failure(f"its output has shape {output.shape}, its input {spectra.shape}")
         return output
 
-    def _require_shape(self, shape: Sequence[int | str | None]) -> None:
-        wanted = (PARTS, self._bins, self._frames)
-        found = shape[1:]
-        if len(found) != len(wanted) or any(
-            isinstance(size, int) and size != other for size, other in zip(found, wanted, strict=True)
-        ):
-            raise CheckpointMismatch(
-                f"`{self._path.name}` takes spectra of {found[-2:]} bins and frames, not of {list(wanted[-2:])}.",
-                hint="`mdx_dim_f_set` and `mdx_dim_t_set` (a power of two) are probably those of another model.",
-            )
-
-    def _reworded(self, error: Exception) -> Exception:
-        text = str(error)
-        if "allocate memory" in text or "out of memory" in text:
-            return MemoryError(text)
-        return self._cannot_look_at(text.splitlines()[0][:200])
-
-    def _cannot_look_at(self, reason: str) -> Exception:
+    def _failure(self, reason: str) -> Exception:
         if self._changed:
             return InvalidRequest(
-                f"`{self._path.name}` cannot look at {self._frames} frames at once: {reason}.",
-                hint="Leave out `mdx_segment_size`; the network's own size is always right.",
+                f"`{self._path.name}` cannot process {self._frames} frames at once: {reason}.",
+                hint="Leave out `mdx_segment_size`; the network's own size always works.",
                 field="mdx_segment_size",
             )
         return CheckpointInvalid(f"`{self._path.name}` cannot be run: {reason}.")
@@ -116,7 +111,7 @@ def _new_session(model: str | bytes, path: Path, device: str, threads: int) -> A
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.intra_op_num_threads = threads
-    # Threads that spin between two chunks take the time that transforms and files need.
+    # Threads that spin between two chunks take CPU time away from transforms and files.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device.startswith("cuda") and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # the CUDA libraries that came with torch
@@ -127,7 +122,7 @@ def _new_session(model: str | bytes, path: Path, device: str, threads: int) -> A
     except Exception as error:
         reason = str(error).splitlines()[0][:200]
         raise CheckpointInvalid(
-            f"`{path.name}` is not a network that onnxruntime can read: {reason}.",
+            f"onnxruntime cannot read the network `{path.name}`: {reason}.",
             hint="Delete it and download the model again.",
         ) from error
 
@@ -143,18 +138,18 @@ def _providers(device: str, available: Sequence[str]) -> list[Any]:
 
 # Bytes of ONNX files ------------------------------------------------------------------------------------------------
 
-# Where the frames' number stands: in the shapes of the graph's inputs and outputs, the fourth dimension's value.
+# The number of frames is the value of the fourth dimension in the shapes of the graph's inputs and outputs.
 GRAPH = 7
-NODE_INFO = 13  # shapes of what lies between; they may say the same and are not needed
-ENDS = (11, 12)
-SHAPE_OF_END = (2, 1, 2)  # a type, of a tensor, its shape
+NODE_INFO = 13  # shapes of intermediate values; they may repeat the number and are not needed
+ENDS = (11, 12)  # inputs and outputs
+SHAPE_OF_END = (2, 1, 2)  # type, tensor type, shape
 DIMENSION, VALUE, NAME = 1, 1, 2
 FRAMES_AXIS = 3
-BYTES = 2  # how protocol buffers mark a field that holds bytes
+BYTES = 2  # the wire type of fields that hold bytes
 
 
-class Field(NamedTuple):
-    """One field of a message: its number and all its bytes; what it holds, if that is bytes."""
+class WireField(NamedTuple):
+    """One field of a protocol buffer message: its number, its encoding, and its content if that is bytes."""
 
     number: int
     raw: bytes
@@ -162,23 +157,23 @@ class Field(NamedTuple):
 
 
 def without_fixed_frames(model: bytes) -> bytes:
-    """A model whose ends take and give any number of frames. Raises `CheckpointInvalid`."""
+    """The model with inputs and outputs of any number of frames. Raises `CheckpointInvalid`."""
+    parts = []
     try:
-        return b"".join(_free_graph(field) if field.number == GRAPH else field.raw for field in fields(model))
+        for field in fields(model):
+            if field.number != GRAPH:
+                parts.append(field.raw)
+                continue
+            kept = [each for each in fields(field.content or b"") if each.number != NODE_INFO]
+            freed = (_within(each, SHAPE_OF_END, _free_shape) if each.number in ENDS else each.raw for each in kept)
+            parts.append(packed(GRAPH, b"".join(freed)))
     except (IndexError, ValueError) as error:
-        raise CheckpointInvalid("The file is not an ONNX model: its bytes make no sense.") from error
+        raise CheckpointInvalid("The file is not an ONNX model: it cannot be parsed.") from error
+    return b"".join(parts)
 
 
-def _free_graph(graph: Field) -> bytes:
-    kept = [field for field in fields(graph.content or b"") if field.number != NODE_INFO]
-    return packed(
-        GRAPH,
-        b"".join(_within(field, SHAPE_OF_END, _free_shape) if field.number in ENDS else field.raw for field in kept),
-    )
-
-
-def _within(field: Field, path: tuple[int, ...], change: Any) -> bytes:
-    """A field with something changed deep inside."""
+def _within(field: WireField, path: tuple[int, ...], change: Any) -> bytes:
+    """The field, changed at a path of nested fields."""
     content = field.content or b""
     if not path:
         return packed(field.number, change(content))
@@ -193,7 +188,7 @@ def _free_shape(shape: bytes) -> bytes:
     return b"".join(dimensions)
 
 
-def fields(message: bytes) -> Iterator[Field]:
+def fields(message: bytes) -> Iterator[WireField]:
     """The fields of a message, in order."""
     place = 0
     while place < len(message):
@@ -204,7 +199,7 @@ def fields(message: bytes) -> Iterator[Field]:
         if kind == BYTES:
             length, place = _number(message, place)
             if place + length > len(message):
-                raise ValueError("a field is longer than what holds it")
+                raise ValueError("a field is longer than its message")
             content = message[place : place + length]
             place += length
         elif kind == 0:
@@ -212,8 +207,8 @@ def fields(message: bytes) -> Iterator[Field]:
         elif kind in (1, 5):
             place += 8 if kind == 1 else 4
         else:
-            raise ValueError(f"a field of kind {kind}")
-        yield Field(key >> 3, message[start:place], content)
+            raise ValueError(f"a field of wire type {kind}")
+        yield WireField(key >> 3, message[start:place], content)
 
 
 def packed(number: int, content: bytes) -> bytes:
@@ -222,7 +217,7 @@ def packed(number: int, content: bytes) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    """A number, seven bits to a byte, lowest first."""
+    """A number as seven bits per byte, lowest first."""
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""Networks run by torch, built without data: shapes alone, at once, to be given their tensors from a checkpoint."""
+"""Networks run by torch. They are built instantly on `meta`, shapes only, and then get their tensors from a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class TorchBackend:
-    """A module of torch, called by one of its methods."""
+    """A torch module, called through one of its methods."""
 
     def __init__(self, net: nn.Module, call: Callable[..., Tensor] | None = None) -> None:
-        """`call` is a method of the module, where that is not `forward`."""
+        """`call` is the method to run, if it is not `forward`."""
         self._net = net
         self._call = call or net
 
@@ -35,14 +35,14 @@ class TorchBackend:
 
 
 def for_inference(net: M) -> M:
-    """The module, which is trained no further."""
+    """The module in evaluation mode, without gradients."""
     net.eval().requires_grad_(requires_grad=False)
     return net
 
 
 # Building -------------------------------------------------------------------------------------------------------------
 
-# What networks do to fresh weights, as functions of `torch.nn.init` and as methods: random fillings and scalings.
+# How networks initialise fresh weights, through `torch.nn.init` or tensor methods: random fills and scalings.
 RANDOM = (
     "normal",
     "uniform",
@@ -54,15 +54,14 @@ RANDOM = (
 )
 FILLINGS = frozenset([*(f"{name}_" for name in RANDOM), "mul_", "div_", "__imul__", "__itruediv__"])
 
-# Where the small tables begin that networks work out from their sizes alone.
+# Functions that start the small tables which networks derive from their sizes alone.
 TABLES = frozenset({"arange", "linspace", "hann_window"})
 
 
 class _WithoutFilling(TorchFunctionMode):
-    """Leaves tensors that would be filled with random numbers, or scaled, as they are; makes tables on the CPU.
+    """Skips random fills and scalings of tensors, and makes tables on the CPU.
 
-    On `meta` there is nothing to do for either, but torch imports its compiler to find that out, which takes over a
-    second.
+    On `meta` neither would do anything, but torch imports its compiler to find that out, which takes over a second.
     """
 
     def __torch_function__(
@@ -83,6 +82,6 @@ class _WithoutFilling(TorchFunctionMode):
 
 @contextmanager
 def without_data() -> Iterator[None]:
-    """Networks that are built inside take no memory and no time for their weights; only small tables are filled."""
+    """Networks built inside spend no memory or time on weights; only small tables are computed."""
     with torch.device("meta"), _WithoutFilling():
         yield

@@ -1,1 +1,1 @@
-"""The road of a song: a track is read, cut into chunks, run through networks, put together, and handed on as a stream."""
+"""The path of a song: read a track, cut it into chunks, run networks over them, overlap-add, and stream the result."""

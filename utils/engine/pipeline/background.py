@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind, each in a thread, so that both overlap with computing. Bounded queues, no leaks."""
+"""Read-ahead and write-behind threads, so that files overlap with computing. Queues are bounded, threads always end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _END = object()
 
 
 class ReadAhead(Generic[T]):
-    """An iterator whose items are made by a thread, at most `depth` ahead. Close it, or use it as a context."""
+    """An iterator whose items are produced by a thread, at most `depth` ahead. Close it, or use it as a context."""
 
     def __init__(self, items: Iterator[T], depth: int = 4) -> None:
         self._items = items
@@ -39,7 +39,7 @@ class ReadAhead(Generic[T]):
             raise self._error
 
     def close(self) -> None:
-        """Stop making items and wait for the thread."""
+        """Stop producing items and wait for the thread."""
         self._stop.set()
         while self._thread.is_alive():
             with contextlib.suppress(queue.Empty):  # make room, so that a blocked `put` returns
@@ -55,13 +55,13 @@ class ReadAhead(Generic[T]):
                 if self._stop.is_set():
                     return
                 started = time.perf_counter()
-        except BaseException as error:  # noqa: BLE001  # handed to the reader, whatever it is
+        except BaseException as error:  # noqa: BLE001  # passed on to the consumer, whatever it is
             self._error = error
         self._queue.put(_END)
 
 
 class WriteBehind(Generic[T]):
-    """Passes items to `write` in a thread, in order, at most `depth` waiting. Errors come back on the next `put`."""
+    """Calls `write` for each item in a thread, in order, with at most `depth` queued. The next `put` raises its errors."""
 
     def __init__(self, write: Callable[[T], None], depth: int = 4) -> None:
         self._write = write
@@ -83,7 +83,7 @@ class WriteBehind(Generic[T]):
             raise self._error
 
     def put(self, item: T) -> None:
-        """Hand over an item; waits while the queue is full."""
+        """Queue an item; blocks while the queue is full."""
         if self._error is not None:
             raise self._error
         self._queue.put(item)
@@ -91,10 +91,10 @@ class WriteBehind(Generic[T]):
     def _run(self) -> None:
         while (item := self._queue.get()) is not _END:
             if self._discard or self._error is not None:
-                continue  # drain, so that `put` never blocks on a writer that gave up
+                continue  # drain, so that `put` never blocks after the writer gave up
             try:
                 started = time.perf_counter()
                 self._write(item)  # type: ignore[arg-type]  # the queue holds items and the end mark
                 self.busy_s += time.perf_counter() - started
-            except BaseException as error:  # noqa: BLE001  # handed to the producer, whatever it is
+            except BaseException as error:  # noqa: BLE001  # passed on to the producer, whatever it is
                 self._error = error

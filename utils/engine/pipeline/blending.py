@@ -1,7 +1,7 @@
-"""From several networks' stems to one set: averages, medians, the quieter or the louder, sample by sample or bin by bin.
+"""Blends for ensembles: the median, the quietest or the loudest of several networks' stems, per sample or per STFT bin.
 
-Stretches come in with the rows of all members and leave with one row for each stem, in order. What is compared bin by bin leaves a
-little later than it came, since a bin needs its neighbours in time; nothing else is kept.
+A blend takes stretches with the rows of all members and returns stretches with one row per stem, in order. Spectral
+blends lag a little behind their input, since a frame needs its neighbours for overlap-add; they buffer nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from utils.engine.pipeline.demix import Stretch
 
-# Of the spectrum in which members are compared: what ensembles of other programs use.
+# The STFT in which members are compared, with the sizes that other programs use for ensembles.
 FRAME = 2048
 HOP = FRAME // 2
 
@@ -23,17 +23,17 @@ Choose = Callable[[Tensor], Tensor]  # (members, ...) to (...)
 
 
 class Blend(Protocol):
-    """Turns a stream of stretches into another one."""
+    """Transforms a stream of stretches."""
 
     def push(self, stretch: Stretch) -> Iterable[Stretch]:
-        """Take the next stretch; what is finished by it."""
+        """Take the next stretch and return those that it completes."""
 
     def finish(self) -> Iterable[Stretch]:
-        """The rest, once the song has ended."""
+        """The remaining stretches at the end of the song."""
 
 
 class Unblended:
-    """Stretches as they are."""
+    """Returns stretches unchanged."""
 
     def push(self, stretch: Stretch) -> Iterable[Stretch]:
         return (stretch,)
@@ -43,7 +43,7 @@ class Unblended:
 
 
 class WaveBlend:
-    """One of the members' values, or something between them, for every sample."""
+    """Chooses among the members for every sample."""
 
     def __init__(self, members: int, choose: Choose) -> None:
         self._members = members
@@ -58,7 +58,7 @@ class WaveBlend:
 
 
 class SpectrumBlend:
-    """The same for every bin of a spectrum whose frames overlap by half."""
+    """Chooses among the members for every bin of an STFT whose frames overlap by half."""
 
     def __init__(self, members: int, choose: Choose) -> None:
         self._members = members
@@ -66,47 +66,43 @@ class SpectrumBlend:
         self._window = torch.hann_window(FRAME)
         squares = self._window.square()
         self._norm = squares[:HOP] + squares[HOP:]  # two frames cover each sample
-        self._seen: Tensor | None = None  # samples that further frames still need
-        self._open = torch.zeros(0)  # the half of the last frame that the next one completes
+        self._buffer: Tensor | None = None  # input samples that later frames still need
+        self._pending = torch.zeros(0)  # the second half of the last frame, completed by the next one
         self._mix = np.zeros((0, 0), dtype=np.float32)
-        self._given = -HOP  # the first frame begins before the song
+        self._position = -HOP  # of the next output sample; the first frame starts before the song
 
     def push(self, stretch: Stretch) -> Iterator[Stretch]:
-        if self._seen is None:
-            self._seen = stretch.rows.new_zeros(*stretch.rows.shape[:-1], HOP)
+        if self._buffer is None:
+            self._buffer = stretch.rows.new_zeros(*stretch.rows.shape[:-1], HOP)
             self._mix = stretch.mix[:, :0]
-        self._seen = torch.cat([self._seen, stretch.rows], dim=-1)
+        self._buffer = torch.cat([self._buffer, stretch.rows], dim=-1)
         self._mix = np.concatenate([self._mix, stretch.mix], axis=1)
         yield from self._advance()
 
     def finish(self) -> Iterator[Stretch]:
-        if self._seen is not None:
-            self._seen = torch.nn.functional.pad(self._seen, (0, 2 * FRAME))
+        if self._buffer is not None:
+            self._buffer = torch.nn.functional.pad(self._buffer, (0, 2 * FRAME))
             yield from self._advance()
 
     def _advance(self) -> Iterator[Stretch]:
-        if self._seen is None or self._seen.shape[-1] < FRAME:
+        if self._buffer is None or self._buffer.shape[-1] < FRAME:
             return
-        frames = self._seen.unfold(-1, FRAME, HOP)
-        self._seen = self._seen[..., frames.shape[-2] * HOP :].clone()
-        halves = torch.unflatten(self._blended(frames), -1, (2, HOP))
-        before, after = halves[..., 0, :], halves[..., 1, :]
-        previous = self._open if self._open.numel() else torch.zeros_like(after[..., :1, :])
-        finished = (before + torch.cat([previous, after[..., :-1, :]], dim=-2)) / self._norm
-        self._open = after[..., -1:, :]
-        yield from self._within_song(finished.flatten(-2))
-
-    def _blended(self, frames: Tensor) -> Tensor:
+        frames = self._buffer.unfold(-1, FRAME, HOP)
+        self._buffer = self._buffer[..., frames.shape[-2] * HOP :].clone()
         spectra = torch.fft.rfft(frames * self._window)
         chosen = self._choose(torch.unflatten(spectra, 0, (self._members, -1)))
-        blended: Tensor = torch.fft.irfft(chosen, n=FRAME) * self._window
-        return blended
+        halves = torch.unflatten(torch.fft.irfft(chosen, n=FRAME) * self._window, -1, (2, HOP))
+        first, second = halves[..., 0, :], halves[..., 1, :]
+        previous = self._pending if self._pending.numel() else torch.zeros_like(second[..., :1, :])
+        finished = (first + torch.cat([previous, second[..., :-1, :]], dim=-2)) / self._norm
+        self._pending = second[..., -1:, :]
+        yield from self._within_song(finished.flatten(-2))
 
     def _within_song(self, samples: Tensor) -> Iterator[Stretch]:
-        """The samples without what lies before and after the song, together with the mix."""
-        start = max(self._given, 0)
-        samples = samples[..., start - self._given :][..., : self._mix.shape[1]]
-        self._given += HOP if samples.shape[-1] == 0 else samples.shape[-1] + start - self._given
+        """Trim samples before and after the song, and add the mix."""
+        start = max(self._position, 0)
+        samples = samples[..., start - self._position :][..., : self._mix.shape[1]]
+        self._position += HOP if samples.shape[-1] == 0 else samples.shape[-1] + start - self._position
         if samples.shape[-1] > 0:
             mix, self._mix = np.split(self._mix, [samples.shape[-1]], axis=1)
             yield Stretch(start, samples, mix)
@@ -116,7 +112,7 @@ class SpectrumBlend:
 
 
 def middle(values: Tensor) -> Tensor:
-    """The median of the members; of spectra that of the real and that of the imaginary part."""
+    """The median of the members; for spectra, of the real and imaginary parts separately."""
     if values.is_complex():
         return torch.view_as_complex(middle(torch.view_as_real(values)))
     ordered = values.sort(dim=0).values
@@ -124,12 +120,12 @@ def middle(values: Tensor) -> Tensor:
 
 
 def quietest(values: Tensor) -> Tensor:
-    """The member's value that is nearest to zero."""
+    """The value of the member nearest to zero."""
     return values.gather(0, values.abs().argmin(dim=0, keepdim=True))[0]
 
 
 def loudest(values: Tensor) -> Tensor:
-    """The member's value that is farthest from zero."""
+    """The value of the member farthest from zero."""
     return values.gather(0, values.abs().argmax(dim=0, keepdim=True))[0]
 
 
@@ -137,9 +133,9 @@ CHOICES: dict[str, Choose] = {"median": middle, "min": quietest, "max": loudest}
 
 
 def blend_for(ensemble_type: str, members: int) -> Callable[[], Blend] | None:
-    """What makes the blend of an ensemble type; None for averages, which need none: lanes are simply added up.
+    """A factory for the blend of an ensemble type. None for averages: their lanes are simply summed.
 
-    That also holds for `avg_fft`: a spectrum of a sum is the sum of the spectra.
+    That includes `avg_fft`, since the STFT is linear.
     """
     how, _, where = ensemble_type.partition("_")
     if how == "avg":

@@ -1,8 +1,8 @@
-"""How a song is cut into overlapping chunks and cross-faded together again. Pure numbers; numpy only.
+"""Chunk plans: how a song is cut into overlapping chunks and overlap-added again. Pure numbers; numpy only.
 
-A plan is computed once, as a value. Windows belong to chunks, never to batches, and are divided by their sum at every
-sample, so that adding up `weights(i) * output(i)` over all chunks gives the song back for a network that changes
-nothing, whatever the length, the overlap or the batch size.
+A plan is computed once, as a value. Windows belong to chunks, never to batches, and are normalised by their sum at every
+sample. So the sum of `weights(i) * output(i)` over all chunks reconstructs the song for an identity network, for any
+length, overlap and batch size.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 Window = npt.NDArray[np.float32]
 
-# Ramps end just above zero, so that a sample that only a chunk's edge covers is kept: dividing by the sum makes it whole.
+# Ramps end just above zero: a sample covered only by the edge of a chunk is restored when dividing by the sum.
 SMALLEST_WEIGHT = 1e-6
 
 
 class Chunk(NamedTuple):
-    """The samples `start .. start + length` of the song."""
+    """Samples `start .. start + length` of the song."""
 
     number: int
     start: int
@@ -29,10 +29,10 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """Chunks of `chunk` samples every `hop` samples from `origin` to `end`; the last ones are cut at `end`.
+    """Chunks of `chunk` samples every `hop` samples from `origin` to `end`; the last ones are cut off at `end`.
 
-    `origin` may be negative and `end` beyond the song: the plan then reaches into what is read around the song. No
-    chunk starts at or after `starts_before`, where nothing that is kept would come of it.
+    `origin` may be negative and `end` beyond the song: the plan then extends into the padding around the song. No
+    chunk starts at or after `starts_before`, since all its output would be discarded.
     """
 
     origin: int
@@ -59,9 +59,9 @@ class ChunkPlan:
         return Chunk(index, start, min(self.chunk, self.end - start))
 
     def weights(self, index: int) -> Window:
-        """The cross-fade of a chunk. All chunks' weights sum to one at every sample from `origin` to `end`."""
+        """The normalised window of a chunk. Over all chunks, weights sum to one at every sample from `origin` to `end`."""
         reach = (self.chunk - 1) // self.hop
-        # Chunks far from both ends have the same neighbours, so their weights are the same array.
+        # Chunks far from both ends have the same neighbours, so they share one array.
         key = (min(index, reach), min(len(self) - 1 - index, reach), self[index].length)
         if key not in self._cache:
             self._cache[key] = self._weights(index, reach)
@@ -80,7 +80,7 @@ class ChunkPlan:
 
 
 def triangle(length: int) -> Window:
-    """Rises to the middle and falls again; never zero."""
+    """A triangular window that never reaches zero."""
     half = length // 2
     rising = np.arange(1, half + 1, dtype=np.float64)
     falling = np.arange(length - half, 0, -1, dtype=np.float64)
@@ -90,20 +90,20 @@ def triangle(length: int) -> Window:
 
 
 def plan_triangular(total: int, *, chunk: int, overlap: float, origin: int = 0) -> ChunkPlan:
-    """Chunks that overlap by a part of their length, cross-faded by a triangle.
+    """Chunks with a triangular window that overlap by a fraction of their length.
 
     Args:
-        total: the song's samples.
-        chunk: samples of a chunk.
-        overlap: the part of a chunk that the next one covers too, 0 <= overlap < 1.
-        origin: where the first chunk starts, 0 or before.
+        total: samples in the song.
+        chunk: samples in a chunk.
+        overlap: the fraction of a chunk that the next one covers too, 0 <= overlap < 1.
+        origin: start of the first chunk, at or before 0.
     """
     hop = max(1, int((1 - overlap) * chunk))
     return ChunkPlan(origin=origin, end=total, chunk=chunk, hop=hop, window=triangle(chunk), starts_before=total)
 
 
 def faded(length: int) -> Window:
-    """One in the middle, with linear ramps over a tenth of the length at both ends that all but reach zero."""
+    """A flat window with linear ramps over a tenth of its length at both ends, down to almost zero."""
     fade = length // 10
     window = np.ones(length, dtype=np.float64)
     if fade > 1:
@@ -114,12 +114,12 @@ def faded(length: int) -> Window:
 
 
 def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:
-    """Chunks of which `overlaps` cover each sample, with short cross-fades, over a song that is mirrored at its ends.
+    """Chunks with short cross-fades over a song that is mirrored at its ends; `overlaps` of them cover each sample.
 
     Args:
-        total: the song's samples.
-        chunk: samples of a chunk; each is seen whole by the network.
-        overlaps: 2 or more as public configurations mean it; 1 is the fastest that has no seams, neighbours then
+        total: samples in the song.
+        chunk: samples in a chunk; the network always gets a whole chunk.
+        overlaps: from 2 on, as in public configurations; 1 is the fastest setting without seams, where neighbours
             share a tenth of a chunk.
     """
     hop = max(1, chunk // overlaps if overlaps > 1 else chunk - chunk // 10)
@@ -128,13 +128,13 @@ def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:
 
 
 def plan_on_grid(total: int, *, chunk: int, fade: int, grid: int) -> ChunkPlan:
-    """Chunks that start on a grid and share `fade` samples with the next one, for networks that compute in frames.
+    """Chunks that start on a grid and cross-fade over `fade` samples, for networks that compute in frames.
 
     Args:
-        total: the song's samples.
-        chunk: samples of a chunk, made a multiple of `grid`.
-        fade: samples of a cross-fade, made a multiple of `grid` and at most half a chunk.
-        grid: samples from one frame to the next.
+        total: samples in the song.
+        chunk: samples in a chunk, rounded to a multiple of `grid`.
+        fade: samples in a cross-fade, rounded to a multiple of `grid` and at most half a chunk.
+        grid: the hop between frames.
     """
     frames = max(1, round(chunk / grid))
     shared = min(round(fade / grid), frames // 2)
@@ -153,10 +153,10 @@ def plan_on_grid(total: int, *, chunk: int, fade: int, grid: int) -> ChunkPlan:
 
 
 def mirrored_positions(chunk: Chunk, plan: ChunkPlan, total: int) -> npt.NDArray[np.int64]:
-    """Which samples of the song a whole chunk of a faded plan shows to the network; -1 is silence.
+    """The samples of the song that the network gets for a chunk of a faded plan, as indices; -1 is silence.
 
-    Around the song stands its mirror image. A chunk that is cut at the plan's end is completed by its own mirror image
-    if more than half of it is there, else by silence.
+    The song is padded with its mirror image. A chunk that is cut off at the end of the plan is completed by its own
+    mirror image if more than half of it is left, otherwise by silence.
     """
     positions = np.arange(chunk.start, chunk.start + plan.chunk)
     beyond = positions >= plan.end

@@ -1,8 +1,8 @@
 """The only loop over chunks: song in, rows of samples out, in order, in memory that does not grow with the song.
 
-A `Lane` is one network with its own chunk plan (a member of a bag, a time shift). All lanes advance together through
-the song and add into one accumulator; what no lane will touch again is yielded. The output does not depend on the batch
-size.
+A `Lane` is one network with its own chunk plan (a member of a bag, a time shift). All lanes advance through the song
+together and overlap-add into one accumulator; samples that no lane will touch again are yielded. The output does not
+depend on the batch size.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from utils import device as devices
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
-from utils.engine.pipeline.song import UNSCALED, Samples, Scale, Song
+from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongBuffer
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A finished stretch of a song: what the lanes add up to, and the mix at the same place."""
+    """A finished stretch of a song: the sum of the lanes, and the mix at the same position."""
 
     start: int
     rows: Tensor  # (rows, channels, samples), on the CPU
@@ -35,10 +35,10 @@ class Stretch:
 
 
 class Network(Protocol):
-    """A network as the loop sees it."""
+    """A network as the chunk loop calls it."""
 
     def input_length(self, length: int) -> int:
-        """How many samples the network wants to see for a chunk of `length` samples, at least `length`."""
+        """How many samples the network needs as context for a chunk of `length` samples, at least `length`."""
 
     def __call__(self, mix: Tensor) -> Tensor:
         """(batch, channels, samples) to (batch, stems, channels, samples), in fp32."""
@@ -46,11 +46,11 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Lane:
-    """A network, where it looks, and how much it counts for each stem.
+    """A network with its chunk plan, and its gain for each stem.
 
-    Around the song the network sees silence; or, `mirrored`, the song's mirror image; or, `bounded`, nothing: what it is
-    shown ends where the song does. It sees the song scaled, and its output is scaled back. Its stems go to the rows of
-    the result from `row` on.
+    The song is padded with silence for the network; or, if `mirrored`, with its mirror image; or, if `bounded`, not at
+    all: the network's input then ends where the song does. The input is scaled, and the output is scaled back. The
+    network's stems are added to the rows of the result from `row` on.
     """
 
     net: Network
@@ -74,11 +74,11 @@ class Compute:
     threads: int
     batch_size: int = 1
     precision: str = "auto"
-    workers: int = 1  # CPU: chunks that run at the same time, each in a thread of its own
+    workers: int = 1  # CPU: chunks that run in parallel, each in its own thread
 
 
 class Accumulator:
-    """Sums chunks of stems on the device, from the first unfinished sample on."""
+    """The overlap-add buffer on the device. It starts at the first unfinished sample."""
 
     def __init__(self, rows: int, channels: int, total: int, device: str) -> None:
         self._sum = torch.zeros(rows, channels, 0, device=device)
@@ -86,7 +86,7 @@ class Accumulator:
         self._total = total
 
     def add(self, start: int, block: Tensor, rows: slice) -> None:
-        """Add a block that starts at `start` to these rows; what lies outside the song is dropped."""
+        """Add a block that starts at `start` to these rows; samples outside the song are dropped."""
         low, high = max(start, 0), min(start + block.shape[-1], self._total)
         if high <= low:
             return
@@ -96,7 +96,7 @@ class Accumulator:
         self._sum[rows, :, low - self._from : high - self._from] += block[..., low - start : high - start]
 
     def take_until(self, position: int) -> tuple[int, Tensor]:
-        """Remove and return the samples before `position`, and where they start."""
+        """Remove the samples before `position`; returns their start and the samples."""
         start, count = self._from, max(0, min(position, self._total) - self._from)
         taken = self._sum[..., :count]
         self._sum = self._sum[..., count:].clone()
@@ -105,7 +105,7 @@ class Accumulator:
 
 
 class Runner:
-    """Runs batches of chunks; where memory runs out it halves the batch and remembers."""
+    """Runs batches of chunks. If memory runs out, it halves the batch size for the rest of the job."""
 
     def __init__(self, compute: Compute, job: Job, free_memory: Callable[[], bool]) -> None:
         self.compute = compute
@@ -113,9 +113,10 @@ class Runner:
         self._free_memory = free_memory
         self.batch_size = max(compute.batch_size, compute.workers)
         self.busy_s = 0.0
-        self._pool = (
-            ThreadPoolExecutor(compute.workers, initializer=self._share_threads) if compute.workers > 1 else None
-        )
+        self._pool: ThreadPoolExecutor | None = None
+        if compute.workers > 1:
+            share = max(1, compute.threads // compute.workers)
+            self._pool = ThreadPoolExecutor(compute.workers, initializer=lambda: torch.set_num_threads(share))
 
     def __enter__(self) -> Self:
         return self
@@ -126,25 +127,23 @@ class Runner:
             torch.set_num_threads(self.compute.threads)
 
     def run(self, net: Network, mixes: Sequence[Tensor]) -> list[Tensor]:
-        """The network's output for each mix; all mixes have one length."""
+        """The network's output for each mix; all mixes have the same length."""
         started = time.perf_counter()
         outputs: list[Tensor] = []
         while len(outputs) < len(mixes):
             self._job.checkpoint()
             group = mixes[len(outputs) : len(outputs) + self.batch_size]
             try:
-                outputs += self._run_group(net, group)
+                if self._pool is None:
+                    outputs.extend(self._forward(net, torch.stack(list(group))))
+                else:
+                    outputs += [out[0] for out in self._pool.map(lambda mix: self._forward(net, mix[None]), group)]
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
                 self._back_off(error)
         self.busy_s += time.perf_counter() - started
         return outputs
-
-    def _run_group(self, net: Network, group: Sequence[Tensor]) -> list[Tensor]:
-        if self._pool is None:
-            return list(self._forward(net, torch.stack(list(group))))
-        return [output[0] for output in self._pool.map(lambda mix: self._forward(net, mix[None]), group)]
 
     def _forward(self, net: Network, batch: Tensor) -> Tensor:
         with torch.inference_mode(), devices.autocast(self.compute.device, self.compute.precision):
@@ -159,16 +158,13 @@ class Runner:
             self._job.warn("Memory ran out; the other cached models were released.")
         else:
             raise OutOfMemory(
-                "There is not enough memory to run this model, even one chunk at a time.",
+                "There is not enough memory to run this model, even with one chunk at a time.",
                 hint="Use a shorter `segment`, close other programs, or run on the CPU with `--device cpu`.",
             ) from error
 
-    def _share_threads(self) -> None:
-        torch.set_num_threads(max(1, self.compute.threads // self.compute.workers))
 
-
-def demix(song: Song, lanes: Sequence[Lane], *, channels: int, runner: Runner, job: Job) -> Iterator[Stretch]:
-    """Separate a whole song; what is finished comes in order."""
+def demix(song: SongBuffer, lanes: Sequence[Lane], *, channels: int, runner: Runner, job: Job) -> Iterator[Stretch]:
+    """Separate a whole song; yields finished stretches in order."""
     device = runner.compute.device
     accumulator = Accumulator(max(lane.rows.stop for lane in lanes), channels, song.total, device)
     next_chunk = [0] * len(lanes)
@@ -176,43 +172,40 @@ def demix(song: Song, lanes: Sequence[Lane], *, channels: int, runner: Runner, j
     while chunks_done < chunks_total:
         job.checkpoint()
         with job.step("separate"):
-            turn = min(range(len(lanes)), key=lambda i: _reached(lanes[i], next_chunk[i]))
-            batch = _next_batch(lanes[turn], next_chunk[turn], runner.batch_size, song.total)
-            _add_batch(song, lanes[turn], batch, runner, accumulator, job)
-            next_chunk[turn] += len(batch)
+            last = min(range(len(lanes)), key=lambda i: _final_until(lanes[i], next_chunk[i]))
+            batch = _next_batch(lanes[last], next_chunk[last], runner.batch_size, song.total)
+            _add_batch(song, lanes[last], batch, runner, accumulator, job)
+            next_chunk[last] += len(batch)
             chunks_done += len(batch)
-            reached = min(_reached(lane, i) for lane, i in zip(lanes, next_chunk, strict=True))
-            start, rows = accumulator.take_until(reached)
+            final = min(_final_until(lane, i) for lane, i in zip(lanes, next_chunk, strict=True))
+            start, rows = accumulator.take_until(final)
             stretch = Stretch(start, rows.cpu(), song.read(start, rows.shape[-1]))
-            needed_from = min(_looks_back_to(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True))
-            song.forget_before(needed_from)
+            song.forget_before(
+                min(_needed_from(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True))
+            )
         job.progress("separate", chunks_done, chunks_total)
         if rows.shape[-1] > 0:
             yield stretch
 
 
-def _reached(lane: Lane, index: int) -> int:
-    """Samples before this are final as far as this lane goes."""
+def _final_until(lane: Lane, index: int) -> int:
+    """The position up to which this lane adds nothing more, if `index` is its next chunk."""
     return lane.plan[index].start if index < len(lane.plan) else lane.plan.end
 
 
-def _looks_back_to(lane: Lane, index: int, total: int) -> int:
+def _needed_from(lane: Lane, index: int, total: int) -> int:
     """The first sample that this lane still reads. Chunks at the end of the song may look back further than others."""
     if index >= len(lane.plan):
         return lane.plan.end
-    soon = {index, min(index + 1, len(lane.plan) - 1), len(lane.plan) - 1}
-    return min(_first_seen(lane, lane.plan[i], total) for i in soon)
-
-
-def _first_seen(lane: Lane, chunk: Chunk, total: int) -> int:
+    chunks = [lane.plan[i] for i in (index, min(index + 1, len(lane.plan) - 1), len(lane.plan) - 1)]
     if not lane.mirrored:
-        return _view(lane, chunk, total)[0]
-    positions = mirrored_positions(chunk, lane.plan, total)
+        return min(_view(lane, chunk, total)[0] for chunk in chunks)
+    positions = np.concatenate([mirrored_positions(chunk, lane.plan, total) for chunk in chunks])
     return int(positions[positions >= 0].min())
 
 
 def _view(lane: Lane, chunk: Chunk, total: int) -> tuple[int, int]:
-    """Where the network looks for a chunk, start and length: the chunk lies in the middle of what it wants to see."""
+    """Start and length of the network's input for a chunk, which lies in the middle of its context."""
     if lane.mirrored:
         return chunk.start, lane.plan.chunk
     length = lane.net.input_length(chunk.length)
@@ -224,7 +217,7 @@ def _view(lane: Lane, chunk: Chunk, total: int) -> tuple[int, int]:
 
 
 def _next_batch(lane: Lane, first: int, size: int, total: int) -> list[Chunk]:
-    """The next chunks of one lane for which the network is shown equally much, at most `size`."""
+    """The next chunks of one lane whose inputs have the same length, at most `size`."""
     chunks = [lane.plan[first]]
     length = _view(lane, chunks[0], total)[1]
     for index in range(first + 1, min(first + size, len(lane.plan))):
@@ -235,22 +228,22 @@ def _next_batch(lane: Lane, first: int, size: int, total: int) -> list[Chunk]:
 
 
 def _add_batch(
-    song: Song, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
+    song: SongBuffer, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
 ) -> None:
     with job.step("read"):
-        mixes = [torch.from_numpy(_see(song, lane, chunk)) for chunk in batch]
+        mixes = [torch.from_numpy(_read_input(song, lane, chunk)) for chunk in batch]
     gains = torch.from_numpy(lane.gains.astype(np.float32))[:, None, None]
     for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
-        before = chunk.start - _view(lane, chunk, song.total)[0]
-        seen = output[..., before : before + chunk.length]
+        context = chunk.start - _view(lane, chunk, song.total)[0]
+        stems = output[..., context : context + chunk.length]
         if lane.scale != UNSCALED:
-            seen = seen * lane.scale.std + lane.scale.mean
-        fade = torch.from_numpy(lane.plan.weights(chunk.number))
-        accumulator.add(chunk.start, seen * (gains * fade).to(output.device), lane.rows)
+            stems = stems * lane.scale.std + lane.scale.mean
+        window = torch.from_numpy(lane.plan.weights(chunk.number))
+        accumulator.add(chunk.start, stems * (gains * window).to(output.device), lane.rows)
 
 
-def _see(song: Song, lane: Lane, chunk: Chunk) -> Samples:
-    """What the network is shown for a chunk."""
+def _read_input(song: SongBuffer, lane: Lane, chunk: Chunk) -> Samples:
+    """The network's input for a chunk."""
     start, length = _view(lane, chunk, song.total)
     if lane.mirrored and not 0 <= start <= song.total - length:
         return song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale)

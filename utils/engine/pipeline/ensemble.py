@@ -1,4 +1,4 @@
-"""Several models as one: what they have in common, and their recipes joined into a single one."""
+"""Ensembles: the stems that several models have in common, and their recipes merged into one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from utils.engine.pipeline.track import STEREO
 
 
 def common_offer(offers: Sequence[Offer], names: Sequence[str]) -> Offer:
-    """The stems that all models give, as the first one calls them, and what can be had by subtraction."""
+    """The stems that all models share, under the first model's names, and the complement by subtraction."""
     first = offers[0]
     common = [stem for stem in first.stems if all(offer.index_of(stem) is not None for offer in offers)]
     if not common:
@@ -32,15 +32,15 @@ def common_offer(offers: Sequence[Offer], names: Sequence[str]) -> Offer:
 def ensemble(
     recipes: Sequence[Recipe], selection: Selection, *, kind: EnsembleType, weights: Sequence[float]
 ) -> Recipe:
-    """All recipes over one song. `selection` is over the stems that they have in common.
+    """One recipe that runs all of them. `selection` refers to the stems that the models have in common.
 
-    Lanes of an average add into the same rows, with the weights of their models. For everything else each model has rows
-    of its own, of which a blend makes stems.
+    For an average, all lanes add into the same rows, with the weights of their models. Otherwise each model has its own
+    rows, and a blend turns them into stems.
     """
     first = recipes[0]
     if len({recipe.sample_rate for recipe in recipes}) > 1:
         rates = ", ".join(f"`{recipe.model}` {recipe.sample_rate} Hz" for recipe in recipes)
-        raise InvalidRequest(f"An ensemble needs models of one sample rate; these have {rates}.", field="ensemble")
+        raise InvalidRequest(f"The models of an ensemble must share one sample rate: {rates}.", field="ensemble")
     blend = blend_for(kind, len(recipes))
     count = len(selection.needed)
 

@@ -1,4 +1,4 @@
-"""A stream of stems into files, which appear all together and whole or not at all; and a picture of them beside."""
+"""Writes a stream of stems to files, which appear together and complete or not at all, and a picture next to them."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ from utils.engine.pipeline.stream import Part, stream
 from utils.engine.pipeline.track import Track
 
 MIX = "the mix"
-REPORT = "report"  # what stands for a stem in the name of the picture
+REPORT = "report"  # takes the place of the stem in the picture's name
 
 
 @dataclass(frozen=True)
 class ModelLoad:
-    """What came before a separation: seconds spent on loading, and whether everything was loaded already."""
+    """How long loading took before a separation, and whether everything was in the cache."""
 
     seconds: float
     from_cache: bool
 
 
 def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLoad, job: Job) -> Done:
-    """Separate a track into files. Raises `OutOfMemory` where not even single chunks fit."""
+    """Separate a track into files. Raises `OutOfMemory` if not even a single chunk fits."""
     started = time.perf_counter()
     stems = stream(recipe, track, job)
     output = _output_format(request, recipe, track)
-    channels = _channels(request, recipe, track)
+    # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
+    channels = 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
     sketch = Sketch([MIX, *recipe.selection.names], recipe.sample_rate) if request.report else None
     with job.step("read"):
         tags = TagSet(source=read_tags(track.path), model=recipe.model, version=__version__)
@@ -54,7 +55,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         output=output,
         model_rate=recipe.sample_rate,
         channels=channels,
-        # Exactly as many samples as the input lasts, at the output's rate.
+        # Exactly the duration of the input, at the output's rate.
         frames=stems.stats.frames
         if output.sample_rate == recipe.sample_rate
         else resampled_frames(stems.stats.source_frames, track.info.sample_rate, output.sample_rate),
@@ -126,13 +127,8 @@ def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFor
     )
 
 
-def _channels(request: Separate, recipe: Recipe, track: Track) -> int:
-    """Of the files. A network of two channels makes a mono song stereo, which `"channels":"source"` takes back."""
-    return 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
-
-
 def _targets(request: Separate, recipe: Recipe, track: Track) -> Mapping[str, Path]:
-    """Each stem's file. Where the request names a file it is that of the main stem, and the others lie beside it."""
+    """The file of each stem. If the request names a file, it is that of the main stem; the others go next to it."""
     names = recipe.selection.names
     if request.file is None:
         return _laid_out(request, recipe, track, names, request.audio_format)
@@ -157,14 +153,14 @@ def _laid_out(request: Separate, recipe: Recipe, track: Track, names: Sequence[s
 
 
 def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, track: Track, job: Job) -> str | UnsetType:
-    """The picture beside the stems, named as they are. The stems are there already, so its failure is not the job's."""
+    """Save the picture next to the stems, with a similar name. Failing is not fatal: the stems are complete already."""
     (target,) = _laid_out(request, recipe, track, [REPORT], "png").values()
     if target.exists() and not request.overwrite:
-        job.warn(f"The picture was left out: `{target.name}` exists, and `overwrite` is false.")
+        job.warn(f"The picture was not saved: `{target.name}` exists, and `overwrite` is false.")
         return UNSET
     try:
         sketch.save(target, title=f"{track.name}  ·  {recipe.model}")
     except OutputError as error:
-        job.warn(f"The picture was left out. {error.message}")
+        job.warn(f"The picture was not saved. {error.message}")
         return UNSET
     return str(target)

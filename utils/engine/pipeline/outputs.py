@@ -1,7 +1,7 @@
-"""What is written: every output as a weighted sum of the model's stems and the mix. Pure numbers.
+"""The outputs of a job, each a weighted sum of the model's stems and the mix. Pure numbers.
 
-A plain stem is one stem with weight one; `no_vocals` is the mix minus the vocals, or the sum of the others. Stems
-that no output needs need not be computed.
+A plain stem has weight one; `no_vocals` is the mix minus the vocals, or the sum of the other stems. Stems that no
+output needs are not computed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Output:
     """One file: `sum(stems * weights) + mix * mix_weight`."""
 
     name: str
-    weights: tuple[float, ...]  # one for each stem of the model
+    weights: tuple[float, ...]  # one per stem of the model
     mix_weight: float = 0.0
 
     def render(self, stems: Samples, mix: Samples) -> Samples:
@@ -39,7 +39,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Selection:
-    """The outputs of a job, and which of the model's stems they need."""
+    """The outputs of a job, and the model's stems that they need."""
 
     outputs: tuple[Output, ...]
     needed: tuple[int, ...]  # indices of the model's stems, in order
@@ -49,7 +49,7 @@ class Selection:
         return [output.name for output in self.outputs]
 
     def narrowed(self) -> Selection:
-        """The same outputs over the needed stems alone, for networks that compute only those."""
+        """The same outputs in terms of the needed stems only, for networks that compute just those."""
         outputs = tuple(
             Output(output.name, tuple(output.weights[i] for i in self.needed), output.mix_weight)
             for output in self.outputs
@@ -59,10 +59,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Complement:
-    """One more output that a model offers: the mix minus some of its stems; `reversed`, the stems minus the mix."""
+    """An additional output of a model: the mix minus some of its stems or, if `reversed`, those stems minus the mix."""
 
     name: str
-    without: tuple[int, ...]  # the stems that are taken away
+    without: tuple[int, ...]  # the stems to subtract
     reversed: bool = False
 
     def output(self, count: int) -> Output:
@@ -72,19 +72,19 @@ class Complement:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a model can give for a request."""
+    """The stems that a model can produce for a request."""
 
     stems: tuple[str, ...]
     complement: Complement | None = None
-    with_complement: bool = False  # the request asks for it besides the stems
-    other_method: str = "minus"  # how the rest is made where a stem and the rest are wanted
+    with_complement: bool = False  # the request wants it in addition to the stems
+    other_method: str = "minus"  # how to make the rest for `two_stems`
 
     def index_of(self, stem: str) -> int | None:
-        """The place of a stem, which may be written in another case."""
+        """The index of a stem, ignoring case; None if the model does not have it."""
         return next((index for index, own in enumerate(self.stems) if own.lower() == stem.lower()), None)
 
     def select(self, *, stems: Sequence[str] | None, two_stems: str | None) -> Selection:
-        """The outputs that a request asks for. Raises `InvalidRequest` for stems that the model does not give."""
+        """The outputs of a request. Raises `InvalidRequest` for stems that the model does not have."""
         return select(
             self.stems,
             stems=stems,
@@ -104,39 +104,39 @@ def select(
     complement: Complement | None = None,
     with_complement: bool = False,
 ) -> Selection:
-    """Work out the outputs that a request asks for.
+    """Determine the outputs of a request.
 
     Args:
-        model_stems: what the model gives, in its order.
-        stems: names to write, or None for all.
-        two_stems: write this stem and the rest as `no_STEM`.
+        model_stems: the stems of the model, in its order.
+        stems: names of stems to write, or None for all.
+        two_stems: write this stem, and the rest as `no_STEM`.
         other_method: the rest is `minus` (mix minus the stem), `add` (sum of the others) or `none` (not written).
-        complement: what `stems` may name besides the model's own.
-        with_complement: write the complement in any case. A stem of the same name gives way to it.
+        complement: an output that `stems` may name besides the model's own stems.
+        with_complement: write the complement in any case. It replaces a stem of the same name.
     """
     if stems is not None and two_stems is not None:
-        raise InvalidRequest("Ask for either `stems` or `two_stems`, not both.", field="two_stems")
-    if complement is not None and stems is not None and _names_it(stems, complement, model_stems):
-        with_complement = True
-        stems = [name for name in stems if name.casefold() != complement.name.casefold()]
+        raise InvalidRequest("Use either `stems` or `two_stems`, not both.", field="two_stems")
+    if complement is not None and stems is not None:
+        name = complement.name.casefold()
+        if name in {stem.casefold() for stem in stems} - {stem.casefold() for stem in model_stems}:
+            with_complement = True
+            stems = [stem for stem in stems if stem.casefold() != name]
     if two_stems is not None:
         outputs = _stem_and_rest(model_stems, _find(two_stems, model_stems, "two_stems"), other_method)
     elif stems == [] and with_complement:
         outputs = []
+    elif stems is None:
+        outputs = [Output(stem, _unit(i, len(model_stems))) for i, stem in enumerate(model_stems)]
+    elif not stems:
+        raise InvalidRequest("`stems` is empty; leave it out to get all stems.", field="stems")
     else:
-        wanted = range(len(model_stems)) if stems is None else _find_all(stems, model_stems)
-        outputs = [Output(model_stems[i], _unit(i, len(model_stems))) for i in wanted]
+        indices = sorted({_find(stem, model_stems, "stems") for stem in stems})
+        outputs = [Output(model_stems[i], _unit(i, len(model_stems))) for i in indices]
     if complement is not None and with_complement:
         outputs = [output for output in outputs if output.name.casefold() != complement.name.casefold()]
         outputs.append(complement.output(len(model_stems)))
     needed = tuple(i for i in range(len(model_stems)) if any(output.weights[i] for output in outputs))
     return Selection(tuple(outputs), needed)
-
-
-def _names_it(stems: Sequence[str], complement: Complement, model_stems: Sequence[str]) -> bool:
-    """Do the stems that are asked for name the complement, and no stem of the model by the same name?"""
-    name = complement.name.casefold()
-    return name in {stem.casefold() for stem in stems} - {stem.casefold() for stem in model_stems}
 
 
 def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[Output]:
@@ -152,12 +152,6 @@ def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[
 
 def _unit(index: int, count: int) -> tuple[float, ...]:
     return tuple(float(i == index) for i in range(count))
-
-
-def _find_all(names: Sequence[str], model_stems: Sequence[str]) -> list[int]:
-    if not names:
-        raise InvalidRequest("`stems` is empty; leave it out to get all stems.", field="stems")
-    return sorted({_find(name, model_stems, "stems") for name in names})
 
 
 def _find(name: str, model_stems: Sequence[str], field: str) -> int:

@@ -1,4 +1,4 @@
-"""What a family decides for one request: which networks run over which chunks, and which stems are made of their output."""
+"""What a family decides for one request: the networks, their chunks, and the stems to make from their output."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Selection
 from utils.engine.pipeline.song import Samples
 
-# One more pass over a song, for networks that must know more of it than every scan finds: its blocks and their number of
-# samples go in, a number comes out.
+# An additional pass over the song, for networks that need a fact which the scan does not find. It maps the song's blocks
+# and number of samples to a number.
 Survey = Callable[[Iterable[Samples], int, Job], float]
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What is known of a song before networks see it."""
+    """What is known about a song before the networks run."""
 
     stats: AudioStats
-    surveyed: float = 0.0  # what the recipe's survey found
-
-
-def _nothing_to_free() -> bool:
-    return False
+    surveyed: float = 0.0  # the result of the recipe's survey
 
 
 @dataclass(frozen=True)
@@ -46,4 +42,4 @@ class Recipe:
     survey: Survey | None = None
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
-    free_memory: Callable[[], bool] = _nothing_to_free  # release what the job does not need; False if there is nothing
+    free_memory: Callable[[], bool] = lambda: False  # release memory that the job does not need; False if there is none

@@ -1,6 +1,6 @@
-"""A song as a window that slides over a stream: any part near the present position, with silence around the song.
+"""A sliding buffer over the stream of a song: random access near the current position, zeros outside the song.
 
-Keeps no more than was asked to be kept, whatever the length of the song.
+Its size does not depend on the length of the song.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ SMALLEST_DEVIATION = 1e-8  # keeps the scale of silence finite
 
 @dataclass(frozen=True)
 class Scale:
-    """How networks see a song: `(mix - mean) / std`. Their output is `* std + mean`."""
+    """The normalisation of a song for networks, `(mix - mean) / std`. Their output is scaled by `* std + mean`."""
 
     mean: float = 0.0
     std: float = 1.0
 
     @classmethod
     def of(cls, stats: AudioStats) -> Scale:
-        """The one that makes the mean of a song 0 and its deviation 1."""
+        """The scale that gives the song mean 0 and standard deviation 1."""
         return cls(stats.mean, stats.std + SMALLEST_DEVIATION)
 
 
 UNSCALED = Scale()
 
 
-class Song:
-    """Random access to a stream of blocks (channels, n) between what was forgotten and the end."""
+class SongBuffer:
+    """Random access to a stream of blocks (channels, n), apart from samples that were forgotten."""
 
     def __init__(self, blocks: Iterator[Samples], *, channels: int, total: int) -> None:
         self._blocks = blocks
         self._total = total
         self._kept = np.zeros((channels, 0), dtype=np.float32)
         self._kept_from = 0
-        self._filled = 0  # samples of `_kept` that hold audio; the rest is room to grow
+        self._filled = 0  # samples of `_kept` that hold audio; the rest is spare capacity
 
     @property
     def total(self) -> int:
         return self._total
 
     def read(self, start: int, length: int, scale: Scale | None = None) -> Samples:
-        """Samples `start .. start + length`, scaled; zeros where that is before or after the song."""
+        """Samples `start .. start + length`, scaled; zeros before and after the song."""
         low, high = max(0, start), min(self._total, start + length)
         out = np.zeros((self._kept.shape[0], length), dtype=np.float32)
         if high > low:
             if low < self._kept_from:
-                raise ValueError(f"samples before {self._kept_from} were forgotten, {low} was asked for")
+                raise ValueError(f"samples before {self._kept_from} were forgotten, {low} was requested")
             self._fill_to(high)
             part = self._kept[:, low - self._kept_from : high - self._kept_from]
             out[:, low - start : high - start] = part if scale is None else (part - scale.mean) / scale.std
         return out
 
     def read_at(self, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
-        """The samples at `positions`, scaled; silence where a position is negative."""
-        there = positions >= 0
-        low, high = int(positions[there].min()), int(positions.max()) + 1
+        """The samples at `positions`, scaled; zeros where a position is negative."""
+        valid = positions >= 0
+        low, high = int(positions[valid].min()), int(positions.max()) + 1
         out = np.zeros((self._kept.shape[0], len(positions)), dtype=np.float32)
-        out[:, there] = self.read(low, high - low, scale)[:, positions[there] - low]
+        out[:, valid] = self.read(low, high - low, scale)[:, positions[valid] - low]
         return out
 
     def forget_before(self, position: int) -> None:
-        """Samples before `position` will not be read again."""
+        """Declare that samples before `position` will not be read again."""
         drop = min(position, self._kept_from + self._filled) - self._kept_from
-        # Moving the rest down costs its size, so wait until as much can be dropped.
+        # Moving the rest costs time in proportion to its size, so wait until at least as much can be dropped.
         if drop > 0 and 2 * drop >= self._filled:
             rest = self._filled - drop
             self._kept[:, :rest] = self._kept[:, drop : self._filled].copy()
@@ -80,15 +80,12 @@ class Song:
     def _fill_to(self, end: int) -> None:
         while self._kept_from + self._filled < end:
             block = next(self._blocks, None)
-            if block is None:  # the stream keeps its promise of `total` samples; silence if it ever did not
+            if block is None:  # the stream promises `total` samples; should it ever break that, pad with silence
                 block = np.zeros((self._kept.shape[0], end - self._kept_from - self._filled), dtype=np.float32)
-            self._append(block)
-
-    def _append(self, block: Samples) -> None:
-        needed = self._filled + block.shape[1]
-        if needed > self._kept.shape[1]:
-            grown = np.zeros((self._kept.shape[0], max(needed, 3 * self._kept.shape[1] // 2)), dtype=np.float32)
-            grown[:, : self._filled] = self._kept[:, : self._filled]
-            self._kept = grown
-        self._kept[:, self._filled : needed] = block
-        self._filled = needed
+            needed = self._filled + block.shape[1]
+            if needed > self._kept.shape[1]:
+                grown = np.zeros((self._kept.shape[0], max(needed, 3 * self._kept.shape[1] // 2)), dtype=np.float32)
+                grown[:, : self._filled] = self._kept[:, : self._filled]
+                self._kept = grown
+            self._kept[:, self._filled : needed] = block
+            self._filled = needed

@@ -1,6 +1,6 @@
-"""A song as a stream of finished stems: the seam between separating and whatever is done with the result.
+"""A song as a stream of finished stems: the interface between separation and its consumers.
 
-Writing files is one consumer (`utils.engine.pipeline.files`); pictures, players and trainers are others.
+`utils.engine.pipeline.files` is one consumer, which writes files; pictures, players and trainers are others.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from utils.engine.pipeline.background import ReadAhead
 from utils.engine.pipeline.blending import Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
 from utils.engine.pipeline.recipe import Heard, Recipe
-from utils.engine.pipeline.song import Samples, Song
+from utils.engine.pipeline.song import Samples, SongBuffer
 from utils.engine.pipeline.track import Audio, Blocks
 
 SILENCE_SAMPLES = 1 << 16
 
-# Shares of the whole work, in per cent, for progress. A survey reads the song and transforms it.
+# Shares of the total work, for progress. A survey reads and transforms the song.
 SCAN, SURVEY, SEPARATE, WRITE = 3.0, 4.0, 92.0, 5.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """A finished stretch of a song: each stem by name, and the mix at the same place. All are (channels, samples)."""
+    """A finished stretch of a song: its stems by name, and the mix at the same position. All are (channels, samples)."""
 
     start: int
     stems: dict[str, Samples]
@@ -50,7 +50,7 @@ class Spent:
 def stream(recipe: Recipe, audio: Audio, job: Job) -> Stream:
     """Separate a song. It is scanned at once; the networks run while the result is iterated over.
 
-    Raises `OutOfMemory` where not even single chunks fit; a recipe with a smaller `chunk_s` may.
+    Iterating raises `OutOfMemory` if not even a single chunk fits; a recipe with a smaller `chunk_s` may succeed.
     """
     job.begin_stages(scan=SCAN, **({"survey": SURVEY} if recipe.survey else {}), separate=SEPARATE, write=WRITE)
     started = time.perf_counter()
@@ -70,23 +70,18 @@ class Stream:
     spent: Spent = field(default_factory=Spent)
 
     def __iter__(self) -> Generator[Part]:
-        if self.stats.peak == 0.0:
-            yield from self._silence()
+        if self.stats.peak == 0.0:  # silence has silent stems; no network needs to run
+            for start in range(0, self.stats.frames, SILENCE_SAMPLES):
+                self.job.checkpoint()
+                length = min(SILENCE_SAMPLES, self.stats.frames - start)
+                silence = np.zeros((self.recipe.channels, length), dtype=np.float32)
+                yield Part(start, dict.fromkeys(self.recipe.selection.names, silence), silence)
             return
-        surveyed = self._survey()
-        lanes = self.recipe.lanes(Heard(self.stats, surveyed))
+        lanes = self.recipe.lanes(Heard(self.stats, self._survey()))
         blend = self.recipe.blend() if self.recipe.blend is not None else Unblended()
         for stretch in self._stretches(lanes):
             yield from self._rendered(blend.push(stretch))
         yield from self._rendered(blend.finish())
-
-    def _silence(self) -> Iterator[Part]:
-        """Silence has silent stems; no network needs to run."""
-        for start in range(0, self.stats.frames, SILENCE_SAMPLES):
-            self.job.checkpoint()
-            length = min(SILENCE_SAMPLES, self.stats.frames - start)
-            silence = np.zeros((self.recipe.channels, length), dtype=np.float32)
-            yield Part(start, dict.fromkeys(self.recipe.selection.names, silence), silence)
 
     def _survey(self) -> float:
         if self.recipe.survey is None:
@@ -112,7 +107,7 @@ class Stream:
             ReadAhead(iter(reader)) as blocks,
             Runner(recipe.compute, job, recipe.free_memory) as runner,
         ):
-            song = Song(iter(blocks), channels=recipe.channels, total=self.stats.frames)
+            song = SongBuffer(iter(blocks), channels=recipe.channels, total=self.stats.frames)
             yield from demix(song, lanes, channels=recipe.channels, runner=runner, job=job)
         for warning in reader.warnings:
             job.warn(warning)
@@ -124,9 +119,9 @@ class Stream:
             rows: Samples = stretch.rows.numpy()
             if not np.isfinite(rows).all():
                 raise DsuError(
-                    f"The network gave NaN or infinity {stretch.start / self.recipe.sample_rate:.1f} s into the song.",
-                    hint='Half precision overflows with some models: use "precision":"fp32". Otherwise the checkpoint is '
-                    "damaged.",
+                    f"The network returned NaN or infinity {stretch.start / self.recipe.sample_rate:.1f} s into the song.",
+                    hint='Some models overflow in half precision: use "precision":"fp32". If that does not help, the '
+                    "checkpoint is damaged.",
                 )
             with self.job.step("separate"):
                 stems = {output.name: output.render(rows, stretch.mix) for output in self.recipe.selection.outputs}

@@ -1,4 +1,4 @@
-"""What is separated: a file, or samples in memory. Its facts are read once, its samples as often as they are needed."""
+"""The input of a separation: a file, or samples in memory. Metadata is read once, samples as often as needed."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ BLOCK_SAMPLES = 1 << 16
 
 
 class Blocks(Protocol):
-    """A song from its beginning to its end, as blocks of (channels, samples)."""
+    """A song from start to end, as blocks of (channels, samples)."""
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know; complete once everything was read."""
+        """Warnings for the user; complete once all blocks have been read."""
 
     def __iter__(self) -> Iterator[Samples]: ...
 
 
 class Audio(Protocol):
-    """What a stream reads."""
+    """Audio that a stream can read, at any sample rate and number of channels."""
 
     def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
-        """One pass over all samples, at the rate and with the channels that are wanted."""
+        """Statistics from one pass over all samples."""
 
     def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
-        """The same samples as blocks. May be called again."""
+        """The same samples as blocks. May be called more than once."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """A file, or a part of it, and what its results are named after."""
+    """A file, or part of it, with the name and index that its outputs are named after."""
 
     path: Path
     info: AudioInfo
     name: str
-    index: int = 1  # its number among many files
+    index: int = 1  # its number in a batch of files
     start_s: float = 0.0
     duration_s: float | None = None
 
     @classmethod
     def of(cls, request: Separate, *, name: str | None = None, index: int = 1) -> Track:
-        """The input of a request, known to exist and to be audio before anything expensive starts."""
+        """The input of a request. It is probed before anything expensive starts, so a missing or broken file fails early."""
         path = Path(request.input or "").expanduser()
         preview = request.preview
         return cls(
@@ -68,7 +68,7 @@ class Track:
         )
 
     def channels_in(self, audio_format: AudioFormat) -> int:
-        """The channels of the file; stereo where the format cannot hold that many."""
+        """The number of channels in the file, or stereo if the format cannot hold that many."""
         return self.info.channels if self.info.channels <= most_channels(audio_format) else STEREO
 
     def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
@@ -94,7 +94,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Signal:
+class Waveform:
     """Samples in memory, (channels, samples)."""
 
     samples: Samples
@@ -111,18 +111,18 @@ class Signal:
 
     def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
         del job
-        return nullcontext(_Slices(self._at(sample_rate, channels)))
+        return nullcontext(_WaveformBlocks(self._at(sample_rate, channels)))
 
     def _at(self, sample_rate: int, channels: int) -> Samples:
         if len(self.samples) != channels:
-            raise ValueError(f"the signal has {len(self.samples)} channels, and the model takes {channels}")
+            raise ValueError(f"the audio has {len(self.samples)} channels, but the model takes {channels}")
         if sample_rate == self.sample_rate:
             return self.samples
         return np.ascontiguousarray(resampled(self.samples.T, self.sample_rate, sample_rate).T)
 
 
 @dataclass(frozen=True)
-class _Slices:
+class _WaveformBlocks:
     samples: Samples
     warnings: list[str] = field(default_factory=list)
 

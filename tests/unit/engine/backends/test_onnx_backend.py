@@ -26,7 +26,7 @@ def noise(frames, batch=1):
 
 
 def test_any_number_of_frames(mdx):
-    """A network that is shown twice the frames gives the same for those that it saw before."""
+    """Given twice as many frames, the network returns the same output for the first ones."""
     spectra = noise(64)
     short, long = session(mdx.checkpoint)(spectra[..., :32]), session(mdx.checkpoint, frames=64)(spectra)
     np.testing.assert_allclose(long[..., :31], short[..., :31], atol=1e-5)
@@ -34,14 +34,14 @@ def test_any_number_of_frames(mdx):
 
 
 def test_batches(mdx):
-    """Several spectra at once give what each gives alone."""
+    """A batch of spectra gives the same output as the spectra one by one."""
     run, spectra = session(mdx.checkpoint), noise(32, batch=3)
     alone = np.concatenate([run(spectra[index : index + 1]) for index in range(3)])
     np.testing.assert_allclose(run(spectra), alone, atol=1e-5)
 
 
 def test_files_that_take_one_spectrum_at_a_time(mdx, tmp_path):
-    """Where the file allows no batches, spectra go through one by one."""
+    """If the file allows no batches, spectra run one by one."""
     path = tmp_path / "single.onnx"
     batch = packed(1, packed(2, b"batch_size"))
     single = packed(1, varint(1 << 3) + varint(1))
@@ -51,7 +51,7 @@ def test_files_that_take_one_spectrum_at_a_time(mdx, tmp_path):
 
 
 def _replaced_shapes(model, old, new):
-    """The model with one dimension written in another way; lengths around it are written anew."""
+    """The model with one dimension encoded differently, and the lengths around it updated."""
 
     def change(shape):
         assert old in shape
@@ -67,15 +67,15 @@ def _replaced_shapes(model, old, new):
     return b"".join(graph(field) if field.number == onnx.GRAPH else field.raw for field in fields(model))
 
 
-def test_numbers_of_another_model(mdx):
-    """The file's own shape is compared with what it is said to be."""
+def test_parameters_of_another_model(mdx):
+    """The shape in the file must agree with the parameters of the model."""
     with pytest.raises(CheckpointMismatch, match=r"takes spectra of \[512, 32\] bins and frames, not of \[256, 32\]"):
         session(mdx.checkpoint, bins=256)
 
 
 @pytest.mark.parametrize("content", [b"", b"no network", b"<!doctype html>"])
-def test_files_that_are_no_networks(content, tmp_path):
-    """The error names the file, whatever it is asked for."""
+def test_files_that_are_not_networks(content, tmp_path):
+    """They are an invalid checkpoint for any number of frames."""
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(CheckpointInvalid):
@@ -84,19 +84,19 @@ def test_files_that_are_no_networks(content, tmp_path):
         session(path, frames=64)
 
 
-def test_a_network_that_cannot_look_at_so_many_frames(mdx, monkeypatch):
-    """What the runtime says becomes an error of the request, if the request chose the number."""
+def test_a_network_that_cannot_process_that_many_frames(mdx):
+    """An error of the runtime becomes an error of the request if the request chose the number of frames."""
     run = session(mdx.checkpoint, frames=64)
     wrong = noise(64)[:, :, :100]
-    with pytest.raises(InvalidRequest, match="cannot look at 64 frames") as caught:
+    with pytest.raises(InvalidRequest, match="cannot process 64 frames") as caught:
         run(wrong)
     assert caught.value.field == "mdx_segment_size"
     with pytest.raises(CheckpointInvalid, match="cannot be run"):
         session(mdx.checkpoint)(wrong)
 
 
-def test_memory_that_runs_out_is_seen_as_such(mdx):
-    """The chunk loop then tries again with less."""
+def test_running_out_of_memory_is_a_memory_error(mdx):
+    """The chunk loop can then retry with a smaller batch."""
     run = session(mdx.checkpoint)
     run.backend._session = Failing()
     with pytest.raises(MemoryError):
@@ -111,8 +111,8 @@ class Failing:
         raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
 
 
-def test_a_network_that_moves_is_read_again(mdx, monkeypatch):
-    """Not before it is needed, and then where it is now."""
+def test_a_moved_network_is_read_again(mdx, monkeypatch):
+    """It is read on its new device, and only when it is needed."""
     run, spectra = session(mdx.checkpoint), noise(32)
     before, opened = run(spectra), []
     real = onnx._new_session
@@ -125,7 +125,7 @@ def test_a_network_that_moves_is_read_again(mdx, monkeypatch):
 
 
 def test_providers():
-    """A graphics card is used where the runtime can, and the processor otherwise."""
+    """The runtime uses the GPU if it supports it, and the CPU otherwise."""
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert onnx._providers("cpu", both) == ["CPUExecutionProvider"]
     assert onnx._providers("cuda:1", both)[0] == ("CUDAExecutionProvider", {"device_id": "1"})
@@ -135,13 +135,13 @@ def test_providers():
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**40])
-def test_numbers_in_messages(value):
-    """Numbers of any size survive being written and read."""
+def test_varints(value):
+    """Numbers of any size survive a round trip."""
     assert onnx._number(varint(value), 0)[0] == value
 
 
 @pytest.mark.parametrize("message", [b"\x0a\x05ab", b"\x0b", b"\xff"])
-def test_bytes_that_make_no_sense(message):
-    """A message that ends too early, or of an unknown kind, is refused."""
-    with pytest.raises(CheckpointInvalid, match="make no sense"):
+def test_malformed_messages(message):
+    """Truncated messages and unknown wire types are refused."""
+    with pytest.raises(CheckpointInvalid, match="cannot be parsed"):
         without_fixed_frames(message)

@@ -1,4 +1,4 @@
-"""Networks built without data cost nothing and keep every name and shape."""
+"""Networks built without data cost nothing and keep all names and shapes."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def make():
 
 
 def test_shapes_without_data():
-    """The same keys and shapes as built in full, and every tensor on `meta`."""
+    """The keys and shapes equal those of a normally built network, and every tensor is on `meta`."""
     with without_data():
         empty = make()
     assert {key: tensor.shape for key, tensor in empty.state_dict().items()} == {
@@ -29,8 +29,8 @@ def test_shapes_without_data():
     assert all(tensor.is_meta for tensor in empty.state_dict().values())
 
 
-def test_outside_everything_is_filled_as_usual():
-    """What is built afterwards has its random start again."""
+def test_networks_built_afterwards_are_initialised_as_usual():
+    """Random initialisation works again outside the context."""
     with without_data():
         make()
     assert nn.Linear(30, 30).weight.std() > 0
@@ -38,7 +38,7 @@ def test_outside_everything_is_filled_as_usual():
 
 
 def test_loading_a_checkpoint_leaves_the_compiler_alone(repo):
-    """Reading a Demucs checkpoint does not import torch's compiler, which would take longer than all the rest."""
+    """Reading a Demucs checkpoint does not import torch's compiler, which would take longer than everything else."""
     path = next(repo.glob("aaaa0001*.th"))
     code = (
         "import sys; from pathlib import Path; from utils.engine.families.demucs.package import load_net\n"
@@ -48,8 +48,8 @@ def test_loading_a_checkpoint_leaves_the_compiler_alone(repo):
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_tables_are_made_for_real():
-    """What follows from sizes alone has its values, and a device that was asked for is kept."""
+def test_tables_are_computed():
+    """Tables that follow from sizes alone have values, and an explicit device is respected."""
     with without_data():
         window = torch.hann_window(4)
         table = 2.0 ** torch.arange(4)
@@ -64,7 +64,7 @@ def test_tables_are_made_for_real():
 
 
 def test_building_our_networks_leaves_the_compiler_alone():
-    """None of our own architectures does something on `meta` that makes torch import its compiler."""
+    """None of our own architectures makes torch import its compiler while it is built on `meta`."""
     code = (
         "import sys\n"
         "from models.architectures import OWN, network_class, params_class\n"

@@ -10,7 +10,7 @@ from utils.core.errors import OutOfMemory
 from utils.core.job import Job, JobCancelled
 from utils.engine.pipeline.chunking import plan_faded, plan_on_grid, plan_triangular
 from utils.engine.pipeline.demix import Compute, Lane, Runner, demix
-from utils.engine.pipeline.song import Scale, Song
+from utils.engine.pipeline.song import Scale, SongBuffer
 
 ONE = np.ones(1, np.float32)
 
@@ -54,7 +54,9 @@ class Hungry(Identity):
 
 def run(samples, lanes, job=None, free_memory=lambda: False, **compute):
     job = job or Job()
-    song = Song((samples[:, i : i + 97] for i in range(0, samples.shape[1], 97)), channels=2, total=samples.shape[1])
+    song = SongBuffer(
+        (samples[:, i : i + 97] for i in range(0, samples.shape[1], 97)), channels=2, total=samples.shape[1]
+    )
     parts = []
     with Runner(Compute(device="cpu", threads=1, **compute), job, free_memory) as runner:
         parts += demix(song, lanes, channels=2, runner=runner, job=job)

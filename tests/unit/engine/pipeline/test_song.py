@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from utils.engine.pipeline.song import Scale, Song
+from utils.engine.pipeline.song import Scale, SongBuffer
 
 
 def make_song(total=1000, block=37):
     samples = np.stack([np.arange(total), -np.arange(total)]).astype(np.float32)
     blocks = (samples[:, i : i + block] for i in range(0, total, block))
-    return Song(blocks, channels=2, total=total), samples
+    return SongBuffer(blocks, channels=2, total=total), samples
 
 
 def test_reads_what_is_there():

@@ -16,7 +16,7 @@ from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Offer
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.stream import stream
-from utils.engine.pipeline.track import Signal, Track
+from utils.engine.pipeline.track import Track, Waveform
 
 RATE = 44100
 
@@ -63,7 +63,7 @@ def joined(parts):
 def test_parts_are_the_whole_song_in_order(kind, tmp_path):
     """Named as the outputs are, with the mix beside them; the length is known before the first part."""
     samples = noise()
-    audio = file_track(tmp_path, samples) if kind == "file" else Signal(samples, RATE)
+    audio = file_track(tmp_path, samples) if kind == "file" else Waveform(samples, RATE)
     found = stream(recipe_of(), audio, Job())
     assert found.stats.frames == samples.shape[1]
     parts = list(found)
@@ -125,14 +125,14 @@ def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
 
 def test_another_rate_in_memory_is_resampled():
     """To that of the model, exactly as long as a file would be."""
-    _, stems = joined(list(stream(recipe_of(), Signal(noise(48000), 48000), Job())))
+    _, stems = joined(list(stream(recipe_of(), Waveform(noise(48000), 48000), Job())))
     assert stems["voice"].shape == (2, RATE)
 
 
 def test_another_number_of_channels_in_memory_is_a_mistake():
     """Of the program; files are mixed as they need to be."""
     with pytest.raises(ValueError, match="1 channels, and the model takes 2"):
-        stream(recipe_of(), Signal(noise(channels=1), RATE), Job())
+        stream(recipe_of(), Waveform(noise(channels=1), RATE), Job())
 
 
 def test_a_part_of_a_file(tmp_path):
@@ -146,7 +146,7 @@ def test_a_part_of_a_file(tmp_path):
 def test_silence_needs_no_network():
     """Its parts are as long as the song."""
     recipe = recipe_of(lanes=lambda heard: pytest.fail("a network was asked"))
-    mix, stems = joined(list(stream(recipe, Signal(np.zeros((2, 200_000), np.float32), RATE), Job())))
+    mix, stems = joined(list(stream(recipe, Waveform(np.zeros((2, 200_000), np.float32), RATE), Job())))
     assert mix.shape == (2, 200_000)
     assert not any(stem.any() for stem in stems.values())
 
@@ -165,13 +165,13 @@ def test_a_network_that_overflows_is_told_with_its_place(tmp_path):
             return super().__call__(mix) * torch.inf
 
     with pytest.raises(DsuError, match=r"NaN or infinity 0\.0 s into the song"):
-        list(stream(recipe_of(Overflowing()), Signal(noise(), RATE), Job()))
+        list(stream(recipe_of(Overflowing()), Waveform(noise(), RATE), Job()))
 
 
 def test_cancelling_ends_the_stream():
     """Between two parts."""
     job = Job()
-    parts = iter(stream(recipe_of(), Signal(noise(), RATE), job))
+    parts = iter(stream(recipe_of(), Waveform(noise(), RATE), job))
     next(parts)
     job.cancel()
     with pytest.raises(JobCancelled):
@@ -187,7 +187,7 @@ def test_a_survey_hears_the_song_before_the_networks():
 
     base = recipe_of()
     recipe = recipe_of(survey=survey, lanes=lambda found: heard.append(found.surveyed) or base.lanes(found))
-    found = stream(recipe, Signal(noise(), RATE), Job())
+    found = stream(recipe, Waveform(noise(), RATE), Job())
     list(found)
     assert heard == [1.0]
     assert found.spent.survey_s > 0

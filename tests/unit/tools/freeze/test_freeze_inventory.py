@@ -51,5 +51,7 @@ def test_distributions_are_found_in_folders_and_in_the_archive(folder):
 
 def test_the_report_adds_up(folder):
     """There is one line for each part, and a total."""
-    lines = inventory.report([inventory.Part("a", 3 << 20, 2), inventory.Part("b", 1 << 19, 1)]).splitlines()
+    lines = inventory.report(
+        [inventory.FolderPart("a", 3 << 20, 2), inventory.FolderPart("b", 1 << 19, 1)]
+    ).splitlines()
     assert [line.split() for line in lines[1:]] == [["3.0", "2", "a"], ["0.5", "1", "b"], ["3.5", "3", "all"]]

@@ -17,7 +17,7 @@ from utils.core.asked_networks import choice_of
 from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
 from utils.engine.families.apollo.model import ApolloFiles, ApolloModel, ApolloView, load_apollo
-from utils.engine.family import Asked, Host, Source
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.chunking import plan_on_grid
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer, Selection
@@ -45,11 +45,11 @@ class ApolloFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         del active
         return isinstance(request, requests.Apollo | requests.LoadApollo)
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The network's files: those that the request names, or those of a model by its name."""
         del active, job
         asked = cast(requests.Apollo | requests.LoadApollo, request)

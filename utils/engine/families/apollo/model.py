@@ -14,7 +14,7 @@ from utils.core import catalogue
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
-from utils.engine.family import Source
+from utils.engine.family import ModelSource
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.records import ModelRecord
@@ -63,7 +63,7 @@ class ApolloModel:
 
     stems = (catalogue.RESTORED,)
 
-    def __init__(self, source: Source, backend: Backend, params: ApolloParams, checkpoint: Path) -> None:
+    def __init__(self, source: ModelSource, backend: Backend, params: ApolloParams, checkpoint: Path) -> None:
         self.source = source
         self.backend = backend
         self.sizes = Sizes(params.feature_dim, params.layer)
@@ -89,7 +89,7 @@ class ApolloModel:
 
 
 def load_apollo(
-    source: Source, checkpoint: Path, config: Path | None, *, mapped: bool, allow_unsafe: bool
+    source: ModelSource, checkpoint: Path, config: Path | None, *, mapped: bool, allow_unsafe: bool
 ) -> ApolloModel:
     """Read a network. Its sizes are the checkpoint's; a configuration that says otherwise is an error."""
     tensors = unwrap_state(read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe), checkpoint)

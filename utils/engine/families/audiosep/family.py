@@ -19,7 +19,7 @@ from utils.engine.families.audiosep.network import (
     lengths_of,
     load_audiosep,
 )
-from utils.engine.family import Asked, Host, Source
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
@@ -42,11 +42,11 @@ class AudioSepFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         del active
         return isinstance(request, requests.AudioSepSeparate | requests.AudioSepLoad)
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The parts that a request names, or else those of the model loaded last, or else the public ones."""
         del job
         asked = cast(requests.AudioSepSeparate | requests.AudioSepLoad, request)

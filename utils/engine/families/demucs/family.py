@@ -10,7 +10,7 @@ from typing import Any, cast
 from utils.core import catalogue, replies, requests
 from utils.core.job import Job
 from utils.engine.families.demucs.bag import DemucsBag, SegmentView
-from utils.engine.family import Asked, Host, Source
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.chunking import plan_triangular
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Offer, Selection
@@ -41,11 +41,11 @@ class DemucsFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         del active
         return isinstance(request, requests.DemucsSeparate | requests.DemucsLoad)
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[DemucsSource]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[DemucsSource]:
         del job
         if not request.model and self._host.unnamed_is_active and active is not None and active.family == self.name:
             return (cast(DemucsSource, active),)

@@ -23,7 +23,7 @@ from utils.engine.families.mdx.model import (
     mdx_lanes,
     plan_mdx,
 )
-from utils.engine.family import Asked, Host, Source
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
@@ -49,14 +49,14 @@ class MdxFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
             return False
         if request.model:
             return Path(request.model).suffix == SUFFIX
         return active is not None and active.family == self.name
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         del job
         if not request.model and active is not None:
             return (active,)

@@ -184,10 +184,10 @@ def mdx_lanes(model: MdxModel, options: MdxOptions, *, samples: int, peak: float
     frames = options.segment_size or model.parameters.frames
     plan = plan_mdx(samples, n_fft=model.parameters.n_fft, frames=frames, overlap=options.overlap)
     gain = LOUDEST / peak if peak > LOUDEST else 1.0
-    return [Lane(_StemNet(model, frames, gain, denoise=options.denoise), plan, np.ones(1))]
+    return [Lane(MdxView(model, frames, gain, denoise=options.denoise), plan, np.ones(1))]
 
 
-class _StemNet:
+class MdxView:
     """The primary stem of a chunk."""
 
     def __init__(self, model: MdxModel, frames: int, gain: float, *, denoise: bool) -> None:

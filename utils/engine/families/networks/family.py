@@ -11,8 +11,8 @@ from utils.core.asked_networks import Choice, OwnFiles, choice_of, choices_of
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.job import Job
 from utils.engine.families.networks.effort import effort_of
-from utils.engine.families.networks.network import Network, load_network, network_lanes
-from utils.engine.family import Asked, Host, Source
+from utils.engine.families.networks.network import NetworkModel, load_network, network_lanes
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import STEREO, Track
@@ -41,7 +41,7 @@ class NetworksFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         if isinstance(request, requests.NetworkSeparate | requests.NetworkLoad):
             return True
         if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
@@ -50,7 +50,7 @@ class NetworksFamily:
             return Path(request.model).suffix not in AUDIO_SEPARATOR_SUFFIXES
         return _is_network(active)
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         choices: list[Choice] = [request.model or None]
         if isinstance(request, requests.NetworkSeparate):
             choices = choices_of(request)
@@ -60,7 +60,7 @@ class NetworksFamily:
             job.warn(BUILT_IN_USED)
         return [self._source(choice, active) for choice in choices]
 
-    def _source(self, choice: Choice, active: Source | None) -> Source:
+    def _source(self, choice: Choice, active: ModelSource | None) -> ModelSource:
         if isinstance(choice, OwnFiles):
             return own_network(
                 Path(choice.model_path).expanduser(),
@@ -78,23 +78,23 @@ class NetworksFamily:
             allow_unsafe=self._host.allow_unsafe,
         )
 
-    def load(self, source: NetworkSource, request: Asked, job: Job) -> Network:
+    def load(self, source: NetworkSource, request: Asked, job: Job) -> NetworkModel:
         del request
         network = load_network(source, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe)
         with job.step("move"):
             network.move(self._host.device)
         return network
 
-    def describe(self, model: Network, request: Asked) -> dict[str, Any]:
+    def describe(self, model: NetworkModel, request: Asked) -> dict[str, Any]:
         del model, request
         return {}
 
-    def offer(self, model: Network, request: requests.Separate) -> Offer:
+    def offer(self, model: NetworkModel, request: requests.Separate) -> Offer:
         return Offer(model.stems, model.complement, with_complement=_own(request).extract_instrumental)
 
     def recipe(
         self,
-        model: Network,
+        model: NetworkModel,
         request: requests.Separate,
         selection: Selection,
         track: Track,
@@ -139,7 +139,7 @@ class NetworksFamily:
         )
 
 
-def _is_network(source: Source | None) -> bool:
+def _is_network(source: ModelSource | None) -> bool:
     return source is not None and source.family in ("networks", "apollo")
 
 

@@ -42,7 +42,7 @@ class Inference:
     scaled: bool  # the network sees the song with its mean removed and its deviation made one
 
 
-class Network:
+class NetworkModel:
     """A loaded network, on its device."""
 
     def __init__(self, source: NetworkSource, backend: Backend, *, channels: int, config: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ class Network:
         self.backend.move(device)
 
 
-def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> Network:
+def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> NetworkModel:
     """Read a network. Raises `ConfigInvalid` or one of the checkpoint errors."""
     config = read_config(source.config)
     net, params = build(source, config)
@@ -75,7 +75,7 @@ def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> 
     if complete is not None:
         tensors = complete(tensors)
     assign(net, tensors, path=source.checkpoint)
-    return Network(
+    return NetworkModel(
         source, TorchBackend(for_inference(net)), channels=int(getattr(params, "channels", STEREO)), config=config
     )
 

@@ -35,7 +35,7 @@ OF_SONG = ("mid_side", "mid_side_b2")  # before 5.1: one for all bands
 OF_BAND = ("mid_side", "mid_side_c", "stereo_n")  # from 5.1 on: one for each band
 
 
-class Band(msgspec.Struct, frozen=True, kw_only=True):
+class VrBand(msgspec.Struct, frozen=True, kw_only=True):
     """One band, as parameter files write it. `crop_*` are bins of its own spectrum; the filters' edges too."""
 
     sr: int
@@ -71,7 +71,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter file; what is not named here was for training."""
 
     sr: int
-    band: dict[str, Band]
+    band: dict[str, VrBand]
     bins: int | None = None
     n_bins: int | None = None
     pre_filter_start: int = -1
@@ -83,12 +83,12 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Layout:
+class BandLayout:
     """All bands, lowest first, for a network of one generation."""
 
     name: str
     bins: int  # of the stacked spectrum; the network adds one more
-    bands: tuple[Band, ...]
+    bands: tuple[VrBand, ...]
     pre_filter: tuple[int, int]
     mixing: str | None  # of the whole song
     correction: Correction
@@ -118,7 +118,7 @@ class Layout:
         return MIXING.get(name or "", (AS_IT_IS, AS_IT_IS))
 
 
-def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> Layout:
+def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLayout:
     """The layout that a parameter file holds. Raises `ConfigInvalid`."""
     try:
         file = msgspec.convert(params, _File)
@@ -134,7 +134,7 @@ def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> Layout
             hint="No public model is known that needs them.",
         )
     mixing = next((flag for flag in OF_SONG if getattr(file, flag)), None)
-    layout = Layout(
+    layout = BandLayout(
         name=name,
         bins=bins,
         bands=bands,
@@ -147,13 +147,13 @@ def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> Layout
     return layout
 
 
-def _require_sound(layout: Layout) -> None:
+def _require_sound(layout: BandLayout) -> None:
     problem = next(_problems(layout), None)
     if problem is not None:
         raise ConfigInvalid(f"The band parameters `{layout.name}` contradict themselves: {problem}.")
 
 
-def _problems(layout: Layout) -> Iterator[str]:
+def _problems(layout: BandLayout) -> Iterator[str]:
     for index, band in enumerate(layout.bands):
         for problem in _problems_of_band(layout, index, band):
             yield f"band {index + 1} {problem}"
@@ -163,7 +163,7 @@ def _problems(layout: Layout) -> Iterator[str]:
         yield "the filter before the network ends before it begins"
 
 
-def _problems_of_band(layout: Layout, index: int, band: Band) -> Iterator[str]:
+def _problems_of_band(layout: BandLayout, index: int, band: VrBand) -> Iterator[str]:
     if min(band.sr, band.hl) < 1 or not 0 <= band.crop_start < band.crop_stop <= band.bins:
         yield "has no such bins"
     elif band.hl > band.n_fft:
@@ -181,7 +181,7 @@ def _problems_of_band(layout: Layout, index: int, band: Band) -> Iterator[str]:
 # How loud each bin counts -------------------------------------------------------------------------------------------
 
 
-def stacked_gains(layout: Layout) -> Gains:
+def stacked_gains(layout: BandLayout) -> Gains:
     """Of the stacked spectrum, before the network."""
     start, stop = layout.pre_filter
     count = layout.bins + 1
@@ -196,7 +196,7 @@ def stacked_gains(layout: Layout) -> Gains:
     return gains.astype(np.float32)
 
 
-def band_gains(layout: Layout, index: int) -> Gains:
+def band_gains(layout: BandLayout, index: int) -> Gains:
     """Of one band, on the way back: it fades where its neighbours take over."""
     band = layout.bands[index]
     highest = index == len(layout.bands) - 1

@@ -16,7 +16,7 @@ from utils.core.job import Job
 from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
 from utils.engine.families.vr.model import VrModel, load_vr
 from utils.engine.families.vr.options import VrOptions
-from utils.engine.family import Asked, Host, Source
+from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
@@ -48,14 +48,14 @@ class VrFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: Source | None) -> bool:
+    def takes(self, request: Asked, active: ModelSource | None) -> bool:
         if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
             return False
         if request.model:
             return Path(request.model).suffix == SUFFIX
         return active is None or active.family not in OTHERS
 
-    def resolve(self, request: Asked, active: Source | None, job: Job) -> Sequence[Source]:
+    def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         del job
         if not request.model:
             if active is None or active.family != self.name:

@@ -15,7 +15,7 @@ from utils.engine.families.vr.options import VrOptions
 from utils.engine.families.vr.patches import Geometry, geometry, plans
 from utils.engine.families.vr.spectra import Location, Seen, Spectra, mirrored_high_end, song_frames
 from utils.engine.pipeline.demix import Lane
-from utils.engine.pipeline.song import Song
+from utils.engine.pipeline.song import SongBuffer
 
 PRIMARY = 0
 CHANNELS = 2
@@ -43,7 +43,7 @@ def vr_lanes(
     sizes = geometry_of(model, options)
     gains = np.ones(len(needed))
     return [
-        Lane(_PatchNet(model, spectra, sizes, options, loudest, tuple(needed), place, checkpoint), plan, gains)
+        Lane(VrView(model, spectra, sizes, options, loudest, tuple(needed), place, checkpoint), plan, gains)
         for plan, place in plans(sizes, samples)
     ]
 
@@ -68,7 +68,7 @@ def loudest_bin(
 ) -> float:
     """The largest magnitude in the whole song's spectrum: networks see it as one. A cheap pass over the song."""
     spectra, hop = model.spectra, model.layout.hop
-    song = Song(iter(blocks), channels=CHANNELS, total=samples)
+    song = SongBuffer(iter(blocks), channels=CHANNELS, total=samples)
     found = 0.0
     for frame in range(0, song_frames(samples, hop), MEASURED_FRAMES):
         checkpoint()
@@ -82,7 +82,7 @@ def loudest_bin(
     return found
 
 
-class _PatchNet:
+class VrView:
     """One sort of chunk: those of which `place` says where they are, or all in the middle of the song."""
 
     def __init__(

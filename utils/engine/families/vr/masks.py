@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from utils.engine.families.vr.bands import Layout
+from utils.engine.families.vr.bands import BandLayout
 
 # Stems that are no accompaniment. For a network whose primary stem is one of them, aggressiveness works the other way.
 NOT_ACCOMPANIMENT = frozenset(
@@ -47,7 +47,7 @@ class Sharpness:
     split_bin: int
 
     @classmethod
-    def of(cls, aggression: int, primary_stem: str, layout: Layout) -> Sharpness | None:
+    def of(cls, aggression: int, primary_stem: str, layout: BandLayout) -> Sharpness | None:
         """For an aggressiveness of -100 to 100; None where masks stay as they are."""
         value = 2 * (aggression / 100)
         if value == 0:

@@ -9,7 +9,7 @@ from torch import Tensor
 from utils.core.errors import CheckpointMismatch
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference
-from utils.engine.families.vr.bands import Layout, read_layout
+from utils.engine.families.vr.bands import BandLayout, read_layout
 from utils.engine.families.vr.package import band_parameters, build_vr, vr_kind
 from utils.engine.families.vr.spectra import Spectra
 from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters
@@ -27,7 +27,7 @@ class VrModel:
         self,
         source: AudioSeparatorSource,
         backend: Backend,
-        layout: Layout,
+        layout: BandLayout,
         device: str,
         *,
         offset: int,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from utils.engine.families.vr.bands import Layout, Matrix, band_gains, stacked_gains
+from utils.engine.families.vr.bands import BandLayout, Matrix, band_gains, stacked_gains
 from utils.engine.families.vr.resampling import SINC_FASTEST, Resampler, filter_named
 
 QUIETEST_WINDOW = 1e-8  # where no frame reaches, there is nothing to divide
@@ -53,7 +53,7 @@ def song_frames(samples: int, hop: int) -> int:
 class Spectra:
     """Analysis and synthesis for one layout, on one device."""
 
-    def __init__(self, layout: Layout, device: str) -> None:
+    def __init__(self, layout: BandLayout, device: str) -> None:
         self.layout = layout
         self.device = device
         bands = layout.bands

@@ -13,7 +13,7 @@ from utils.engine.families.vr import patches
 from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
 from utils.engine.families.vr.options import VrOptions
 from utils.engine.families.vr.patches import geometry, plans
-from utils.engine.pipeline.song import Song
+from utils.engine.pipeline.song import SongBuffer
 
 SMALL = VrOptions(window_size=320)
 
@@ -56,7 +56,7 @@ def test_only_the_stems_that_are_needed_are_made(model):
     np.testing.assert_array_equal(separated(model, SMALL, samples, needed=(1,))[0], both[1])
 
 
-class Watched(Song):
+class Watched(SongBuffer):
     """Notes how much it ever kept."""
 
     most = 0
