@@ -1,4 +1,4 @@
-"""A network applied to whole songs, in the engine's own loop over chunks."""
+"""A network applied to whole songs with the engine's own loop over chunks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK_SAMPLES = 1 << 16
 
 
 class Whole:
-    """A network that is always shown whole chunks."""
+    """A network that always gets whole chunks."""
 
     def __init__(self, net: nn.Module) -> None:
         self._net = net
@@ -36,7 +36,7 @@ class Whole:
 
 
 def separate(net: nn.Module, config: Mapping[str, Any], mix: Signal) -> Signal:
-    """(channels, samples) to (stems, channels, samples), with the chunks and the overlap of the configuration."""
+    """The stems (stems, channels, samples) of a mix (channels, samples), with the configuration's chunks and overlap."""
     total = mix.shape[1]
     song = Song((mix[:, i : i + BLOCK_SAMPLES] for i in range(0, total, BLOCK_SAMPLES)), channels=len(mix), total=total)
     plan = plan_faded(total, chunk=config["audio"]["chunk_size"], overlaps=config["inference"]["num_overlap"])
@@ -49,7 +49,7 @@ def separate(net: nn.Module, config: Mapping[str, Any], mix: Signal) -> Signal:
 
 
 def scale_of(config: Mapping[str, Any], mix: Signal) -> Scale:
-    """How the network sees the song, which is what the worker does with `inference.normalize`."""
+    """The song's scale for the network, as the worker derives it from `inference.normalize`."""
     if not config["inference"].get("normalize"):
         return UNSCALED
     middle = mix.mean(axis=0, dtype=np.float64)

@@ -166,7 +166,7 @@ def test_imports_stay_within_the_layers(source):
         ("workers/__init__", "import msgspec"),
         ("workers/demucs_worker", "from utils.engine.demucs import DemucsEngine"),
         ("utils/engine/demucs", "from tools.metrics import sdr"),
-        ("models/htdemucs", "from training import training"),
+        ("models/htdemucs", "from training import loop"),
         ("tools/command_line", "import numpy"),
         ("tools/demo", "from tools.fixtures.song import song"),
         ("tools/profiling", "from benchmarks.worker_process import WorkerProcess"),
