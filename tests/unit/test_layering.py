@@ -48,7 +48,7 @@ LAYERS = {
         late=("utils.commandline", "utils.engine"),
     ),
     "tools": Layer((*LIBRARY, "tools"), ANY),
-    "tools/command_line": Layer((), frozenset()),
+    "tools/command_line": Layer(("utils.core.bootstrap", "utils.core.errors"), frozenset()),
     "tools/demo": Layer(("utils.core", "utils.audio", "tools.metrics"), ANY),
     "tools/metrics": Layer((), ANY),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
