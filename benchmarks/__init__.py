@@ -1,1 +1,1 @@
-"""Measurements of real worker processes. Each program writes its own section of RESULTS.md; no figure is typed by hand."""
+"""Benchmarks. Each program writes its own sections of RESULTS.md; no figure is typed by hand."""

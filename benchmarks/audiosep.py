@@ -1,7 +1,7 @@
-"""dsu-audiosep started for each job against one worker that stays, cold against warm, and what a second load costs.
+"""dsu-audiosep started for each job against one persistent worker, cold against warm, and the cost of a second load.
 
-The network, and the text side with it, have the size of the public model and random weights: time does not depend on
-what weights say. Short and long songs alternate, as the jobs of a client do.
+The separator and the text encoder have the size of the public model and random weights, since time does not depend on the
+weights. Short and long songs alternate, like the jobs of a client.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tools.fixtures.song import SAMPLE_RATE, song
 from workers import WORKERS
 
 TEXTS = ("vocals", "drums", "an acoustic guitar")
-QUIET = 0.05  # untrained networks answer loudly
+QUIET = 0.05  # input gain, since untrained networks have loud outputs
 
 
 class WorkerRun(NamedTuple):
-    """One life of a worker: seconds until it was ready, of its first and second load, of each job, and until its end."""
+    """The times of one worker from start to exit, and its peak memory."""
 
     startup_s: float
     load_s: float
@@ -47,8 +47,8 @@ def load_request(files: AudioSepFiles) -> dict[str, str]:
     }
 
 
-def live(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = TEXTS[:1]) -> WorkerRun:
-    """Start a worker, load the model twice, separate each song, and end the worker."""
+def run_worker(files: AudioSepFiles, sources: Sequence[Path], texts: Sequence[str] = TEXTS[:1]) -> WorkerRun:
+    """Start a worker, load the model twice, separate each song, and stop the worker."""
     jobs: list[float] = []
     with WorkerProcess(WORKERS["audiosep"].script, files.config.parent) as worker:
         watch = MemoryWatch(worker.pid)
@@ -76,57 +76,66 @@ def write_song(path: Path, seconds: float) -> Path:
     return path
 
 
-def report(cold: Sequence[WorkerRun], stays: WorkerRun, together: WorkerRun, seconds: Sequence[float]) -> str:
-    """The tables; `cold` holds a run for each of the two songs, `stays` both of them twice, `together` all texts once."""
+def report(cold: Sequence[WorkerRun], persistent: WorkerRun, together: WorkerRun, seconds: Sequence[float]) -> str:
+    """The tables: `cold` has a run per song, `persistent` one run with both songs twice, `together` one run with all texts."""
     times = together.jobs_s[0] / cold[0].jobs_s[0]
     rest = (
         f"{len(TEXTS)} texts at once take {times:.2f} of the time of one. "
-        f"At its most the one worker held {stays.peak_bytes / 2**20:.0f} MiB."
+        f"At its most the one worker held {persistent.peak_bytes / 2**20:.0f} MiB."
     )
-    return "\n\n".join([cold_table(cold, seconds), jobs_table(cold, stays), warm_table(cold, stays, seconds), rest])
+    return "\n\n".join(
+        [cold_table(cold, seconds), jobs_table(cold, persistent), warm_table(cold, persistent, seconds), rest]
+    )
 
 
 def cold_table(cold: Sequence[WorkerRun], seconds: Sequence[float]) -> str:
     rows = [
-        [f"{length:g}", *told(run.startup_s, run.load_s, run.jobs_s[0], run.total_s)]
+        [f"{length:g}", *as_text(run.startup_s, run.load_s, run.jobs_s[0], run.total_s)]
         for run, length in zip(cold, seconds, strict=True)
     ]
     return table(["song s", "start s", "load s", "separation s", "total s"], rows)
 
 
-def jobs_table(cold: Sequence[WorkerRun], stays: WorkerRun) -> str:
+def jobs_table(cold: Sequence[WorkerRun], persistent: WorkerRun) -> str:
     each = [run.total_s for run in (*cold, *cold)]
     rows = [
-        ["a worker for each job", *told(sum(each)), ", ".join(told(*each))],
-        ["one worker", *told(stays.total_s), ", ".join(told(*stays.jobs_s))],
+        ["a worker for each job", *as_text(sum(each)), ", ".join(as_text(*each))],
+        ["one worker", *as_text(persistent.total_s), ", ".join(as_text(*persistent.jobs_s))],
     ]
     return table(["short, long, short, long", "total s", "each s"], rows)
 
 
-def warm_table(cold: Sequence[WorkerRun], stays: WorkerRun, seconds: Sequence[float]) -> str:
-    rows = [["load", *told(stays.load_s, stays.second_load_s)]]
+def warm_table(cold: Sequence[WorkerRun], persistent: WorkerRun, seconds: Sequence[float]) -> str:
+    rows = [["load", *as_text(persistent.load_s, persistent.second_load_s)]]
     for index, length in enumerate(seconds):
-        again = statistics.mean(stays.jobs_s[index :: len(seconds)])
-        rows.append([f"song of {length:g} s, from start to end", *told(cold[index].total_s, again)])
+        again = statistics.mean(persistent.jobs_s[index :: len(seconds)])
+        rows.append([f"song of {length:g} s, from start to end", *as_text(cold[index].total_s, again)])
     return table(["", "first s", "then s"], rows)
 
 
-def told(*seconds: float) -> list[str]:
+def as_text(*seconds: float) -> list[str]:
     return [f"{one:.2f}" for one in seconds]
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench audiosep", description=__doc__)
-    parser.add_argument("--seconds", type=float, nargs=2, default=(4.0, 40.0), metavar=("SHORT", "LONG"))
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        nargs=2,
+        default=(4.0, 40.0),
+        metavar=("SHORT", "LONG"),
+        help="lengths of the songs; default 4 40",
+    )
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_audiosep(folder / "model", full_size=True)
         sources = [write_song(folder / f"{length:g}.wav", length) for length in options.seconds]
-        cold = [live(files, [source]) for source in sources]
-        stays = live(files, [*sources, *sources])
-        together = live(files, sources[:1], TEXTS)
-    body = report(cold, stays, together, options.seconds)
+        cold = [run_worker(files, [source]) for source in sources]
+        persistent = run_worker(files, [*sources, *sources])
+        together = run_worker(files, sources[:1], TEXTS)
+    body = report(cold, persistent, together, options.seconds)
     note = (
         "A network of the public model's size with random weights, its files in the system's cache; one text, `use_chunk` "
         "auto, 16-bit stereo at 44.1 kHz in and out. Each worker loads twice, the second time from its cache."

@@ -1,4 +1,4 @@
-"""One table of several results of benchmark_worker_e2e.py."""
+"""A table of several results of benchmark_worker_e2e.py."""
 
 from __future__ import annotations
 

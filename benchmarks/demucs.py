@@ -1,7 +1,7 @@
-"""dsu-demucs against the demucs package's own program, the same song and weights, one after the other in turns.
+"""dsu-demucs against the program of the demucs package, alternately, with the same song and weights.
 
-The networks have the size of the public htdemucs and htdemucs_ft and random weights: time and memory do not depend on
-what weights say. Both programs are started anew for each song, as a shell would; the last row is a worker that is up.
+The networks have the size of the public htdemucs and htdemucs_ft and random weights, since time and memory do not depend
+on the weights. Both programs are started for each song, as from a shell; the last row is a running worker.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ProgramRun(NamedTuple):
 
 
 def full_size() -> tuple[type[nn.Module], dict[str, Any]]:
-    """Class and arguments of a network of the public models' size: 42 million parameters."""
+    """The class and arguments of a network of the public size: 42 million parameters."""
     return HTDemucs, {
         "sources": list(SOURCES),
         "bottom_channels": 512,
@@ -56,14 +56,14 @@ def make_models(repo: Path) -> None:
 
 
 def run_program(command: Sequence[str]) -> ProgramRun:
-    """Wall time and peak memory of a program, from its start to its end."""
+    """The wall time and peak memory of a program."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         watch = MemoryWatch(process.pid)
         process.wait()
         peak = watch.sampled_peak()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
+        raise RuntimeError(f"`{' '.join(command)}` failed with exit status {process.returncode}.")
     return ProgramRun(time.perf_counter() - started, peak)
 
 
@@ -78,7 +78,7 @@ def programs(repo: Path, out: Path, source: Path, model: str, extra: Sequence[st
 def compare(
     repo: Path, out: Path, source: Path, model: str, extra: Sequence[str], rounds: int
 ) -> dict[str, ProgramRun]:
-    """The median of both programs' runs, which alternate."""
+    """The median time and largest memory of each program; their runs alternate."""
     runs: dict[str, list[ProgramRun]] = {"demucs": [], "DSU": []}
     for _ in range(rounds):
         for name, command in programs(repo, out, source, model, extra).items():
@@ -90,7 +90,7 @@ def compare(
 
 
 def warm_seconds(repo: Path, out: Path, source: Path) -> float:
-    """The second separation of a worker that is up."""
+    """The time of the second separation by a worker."""
     request = {"cmd": "separate", "input": str(source), "output": str(out), "model": "one", "repo": str(repo)}
     with WorkerProcess(WORKERS["demucs"].script, out / "models") as worker:
         worker.wait_for("ready")
@@ -101,7 +101,7 @@ def warm_seconds(repo: Path, out: Path, source: Path) -> float:
 
 
 def agreement_db(out: Path, track: str) -> float:
-    """How far the worst stem of the one network lies from the package's."""
+    """The agreement of the worst stem with that of the package."""
     pairs = [
         [soundfile.read(out / program / "one" / track / f"{stem}.wav")[0] for program in ("demucs", "dsu")]
         for stem in SOURCES
@@ -119,12 +119,12 @@ def row(what: str, runs: Mapping[str, ProgramRun]) -> list[str]:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench demucs", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the song")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each program; default 3")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         source = base / "song.wav"
-        # Quiet, since untrained networks answer loudly and demucs lowers each stem that would clip by itself.
+        # Quiet, since untrained networks have loud outputs and demucs lowers each clipping stem individually.
         soundfile.write(source, QUIET * song(options.seconds), SAMPLE_RATE, subtype="FLOAT")
         make_models(base / "repo")
         whole = compare(base / "repo", base / "out", source, "one", [], options.rounds)

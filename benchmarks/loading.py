@@ -1,7 +1,7 @@
-"""Time and memory until a network is ready to run, against the plain way, each in a process of its own, in turns.
+"""The time and memory to load a network, against plain PyTorch. Each load has its own process, and both alternate.
 
-The plain way fills the network with random numbers, reads the file and copies it into the network. Ours is the
-worker's: shapes alone, and then the mapped file as the weights. Both have imported torch and the network's class before.
+The plain way initialises the network, reads the file and copies it into the network. The worker builds it on the meta
+device and uses the memory-mapped file as weights. Both have imported torch and the network's class before.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from utils.store.network_config import output_stems, read_config
 from utils.store.network_models import NetworkSource
 
 KIND = "bs_roformer"
-LAYERS = 7  # of the public model's 12; then the file has about 500 MB
+LAYERS = 7  # instead of the public model's 12, so that the file has about 500 MB
 TIME_TARGET = 0.15
 MEMORY_TARGET = 1.2
 MB = 1e6
 
 
 class Load(NamedTuple):
-    """Seconds until the network is ready, and until it has also run once; bytes that the process had grown by then."""
+    """The time until the network is ready and until it has run once, and the growth of the process by then."""
 
     ready_s: float
     first_s: float
@@ -50,7 +50,7 @@ class Load(NamedTuple):
 
 
 def load_ours(checkpoint: Path, config: Path) -> Backend:
-    """As the worker does it."""
+    """Load as the worker does."""
     source = NetworkSource(
         checkpoint.stem, KIND, checkpoint, config, output_stems(read_config(config), config), record=None
     )
@@ -67,7 +67,7 @@ WAYS: dict[str, Callable[[Path, Path], Callable[..., Tensor]]] = {"plain": load_
 
 
 def measure(way: str, checkpoint: Path, config: Path) -> Load:
-    """Load the network in this process and run it on one second."""
+    """Load the network in this process and run it on one second of audio."""
     network_class(KIND)
     process = psutil.Process()
     mix = torch.zeros(1, 2, SAMPLE_RATE)
@@ -81,12 +81,12 @@ def measure(way: str, checkpoint: Path, config: Path) -> Load:
 
 
 def peak_bytes(process: psutil.Process) -> int:
-    """The most that the process ever held, or holds now where the system keeps no record of that."""
+    """The peak memory of the process, or its current memory if the system does not record the peak."""
     return max(recorded_peak(process), int(process.memory_info().rss))
 
 
 def measure_apart(way: str, checkpoint: Path, config: Path) -> Load:
-    """The same in a fresh process."""
+    """The same in a new process."""
     command = [sys.executable, "-m", "benchmarks.loading", "--load", way, str(checkpoint), str(config)]
     finished = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return Load(*json.loads(finished.stdout))
@@ -106,7 +106,7 @@ def make_files(folder: Path) -> tuple[Path, Path]:
 
 
 def medians(loads: Sequence[Load]) -> Load:
-    """Of the times the median, of the memory the most."""
+    """The median times and the largest memory."""
     ready_s, first_s, ready_bytes, first_bytes = zip(*loads, strict=True)
     return Load(statistics.median(ready_s), statistics.median(first_s), max(ready_bytes), max(first_bytes))
 
@@ -132,7 +132,7 @@ def memory_row(what: str, plain: int, ours: int, file_bytes: int, target: str) -
 
 
 def compare(checkpoint: Path, config: Path, rounds: int) -> dict[str, list[Load]]:
-    """Both ways in turns. The file is in the system's cache by then."""
+    """Measure both ways alternately. The file is in the system's cache by then."""
     loads: dict[str, list[Load]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way, measured in loads.items():
@@ -142,7 +142,7 @@ def compare(checkpoint: Path, config: Path, rounds: int) -> dict[str, list[Load]
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench loading", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9, help="loads in each way; default 9")
     parser.add_argument("--load", nargs=3, metavar=("WAY", "CHECKPOINT", "CONFIG"), help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.load:

@@ -1,4 +1,4 @@
-"""Peak memory of a worker for a short and a long song, same net, default settings: a long song must cost no more."""
+"""Peak memory of a worker for a short and a long song, which should be about the same."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ MODEL = "tiny"
 
 
 class Case(NamedTuple):
-    """A kind of network: who runs it, how a small one is made, and what is asked of it."""
+    """A kind of network: its worker, how to make a small one, and the request."""
 
     worker: str
-    what: str
+    network: str
     stems: int
     make: Callable[[Path], object]  # in the models directory
     request: Mapping[str, str]
 
     @property
     def title(self) -> str:
-        return f"Memory of dsu-{self.worker}" + (f", {self.what}" if self.worker != "demucs" else "")
+        return f"Memory of dsu-{self.worker}" + (f", {self.network}" if self.worker != "demucs" else "")
 
     @property
     def bytes_per_second(self) -> int:
-        """The song and its stems in 16 bit, and the stems once more in 32 bit until their gain is known."""
+        """Disk space: the song and its stems in 16 bits, and the stems also in 32 bits until their gain is known."""
         return SAMPLE_RATE * 2 * (2 + self.stems * (2 + 4))
 
 
@@ -84,7 +84,7 @@ class Measured(NamedTuple):
 
 
 def write_song(path: Path, minutes: float) -> None:
-    """The synthetic song again and again, slightly quieter each time, written piece by piece."""
+    """Write the synthetic song repeatedly, slightly quieter each time, in blocks."""
     piece = song()
     left = round(minutes * 60 * SAMPLE_RATE)
     with soundfile.SoundFile(path, "w", SAMPLE_RATE, 2, "PCM_16") as audio:
@@ -131,7 +131,7 @@ def run(case: Case, lengths: Sequence[float], folder: Path) -> str:
     shutil.rmtree(folder / "models")
     body = report(short, long)
     note = (
-        f"A small {case.what} network with random weights, default settings, threads: {long.threads}, "
+        f"A small {case.network} network with random weights, default settings, threads: {long.threads}, "
         "16-bit WAV in and out."
     )
     write_section(case.title, f"`python3 run.py bench memory`. {note}\n\n{body}")
@@ -140,20 +140,25 @@ def run(case: Case, lengths: Sequence[float], folder: Path) -> str:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench memory", description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(CASES)}; default all")
-    parser.add_argument("--minutes", type=float, nargs=2, default=(4.0, 60.0), metavar=("SHORT", "LONG"))
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(CASES)}; default: all")
     parser.add_argument(
-        "--folder", type=Path, help="where the songs and stems lie meanwhile; default the temporary folder"
+        "--minutes",
+        type=float,
+        nargs=2,
+        default=(4.0, 60.0),
+        metavar=("SHORT", "LONG"),
+        help="lengths of the songs; default 4 60",
     )
+    parser.add_argument("--folder", type=Path, help="for songs and stems while it runs; default: the temporary folder")
     options = parser.parse_args(argv)
     if unknown := set(options.kinds) - set(CASES):
-        parser.error(f"there is no {min(unknown)}; the kinds are {', '.join(CASES)}")
+        parser.error(f"unknown kind {min(unknown)}; the kinds are {', '.join(CASES)}")
     cases = [CASES[kind] for kind in options.kinds or CASES]
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         needed = round(max(options.minutes) * 60 * max(case.bytes_per_second for case in cases))
         if shutil.disk_usage(folder).free < needed:
-            print(f"This needs {needed / 1e9:.0f} GB in {folder.parent}; name another place with --folder.")
+            print(f"This needs {needed / 1e9:.0f} GB in {folder.parent}. Choose another place with --folder.")
             return 1
         for case in cases:
             print(f"{case.title}\n\n{run(case, options.minutes, folder)}\n", flush=True)

@@ -1,7 +1,7 @@
-"""Forward time of our networks against other implementations of them, at the size of public models.
+"""Forward time of our networks against other implementations, at the size of public models.
 
-Both run with the same random weights on the same chunk, in one process and in turns. Nothing is timed before their
-outputs agree.
+All run alternately in one process, with the same random weights on the same chunk. Their outputs are compared before
+anything is timed.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from utils.store.network_config import read_config
 AGREEMENT_DB = 80.0
 SECONDS = 10.0
 
-# What all implementations can do: some transformers leave the lowest bin as it is, whatever they are told.
+# Options that all implementations support: some transformers ignore `zero_dc`.
 IN_COMMON: dict[str, dict[str, Any]] = {kind: {"zero_dc": False} for kind in ("bs_roformer", "mel_band_roformer")}
 
 PeerMaker = Callable[[str, Path], nn.Module]
 
 
 class Disagreement(Exception):
-    """Another implementation gives something else, so that its time says nothing."""
+    """The output of another implementation differs, so its time is not comparable."""
 
 
 class Timed(NamedTuple):
-    """One network: the seconds of its runs by implementation, ours under `DSU`."""
+    """The run times of one network in seconds, by implementation; ours is `DSU`."""
 
     kind: str
     parameters: int
@@ -58,7 +58,7 @@ def pymss_network(kind: str, config: Path) -> nn.Module:
 
 
 def pymss_options(kind: str) -> dict[str, Any]:
-    """What is in common, and a count of a mask's layers, which it does not take from the configurations' own."""
+    """The common options, and the number of mask layers, which pymss does not take from the configuration."""
     depth = {"mlp_hidden_layers": full_size(kind).mask_estimator_depth} if kind == "mel_band_roformer" else {}
     return {**IN_COMMON.get(kind, {}), **depth}
 
@@ -69,8 +69,8 @@ def audio_separator_network(kind: str, config: Path) -> nn.Module:
     return mdx23c_of_audio_separator(read_config(config))
 
 
-# Who implements which kinds, and how its network is built from a public configuration. In pymss-core, Bandit takes the
-# second channel of stereo for something else.
+# The kinds that each package implements, and how to build its network from a public configuration. Bandit in pymss-core
+# does not treat stereo as two channels.
 PEERS: dict[str, tuple[frozenset[str], PeerMaker]] = {
     "pymss-core": (frozenset(PUBLIC) - {"bandit"}, pymss_network),
     "audio-separator": (frozenset({*ROFORMERS, "mdx23c"}), audio_separator_network),
@@ -79,7 +79,7 @@ KINDS = [kind for kind in PUBLIC if any(kind in kinds for kinds, _ in PEERS.valu
 
 
 def peers_of(kind: str, weights: Mapping[str, Tensor]) -> dict[str, nn.Module]:
-    """The other implementations of a kind, with our weights, all of which they must know."""
+    """The other implementations of a kind with our weights; their keys must match exactly."""
     made = {name: make(kind, full_size_path(kind)) for name, (kinds, make) in PEERS.items() if kind in kinds}
     for peer in made.values():
         peer.load_state_dict(weights, strict=True)
@@ -91,7 +91,7 @@ def peers_of(kind: str, weights: Mapping[str, Tensor]) -> dict[str, nn.Module]:
 
 
 def chunk_samples(config: Mapping[str, Any], seconds: float) -> int:
-    """The configuration's chunk, or a shorter one that a network without padding of its own can take as well."""
+    """The configuration's chunk length, or a shorter valid one for networks that do not pad."""
     audio = config["audio"]
     bound = min(int(audio["chunk_size"]), int(seconds * audio["sample_rate"]))
     if "hop_length" not in audio or "num_scales" not in config["model"]:
@@ -102,7 +102,7 @@ def chunk_samples(config: Mapping[str, Any], seconds: float) -> int:
 
 
 def measure(kind: str, seconds: float, rounds: int) -> Timed:
-    """Check that all implementations agree, which also warms them up; then time them in turns."""
+    """Check that all implementations agree, which also warms them up, then time them alternately."""
     config, params = full_size_config(kind), replace(full_size(kind), **IN_COMMON.get(kind, {}))
     samples = chunk_samples(config, seconds)
     ours = seeded_network(kind, params, seed=0)
@@ -110,7 +110,7 @@ def measure(kind: str, seconds: float, rounds: int) -> Timed:
     mix = 0.1 * torch.randn(1, channels_of(params), samples, generator=torch.Generator().manual_seed(1))
     runs: dict[str, list[float]] = {name: [] for name in networks}
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of others
+        warnings.simplefilter("ignore")  # from the other packages
         require_agreement(kind, {name: net(mix) for name, net in networks.items()})
         for _ in range(rounds):
             for name, net in networks.items():
@@ -129,11 +129,11 @@ def require_agreement(kind: str, outputs: Mapping[str, Tensor]) -> None:
     for name, output in outputs.items():
         agreement = agreement_db(output, outputs["DSU"])
         if agreement < AGREEMENT_DB:
-            raise Disagreement(f"{kind}: the output of {name} agrees with ours to {agreement:.0f} dB only.")
+            raise Disagreement(f"{kind}: the output of {name} agrees with ours only to {agreement:.0f} dB.")
 
 
 def agreement_db(output: Tensor, ours: Tensor) -> float:
-    """How far the difference lies below our output; others may leave out the stem's axis and the last samples."""
+    """The level of our output over the difference. Others may omit the stem axis and the last samples."""
     reference = ours[..., : output.shape[-1]]
     difference = reference - output.reshape(reference.shape)
     smallest = torch.finfo(torch.float32).tiny
@@ -149,7 +149,7 @@ def heads(names: Iterable[str]) -> list[str]:
 
 
 def row(timed: Timed, names: Iterable[str]) -> list[str]:
-    """Medians, with the minimum in brackets; ratios of both."""
+    """Median times and their ratios, with those of the minima in brackets."""
     ours = timed.runs["DSU"]
     others = [
         cell
@@ -173,9 +173,9 @@ def report(measured: Iterable[Timed]) -> str:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench networks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="the longest chunk; public ones have 8 to 12 s")
-    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each network; default 5")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="longest chunk; public models use 8 to 12 s")
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=f"default: all of {', '.join(KINDS)}")
     options = parser.parse_args(argv)
     threads = physical_cores()
     prepare_torch(threads)

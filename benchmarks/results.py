@@ -1,4 +1,4 @@
-"""RESULTS.md: one section for each benchmark, replaced by the program that measured it; and where it was measured."""
+"""RESULTS.md: sections that each benchmark replaces, with date, machine and versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_section(name: str, body: str, path: Path = PATH) -> None:
 
 
 def replace_section(document: str, name: str, section: str) -> str:
-    """The document with `section` in the place of the one headed `## name`, or at its end."""
+    """The document with `section` instead of the one headed `## name`, or at its end."""
     head, *sections = re.split(r"^(?=## )", document, flags=re.MULTILINE)
     texts = {text.partition("\n")[0]: text.strip() for text in sections}
     texts[f"## {name}"] = section.strip()
@@ -41,7 +41,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def conditions() -> str:
-    """When, where and with what something was measured."""
+    """The date, machine and versions of a measurement."""
     today = dt.datetime.now(tz=dt.UTC).date()
     memory_gib = psutil.virtual_memory().total / 2**30
     machine = f"{cpu_name()}, {psutil.cpu_count(logical=False) or psutil.cpu_count()} cores, {memory_gib:.0f} GiB"

@@ -1,5 +1,6 @@
-"""How soon a worker speaks and is ready, against `import torch` alone: from its script, or frozen. Runs alternate, so that
-both see one machine.
+"""The time until a worker's first line and until it is ready, against `import torch` alone, from its script or frozen.
+
+The runs alternate, so that both have the same conditions.
 """
 
 from __future__ import annotations
@@ -66,8 +67,15 @@ def report(times: dict[str, list[float]]) -> str:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("run.py bench startup", description=__doc__)
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--frozen", nargs="?", type=Path, const=FROZEN, help="of a frozen folder (default: dist/dsu)")
+    parser.add_argument("--runs", type=int, default=9, help="number of runs; default 9")
+    parser.add_argument(
+        "--frozen",
+        nargs="?",
+        type=Path,
+        const=FROZEN,
+        metavar="DIR",
+        help="measure the workers of a frozen folder, by default dist/dsu",
+    )
     options = parser.parse_args(argv)
     for name, worker in WORKERS.items():
         body = report(measure(program_of(worker, options.frozen), options.runs))
@@ -81,7 +89,7 @@ def main(argv: list[str]) -> int:
 
 
 def program_of(worker: Worker, frozen: Path | None) -> str:
-    """The script, or the executable in a frozen folder."""
+    """The worker's script, or its executable in a frozen folder."""
     suffix = ".exe" if sys.platform == "win32" else ""
     return worker.script if frozen is None else str(frozen.absolute() / (worker.executable + suffix))
 

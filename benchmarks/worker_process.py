@@ -1,4 +1,4 @@
-"""A real worker process, watched from outside: when its lines arrive and how much memory it ever held."""
+"""A real worker process, with the arrival times of its lines and its peak memory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SAMPLE_INTERVAL_S = 0.05
 
 
 class WorkerFailed(Exception):
-    """The worker answered with an error, or ended too early."""
+    """The worker answered with an error, or ended early."""
 
 
 class Line(NamedTuple):
-    """A line of the worker and when it came, in seconds after the process was started."""
+    """A line of the worker and its time in seconds since the start of the process."""
 
     at_s: float
     content: dict[str, Any]
 
 
 class MemoryWatch:
-    """The largest resident memory of a process: the system's own record where it keeps one, else sampled."""
+    """The peak resident memory of a process: as recorded by the system, or else sampled."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
@@ -40,12 +40,12 @@ class MemoryWatch:
         self._thread.start()
 
     def stop(self) -> int:
-        """Bytes. Call it while the process lives."""
+        """The peak in bytes. The process must still run."""
         self._peak = max(self._peak, recorded_peak(self._process))
         return self.sampled_peak()
 
     def sampled_peak(self) -> int:
-        """Bytes, as far as samples tell; also for a process that has ended."""
+        """The sampled peak in bytes, also of a process that has ended."""
         self._stop.set()
         self._thread.join()
         return self._peak
@@ -69,12 +69,12 @@ def recorded_peak(process: psutil.Process) -> int:
 
 
 def command(program: str) -> list[str]:
-    """What starts a worker: this Python with one of our scripts, or a program of a frozen folder."""
+    """The command that starts a worker: this Python with its script, or a frozen program."""
     return [sys.executable, str(ROOT / program)] if program.endswith(".py") else [program]
 
 
 class WorkerProcess:
-    """Starts a worker from its script, or a frozen one; `with` ends it."""
+    """A worker, started from its script or frozen; `with` ends it."""
 
     def __init__(self, program: str, models_dir: Path) -> None:
         self._started = time.perf_counter()
@@ -90,7 +90,7 @@ class WorkerProcess:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._process.kill()
-        # The end of its input ends a worker; what was not sent to one that is gone stays unsent.
+        # Closing its input ends the worker. If it is gone already, unsent requests are dropped.
         with contextlib.suppress(OSError), self._process:
             pass
 
@@ -104,7 +104,7 @@ class WorkerProcess:
             self._process.stdin.flush()
 
     def wait_for(self, status: str) -> Line:
-        """The next line with this status; lines before it are passed over."""
+        """The next line with this status; earlier lines are skipped."""
         for raw in self._process.stdout or ():
             at_s = time.perf_counter() - self._started
             content = json.loads(raw)
@@ -112,4 +112,4 @@ class WorkerProcess:
                 return Line(at_s, content)
             if content["status"] == "error":
                 raise WorkerFailed(content["message"])
-        raise WorkerFailed(f"The worker ended before it said `{status}`.")
+        raise WorkerFailed(f"The worker ended before it sent `{status}`.")

@@ -1,8 +1,8 @@
 """Time one worker from its start to its second separation, as a client sees it.
 
-The worker is started, loads a model twice (the second time it is there already), separates a file (cold), and
-separates it again (warm). Prints a line for each figure and, last, all of them as one line of JSON. Exit status: 0;
-1 if the worker failed, with the end of what it wrote to standard error; 2 if the command line is not understood.
+The worker starts, loads a model twice (the second time from its cache), separates a file (cold), and separates it again
+(warm). Prints a line for each figure, then all of them as one line of JSON. Exit status: 0; 1 if the worker failed, with
+the end of its standard error; 2 for a wrong command line.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tools.command_line import (
     GENERATE,
     Unusable,
-    ended_by_sigterm,
+    exit_status,
     number,
     output_folder,
     packages_of_project,
-    with_hint,
 )
 
 with packages_of_project():
@@ -36,15 +35,13 @@ with packages_of_project():
 
     from benchmarks.worker_process import Line, MemoryWatch, WorkerFailed, WorkerProcess, command
     from tools.choose_models import APOLLO, KINDS, Choice, choose, models_directory
-    from utils.core.bootstrap import use_utf8
-    from utils.core.errors import DsuError
     from workers import WORKERS
 
 INPUT = Path(__file__).resolve().parent / "audio" / "test_4s.wav"
 TIMEOUT_S = 1800.0
 TAIL_LINES = 20
 
-# How requests name the files of a model of one's own, for the kinds that have such.
+# The request fields for the files of a model that is not in a models directory.
 OWN_FILES = {
     "bsroformer": {"checkpoint": "model_path", "config": "config_path"},
     APOLLO: {"checkpoint": "model_path", "config": "config_path"},
@@ -59,7 +56,7 @@ OWN_FILES = {
 
 
 class Kind(NamedTuple):
-    """What is measured: a worker, and the commands that load and use a model."""
+    """What to measure: a worker, and its commands that load and use a model."""
 
     worker: str
     load: str = "load_model"
@@ -73,7 +70,7 @@ MEASURED = {kind: Kind(kind) for kind in KINDS} | {APOLLO: Kind("audio-separator
 
 
 class TimedWorker(WorkerProcess):
-    """A worker whose standard error is kept, and which is ended if an answer takes too long."""
+    """A worker whose standard error is kept, and which is killed if an answer takes too long."""
 
     def __init__(self, words: Sequence[str], errors: IO[bytes], timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -84,17 +81,17 @@ class TimedWorker(WorkerProcess):
             raise WorkerFailed(f"`{words[0]}` cannot be started: {error.strerror}.") from error
 
     def ask(self, request: Mapping[str, Any], status: str) -> tuple[float, dict[str, Any]]:
-        """Send a request; the seconds until its answer, and the answer."""
+        """Send a request and wait: the seconds until its answer, and the answer."""
         asked = time.perf_counter()
         try:
             self.send(request)
         except OSError as error:
-            raise WorkerFailed("The worker ended before it was asked everything.") from error
+            raise WorkerFailed("The worker ended before all requests were sent.") from error
         answer = self.wait_for(status)
         return time.perf_counter() - asked, answer.content
 
     def wait_for(self, status: str | None) -> Line:
-        """The next line with this status, or just the next line."""
+        """The next line with this status, or any status if None."""
         with self._time_limit() as ended:
             for raw in self._process.stdout or ():
                 line = Line(time.perf_counter() - self._started, parsed(raw))
@@ -105,8 +102,10 @@ class TimedWorker(WorkerProcess):
                 if status in (None, line.content["status"]):
                     return line
         if ended.is_set():
-            raise WorkerFailed(f"The worker did not answer within {self._timeout_s:g} s and was ended.")
-        raise WorkerFailed(f"The worker ended before it said `{status or 'anything'}`.")
+            raise WorkerFailed(f"The worker did not answer within {self._timeout_s:g} s and was killed.")
+        raise WorkerFailed(
+            f"The worker ended before it sent `{status}`." if status else "The worker ended without sending anything."
+        )
 
     @contextmanager
     def _time_limit(self) -> Iterator[threading.Event]:
@@ -130,13 +129,13 @@ def parsed(raw: bytes) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict) or "status" not in content:
-        told = raw.decode("utf-8", "replace").strip()
-        raise WorkerFailed(f"This is no worker of the DSU protocol; it wrote: {told[:200]}")
+        text = raw.decode("utf-8", "replace").strip()
+        raise WorkerFailed(f"This program does not speak the DSU protocol; it wrote: {text[:200]}")
     return content
 
 
 def tail(errors: IO[bytes]) -> str:
-    """The end of what the worker wrote to standard error, to be put after a message."""
+    """The end of the worker's standard error, to append to a message."""
     errors.seek(0)
     lines = errors.read().decode("utf-8", "replace").splitlines()
     return "\n".join(["\nThe end of its standard error:", *lines[-TAIL_LINES:]]) if lines else ""
@@ -146,7 +145,7 @@ def tail(errors: IO[bytes]) -> str:
 
 
 def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
-    """The figures of one life of a worker."""
+    """The figures of one run of a worker, from start to exit."""
     watch = MemoryWatch(worker.pid)
     first = worker.wait_for(None)
     ready = worker.wait_for("ready")
@@ -157,7 +156,7 @@ def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, A
     (cold_s, cold), warm = jobs[0], jobs[1:]
     missing = [path for path in cold["paths"].values() if not Path(path).is_file()]
     if missing:
-        raise WorkerFailed(f"The worker said that it wrote `{missing[0]}`, and it is not there.")
+        raise WorkerFailed(f"The worker reported `{missing[0]}` as written, but it does not exist.")
     return {
         "version": ready.content["version"],
         "device": ready.content["device"],
@@ -181,11 +180,11 @@ def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, A
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Choose the model, start the worker, measure. Raises `Unusable` or `WorkerFailed`, with the worker's last words."""
+    """Choose the model, start the worker, measure."""
     kind = MEASURED[options.worker]
     source = usable_input(options.input)
     choice = own_model(options) or choose(options.worker, options.models_dir, options.model)
-    sys.stdout.write(f"{choice.told}\n")
+    sys.stdout.write(f"{choice.note}\n")
     sys.stdout.flush()
     program = program_of(kind.worker, options.exe)
     flags = ["--worker", "--device", options.device, "--models-dir", str(choice.models_dir)]
@@ -200,11 +199,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             with TimedWorker([*command(program), *flags], errors, options.timeout) as worker:
                 figures = measure(worker, kind, choice, job, options.repeat)
         except WorkerFailed as failure:
-            raise WorkerFailed(f"{failure}{tail(errors)}") from failure
+            raise Unusable(f"{options.worker} failed. {failure}{tail(errors)}") from failure
     return {
         "worker": options.worker,
         "program": program,
-        "model_note": choice.told,
+        "model_note": choice.note,
         "input": str(source),
         "batch_size": options.batch_size,
         "repeat": options.repeat,
@@ -223,7 +222,7 @@ def usable_input(path: Path) -> Path:
 
 
 def own_model(options: argparse.Namespace) -> Choice | None:
-    """The model whose files are named, if any are."""
+    """The model whose files are given as options, if any are."""
     given = {
         option: path
         for option in ("checkpoint", "config", "clap_checkpoint", "roberta_dir")
@@ -234,18 +233,18 @@ def own_model(options: argparse.Namespace) -> Choice | None:
     fields = OWN_FILES.get(options.worker, {})
     for option, path in given.items():
         if option not in fields:
-            raise Unusable(f"--{option.replace('_', '-')} is nothing that {options.worker} takes. Name a --model.")
+            raise Unusable(f"{options.worker} has no --{option.replace('_', '-')}. Choose a model by --model.")
         if not path.exists():
-            raise Unusable(f"There is no `{path}`, which --{option.replace('_', '-')} names.")
+            raise Unusable(f"--{option.replace('_', '-')}: there is no `{path}`.")
     if options.model is not None:
-        raise Unusable("Give either --model or the files of a model, not both.")
+        raise Unusable("Give either --model or the model's files, not both.")
     load = {fields[option]: str(path.absolute()) for option, path in given.items()}
     name = given.get("checkpoint", next(iter(given.values()))).stem
-    return Choice(name, load, models_directory(options.models_dir), f"The model is `{name}`, whose files were named.")
+    return Choice(name, load, models_directory(options.models_dir), f"Using `{name}`, given by its files.")
 
 
 def program_of(worker: str, exe: Path | None) -> str:
-    """What is started: a script of ours, or a frozen program, or the one that fits in a frozen folder."""
+    """The program to start: the worker's script, a frozen program, or the worker's program in a frozen folder."""
     if exe is None:
         return WORKERS[worker].script
     suffix = ".exe" if sys.platform == "win32" else ""
@@ -253,15 +252,15 @@ def program_of(worker: str, exe: Path | None) -> str:
     candidates = [path, path.with_name(path.name + suffix)]
     found = next((each for each in candidates if each.is_file()), None)
     if found is None:
-        raise Unusable(f"There is no program `{path}`. `python3 run.py build` makes dist/dsu; --python needs no build.")
+        raise Unusable(f"There is no program `{path}`. Build dist/dsu with `python3 run.py build`, or use --python.")
     return str(found.absolute())
 
 
-# Telling --------------------------------------------------------------------------------------------------------------
+# Reporting ------------------------------------------------------------------------------------------------------------
 
 
-def told(figures: Mapping[str, Any]) -> str:
-    """A line for each figure, and the whole as one line of JSON."""
+def as_text(figures: Mapping[str, Any]) -> str:
+    """A line for each figure, then all as one line of JSON."""
     head = "{worker} {version} on {device} (threads: {threads}), {model}, {duration_s:g} s of audio".format(**figures)
     lines = [
         f"{key}: {value}" for key, value in figures.items() if key.startswith("t_") or key.endswith(("_s", "_mib"))
@@ -269,63 +268,53 @@ def told(figures: Mapping[str, Any]) -> str:
     return "\n".join([head, *lines, json.dumps(figures, ensure_ascii=False)])
 
 
-def write_json(figures: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def report(figures: Mapping[str, Any], path: Path | None) -> None:
+    sys.stdout.write(as_text(figures) + "\n")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmark_worker_e2e.py", description=__doc__)
     program = parser.add_mutually_exclusive_group()
-    program.add_argument("--exe", type=Path, metavar="PATH", help="a frozen worker, or the folder of all: dist/dsu")
-    program.add_argument("--python", action="store_true", help="the worker's script, with this Python (default)")
-    parser.add_argument("--worker", choices=KINDS, required=True, help="apollo is that of dsu-audio-separator")
-    parser.add_argument("--model", metavar="NAME", help="default: an installed one, else a small random network")
-    parser.add_argument("--models-dir", type=Path, metavar="DIR", help="default DSU_MODELS, or what the worker takes")
+    program.add_argument(
+        "--exe", type=Path, metavar="PATH", help="a frozen worker, or the folder of all, such as dist/dsu"
+    )
+    program.add_argument("--python", action="store_true", help="the worker's script with this Python (default)")
+    parser.add_argument("--worker", choices=KINDS, required=True, help="apollo is part of dsu-audio-separator")
+    parser.add_argument("--model", metavar="NAME", help="default: an installed model, else a small random network")
+    parser.add_argument("--models-dir", type=Path, metavar="DIR", help="default DSU_MODELS, or the worker's default")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a model of your own")
     parser.add_argument("--config", type=Path, metavar="FILE", help="its YAML configuration")
-    parser.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="audiosep: the text part")
-    parser.add_argument("--roberta-dir", type=Path, metavar="DIR", help="audiosep: the text part's vocabulary")
+    parser.add_argument("--clap-checkpoint", type=Path, metavar="FILE", help="audiosep: the text encoder")
+    parser.add_argument("--roberta-dir", type=Path, metavar="DIR", help="audiosep: the text encoder's vocabulary")
     parser.add_argument("--input", type=Path, default=INPUT, metavar="FILE", help="default tests/audio/test_4s.wav")
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default tests/benchmark_output/WORKER")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, mps, cuda or cuda:N")
-    parser.add_argument("--batch-size", type=number(int, 1, 256), metavar="N", help="chunks that run together")
+    parser.add_argument("--batch-size", type=number(int, 1, 256), metavar="N", help="chunks per forward pass")
     parser.add_argument("--text", default="vocals", help="audiosep: what to separate; default vocals")
     parser.add_argument(
         "--repeat",
         type=number(int, 1),
         default=1,
         metavar="N",
-        help="warm separations, of which the fastest counts; default 1",
+        help="number of warm separations; the fastest counts; default 1",
     )
     parser.add_argument(
-        "--timeout", type=number(float, 1), default=TIMEOUT_S, metavar="S", help="for one answer; default 1800"
+        "--timeout",
+        type=number(float, 1),
+        default=TIMEOUT_S,
+        metavar="S",
+        help="timeout for one answer in seconds; default 1800",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
-    use_utf8(sys.stdout, sys.stderr)
-    ended_by_sigterm()
-    try:
-        figures = run(options)
-        sys.stdout.write(told(figures) + "\n")
-        if options.json is not None:
-            write_json(figures, options.json)
-    except (Unusable, DsuError) as error:
-        sys.stderr.write(f"{with_hint(error)}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"`{error.filename}` cannot be written: {error.strerror}.\n")
-        return 1
-    except WorkerFailed as failure:
-        sys.stderr.write(f"{options.worker} failed. {failure}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: report(run(options), options.json))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Small programs and helpers for the demonstration, the tests and the benchmarks. Nothing in `utils` imports them."""
+"""Programs for users and maintainers: the demo, profiling, and checks of timings. Nothing in `utils` imports them."""

@@ -1,7 +1,7 @@
-"""Which model a test program runs when nobody names one: an installed one, else a small random network made for it.
+"""The model that a test program uses by default: an installed one, or else a small random network made for it.
 
-The choice is always told in a sentence, since times of a small network say nothing of a real model. No torch here,
-unless networks have to be made.
+Every choice has a note for the user, since times of a small network say nothing about real models. Torch is imported only
+if networks have to be made.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from utils.store.registry import Registry
 
 APOLLO = "apollo"  # the restoration of dsu-audio-separator
 KINDS = ("demucs", "bsroformer", "audio-separator", APOLLO, "audiosep")
-# What is measured where it is installed; where it is not, the first model that is.
+# The model to use if it is installed; otherwise the first installed one.
 PREFERRED = {
     "demucs": "htdemucs",
     "bsroformer": "bsrofo_sw",
@@ -31,40 +31,40 @@ PREFERRED = {
     APOLLO: "apollo_lew_uni",
     "audiosep": "audiosep_base",
 }
-BUILT_IN = "dsu_mini"  # always there, so the last choice
+BUILT_IN = "dsu_mini"  # always installed, so the last choice
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model, the fields by which requests name it, and a sentence that says where it comes from."""
+    """A model, the request fields that name it, and a note on where it comes from."""
 
     name: str
     load: Mapping[str, str]
     models_dir: Path
-    told: str
+    note: str
 
 
 def choose(kind: str, models_dir: Path | None = None, model: str | None = None) -> ModelChoice:
-    """The model that is named, or else one that is there. Whether a named one is there, its worker says."""
+    """The named model, or else an installed or small one. Whether a named model exists is for the worker to check."""
     folder = models_directory(models_dir)
     if model is not None:
-        return ModelChoice(model, {"model": model}, folder, f"The model is `{model}` of `{folder}`, as asked.")
+        return ModelChoice(model, {"model": model}, folder, f"Using `{model}` of `{folder}`, as requested.")
     names = installed(kind, folder)
     if names == [BUILT_IN]:
-        told = f"The model is `{BUILT_IN}`, which comes with DSU; `{folder}` has no other for {kind}."
-        return ModelChoice(BUILT_IN, {"model": BUILT_IN}, folder, told)
+        note = f"Using `{BUILT_IN}`, which comes with DSU; `{folder}` has no other model for {kind}."
+        return ModelChoice(BUILT_IN, {"model": BUILT_IN}, folder, note)
     if names:
-        return ModelChoice(names[0], {"model": names[0]}, folder, f"The model is `{names[0]}`, found in `{folder}`.")
+        return ModelChoice(names[0], {"model": names[0]}, folder, f"Using `{names[0]}`, found in `{folder}`.")
     return small(kind, folder)
 
 
 def models_directory(asked: Path | None = None) -> Path:
-    """The directory that a worker would use: what is asked, DSU_MODELS, dsu_config.json, the default."""
+    """The directory that a worker would use: the given one, DSU_MODELS, dsu_config.json's, or the default."""
     return resolve({"models_dir": asked}).models_dir
 
 
 def installed(kind: str, folder: Path) -> list[str]:
-    """The models of a kind that are there, the preferred one first."""
+    """The installed models of a kind, the preferred one first."""
     names = [entry.name for entry in _listed(kind, ModelFolders(folder)) if entry.installed]
     return sorted(names, key=lambda name: (name != PREFERRED[kind], name == BUILT_IN))
 
@@ -81,19 +81,19 @@ def _listed(kind: str, folders: ModelFolders) -> list[ModelDetails]:
 
 
 def small_models() -> Path:
-    """Where small networks are kept, so that they are made only once."""
+    """The folder in which small networks are kept, so that they are made only once."""
     return output_folder() / "small-models"
 
 
 def small(kind: str, instead_of: Path) -> ModelChoice:
-    """A small random network, made if it is not there yet."""
+    """A small random network, made if it is missing."""
     worker = "audio-separator" if kind == APOLLO else kind
     folder = small_models()
     made = make_models(folder, [worker])["models"][worker]
     group = {APOLLO: APOLLO, "audio-separator": "vr"}.get(kind)
     first = (made[group] if group is not None else made)[0]
-    told = (
-        f"There is no model for {kind} in `{instead_of}`, so `{first['name']}` of `{folder}` is used: "
-        "a small network with random weights, whose times say nothing of real models."
+    note = (
+        f"There is no model for {kind} in `{instead_of}`. Using `{first['name']}` of `{folder}`, "
+        "a small network with random weights, whose times say nothing about real models."
     )
-    return ModelChoice(first["name"], first["load"], folder, told)
+    return ModelChoice(first["name"], first["load"], folder, note)

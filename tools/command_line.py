@@ -1,4 +1,4 @@
-"""What the test programs' command lines share. Standard library only, so that it works where packages are missing."""
+"""Shared by the command lines of the test programs. Standard library only, so that it works without any packages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from utils.core.bootstrap import use_utf8
+from utils.core.errors import DsuError
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ".venv\\Scripts\\python.exe" if sys.platform == "win32" else ".venv/bin/python"
 
@@ -21,23 +24,23 @@ N = TypeVar("N", int, float)
 
 
 class Unusable(Exception):
-    """What a program was given cannot be used; the message says why and what to do."""
+    """A file or option that a program cannot use. The message says why, and what to do."""
 
 
 @contextmanager
 def packages_of_project() -> Iterator[None]:
-    """Around the imports of a program: a missing package ends it with what to do, and not with a traceback."""
+    """Wraps the imports of a program: if a package is missing, it ends with a hint instead of a traceback."""
     try:
         yield
     except ModuleNotFoundError as missing:
         sys.exit(
             f"The package `{missing.name}` is not installed for {sys.executable}. "
-            f"`python3 run.py demo` sets up this project's own Python; start the program with {ROOT / PYTHON}."
+            f"Run `python3 run.py demo` to set up this project's own Python, then start the program with {ROOT / PYTHON}."
         )
 
 
 def number(kind: type[N], least: float, most: float = math.inf) -> Callable[[str], N]:
-    """An argparse type: a number between two bounds, both included."""
+    """An argparse type for numbers from `least` to `most`, both included."""
 
     def read(text: str) -> N:
         try:
@@ -45,22 +48,22 @@ def number(kind: type[N], least: float, most: float = math.inf) -> Callable[[str
         except ValueError:
             value = kind(least - 1)
         if not (math.isfinite(value) and least <= value <= most):
-            upper = f" to {most:g}" if math.isfinite(most) else " on"
-            what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {least:g}{upper}")
+            noun = "an integer" if kind is int else "a number"
+            allowed = f"from {least:g} to {most:g}" if math.isfinite(most) else f"of at least {least:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {noun} {allowed}")
         return value
 
     return read
 
 
 def output_folder() -> Path:
-    """Where the test programs write: tests/benchmark_output, or what DSU_BENCHMARK_OUTPUT names."""
+    """Where the test programs write: DSU_BENCHMARK_OUTPUT, or else tests/benchmark_output."""
     named = os.environ.get("DSU_BENCHMARK_OUTPUT")
     return Path(named).absolute() if named else ROOT / "tests" / "benchmark_output"
 
 
 def ended_by_sigterm() -> None:
-    """Leave on SIGTERM as on an error, so that no process that was started is left behind."""
+    """Let SIGTERM raise SystemExit, so that child processes are cleaned up."""
 
     def leave(number: int, _: object) -> None:
         sys.exit(128 + number)
@@ -68,6 +71,30 @@ def ended_by_sigterm() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
+def exit_status(program: Callable[[], bool | None]) -> int:
+    """Run a program and return its exit status: 1 if it returns False or fails, with the reason on standard error."""
+    use_utf8(sys.stdout, sys.stderr)
+    ended_by_sigterm()
+    try:
+        return 1 if program() is False else 0
+    except (Unusable, DsuError) as error:
+        sys.stderr.write(f"{with_hint(error)}\n")
+    except OSError as error:
+        sys.stderr.write(f"`{error.filename}` cannot be used: {error.strerror}.\n")
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+@contextmanager
+def written_to(target: Path, option: str) -> Iterator[None]:
+    """Wraps writing: if it fails, the error says to name another target by this option."""
+    try:
+        yield
+    except OSError as error:
+        raise Unusable(f"`{target}` cannot be written: {error.strerror}. Name another {option}.") from error
+
+
 def with_hint(error: Exception) -> str:
-    """What is wrong and, where the error knows it, what to do."""
+    """The message of an error and, if it has one, its hint."""
     return " ".join(str(part) for part in (error, getattr(error, "hint", None)) if part)

@@ -1,7 +1,7 @@
-"""The demonstration: start a real worker, separate a song through the protocol, show what was written.
+"""The demo: start a real worker, separate a song through the protocol, and show the result.
 
-Run by `python3 run.py demo`. Without a song of the user's it takes the clip that is embedded as stems: the mix is their
-sum, so how close the result comes to the truth can be told.
+Run by `python3 run.py demo`. By default it separates the embedded clip. Its true stems are known, so the quality can be
+measured.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from tools.metrics import Signal, sdr
 from utils.core.bootstrap import use_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
-CLIP = ROOT / "embedded" / "clip"  # a file for each stem, in the order of the model
+CLIP = ROOT / "embedded" / "clip"  # a file per stem
 MODEL = "dsu_mini"
 CLIP_RATE = 44100
 BAR_WIDTH = 32
-QUIET_PERCENT = 25  # without a terminal: a progress line each time this much more is done
+QUIET_PERCENT = 25  # between progress lines, if the output is no terminal
 
 NOTE = """
 This is dsu_mini, the small model that comes with DSU (docs/dsu-mini.md). Far better ones can be downloaded:
-`python3 run.py worker bsroformer --list-models` names them, and docs/models.md tells which are for what.
+`python3 run.py worker bsroformer --list-models` lists them, and docs/models.md says what each is for.
 """
 
 
 class DemoFailed(Exception):
-    """The worker answered with an error, or not at all."""
+    """The worker answered with an error, or ended."""
 
 
 class Level(NamedTuple):
-    """What a written file holds."""
+    """The measurements of an output file."""
 
     file: str
     peak_db: float
     rms_db: float
     duration_s: float
     sample_rate: int
-    sdr_db: float | None = None  # where the truth is known
-    gain_db: float | None = None  # how much better than taking the mix for the stem
+    sdr_db: float | None = None  # if the truth is known
+    gain_db: float | None = None  # over the SDR of the mix
 
 
 class ProgressBar:
-    """A bar that is redrawn in place on a terminal; elsewhere a line now and then."""
+    """A progress bar on a terminal; elsewhere a line now and then."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -75,8 +75,8 @@ class ProgressBar:
             self._out.write("\n")
 
 
-class WorkerTalk:
-    """A worker process and the two ends of the protocol."""
+class DemoWorker:
+    """A worker process and its pipes."""
 
     def __init__(self, models_dir: Path) -> None:
         command = [sys.executable, str(ROOT / "workers" / "bsroformer_worker.py"), "--worker"]
@@ -108,7 +108,7 @@ class WorkerTalk:
             yield json.loads(line)
 
     def wait_for(self, status: str, bar: ProgressBar | None = None) -> dict[str, Any]:
-        """The next line with this status; progress goes to the bar, an error ends the demonstration."""
+        """The next line with this status; progress is shown on the bar, an error ends the demo."""
         for line in self.lines():
             if line["status"] == status:
                 return line
@@ -116,11 +116,11 @@ class WorkerTalk:
                 raise DemoFailed(" ".join(str(line[key]) for key in ("message", "hint") if key in line))
             if line["status"] == "progress" and bar is not None:
                 bar.show(line["percent"], line["stage"], line.get("eta"))
-        raise DemoFailed(f"The worker ended before it answered `{status}`; what it printed above says why.")
+        raise DemoFailed(f"The worker ended before it sent `{status}`; see its output above.")
 
 
 def read_clip() -> dict[str, Signal]:
-    """The stems of the embedded clip (channels, samples)."""
+    """The stems of the embedded clip, (channels, samples)."""
     paths = sorted(CLIP.glob("*.ogg"))
     return {path.stem: soundfile.read(path, dtype="float32", always_2d=True)[0].T for path in paths}
 
@@ -132,8 +132,8 @@ def write_mix(stems: Mapping[str, Signal], path: Path) -> Path:
     return path
 
 
-def separate(worker: WorkerTalk, source: Path, folder: Path, out: IO[str]) -> dict[str, Any]:
-    """Send the one request of the demonstration and follow it to its end."""
+def separate(worker: DemoWorker, source: Path, folder: Path, out: IO[str]) -> dict[str, Any]:
+    """Send the demo's request and show its progress."""
     request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder), "report": True}
     out.write(f"\nTo the worker:   {json.dumps(request)}\n")
     out.flush()
@@ -153,7 +153,7 @@ def decibels(amplitude: float) -> float:
 
 
 def measure(path: Path) -> Level:
-    """Read a written file back, block by block: a song of the user's may be long."""
+    """Measure an output file, block by block, since a song may be long."""
     peak, energy = 0.0, 0.0
     with soundfile.SoundFile(path) as audio:
         for block in audio.blocks(blocksize=1 << 16, dtype="float64", always_2d=True):
@@ -164,7 +164,7 @@ def measure(path: Path) -> Level:
 
 
 def compare(level: Level, path: Path, truth: Signal, mix: Signal, gain: float) -> Level:
-    """The same with how close the file comes to the truth. All stems may have been lowered by one gain."""
+    """Add the quality of the file. All stems may have been lowered by a common gain."""
     estimate = soundfile.read(path, dtype="float32", always_2d=True)[0].T / gain
     reached = sdr(truth, estimate)
     return level._replace(sdr_db=reached, gain_db=reached - sdr(truth, mix))
@@ -185,12 +185,12 @@ def table(levels: list[Level]) -> str:
 
 
 def run(folder: Path, source: Path | None, out: IO[str]) -> Path:
-    """Separate the song, or the clip, and tell how it went; the picture's path."""
+    """Separate the song or the clip and print the results. Returns the path of the picture."""
     started = time.monotonic()
     truth = {} if source else read_clip()
     source = source or write_mix(truth, folder / "clip.wav")
     out.write(f"Song: {source}\n")
-    with WorkerTalk(folder / "models") as worker:
+    with DemoWorker(folder / "models") as worker:
         ready = worker.wait_for("ready")
         out.write(f"Worker dsu-bsroformer {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
         done = separate(worker, source, folder / "stems", out)
@@ -206,17 +206,17 @@ def run(folder: Path, source: Path | None, out: IO[str]) -> Path:
         ]
     out.write(f"\n{done['output_dir']}\n{table(levels)}\n\nPicture: {done['report']}\n{NOTE}")
     out.write(
-        f"{done['duration']:.1f} s of music in {done['elapsed']:.1f} s, {done['speed']:.1f} times as fast as it plays; "
-        f"all in all {time.monotonic() - started:.1f} s.\n"
+        f"{done['duration']:.1f} s of music in {done['elapsed']:.1f} s, {done['speed']:.1f} times realtime; "
+        f"{time.monotonic() - started:.1f} s in total.\n"
     )
     return Path(done["report"])
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="run.py demo")
-    parser.add_argument("--output", type=Path, default=ROOT / "demo")
-    parser.add_argument("--open", action="store_true")
-    parser.add_argument("song", type=Path, nargs="?")
+    parser = argparse.ArgumentParser(prog="run.py demo", description="Separate a song and show the result.")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo", metavar="DIR", help="default demo/")
+    parser.add_argument("--open", action="store_true", help="open the picture of the result")
+    parser.add_argument("song", type=Path, nargs="?", metavar="SONG", help="default: the embedded clip")
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:

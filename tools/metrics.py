@@ -1,4 +1,4 @@
-"""How close stems are to the truth, in dB. Arrays are (channels, samples)."""
+"""Separation quality in dB. Arrays are (channels, samples)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def ratio_db(wanted: float, unwanted: float) -> float:
 
 
 def sdr(truth: Signal, estimate: Signal) -> float:
-    """Signal to distortion: the energy of the truth over that of the difference, all channels together."""
+    """Signal-to-distortion ratio: energy of the truth over energy of the difference, over all channels."""
     return ratio_db(energy(truth), energy(truth - estimate))
 
 
 def si_sdr(truth: Signal, estimate: Signal) -> float:
-    """SDR that forgives a wrong loudness: the truth is scaled to fit the estimate best."""
+    """Scale-invariant SDR: the truth is scaled to fit the estimate."""
     scale = float(np.vdot(truth, estimate)) / (energy(truth) + LEAST)
     scaled = truth * scale
     return ratio_db(energy(scaled), energy(estimate - scaled))
 
 
 def frame_sdr(truth: Signal, estimate: Signal, frame: int) -> float:
-    """The median SDR of whole frames in which the stem sounds, without the filters that museval allows itself."""
+    """The median SDR over frames in which the stem is not silent, without museval's distortion filters."""
     starts = range(0, truth.shape[1] - frame + 1, frame)
     pairs = [(truth[:, i : i + frame], estimate[:, i : i + frame]) for i in starts]
     loudest = max((energy(wanted) for wanted, _ in pairs), default=0.0)

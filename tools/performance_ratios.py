@@ -1,8 +1,8 @@
-"""Judge what benchmark_worker_e2e.py measured by ratios of its figures, since seconds depend on the machine.
+"""Judge a result of benchmark_worker_e2e.py by ratios of its figures, since seconds depend on the machine.
 
-Some ratios must stay below a bound on every machine: a worker speaks before it is ready, has a loaded model at hand,
-and is done sooner when it is warm than when it starts anew. The others are compared with a baseline, an earlier
-result of the same worker and model: none may be more than --tolerance times what it was then. Exit status 1 if any is.
+Some ratios have a bound that holds on every machine: a worker sends its first line before it is ready, a loaded model is
+cached, and a warm worker is faster than a new one. The others are compared with a baseline, an earlier result of the same
+worker, model and device: none may exceed --tolerance times its earlier value. Exit status 1 if any ratio is too large.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WRITES_RESULTS = "`benchmark_worker_e2e.py --json` writes results."
 
 
 class Ratio(NamedTuple):
-    """Two figures of one run, one divided by the other, and the most that this may be."""
+    """The ratio of two figures of a run, and its upper bound."""
 
     name: str
     value: float
@@ -40,7 +40,7 @@ class Ratio(NamedTuple):
 
 
 def ratios_of(figures: Mapping[str, Any]) -> list[Ratio]:
-    """What one run says by itself. A warm separation may take a little longer than the cold one by chance alone."""
+    """The ratios of one run. Chance alone may make a warm separation a little slower than the cold one."""
     anew = figures[READY] + figures[LOAD] + figures[COLD]
     return [
         Ratio("first status / ready", figures[FIRST] / figures[READY], 1.0, "always"),
@@ -54,7 +54,7 @@ def ratios_of(figures: Mapping[str, Any]) -> list[Ratio]:
 
 
 def compared(now: Sequence[Ratio], then: Sequence[Ratio], tolerance: float) -> list[Ratio]:
-    """Ratios that have no bound of their own, bounded by what they were."""
+    """The ratios, with bounds from the earlier ones where they have no fixed bound."""
     earlier = {ratio.name: ratio.value for ratio in then}
     return [
         ratio
@@ -64,7 +64,7 @@ def compared(now: Sequence[Ratio], then: Sequence[Ratio], tolerance: float) -> l
     ]
 
 
-def told(ratios: Sequence[Ratio]) -> str:
+def as_text(ratios: Sequence[Ratio]) -> str:
     """A line for each ratio."""
     width = max(len(ratio.name) for ratio in ratios)
     lines = []
@@ -84,7 +84,7 @@ def read_figures(path: Path) -> dict[str, Any]:
     if not isinstance(figures, dict) or not all(
         isinstance(figures.get(name), int | float) and figures[name] > 0 for name in FIGURES
     ):
-        raise Unusable(f"`{path}` is no result of a benchmark: it lacks figures. {WRITES_RESULTS}")
+        raise Unusable(f"`{path}` is not a benchmark result: figures are missing. {WRITES_RESULTS}")
     return figures
 
 
@@ -98,8 +98,8 @@ def judge(result: Path, baseline: Path | None, tolerance: float) -> list[Ratio]:
     for key in SAME_IN_BASELINE:
         if figures.get(key) != then.get(key):
             raise Unusable(
-                f"The baseline `{baseline}` is of another {key}: {then.get(key)}, not {figures.get(key)}. "
-                "Save one of this run with --save."
+                f"The baseline `{baseline}` has another {key}: {then.get(key)}, not {figures.get(key)}. "
+                "Save one for this setup with --save."
             )
     return compared(ratios, ratios_of(then), tolerance)
 
@@ -108,13 +108,15 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("python -m tools.performance_ratios", description=__doc__)
     parser.add_argument(
         "result", type=Path, nargs="?", metavar="RESULT",
-        help="a file of benchmark_worker_e2e.py --json; without it only the options and the baseline are looked at",
+        help="a file of benchmark_worker_e2e.py --json; without it only the options and the baseline are checked",
     )  # fmt: skip
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="an earlier result to compare with")
     parser.add_argument(
         "--tolerance", type=number(float, 1), default=TOLERANCE, metavar="X", help=f"default {TOLERANCE:g}"
     )
-    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the result as a baseline if all is well")
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="save the result as a baseline if no ratio is too large"
+    )
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:
@@ -123,11 +125,9 @@ def main(argv: Sequence[str]) -> int:
                 read_figures(options.baseline)
             return 0
         ratios = judge(options.result, options.baseline, options.tolerance)
-        sys.stdout.write(told(ratios) + "\n")
+        sys.stdout.write(as_text(ratios) + "\n")
         if not all(ratio.kept for ratio in ratios):
-            sys.stderr.write(
-                "A ratio is larger than it may be. Run it again on an idle machine before you believe it.\n"
-            )
+            sys.stderr.write("A ratio is too large. Repeat the measurement on an idle machine to confirm it.\n")
             return 1
         if options.save is not None:
             options.save.parent.mkdir(parents=True, exist_ok=True)

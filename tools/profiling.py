@@ -115,7 +115,7 @@ def profile(
     figures = {
         "worker": subject.kind,
         "model": choice.name,
-        "model_note": choice.told,
+        "model_note": choice.note,
         "device": ready.device,
         "threads": ready.threads,
         "input": str(options.input),
@@ -199,7 +199,7 @@ def run(subject: Subject, options: argparse.Namespace) -> None:
     if not options.input.is_file():
         raise InputNotFound(f"There is no file `{options.input}`.", hint=GENERATE)
     choice = choose(subject.kind, options.models_dir, options.model)
-    sys.stdout.write(f"{choice.told}\n")
+    sys.stdout.write(f"{choice.note}\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory() as folder:
         figures, profiler = profile(subject, options, choice, Path(folder))

@@ -1,4 +1,4 @@
-"""Train `dsu_mini`, the small model that ships with this project, from nothing but freely licensed sounds.
+"""Train `dsu_mini`, the small model that ships with this project, using only freely licensed sounds.
 
-`python -m training all` goes from nothing to weights; see README.md beside this. Nothing here is needed to separate.
+`python -m training all` does everything from sounds to weights; see README.md. Separating needs nothing from here.
 """

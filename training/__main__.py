@@ -17,8 +17,8 @@ log = logging.getLogger("training")
 
 
 def make_banks(options: argparse.Namespace) -> None:
-    """A first part of the training bank, the held-out bank, then the rest."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # the processes that make the bank are many enough
+    """Make the first shards of the training bank, the held-out bank, then the rest."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # the bank is made by many processes
     from training.bank import make_bank  # noqa: PLC0415 - only this step needs the vocoder
     from training.recordings import make_recordings  # noqa: PLC0415
 
@@ -32,8 +32,8 @@ def make_banks(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    from training.training import TrainingRun  # noqa: PLC0415
-    from training.training import train as train_run  # noqa: PLC0415
+    from training.loop import TrainingRun  # noqa: PLC0415
+    from training.loop import train as train_run  # noqa: PLC0415
 
     train_run(
         TrainingRun(
@@ -77,7 +77,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 def clip(options: argparse.Namespace) -> None:
-    from training.clip import make_clip  # noqa: PLC0415
+    from training.demo_clip import make_clip  # noqa: PLC0415
 
     make_clip(options.weights.parent / "clip")
 
@@ -93,16 +93,20 @@ STEPS = {"bank": make_banks, "train": train, "evaluate": evaluate, "export": exp
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="training", description=__doc__)
     parser.add_argument("step", choices=STEPS)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="bank, checkpoints, report")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "training", help="folder for bank, checkpoints and report"
+    )
     parser.add_argument("--config", type=Path, default=CONFIG)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where `export` writes; `clip` writes beside it")
+    parser.add_argument(
+        "--weights", type=Path, default=WEIGHTS, help="where `export` writes the weights; `clip` writes beside them"
+    )
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--segment-samples", type=int, default=130048, help="the length of an example")
+    parser.add_argument("--segment-samples", type=int, default=130048, help="length of an example")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--loaders", type=int, default=1, help="processes that draw examples; a GPU wants many")
+    parser.add_argument("--loaders", type=int, default=1, help="processes that draw examples; a GPU needs many")
     parser.add_argument("--shards", type=int, default=TRAINING_SHARDS)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(argv)

@@ -1,6 +1,6 @@
-"""The bank: for each song seed a clip of each stem, made once and then mixed in ever new ways while training.
+"""The bank: one clip of every stem for each song seed. Clips are made once; training mixes them anew each time.
 
-A shard is one file of 16-bit clips, (songs, stems, samples, 2), that training maps into memory as soon as it is there.
+A shard is one file of 16-bit clips (songs, stems, samples, 2). Training maps it into memory as soon as it exists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from training.clips import CLIP_SAMPLES, Stored, as_stored, levelled, save_clips
-from training.coding import perhaps_coded
+from training.codecs import perhaps_coded
 from training.composing import (
     Note,
     Song,
@@ -28,12 +28,12 @@ from training.composing import (
     stream,
 )
 from training.drumkits import Kit, live_coding_kit, machine_kit, sampled_kit, strike
-from training.fluid import Signal, Voice, drum_notes, play
+from training.panning import spread
 from training.presets import play_one_of
 from training.singing import Singer, Speech, analyse, random_singer, rap, sing
+from training.soundfonts import Signal, Voice, drum_notes, play
 from training.sources import GENERAL_SOUNDFONTS, Pool, bass_presets, other_presets, pool
 from training.speech import random_line, speak
-from training.stage import spread
 from training.synths import darkened, driven, perform, random_patch
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def make_bank(folder: Path, shards: Sequence[int], *, held_out: bool, processes: int) -> None:
-    """Make the shards that are not there yet."""
+    """Make the missing shards."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [(folder, number, held_out) for number in shards if not shard_path(folder, number).exists()]
     with get_context("spawn").Pool(processes, maxtasksperchild=8) as workers:
@@ -68,7 +68,7 @@ def make_clips(seed: int, sounds: Pool) -> Stored:
     rng, codec = stream(seed, "sound"), stream(seed, "codec")
     clips = [levelled(make(song, sounds, rng)) for make in (drums, bass, other, vocals)]
     if sounds.codecs:
-        clips = [levelled(perhaps_coded(clip, codec)) for clip in clips]  # what comes back may be louder at its peaks
+        clips = [levelled(perhaps_coded(clip, codec)) for clip in clips]  # decoding may raise the peaks
     return np.stack([as_stored(clip) for clip in clips])
 
 
@@ -84,19 +84,22 @@ def drums(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
     makers: list[tuple[float, Callable[[], Signal]]] = [
         (0.34, lambda: strike(_pick(rng, sampled_kit(_pick(rng, sounds.sampled_kits))), hits, rng)),
         (0.24, lambda: play(_pick(rng, sounds.drum_soundfonts), [Voice(0, drum_notes(hits))])),
-        (0.16, lambda: _general_kit(hits_as_notes=drum_notes(hits), sounds=sounds, rng=rng)),
+        (
+            0.16,
+            lambda: play(
+                _pick(rng, GENERAL_SOUNDFONTS),
+                [Voice(_pick(rng, sounds.kit_programs), drum_notes(hits))],
+                drums=True,
+            ),
+        ),
         (0.10, lambda: strike(_blend(live_coding_kit(rng), machine_kit(rng)), hits, rng)),
         (0.16, lambda: strike(machine_kit(rng), hits, rng)),
     ]
     return _by_chance(makers, rng)()
 
 
-def _general_kit(*, hits_as_notes: list[Note], sounds: Pool, rng: np.random.Generator) -> Signal:
-    return play(_pick(rng, GENERAL_SOUNDFONTS), [Voice(_pick(rng, sounds.kit_programs), hits_as_notes)], drums=True)
-
-
 def _blend(kit: Kit, other: Kit) -> Kit:
-    """The first kit, and of the other one what the first does not have."""
+    """The first kit, completed with pieces of the other."""
     return {**other, **kit}
 
 
@@ -112,7 +115,7 @@ def bass(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
 
 
 def other(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
-    """One to four layers: chords, arpeggios, leads, guitars; sampled or synthesised; some with a place of its own."""
+    """One to four layers of chords, arpeggios, leads or guitars, sampled or synthesised, some of them panned."""
     tune, places = stream(song.seed, "other"), stream(song.seed, "place")
     count = int(rng.choice([1, 2, 3, 4], p=[0.25, 0.35, 0.25, 0.15]))
     layers = [_layer(song, sounds, tune, rng) for _ in range(count)]
@@ -142,7 +145,7 @@ def _layer(song: Song, sounds: Pool, tune: np.random.Generator, rng: np.random.G
 
 
 def _guitars(song: Song, sounds: Pool, tune: np.random.Generator, rng: np.random.Generator) -> Signal:
-    """A guitar, often driven, often doubled left and right."""
+    """A guitar, often overdriven, often double-tracked left and right."""
     power = chance(rng, 0.6)
     notes = chord_notes(song, tune, low=int(rng.integers(38, 46)), power=power)
     takes = 2 if chance(rng, 0.5) else 1
@@ -166,7 +169,7 @@ def _loosened(notes: Sequence[Note], rng: np.random.Generator) -> list[Note]:
 
 
 def vocals(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
-    """A lead voice, at times doubled, in harmony or with a choir; now and then spoken."""
+    """A lead voice, sometimes with backing vocals, sometimes rapped."""
     tune = stream(song.seed, "vocals")
     speech = analyse(speak(_pick(rng, sounds.voices), random_line(rng, int(rng.integers(10, 22))), rng))
     singer = random_singer(rng)
@@ -181,7 +184,7 @@ def vocals(song: Song, sounds: Pool, rng: np.random.Generator) -> Signal:
 
 
 def _backing(song: Song, speech: Speech, notes: Sequence[Note], singer: Singer, rng: np.random.Generator) -> Signal:
-    """The same words again: in unison, or a third or more above or below within the scale."""
+    """The same words again, in unison or at an interval within the scale."""
     interval = int(rng.choice([0, 0, 2, -3, 4, 7]))
     other = [note._replace(pitch=_in_scale(song, note.pitch, interval)) for note in _loosened(notes, rng)]
     gain, width = 10 ** (rng.uniform(-14, -2) / 20), float(rng.uniform(0.2, 1.0))
@@ -190,14 +193,14 @@ def _backing(song: Song, speech: Speech, notes: Sequence[Note], singer: Singer, 
 
 
 def _in_scale(song: Song, pitch: int, interval: int) -> int:
-    """The tone `interval` scale tones away from a tone of the song's scale."""
+    """The pitch moved by `interval` steps of the song's scale."""
     degrees = [song.degree(number) for number in range(-42, 70)]
     near = min(range(len(degrees)), key=lambda index: abs(degrees[index] - pitch))
     return pitch + degrees[int(np.clip(near + interval, 0, len(degrees) - 1))] - degrees[near]
 
 
 def _placed(sound: np.ndarray[tuple[int], np.dtype[np.float64]], side: float) -> Signal:
-    """One channel at a place between left (-1) and right (1)."""
+    """A mono sound panned between left (-1) and right (1)."""
     clip = np.zeros((CLIP_SAMPLES, 2), np.float32)
     clip[: len(sound)] = sound[:, None] * np.array([min(1, 1 - side), min(1, 1 + side)])
     return clip

@@ -1,7 +1,7 @@
-"""Separators that have learned nothing. Whatever a trained model does must be better than these.
+"""Separators without any training, which a trained model must beat.
 
-The best of them splits the spectrogram into what is steady along time (harmonic) and what is steady along frequency
-(percussive), takes the lowest part of the steady for the bass, and what is in the middle of the stereo for the vocals.
+The best of them splits the spectrogram into a harmonic part (steady over time) and a percussive part (steady over
+frequency). The lowest harmonics become the bass, and what is in the centre of the stereo image the vocals.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.composing import STEMS
 
 N_FFT, HOP = 4096, 1024
 SAMPLE_RATE = 44100
-FRAMES, BINS = 17, 17  # of the medians
+FRAMES, BINS = 17, 17  # widths of the median filters
 BASS_HZ, VOICE_HZ = 180.0, (160.0, 9000.0)
 
 
@@ -26,7 +26,7 @@ def mixture(mix: Signal) -> Signal:
 
 
 def without_learning(mix: Signal) -> Signal:
-    """Harmonic and percussive split, low-pass, centre channel: (drums, bass, other, vocals)."""
+    """Drums, bass, other and vocals by harmonic-percussive split, low-pass and centre extraction."""
     window = torch.hann_window(N_FFT)
     signal = torch.from_numpy(mix)
     spectrum = torch.stft(signal, N_FFT, HOP, window=window, return_complex=True)
@@ -36,7 +36,7 @@ def without_learning(mix: Signal) -> Signal:
 
 
 def _masks(spectrum: Tensor) -> Tensor:
-    """One mask for each stem, (stems, channels, bins, frames); they sum to one."""
+    """A mask for each stem, (stems, 1, bins, frames); they sum to one."""
     loudness = spectrum.abs().mean(dim=0)
     steady, sudden = _median_along(loudness, 1, FRAMES), _median_along(loudness, 0, BINS)
     harmonic = steady.square() / (steady.square() + sudden.square() + 1e-12)
@@ -49,7 +49,7 @@ def _masks(spectrum: Tensor) -> Tensor:
 
 
 def _centredness(spectrum: Tensor) -> Tensor:
-    """From 0, on one side only, to 1, the same on both sides."""
+    """From 0 (on one side only) to 1 (equal on both sides)."""
     if len(spectrum) == 1:
         return torch.full(spectrum.shape[1:], 0.5)
     left, right = spectrum[0], spectrum[1]

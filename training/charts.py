@@ -1,4 +1,4 @@
-"""The figures of the model card as one small picture: how training went, and what was reached."""
+"""The chart of the model card: the learning curve, and the SDR that was reached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes  # type: ignore[import-not-found]  # not needed where nothing is trained
+from matplotlib.axes import Axes  # type: ignore[import-not-found]  # a dependency of training only
 from matplotlib.figure import Figure  # type: ignore[import-not-found]
 
 from training.composing import STEMS
@@ -18,7 +18,7 @@ COLOURS = ("#1f5f8b", "#7aa95c", "#b9b9b9", "#d9a441")
 
 
 def draw(report: Mapping[str, Any], log_path: Path, target: Path) -> None:
-    """The learning curve, and for each set of songs the SDR of every separator."""
+    """Draw the learning curve, and for each set of songs the SDR of every separator."""
     sets = [name for name in TITLES if name in report]
     figure = Figure(figsize=(4.2 * (1 + len(sets)), 3.4), dpi=80, layout="constrained")
     curve, *bars = figure.subplots(1, 1 + len(sets))

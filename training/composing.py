@@ -1,4 +1,4 @@
-"""Songs made up from a seed: tempo, key and chords, then drum hits and notes for each part. No sound yet."""
+"""Songs composed from a seed: tempo, key and chords, then the drum hits and notes of each part. No audio here."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.grooves import PROGRESSIONS, SCALES, STEPS, STYLES, Style
+from training.styles import PROGRESSIONS, SCALES, STEPS, STYLES, Style
 
 STEMS = ("drums", "bass", "other", "vocals")
 CLIP_S = 10.0
 TONES_IN_SCALE = 7
 OFF_BEATS = range(2, STEPS, 4)
-# Parts draw from streams of their own, so that changing one does not change another.
+# Every part has its own stream of random numbers, so that changing one part does not change another.
 STREAMS = {name: number for number, name in enumerate(("song", *STEMS, "sound", "codec", "place"))}
 
 
 class Note(NamedTuple):
-    """A tone. Pitch as in MIDI, where 69 is 440 Hz; velocity from 0 to 1."""
+    """A note. The pitch is a MIDI number (69 is 440 Hz), the velocity goes from 0 to 1."""
 
     start_s: float
     length_s: float
@@ -37,7 +37,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Song:
-    """What all parts of a song share. The clip begins somewhere in the first bar, not always on its first beat."""
+    """What all parts of a song share. The clip starts at a random point of the first bar (`lead_in_s`)."""
 
     seed: int
     style: Style
@@ -57,17 +57,17 @@ class Song:
         return int(np.ceil((CLIP_S + self.lead_in_s) / (self.step_s * STEPS)))
 
     def at(self, bar: int, step: float) -> float:
-        """When a step of a bar sounds, with its swing."""
+        """The time of a step of a bar, swing included."""
         late = self.swing if int(step) % 2 else 0.0
         return (bar * STEPS + step + late) * self.step_s - self.lead_in_s
 
     def degree(self, number: int) -> int:
-        """Semitones of a scale tone above the key; numbers below 0 and beyond the octave go on."""
+        """The pitch of a scale degree, in semitones above C; degrees may be negative or beyond the octave."""
         octave, tone = divmod(number, TONES_IN_SCALE)
         return self.key + 12 * octave + self.scale[tone]
 
     def root(self, bar: int) -> int:
-        """The chord's root of a bar, as a scale tone."""
+        """The root of a bar's chord, as a scale degree."""
         return self.progression[bar % len(self.progression)]
 
 
@@ -77,7 +77,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def chance(rng: np.random.Generator, odds: float) -> bool:
-    """True as often as the odds say."""
+    """True with this probability."""
     return bool(rng.random() < odds)
 
 
@@ -102,8 +102,11 @@ def compose(seed: int) -> Song:
 # Drums --------------------------------------------------------------------------------------------------------------
 
 
+PERCUSSION = ("9.7.9.7.9.7.9.7.", "..9...9...9...9.", "9487948794879487", "...9..9....9..9.", "....9.......9...")
+
+
 def drum_hits(song: Song) -> list[Hit]:
-    """A pattern of kick, snare and cymbals, with fills, crashes and at times hand percussion."""
+    """A pattern of kick, snare and cymbals, with fills, crashes and sometimes hand percussion."""
     rng = stream(song.seed, "drums")
     style = song.style
     tracks = [
@@ -112,7 +115,9 @@ def drum_hits(song: Song) -> list[Hit]:
         (str(rng.choice(["hat", "hat", "hat", "ride", "open"])), str(rng.choice(style.cymbals))),
     ]
     if chance(rng, 0.35):
-        tracks.append((str(rng.choice(["shaker", "tambourine", "clap", "cowbell", "conga"])), _percussion(rng)))
+        tracks.append(
+            (str(rng.choice(["shaker", "tambourine", "clap", "cowbell", "conga"])), str(rng.choice(PERCUSSION)))
+        )
     if chance(rng, 0.12):
         del tracks[int(rng.integers(len(tracks)))]
     fill_every, phase = int(rng.choice([2, 4, 4, 8])), int(rng.integers(4))
@@ -128,12 +133,6 @@ def drum_hits(song: Song) -> list[Hit]:
         elif (bar + phase) % fill_every == 0 and chance(rng, 0.6):
             hits.append(Hit(song.at(bar, 0), str(rng.choice(["crash", "crash", "splash", "open"])), 0.9))
     return [hit._replace(start_s=hit.start_s + float(rng.normal(0, looseness_s))) for hit in hits]
-
-
-def _percussion(rng: np.random.Generator) -> str:
-    return str(
-        rng.choice(["9.7.9.7.9.7.9.7.", "..9...9...9...9.", "9487948794879487", "...9..9....9..9.", "....9.......9..."])
-    )
 
 
 def _pattern_hits(song: Song, bar: int, role: str, pattern: str, rng: np.random.Generator) -> Iterator[Hit]:
@@ -158,13 +157,20 @@ def _fill(song: Song, bar: int, start: int, rng: np.random.Generator) -> Iterato
 # Bass ---------------------------------------------------------------------------------------------------------------
 
 
+BASS_CHOICES = {
+    "octaves": ("root", "octave"),
+    "walking": ("root", "chord", "chord", "near"),
+    "riff": ("root", "any", "any"),
+}
+
+
 def bass_notes(song: Song) -> list[Note]:
-    """A line of one tone at a time, around the roots of the chords."""
+    """A monophonic line around the roots of the chords."""
     rng = stream(song.seed, "bass")
     kind = str(rng.choice(song.style.basses))
     lowest = int(rng.integers(26, 34))
     steps = _bass_rhythm(song, kind, rng)
-    choices = _bass_choices(kind)
+    choices = BASS_CHOICES.get(kind, ("root", "root", "root", "mostly"))
     notes: list[Note] = []
     for bar in range(song.bars):
         for index, (step, length) in enumerate(steps):
@@ -177,7 +183,7 @@ def bass_notes(song: Song) -> list[Note]:
 
 
 def _bass_rhythm(song: Song, kind: str, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Steps of a bar with their lengths."""
+    """The steps of a bar at which a note starts, with their lengths."""
     fixed = {
         "eighths": range(0, STEPS, 2),
         "octaves": range(0, STEPS, 2),
@@ -196,14 +202,6 @@ def _bass_rhythm(song: Song, kind: str, rng: np.random.Generator) -> list[tuple[
     return [(start, after - start) for start, after in zip(starts, [*starts[1:], STEPS], strict=True)]
 
 
-def _bass_choices(kind: str) -> list[str]:
-    return {
-        "octaves": ["root", "octave"],
-        "walking": ["root", "chord", "chord", "near"],
-        "riff": ["root", "any", "any"],
-    }.get(kind, ["root", "root", "root", "mostly"])
-
-
 def _bass_pitch(song: Song, bar: int, lowest: int, choice: str, rng: np.random.Generator) -> int:
     root = song.root(bar)
     if choice == "near":
@@ -214,7 +212,7 @@ def _bass_pitch(song: Song, bar: int, lowest: int, choice: str, rng: np.random.G
 
 
 def raised(pitch: int, lowest: int) -> int:
-    """The tone of the same name in the octave from `lowest` on."""
+    """The pitch of the same name in the octave that starts at `lowest`."""
     return lowest + (pitch - lowest) % 12
 
 
@@ -231,7 +229,7 @@ COMPING = {
 
 
 def chord_notes(song: Song, rng: np.random.Generator, *, low: int, power: bool = False) -> list[Note]:
-    """Chords in one rhythm; `power` chords are root, fifth and octave."""
+    """Chords in a constant rhythm; `power` chords are root, fifth and octave."""
     rhythm = COMPING[str(rng.choice(list(COMPING)))]
     tones = (0, 4, 7) if power else ((0, 2, 4), (0, 2, 4, 6), (0, 2, 4, 7), (0, 4, 8))[rng.integers(4)]
     strum_s = float(rng.choice([0.0, 0.0, 0.012, 0.03]))
@@ -250,7 +248,7 @@ def chord_notes(song: Song, rng: np.random.Generator, *, low: int, power: bool =
 
 
 def arpeggio_notes(song: Song, rng: np.random.Generator, *, low: int) -> list[Note]:
-    """The chord's tones one after the other."""
+    """Broken chords."""
     order = rng.permutation([0, 2, 4, 7, 9])[: int(rng.integers(3, 6))]
     every = int(rng.choice([1, 2, 2, 4]))
     length_s = song.step_s * every * float(rng.choice([0.5, 0.9, 2.0]))
@@ -264,7 +262,7 @@ def arpeggio_notes(song: Song, rng: np.random.Generator, *, low: int) -> list[No
 
 
 def melody_notes(song: Song, rng: np.random.Generator, *, low: int, rest: float = 0.15) -> list[Note]:
-    """A line that wanders through the scale and rests between its phrases."""
+    """A random walk through the scale with rests."""
     notes: list[Note] = []
     tone, position = int(rng.integers(0, 7)), float(rng.integers(0, 8))
     lengths = np.array([1, 2, 3, 4, 6, 8])

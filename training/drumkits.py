@@ -1,4 +1,4 @@
-"""Drum tracks from single strokes: sampled kits, or kits synthesised like those of drum machines."""
+"""Drum tracks from one-shot sounds: sampled kits, or synthesised ones in the manner of drum machines."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import soundfile
 import soxr
 
 from training.composing import CLIP_S, Hit
-from training.fluid import SAMPLE_RATE, Signal
+from training.soundfonts import SAMPLE_RATE, Signal
 from training.sources import KITS_FOLDER, LIVE_CODING_FOLDER, LMMS_STROKES_FOLDER
 from training.synths import noise_burst, time_s
 
 Strokes = list[Signal]  # of one piece, from soft to hard
 Kit = dict[str, Strokes]
 
-# The first rule that fits a sample's name says what is struck.
+# Which piece of the kit a sample is: the first pattern that matches its name decides.
 ROLES: tuple[tuple[str, str], ...] = (
     ("tambourine", r"tambourine"), ("cowbell", r"cowbell|agogo|bell mute"), ("clap", r"clap"),
     ("rim", r"stick|rim|click|clave|snap"), ("splash", r"splash"), ("ride", r"ride|cup|\bbell"),
@@ -30,7 +30,7 @@ ROLES: tuple[tuple[str, str], ...] = (
     ("tom_mid", r"tom.?(mid|2)|sangban.*hit"), ("tom_high", r"tom|kenkeni.*hit"),
     ("conga", r"conga|bongo|tone|drum [12]"), ("kick", r"kick|bass ?drum|\bbd_|thump|djembe\d bass|drum_bass"),
 )  # fmt: skip
-MISNAMED = "kick04"  # MP3 inside of a WAV under the name of an OGG file
+MISNAMED = "kick04"  # MP3 inside WAV, with the suffix of an OGG file
 LIVE_CODING_STROKE = re.compile(r"(bd_|sn_|drum_(?!roll)|elec_)")
 STAND_INS = {
     "clap": "snare", "rim": "snare", "open": "hat", "ride": "hat", "crash": "open", "splash": "crash",
@@ -40,13 +40,13 @@ STAND_INS = {
 
 
 def role_of(name: str) -> str | None:
-    """What a sample's name says is struck."""
+    """The piece of the kit that a sample's name stands for."""
     return next((role for role, rule in ROLES if re.search(rule, name.lower())), None)
 
 
 @lru_cache(maxsize=4)
 def sampled_kit(name: str) -> tuple[Kit, ...]:
-    """The kits that the folder of one drum kit makes up: alternatives of each piece, all with their layers."""
+    """All kits in the folder of one drum kit: each has one alternative of every piece, with its velocity layers."""
     root = ET.parse(KITS_FOLDER / name / "drumkit.xml").getroot()  # noqa: S314 - a file of a Debian package
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -57,12 +57,13 @@ def sampled_kit(name: str) -> tuple[Kit, ...]:
         paths = [KITS_FOLDER / name / file for file in files if file]
         if role and any(path.exists() for path in paths):
             pieces.setdefault(role, []).append(by_loudness(read_stroke(path) for path in paths if path.exists()))
-    return _alternatives(pieces)
+    count = max(len(choices) for choices in pieces.values())
+    return tuple({role: choices[i % len(choices)] for role, choices in pieces.items()} for i in range(count))
 
 
 @lru_cache(maxsize=1)
 def live_coding_pieces() -> dict[str, Strokes]:
-    """The one-shot drum sounds for live coding and of LMMS, by what they are."""
+    """The one-shot drum sounds of Sonic Pi and LMMS, by piece."""
     live_coding = [path for path in sorted(LIVE_CODING_FOLDER.glob("*.flac")) if LIVE_CODING_STROKE.match(path.stem)]
     pieces: dict[str, Strokes] = {}
     for path in [*live_coding, *sorted(LMMS_STROKES_FOLDER.glob("*.ogg"))]:
@@ -73,13 +74,8 @@ def live_coding_pieces() -> dict[str, Strokes]:
 
 
 def live_coding_kit(rng: np.random.Generator) -> Kit:
-    """One sound for each piece, drawn from all that there are."""
+    """A random sound for each piece."""
     return {role: [strokes[rng.integers(len(strokes))]] for role, strokes in live_coding_pieces().items()}
-
-
-def _alternatives(pieces: dict[str, list[Strokes]]) -> tuple[Kit, ...]:
-    count = max(len(choices) for choices in pieces.values())
-    return tuple({role: choices[i % len(choices)] for role, choices in pieces.items()} for i in range(count))
 
 
 def by_loudness(strokes: Iterable[Signal]) -> Strokes:
@@ -87,7 +83,7 @@ def by_loudness(strokes: Iterable[Signal]) -> Strokes:
 
 
 def read_stroke(path: Path) -> Signal:
-    """At most 3 s of a sample as (samples, 2)."""
+    """The first 3 s of a sample, (samples, 2)."""
     sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     if rate != SAMPLE_RATE:
         sound = soxr.resample(sound, rate, SAMPLE_RATE)
@@ -99,7 +95,7 @@ def read_stroke(path: Path) -> Signal:
 
 
 def strike(kit: Kit, hits: Sequence[Hit], rng: np.random.Generator) -> Signal:
-    """(samples, 2) of a clip: each hit's stroke at its time, each piece with a loudness and a place of its own."""
+    """A clip (samples, 2) of these hits; every piece has its own random level and panning."""
     track = np.zeros((round(CLIP_S * SAMPLE_RATE), 2), np.float32)
     mixing: dict[str, Signal] = {}
     for hit in hits:
@@ -116,7 +112,7 @@ def strike(kit: Kit, hits: Sequence[Hit], rng: np.random.Generator) -> Signal:
 
 
 def _available(kit: Kit, role: str) -> str | None:
-    """The piece itself, or what stands in for it."""
+    """The piece itself, or the next stand-in that the kit has."""
     while role not in kit:
         if role not in STAND_INS:
             return None
@@ -143,7 +139,7 @@ def _add(track: Signal, sound: Signal, at_s: float) -> None:
 
 
 def machine_kit(rng: np.random.Generator) -> Kit:
-    """A kit of a drum machine that nobody built: every piece has random settings."""
+    """A kit of a drum machine with random settings for every piece."""
     hat_tone, hat_decay = float(rng.uniform(0.2, 1.0)), float(rng.uniform(0.015, 0.05))
     makers: dict[str, Callable[[], Signal]] = {
         "kick": lambda: _kick(rng),
@@ -192,7 +188,7 @@ def _clap(rng: np.random.Generator) -> Signal:
 
 
 def _metal(rng: np.random.Generator, tone: float, decay_s: float) -> Signal:
-    """Inharmonic squares and noise, without their low part."""
+    """High-passed inharmonic square waves and noise."""
     t = time_s(min(2.0, decay_s * 6))
     squares = sum(np.sign(np.sin(2 * np.pi * f * t)) for f in rng.uniform(2000, 9000, 6)) / 6
     high = np.diff(squares * tone + rng.standard_normal(len(t)) * (1 - tone / 2), n=2, append=[0.0, 0.0])

@@ -1,4 +1,4 @@
-"""What a mixing desk does to a stem, on tensors of (channels, samples). Random settings come from a generator."""
+"""The effects of a mixing desk, on tensors (channels, samples), with settings drawn from a random generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decibels(gain_db: float) -> float:
 
 
 def equaliser(rng: np.random.Generator, bins: int) -> Tensor:
-    """Gains for the bins of a spectrum: a few broad bumps, at times without the lows or the highs."""
+    """Gains for the bins of a spectrum: a few broad bumps, sometimes a low or high cut."""
     frequencies = np.geomspace(1, SAMPLE_RATE / 2, CURVE_POINTS)
     octaves = np.log2(frequencies / 20)
     gain_db = np.zeros(CURVE_POINTS)
@@ -34,13 +34,13 @@ def equaliser(rng: np.random.Generator, bins: int) -> Tensor:
 
 
 def high_pass(bins: int, frequency_hz: float) -> Tensor:
-    """Gains that take away what lies below a frequency, 24 dB for each octave."""
+    """Gains of a high-pass filter with 24 dB per octave."""
     frequencies = np.linspace(1, SAMPLE_RATE / 2, bins)
     return torch.from_numpy((1 / np.sqrt(1 + (frequency_hz / frequencies) ** 8)).astype(np.float32))
 
 
 def make_reverbs(rng: np.random.Generator, count: int, fft_size: int) -> Tensor:
-    """Spectra of `count` rooms, (count, 2, bins): noise that dies away, its highs sooner than its lows."""
+    """Transfer functions of `count` rooms, (count, 2, bins): decaying noise, its highs faster than its lows."""
     t = np.arange(REVERB_SAMPLES) / SAMPLE_RATE
     rooms = []
     for _ in range(count):
@@ -57,7 +57,7 @@ def make_reverbs(rng: np.random.Generator, count: int, fft_size: int) -> Tensor:
 
 
 def widened(stem: Tensor, rng: np.random.Generator, width: tuple[float, float], aside: float) -> Tensor:
-    """Another stereo width and place, `aside` being places' deviation; half the time the sides change over."""
+    """Random stereo width and panning (standard deviation `aside`); left and right are swapped half the time."""
     middle, side = stem.mean(dim=0), (stem[0] - stem[1]) / 2
     side = side * float(rng.uniform(*width))
     if chance(rng, 0.5):
@@ -67,14 +67,14 @@ def widened(stem: Tensor, rng: np.random.Generator, width: tuple[float, float], 
 
 
 def saturated(stem: Tensor, drive: float) -> Tensor:
-    """Soft clipping at the same loudness; the more drive, the denser."""
+    """Soft clipping that keeps the loudness."""
     loudness = stem.square().mean().sqrt() + 1e-6
     bent = torch.tanh(stem * (drive * 0.25 / loudness))
     return bent * (loudness / (bent.square().mean().sqrt() + 1e-6))
 
 
 def limiter_gain(mix: Tensor, threshold: float) -> Tensor:
-    """The gain over time, (1, samples), that keeps a mix near a threshold; the same for all of its stems."""
+    """A limiter's gain over time, (1, samples), to be applied to all stems of the mix alike."""
     hop = 1024
     level = torch.nn.functional.max_pool1d(mix.abs().amax(dim=0)[None, None], 4 * hop, hop, padding=2 * hop)
     gain = (threshold / level.clamp_min(1e-4)).clamp_max(1.0) ** 0.7
@@ -83,7 +83,7 @@ def limiter_gain(mix: Tensor, threshold: float) -> Tensor:
 
 
 def resampled(stem: Tensor, samples: int) -> Tensor:
-    """Played faster or slower, so that it has `samples` samples."""
+    """Played faster or slower, so that it is `samples` long."""
     if stem.shape[-1] == samples:
         return stem
     return torch.nn.functional.interpolate(stem[None], size=samples, mode="linear", align_corners=True)[0]

@@ -1,4 +1,4 @@
-"""The honest figures: held-out synthetic songs and the real excerpt, each against separators that learned nothing."""
+"""Evaluation on held-out synthetic songs and a real excerpt, against the untrained baselines."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tools.metrics import Signal
 from training import baselines
 from training.composing import STEMS
 from training.excerpt import excerpt_path, read_excerpt
+from training.loop import build_net
 from training.mixing import Bank, Mixer
 from training.separating import separate
-from training.training import build_net
 from utils.store.network_config import read_config
 
 SONGS, SONG_SAMPLES, SONG_SEED = 24, 8 * 44100, 2025
@@ -36,7 +36,7 @@ class ExampleSong(NamedTuple):
 
 
 def evaluate(config_path: Path, weights: Mapping[str, torch.Tensor], bank: Path) -> dict[str, Any]:
-    """Each data set's figures for the trained network and the baselines, and the speed."""
+    """The scores of the trained network and of the baselines on each data set, and the speed."""
     config = read_config(config_path)
     trained, fresh = build_net(config_path, seed=1), build_net(config_path, seed=2)
     trained.load_state_dict(dict(weights))
@@ -58,7 +58,7 @@ def evaluate(config_path: Path, weights: Mapping[str, torch.Tensor], bank: Path)
 
 
 def held_out_songs(bank: Path) -> list[ExampleSong]:
-    """Mixtures of sounds that training never heard, the same each time; no place tells which stem stands there."""
+    """Mixtures of sounds that training never used, always the same. Panning gives no hint of the stem."""
     mixer = Mixer(Bank(bank / "held_out"), SONG_SAMPLES, SONG_SEED, places=False)
     drawn = [mixer.draw() for _ in range(SONGS)]
     return [ExampleSong(example.mix.numpy(), example.stems.numpy()) for example in drawn]
@@ -70,7 +70,7 @@ def real_songs() -> list[ExampleSong]:
 
 
 def _scores(songs: list[ExampleSong], separator: Separator) -> dict[str, list[float]]:
-    """Means over the songs in which a stem sounds: SDR, SI-SDR and the median of the frames, for each stem."""
+    """SDR, SI-SDR and median frame SDR of each stem, averaged over the songs in which the stem is not silent."""
     measures: dict[str, Callable[[Signal, Signal], float]] = {
         "sdr": metrics.sdr,
         "si_sdr": metrics.si_sdr,
@@ -87,7 +87,7 @@ def _scores(songs: list[ExampleSong], separator: Separator) -> dict[str, list[fl
 
 
 def speed(net: nn.Module, config: Mapping[str, Any], duration_s: float = 30.0) -> float:
-    """How many seconds of music are separated in a second."""
+    """Seconds of music that are separated per second."""
     noise = np.random.default_rng(0).standard_normal((2, round(duration_s * 44100))).astype(np.float32) * np.float32(
         0.1
     )
@@ -102,7 +102,7 @@ def write_report(report: Mapping[str, Any], path: Path) -> None:
 
 
 def as_table(report: Mapping[str, Any]) -> str:
-    """The report as Markdown: for each set a table of SDR (SI-SDR; median of frames)."""
+    """The report as Markdown: a table per data set of SDR (SI-SDR; median frame SDR)."""
     parts = []
     for name, title in (("held_out", "Held-out synthetic songs"), ("excerpt", "Real excerpt")):
         if name in report:

@@ -1,4 +1,4 @@
-"""Training examples: stems out of the bank, changed as on a mixing desk, and their sum. New ones without end."""
+"""An endless supply of training examples: stems from the bank with random effects, and their sum."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from training.composing import STEMS, chance
 
 ROOMS = 24
 FULL_SCALE = 32768.0
-RELOAD_EVERY = 64  # examples; the bank may still be growing
+RELOAD_EVERY = 64  # examples, since the bank may still be growing
 
-# How often each kind of stem gets what.
+# Probabilities and ranges of the effects for each stem.
 MISSING = {"drums": 0.1, "bass": 0.1, "other": 0.07, "vocals": 0.15}
 REVERBERANT = {"drums": 0.4, "bass": 0.08, "other": 0.35, "vocals": 0.55}
 WET_DB = {"drums": (-22, -8), "bass": (-20, -8), "other": (-20, -3), "vocals": (-22, -4)}  # of reverb
 LAYERED = {"drums": 0.12, "bass": 0.0, "other": 0.35, "vocals": 0.15}
-WIDTH = {"drums": (0.5, 1.8), "bass": (0.0, 0.3), "other": (0.3, 1.3), "vocals": (0.0, 1.2)}  # how much of the sides
-ASIDE = {"drums": 0.03, "bass": 0.02, "other": 0.1, "vocals": 0.03}  # the deviation of places from the middle
-PLACED = 0.5  # how often a stem has these; else its width and place are anything
+WIDTH = {"drums": (0.5, 1.8), "bass": (0.0, 0.3), "other": (0.3, 1.3), "vocals": (0.0, 1.2)}  # gain of the side signal
+ASIDE = {"drums": 0.03, "bass": 0.02, "other": 0.1, "vocals": 0.03}  # standard deviation of the panning
+PLACED = 0.5  # probability of these; otherwise ANYWHERE holds for every stem
 ANYWHERE = (0.0, 1.5), 0.12
 LOUDER_DB = {"drums": 1.5, "bass": 1.0, "other": 0.0, "vocals": 1.0}
-HIGH_PASSED = {"other": (60.0, 160.0), "vocals": (70.0, 140.0)}  # Hz; the lows are for bass and kick
-LOG_SPEED = (-0.3, 0.3)  # pitch and speed together, five semitones either way
+HIGH_PASSED = {"other": (60.0, 160.0), "vocals": (70.0, 140.0)}  # Hz; leaves the lows to bass and kick
+LOG_SPEED = (-0.3, 0.3)  # changes pitch too, by up to five semitones either way
 EQUALISED, SATURATED, LIMITED = 0.6, 0.2, 0.35
 RECORDED_GUITAR = 0.12  # in `other`
-RECORDED_BACKING, BACKING_DB = 0.1, 4.0  # in place of drums, bass and other
+RECORDED_BACKING, BACKING_DB = 0.1, 4.0  # instead of drums, bass and other
 
 
 @dataclass(frozen=True)
 class Example:
-    """One mixture, (channels, samples), and the stems that sum to it, (stems, channels, samples).
+    """A mix (channels, samples) and the stems that sum to it, (stems, channels, samples).
 
-    Where `merged`, nobody knows what drums, bass and other are: they are all in the one that is called `other`.
+    In a `merged` example drums, bass and other are not known apart: `other` holds all three.
     """
 
     mix: Tensor
@@ -49,12 +49,12 @@ class Example:
 
 
 def recordings_path(folder: Path, kind: str) -> Path:
-    """The clips of one kind of recording, beside the shards."""
+    """The file with the clips of one kind of recording, beside the shards."""
     return folder / f"{kind}.npy"
 
 
 class Bank:
-    """The clips of all shards in a folder, and the recordings where there are any, mapped into memory."""
+    """The clips of all shards in a folder, and the recordings if there are any, memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -64,7 +64,7 @@ class Bank:
         self.reload()
 
     def reload(self) -> None:
-        """Take in shards that have appeared."""
+        """Map the shards that are new."""
         for path in sorted(self._folder.glob("shard-*.npy")):
             if path not in self._shards:
                 self._shards[path] = np.load(path, mmap_mode="r")
@@ -78,12 +78,12 @@ class Bank:
         return int(self._clips[0][0].shape[2])
 
     def read(self, song: int, stem: int, start: int, samples: int) -> Tensor:
-        """(channels, samples) of one stem of one song."""
+        """An excerpt of one stem of one song, (channels, samples)."""
         shard, row = self._clips[song]
         return _as_signal(shard[row, stem, start : start + samples])
 
     def recordings(self, kind: str) -> int:
-        """How many clips there are of a kind of recording."""
+        """The number of clips of a kind of recording."""
         return len(self._recordings.get(kind, ()))
 
     def read_recording(self, kind: str, clip: int, start: int, samples: int) -> Tensor:
@@ -95,14 +95,14 @@ def _as_signal(clip: Stored) -> Tensor:
 
 
 class Mixer:
-    """Draws examples of one length from a bank. Without `places` no stem has the place that it has in most music."""
+    """Draws examples of a fixed length from a bank. Without `places` the panning says nothing about the stem."""
 
     def __init__(self, bank: Bank, samples: int, seed: int, *, places: bool = True) -> None:
         self._bank = bank
         self._samples = samples
         self._places = places
         self._rng = np.random.default_rng(seed)
-        self._fft_size = fast_size(samples + effects.REVERB_SAMPLES)  # no reverb wraps around
+        self._fft_size = fast_size(samples + effects.REVERB_SAMPLES)  # long enough that reverb does not wrap around
         self._bins = self._fft_size // 2 + 1
         self._rooms = effects.make_reverbs(self._rng, ROOMS, self._fft_size)
         self._drawn = 0
@@ -126,7 +126,7 @@ class Mixer:
         return self._mastered(torch.stack(stems))
 
     def _backed(self) -> Example:
-        """A voice before recorded music."""
+        """Vocals over recorded music."""
         silence = torch.zeros(2, self._samples)
         music = effects.widened(self._recording("backing"), self._rng, (0.8, 1.2), 0.03)
         if chance(self._rng, EQUALISED):
@@ -139,7 +139,7 @@ class Mixer:
         return float(np.exp(self._rng.uniform(*LOG_SPEED))) if chance(self._rng, 0.7) else 1.0
 
     def _stem(self, number: int, song: int | None, part: tuple[float, float] | None) -> Tensor:
-        """One stem; from the song if there is one, else from anywhere."""
+        """One stem with its effects, from the given song or from a random one."""
         rng, name = self._rng, STEMS[number]
         stem = self._clip(number, song, part)
         if name == "other" and self._bank.recordings("guitar") and chance(rng, RECORDED_GUITAR):
@@ -156,7 +156,7 @@ class Mixer:
         return float(np.clip(self._rng.normal(0, 4.5), -14, 9))
 
     def _placed(self, stem: Tensor, name: str) -> Tensor:
-        """Where such stems stand in most music, or anywhere."""
+        """Panned as usual for this stem, or anywhere."""
         if self._places and chance(self._rng, PLACED):
             return effects.widened(stem, self._rng, WIDTH[name], ASIDE[name])
         return effects.widened(stem, self._rng, *ANYWHERE)
@@ -170,18 +170,18 @@ class Mixer:
         return effects.resampled(self._bank.read(song, number, start, length), self._samples)
 
     def _recording(self, kind: str) -> Tensor:
-        """A part of any recording."""
+        """An excerpt of a random recording."""
         clip = int(self._rng.integers(self._bank.recordings(kind)))
         start, length = self._within(float(self._rng.random()), self._speed())
         return effects.resampled(self._bank.read_recording(kind, clip, start, length), self._samples)
 
     def _within(self, place: float, speed: float) -> tuple[int, int]:
-        """Where a part of a clip starts, and how long it is."""
+        """The start and length of an excerpt of a clip."""
         length = min(round(self._samples * speed), self._bank.samples)
         return int(place * (self._bank.samples - length)), length
 
     def _coloured(self, stem: Tensor, name: str) -> Tensor:
-        """Equaliser and reverb, both as one filter."""
+        """With equaliser, high-pass and reverb, applied as one filter."""
         rng = self._rng
         filters: list[Tensor] = []
         if chance(rng, REVERBERANT[name]):
@@ -201,7 +201,7 @@ class Mixer:
         return filtered
 
     def _mastered(self, stems: Tensor) -> Example:
-        """A common loudness; a limiter moves all stems together, so that they still sum to the mix."""
+        """At a random loudness, sometimes limited. All stems get the same gain, so they still sum to the mix."""
         rng = self._rng
         level = stems.sum(dim=0).square().mean().sqrt().clamp_min(1e-4)
         stems = stems * (effects.decibels(float(rng.uniform(-24, -11))) / level)
@@ -211,13 +211,13 @@ class Mixer:
 
 
 def fast_size(least: int) -> int:
-    """The next length of which Fourier transforms are fast: a power of two, or three quarters of one."""
+    """The next larger FFT size that is a power of two, or three quarters of one."""
     power = 1 << (least - 1).bit_length()
     return power * 3 // 4 if power * 3 // 4 >= least else power
 
 
 class Examples(IterableDataset[tuple[Tensor, Tensor]]):
-    """Batches of stems without end, and which of them are merged; each process that draws them has a seed of its own."""
+    """Endless batches: stems, and which examples are merged. Every loader process has its own seed."""
 
     def __init__(self, folder: Path, samples: int, batch_size: int, seed: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Notes played by the synthesisers of LMMS, from the presets that people made for them."""
+"""Presets of LMMS's synthesisers, rendered from notes."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ import numpy as np
 import soundfile
 
 from training.composing import CLIP_S, Note
-from training.fluid import SAMPLE_RATE, Signal, fitted
+from training.soundfonts import SAMPLE_RATE, Signal, fitted
 
-BPM = 120  # of the project, whatever the song's is: presets with rhythms of their own are rare
+BPM = 120  # of the project, whatever the song's tempo: few presets depend on it
 TICKS_PER_S = BPM / 60 * 48
 TICKS_PER_BAR = 192
-KEY_OF_A = 57  # LMMS counts from another octave than MIDI, where it is 69
+KEY_OF_A = 57  # 440 Hz, which is 69 in MIDI
 ZYNADDSUBFX = ".xiz"
-PARSED_FROM = "1.2.2"  # the version of LMMS that such a project is read as
+PARSED_FROM = "1.2.2"  # the version of LMMS that wrote the project, where the preset does not say
 TRIES = 20
-SILENT = 1e-3  # the peak of what is taken for no sound
+SILENT = 1e-3  # peak below which a sound counts as silent
 
 
 class PresetFailed(Exception):
-    """LMMS crashed over a preset, or it holds no instrument, or none that is heard: some are like that."""
+    """A preset made LMMS crash, holds no instrument, or is silent. A few are like that."""
 
 
 def play_one_of(presets: Sequence[Path], notes: Sequence[Note], rng: np.random.Generator) -> Signal:
-    """(samples, 2) of a clip, by the first of some presets drawn that makes a sound."""
+    """A clip (samples, 2), played by random presets until one works."""
     for preset in rng.choice(len(presets), TRIES):
         with contextlib.suppress(PresetFailed):
             return play_preset(presets[preset], notes)
-    raise PresetFailed(f"None of {TRIES} presets of LMMS makes a sound. Is `lmms` installed whole?")
+    raise PresetFailed(f"None of {TRIES} LMMS presets made a sound. Check that `lmms` and its data are installed.")
 
 
 def play_preset(preset: Path, notes: Sequence[Note]) -> Signal:
-    """(samples, 2) of a clip."""
+    """A clip (samples, 2)."""
     with tempfile.TemporaryDirectory() as folder:
         project, wave = Path(folder, "song.mmp"), Path(folder, "song.wav")
         project.write_bytes(project_of(preset, notes))
@@ -52,7 +52,7 @@ def play_preset(preset: Path, notes: Sequence[Note]) -> Signal:
                 env={**os.environ, "HOME": folder, "QT_QPA_PLATFORM": "offscreen"},
             )  # fmt: skip
         except subprocess.SubprocessError as error:
-            raise PresetFailed(f"LMMS failed over {preset.name}.") from error
+            raise PresetFailed(f"LMMS failed to render {preset.name}.") from error
         sound, _ = soundfile.read(wave, dtype="float32", always_2d=True)
     if np.abs(sound).max(initial=0.0) < SILENT:
         raise PresetFailed(f"{preset.name} is silent.")
@@ -60,7 +60,7 @@ def play_preset(preset: Path, notes: Sequence[Note]) -> Signal:
 
 
 def project_of(preset: Path, notes: Sequence[Note]) -> bytes:
-    """A song of one track, in the file format of LMMS."""
+    """A project with one track, in the file format of LMMS."""
     instrument, version = _instrument(preset)
     project = ET.Element("lmms-project", type="song", version="1.0", creator="LMMS", creatorversion=version)
     ET.SubElement(project, "head", bpm=str(BPM), timesig_numerator="4", timesig_denominator="4", mastervol="60")
@@ -78,18 +78,18 @@ def project_of(preset: Path, notes: Sequence[Note]) -> bytes:
 
 
 def _instrument(preset: Path) -> tuple[ET.Element, str]:
-    """The element of a track that describes its instrument, and the version of LMMS that wrote it."""
+    """The track element with the preset's instrument, and the version of LMMS that wrote it."""
     root = read_preset(preset)
     if preset.suffix == ZYNADDSUBFX:
         return _zynaddsubfx(root), PARSED_FROM
     track = next(root.iter("instrumenttrack"), None)
     if track is None:
-        raise PresetFailed(f"{preset.name} holds no instrument.")
+        raise PresetFailed(f"{preset.name} contains no instrument.")
     return track, root.get("creatorversion", PARSED_FROM)
 
 
 def _zynaddsubfx(root: ET.Element) -> ET.Element:
-    """A preset of ZynAddSubFX itself, inside the settings that LMMS keeps of that synthesiser."""
+    """A preset in ZynAddSubFX's own format, wrapped in LMMS's settings for that synthesiser."""
     track = ET.Element("instrumenttrack", vol="100", basenote=str(KEY_OF_A))
     plugin = ET.SubElement(ET.SubElement(track, "instrument", name="zynaddsubfx"), "zynaddsubfx")
     data = ET.SubElement(plugin, "ZynAddSubFX-data", {"version-major": "2", "version-minor": "4"})

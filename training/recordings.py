@@ -1,7 +1,7 @@
-"""Recorded music of free games, cut into clips: guitars, recorded apart, and music without voices.
+"""Recorded music from free games, cut into clips: isolated guitars, and music without vocals.
 
-A guitar is a sound for `other`. Of the music nobody knows which part of it is drums, bass or other; all three are known
-to be everything but the voice that is mixed to it.
+Guitars are used as `other`. The music has no separate stems: all of it counts as drums, bass and other together, to
+which vocals are mixed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 
 from training.clips import CLIP_SAMPLES, as_stored, levelled, save_clips
-from training.fluid import SAMPLE_RATE, Signal
+from training.decoding import decode
 from training.mixing import recordings_path
+from training.soundfonts import SAMPLE_RATE, Signal
 from training.sources import GUITARS_FOLDER, MUSIC_ARCHIVE, MUSIC_FOLDERS
 
-SILENT = 1e-5  # energy
-SOUNDING = 0.5  # how much of a clip must not be silent
+SILENT = 1e-5  # mean square of a frame
+SOUNDING = 0.5  # the least fraction of a clip's frames that are not silent
 FRAME = 2100
 
 Read = Callable[[], bytes]
@@ -41,7 +41,7 @@ def backings() -> Iterator[Read]:
 
 
 class Kind(NamedTuple):
-    """Recordings of one kind, how many clips are cut out of each, and the seed that says where."""
+    """The recordings of one kind, the number of clips to cut from each, and the seed of the positions."""
 
     recordings: Callable[[], Iterator[Read]]
     clips: int
@@ -52,7 +52,7 @@ KINDS = {"guitar": Kind(guitars, 24, seed=6), "backing": Kind(backings, 6, seed=
 
 
 def make_recordings(folder: Path) -> None:
-    """The clips of each kind, one file each, unless they are there."""
+    """Write the clips of each kind, one file per kind, unless it exists."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, kind in KINDS.items():
         target = recordings_path(folder, name)
@@ -62,24 +62,15 @@ def make_recordings(folder: Path) -> None:
 
 
 def cut(recordings: Iterator[Read], count: int, seed: int) -> Iterator[Signal]:
-    """At most `count` clips of each recording, at random places, none of them mostly silent."""
+    """At most `count` clips of each recording, at random positions, without mostly silent ones."""
     rng = np.random.default_rng(seed)
     for read in recordings:
-        sound = decoded(read())
+        sound = decode(io.BytesIO(read()), SAMPLE_RATE).T
         starts = rng.permutation(max(0, len(sound) // CLIP_SAMPLES))[:count] * CLIP_SAMPLES
         yield from (clip for clip in (sound[start : start + CLIP_SAMPLES] for start in starts) if sounds(clip))
 
 
 def sounds(clip: Signal) -> bool:
-    """Whether enough of a clip can be heard."""
+    """Whether enough of a clip is not silent."""
     loudness = np.square(clip.reshape(-1, FRAME, clip.shape[1])).mean(axis=(1, 2))
     return bool((loudness > SILENT).mean() > SOUNDING)
-
-
-def decoded(content: bytes) -> Signal:
-    """(samples, 2) of a compressed recording."""
-    with av.open(io.BytesIO(content), mode="r") as container:
-        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE)
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-        frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T

@@ -1,8 +1,8 @@
-"""Speech made into song: the vocoder's frames are stretched to the notes, and get the notes' pitch.
+"""Singing made from speech: the vocoder's frames are stretched to the notes and get the notes' pitch.
 
-A syllable is where the voice swells. Its vowel is held as long as the note lasts; consonants keep their speed. Speech
-recordings and speech made by rule end where song does not, so the highs of the voice are made up: its envelope goes
-on falling steadily, and there is ever more breath in it.
+A syllable is a peak of the voiced loudness. Its vowel is held for the length of the note; consonants keep their speed.
+The bandwidth of the speech is half that of music, so the highs are extrapolated: the spectral envelope keeps falling
+steadily and gets noisier.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pyworld  # type: ignore[import-not-found]  # not needed where nothing is trained
+import pyworld  # type: ignore[import-not-found]  # a dependency of training only
 from scipy.ndimage import gaussian_filter1d  # type: ignore[import-untyped]  # the package has no types
 from scipy.signal import find_peaks  # type: ignore[import-untyped]
 
 from training.composing import CLIP_S, Note
-from training.fluid import SAMPLE_RATE
+from training.soundfonts import SAMPLE_RATE
 from training.speech import RATE
 
 FRAME_S = 0.005
-FFT_SIZE = 1024  # of the analysis; twice that at twice the rate has bins of the same width
+FFT_SIZE = 1024  # of the analysis; twice the size at twice the rate gives the same bin width
 QUIET = 1e-12
 
 Doubles = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Speech:
-    """The vocoder's view of a recording, a row for each frame, up to the full rate's highest frequency."""
+    """The vocoder's analysis of a recording, one row per frame, with bins up to the full rate's Nyquist frequency."""
 
     pitch_hz: Doubles
     envelope: Doubles
@@ -42,9 +42,9 @@ class Speech:
 
 @dataclass(frozen=True)
 class Singer:
-    """How one voice sings."""
+    """The properties of one singing voice."""
 
-    formants: float  # above 1: a smaller head
+    formants: float  # factor; above 1 for a smaller head
     vibrato_hz: float
     vibrato_depth: float  # semitones
     glide_s: float
@@ -66,7 +66,7 @@ def random_singer(rng: np.random.Generator) -> Singer:
 
 
 def analyse(sound: Doubles) -> Speech:
-    """Pitch, envelope and noisiness of speech at `RATE`."""
+    """Pitch, envelope and noisiness of speech sampled at `RATE`."""
     rough, times = pyworld.dio(sound, RATE, frame_period=FRAME_S * 1000)
     pitch_hz = pyworld.stonemask(sound, rough, times, RATE)
     envelope = pyworld.cheaptrick(sound, pitch_hz, times, RATE, fft_size=FFT_SIZE)
@@ -76,14 +76,14 @@ def analyse(sound: Doubles) -> Speech:
 
 
 def _band_edge(envelope: Doubles) -> int:
-    """The bin above which the recording holds next to nothing."""
+    """The bin above which the recording has almost no energy."""
     level = np.log(envelope.mean(axis=0) + QUIET)
     loud = np.flatnonzero(level > level[20:200].max() - 13)
     return int(np.clip(loud[-1] if len(loud) else 300, 300, FFT_SIZE // 2 - 24))
 
 
 def _widened(envelope: Doubles, noisiness: Doubles, edge: int) -> tuple[Doubles, Doubles]:
-    """To twice the band: from the edge on the envelope falls steadily, and all of it is noise."""
+    """Extended to twice the bandwidth: above `edge` the envelope falls steadily and is all noise."""
     bins = np.arange(FFT_SIZE + 1)
     at_edge = envelope[:, edge - 16 : edge].mean(axis=1)
     beyond = np.maximum(bins - edge, 0) / edge
@@ -96,13 +96,13 @@ def _widened(envelope: Doubles, noisiness: Doubles, edge: int) -> tuple[Doubles,
 
 
 def _least_highs(envelope: Doubles) -> Doubles:
-    """What a voiced frame has at least: from its strength around 3 kHz on 14 dB less for every octave."""
+    """The least envelope of voiced frames: falling 14 dB per octave from the level around 3 kHz."""
     bins = np.arange(FFT_SIZE + 1)
     return np.asarray(envelope[:, 95:190].mean(axis=1)[:, None] * (0.3 * (np.maximum(bins, 140) / 140.0) ** -4.6))
 
 
 def sing(speech: Speech, notes: Sequence[Note], singer: Singer, rng: np.random.Generator) -> Doubles:
-    """One channel of a clip's length: the speech's syllables on the notes, one after the other."""
+    """A mono clip that sings the speech's syllables on the notes, one after the other."""
     frames = round(CLIP_S / FRAME_S)
     source = np.full(frames, -1)
     pitch = np.zeros(frames)
@@ -112,7 +112,7 @@ def sing(speech: Speech, notes: Sequence[Note], singer: Singer, rng: np.random.G
     for number, note in enumerate(notes):
         start, end = (round(max(0.0, t) / FRAME_S) for t in (note.start_s, note.start_s + note.length_s))
         end = min(end, frames)
-        if end - start < 8:  # noqa: PLR2004 - nothing can be sung in 40 ms
+        if end - start < 8:  # noqa: PLR2004 - 40 ms are too short to sing
             continue
         source[start:end] = stretch(syllables[(first + number) % len(syllables)], end - start, rng)
         pitch[start:end] = note.pitch
@@ -121,7 +121,7 @@ def sing(speech: Speech, notes: Sequence[Note], singer: Singer, rng: np.random.G
 
 
 def rap(speech: Speech, singer: Singer, rng: np.random.Generator) -> Doubles:
-    """The speech as it was spoken, at another pitch and speed, again and again until the clip is full."""
+    """A mono clip of the speech at another pitch and speed, repeated to fill the clip."""
     frames = round(CLIP_S / FRAME_S)
     speed = float(rng.uniform(0.8, 1.3))
     source = (np.arange(frames) * speed).astype(int) % len(speech)
@@ -133,7 +133,7 @@ def rap(speech: Speech, singer: Singer, rng: np.random.Generator) -> Doubles:
 
 
 def find_syllables(speech: Speech) -> list[tuple[int, int, int]]:
-    """Start, middle of the vowel, and end of each syllable, in frames."""
+    """The start, vowel centre and end of each syllable, in frames."""
     voiced = (speech.pitch_hz > 0) * np.sqrt(speech.envelope[:, 5:200].sum(axis=1))
     swelling = gaussian_filter1d(voiced, 5)
     peaks, _ = find_peaks(swelling, distance=16, height=0.15 * swelling.max())
@@ -145,7 +145,7 @@ def find_syllables(speech: Speech) -> list[tuple[int, int, int]]:
 
 
 def stretch(syllable: tuple[int, int, int], frames: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Which frame of the speech sounds in each of `frames` frames: the vowel is held, wavering a little."""
+    """For each of `frames` output frames the frame of the speech to use: the vowel is held, wavering a little."""
     start, middle, end = syllable
     before = min(middle - start, int(frames * 0.45))
     after = min(end - middle, int(frames * 0.35))
@@ -159,7 +159,7 @@ def stretch(syllable: tuple[int, int, int], frames: int, rng: np.random.Generato
 
 
 def _sung_pitch(steps: Doubles, sounding: npt.NDArray[np.bool_], singer: Singer, rng: np.random.Generator) -> Doubles:
-    """Pitch as a singer bends it: glides from note to note, vibrato on what is held, a slow drift."""
+    """The sung pitch: glides between notes, vibrato on held ones, and a slow drift."""
     held = steps.copy()
     known = np.flatnonzero(sounding)
     if len(known):
@@ -192,7 +192,7 @@ def _synthesise(
 
 
 def _shifted(envelope: Doubles, singer: Singer) -> Doubles:
-    """Formants moved, and the slope of the spectrum changed."""
+    """With the singer's formants and brightness."""
     bins = np.arange(FFT_SIZE + 1)
     positions = np.clip(np.round(bins / singer.formants).astype(int), 0, FFT_SIZE)
     tilt = np.maximum(bins, 8) ** (0.8 * (singer.brightness - 0.8))

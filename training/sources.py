@@ -1,7 +1,6 @@
-"""Where sounds come from: the packages, their licences, and what is kept for the held-out set.
+"""The sources of all sounds, and which of them are held out.
 
-Everything is named here once. What is held out is never heard in training: other kits, other programs of the
-soundfonts, other voices.
+Training never uses the held-out sources: other drum kits, other programs of the soundfonts, other voices.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ KITS_FOLDER = Path("/usr/share/hydrogen/data/drumkits")
 LIVE_CODING_FOLDER = Path("/usr/share/sonic-pi/samples")
 LMMS_STROKES_FOLDER = Path("/usr/share/lmms/samples/drums")
 PRESETS_FOLDER = Path("/usr/share/lmms/presets")
-RECORDED_FOLDERS = {  # of people's voices, a folder for each language
+RECORDED_FOLDERS = {  # recorded voices, a folder per language
     "klettres": Path("/usr/share/klettres"),
     "ktuberling": Path("/usr/share/ktuberling/sounds"),
     "asterisk": Path("/usr/share/asterisk/sounds"),
@@ -38,7 +37,7 @@ DRUM_SOUNDFONTS = (
 
 @dataclass(frozen=True)
 class Pool:
-    """What may be used: each field lists names or numbers of one kind of source."""
+    """The sources that may be used: each field lists the names or numbers of one kind."""
 
     sampled_kits: tuple[str, ...]
     drum_soundfonts: tuple[Path, ...]
@@ -48,9 +47,9 @@ class Pool:
     lead_programs: tuple[int, ...]
     guitar_programs: tuple[int, ...]
     voices: tuple[str, ...]
-    presets: bool = False  # of LMMS
-    places: bool = False  # layers of `other` are placed one by one
-    codecs: bool = False  # some clips go through one
+    presets: bool = False  # use those of LMMS
+    places: bool = False  # pan the layers of `other` individually
+    codecs: bool = False  # encode and decode some clips
 
 
 ESPEAK_VARIANTS = (
@@ -119,7 +118,7 @@ def pool(*, held_out: bool) -> Pool:
     return HELD_OUT if held_out else TRAINING
 
 
-# Presets: a folder's or file's name says what it is for. Voices and effects are left out: they are no instrument.
+# The name of a preset's file or folder says what it is. Voices and effects are excluded.
 BASSES = re.compile(r"bass|sub\b|303", re.IGNORECASE)
 NO_INSTRUMENTS = re.compile(
     r"voice|choir|vox|ooo|aah|vocal|human|noise|\bfx|effect|drum|kick|snare|hat|clap|cymbal|tom\b|shaker|rim|"
@@ -141,6 +140,6 @@ def other_presets() -> tuple[Path, ...]:
 
 @cache
 def _presets() -> tuple[Path, ...]:
-    """All presets that play notes, in an order that does not change."""
+    """All presets that play notes, in a fixed order."""
     paths = [path for kind in ("*/*.xpf", "*/*/*.xiz") for path in sorted(PRESETS_FOLDER.glob(kind))]
     return tuple(path for path in paths if not NO_INSTRUMENTS.search(f"{path.parent.name}/{path.stem}"))

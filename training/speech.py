@@ -1,4 +1,4 @@
-"""Words spoken by espeak-ng, flite or festival, or what people recorded. A voice is called `program:name`."""
+"""Speech, synthesised by espeak-ng, flite or festival, or recorded. A voice is named `program:name`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from training.decoding import decode
 from training.sources import RECORDED_FOLDERS
 
-RATE = 22050  # of all speech after reading
+RATE = 22050  # to which all speech is resampled
 RECORDED = "recorded"
-RECORDED_S = 7.0  # of recordings, one after the other, that are taken for speech
+RECORDED_S = 7.0  # least length of speech joined from recordings, if there is so much
 HEADERLESS = {".g722": "g722"}
 SOUND_FILES = (".g722", ".ogg", ".opus", ".wav")
 
@@ -37,7 +37,7 @@ def random_line(rng: np.random.Generator, words: int) -> str:
 
 
 def speak(voice: str, text: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """The text as one channel at `RATE`. A language or speed that the text was not written for only adds variety."""
+    """The spoken text, mono at `RATE`. Random languages and speeds add variety, even where they do not fit the text."""
     program, _, name = voice.partition(":")
     if program == RECORDED:
         return recorded(name, rng)
@@ -59,7 +59,7 @@ def speak(voice: str, text: str, rng: np.random.Generator) -> npt.NDArray[np.flo
 
 
 def recorded(name: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Some recordings of one folder of voices, one after the other and equally loud."""
+    """Random recordings of one voice, joined, at equal loudness."""
     source, _, language = name.partition("/")
     paths = sorted(path for path in (RECORDED_FOLDERS[source] / language).rglob("*") if path.suffix in SOUND_FILES)
     parts: list[npt.NDArray[np.float64]] = []
@@ -74,9 +74,7 @@ def recorded(name: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def read_mono(path: Path) -> npt.NDArray[np.float64]:
-    """One channel at `RATE`, whatever the file's format."""
-    with av.open(str(path), format=HEADERLESS.get(path.suffix), metadata_errors="ignore") as container:
-        resampler = av.AudioResampler(format="dblp", layout="mono", rate=RATE)
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-        frames += resampler.resample(None)
-    return np.concatenate([np.zeros(0), *(frame.to_ndarray()[0] for frame in frames)])
+    """A file of any format, mono at `RATE`."""
+    kind = HEADERLESS.get(path.suffix)
+    sound = decode(path, RATE, layout="mono", form="dblp", format=kind, metadata_errors="ignore")
+    return np.asarray(sound[0], np.float64)

@@ -1,4 +1,4 @@
-"""Synthesised tones: basses, leads, plucks, pads and driven guitars, each with random settings for a whole clip."""
+"""Synthesised basses, leads, plucks and pads with random settings for each clip, and an overdriven amplifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import signal as filters  # type: ignore[import-untyped]  # the package has no types
 
 from training.composing import CLIP_S, Note
-from training.fluid import SAMPLE_RATE, Signal
+from training.soundfonts import SAMPLE_RATE, Signal
 
 Doubles = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -21,7 +21,7 @@ def time_s(duration_s: float) -> Doubles:
 def noise_burst(
     rng: np.random.Generator, duration_s: float, decay_s: float, *, high_pass: float, attack_s: float = 0.0005
 ) -> Signal:
-    """Noise above a frequency, with an attack and an exponential decay."""
+    """High-passed noise with an attack and an exponential decay."""
     t = time_s(duration_s)
     noise = filters.sosfilt(_butter(high_pass, "highpass"), rng.standard_normal(len(t)))
     return np.asarray(noise * np.minimum(t / attack_s, 1) * np.exp(-t / decay_s), np.float32)
@@ -37,12 +37,12 @@ class Patch:
 
     wave: str  # sine, triangle, saw, square, fm, string
     attack_s: float
-    decay_s: float  # of the loudness; large for organ-like tones
+    decay_s: float  # large for organ-like tones
     release_s: float
     detune: float  # semitones between unison voices
     unison: int
-    cutoff: float  # of the low-pass filter, as a multiple of the tone's frequency
-    sweep: float  # by how much more the filter is open at the attack
+    cutoff: float  # of the low-pass filter, as a multiple of the fundamental
+    sweep: float  # relative increase of the cutoff at the attack
     drive: float
     vibrato: float
     ratio: float  # of FM
@@ -76,7 +76,7 @@ def random_patch(rng: np.random.Generator, kind: str) -> Patch:
 
 
 def perform(notes: Sequence[Note], patch: Patch, rng: np.random.Generator) -> Signal:
-    """(samples, 2) of a clip."""
+    """A clip (samples, 2) of these notes."""
     track = np.zeros((round(CLIP_S * SAMPLE_RATE), 2))
     for note in notes:
         start = round(note.start_s * SAMPLE_RATE)
@@ -89,7 +89,7 @@ def perform(notes: Sequence[Note], patch: Patch, rng: np.random.Generator) -> Si
 
 
 def _tone(note: Note, patch: Patch, rng: np.random.Generator) -> Doubles:
-    """(samples, 2) of one note; unison voices spread from left to right."""
+    """One note (samples, 2), its unison voices spread from left to right."""
     t = time_s(min(note.length_s + patch.release_s, CLIP_S))
     spread = np.linspace(-1, 1, patch.unison) if patch.unison > 1 else np.zeros(1)
     tone = np.zeros((len(t), 2))
@@ -123,9 +123,9 @@ def _wave(t: Doubles, frequency_hz: float, patch: Patch, turn: float) -> Doubles
 
 
 def _partials(t: Doubles, cycles: Doubles, frequency_hz: float, patch: Patch) -> Doubles:
-    """A band-limited wave through a low-pass filter that closes after the attack, made in one Fourier sum.
+    """A band-limited wave through a low-pass filter that closes after the attack.
 
-    One bright and one dark period are tabulated; the tone moves from one to the other.
+    It is a crossfade between two wavetables, a bright and a dark one.
     """
     bright = _table(patch.wave, frequency_hz, patch.cutoff * (1 + patch.sweep))
     if not patch.sweep:
@@ -153,7 +153,7 @@ def _looked_up(table: Doubles, cycles: Doubles) -> Doubles:
 
 
 def _plucked(samples: int, frequency_hz: float, patch: Patch, turn: float) -> Doubles:
-    """A plucked string: noise that goes round a delay and loses its highs on the way."""
+    """A plucked string by Karplus-Strong synthesis: noise in a feedback delay with a low-pass filter."""
     period = max(2, round(SAMPLE_RATE / frequency_hz))
     excitation = np.zeros(samples)
     count = min(period, samples)
@@ -166,12 +166,12 @@ def _plucked(samples: int, frequency_hz: float, patch: Patch, turn: float) -> Do
 
 
 def darkened(sound: Signal, frequency_hz: float) -> Signal:
-    """Without what lies above a frequency."""
+    """The sound after a low-pass filter."""
     return np.asarray(filters.sosfilt(_butter(frequency_hz, "lowpass"), sound, axis=0), np.float32)
 
 
 def driven(sound: Signal, rng: np.random.Generator) -> Signal:
-    """What an overdriven amplifier makes of it: saturation, then a loudspeaker that has no highs."""
+    """The sound of an overdriven amplifier: saturation, then a loudspeaker without highs or lows."""
     loudness = float(np.sqrt(np.square(sound).mean())) + 1e-9
     pushed = np.tanh(sound / loudness * float(rng.uniform(0.7, 8)) + float(rng.uniform(-0.2, 0.2)))
     speaker = _butter(float(rng.uniform(3000, 7000)), "lowpass", 4)

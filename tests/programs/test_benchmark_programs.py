@@ -1,4 +1,4 @@
-"""The programs that time and profile workers, run as a release engineer runs them."""
+"""The programs that time and profile workers, run as before a release."""
 
 import json
 import os
@@ -30,7 +30,7 @@ TIMINGS = (
 )
 needs_bash = pytest.mark.skipif(sys.platform == "win32", reason="the shell scripts are for macOS and Linux")
 
-# Answers like a worker, at once. `Broken` in its name makes it fail when it is to separate.
+# Answers like a worker, at once. It fails to separate if the file `broken` beside it contains its name.
 FAKE_WORKER = """#!{python}
 import json, sys, pathlib
 def say(**line):
@@ -74,7 +74,7 @@ def song(tmp_path):
 
 @pytest.fixture
 def environment(tmp_path, models, song):
-    """What the programs look at."""
+    """The environment variables that the programs read."""
     return {
         "DSU_BENCHMARK_OUTPUT": str(tmp_path / "benchmark"),
         "DSU_MODELS": str(models[0]),
@@ -85,7 +85,7 @@ def environment(tmp_path, models, song):
 
 @pytest.fixture
 def run(environment):
-    """Run a program to its end."""
+    """Runs a program to its end."""
 
     def one(*words, cwd=ROOT, **variables):
         env = clean_environment({**environment, **variables})
@@ -99,7 +99,7 @@ def run(environment):
 
 @pytest.fixture
 def benchmark(run, song):
-    """Time a worker's script."""
+    """Times a worker's script."""
 
     def one(worker, *words):
         return run(BENCHMARK, "--python", "--worker", worker, "--input", song, "--device", "cpu", *words)
@@ -109,7 +109,7 @@ def benchmark(run, song):
 
 @pytest.fixture
 def fakes(tmp_path):
-    """A folder of programs that answer at once; the second argument is the one that fails."""
+    """A folder of fake workers that answer at once; the one named in the argument fails."""
 
     def make(broken=""):
         folder = tmp_path / "fakes"
@@ -125,7 +125,7 @@ def fakes(tmp_path):
 
 
 def children_of(marker):
-    """Processes that carry a path of this test on their command line."""
+    """Processes with a path of this test on their command line."""
     processes = psutil.process_iter(["cmdline"])
     return [each for each in processes if any(str(marker) in word for word in each.info["cmdline"] or ())]
 
@@ -142,7 +142,7 @@ def wait_for(condition):
 
 @pytest.mark.parametrize("worker", ["demucs", "audiosep"])
 def test_a_worker_is_timed(worker, benchmark, models, tmp_path):
-    """A line for each figure, the same as JSON, and the stems that were written."""
+    """The program prints a line for each figure and the same as JSON, and the stems are written."""
     load = models[1][worker][0]["load"]
     named = {"config_path": "--config", "checkpoint_path": "--checkpoint", "clap_checkpoint_path": "--clap-checkpoint"}
     words = [word for field, path in load.items() for word in (named.get(field, f"--{field.replace('_', '-')}"), path)]
@@ -166,7 +166,7 @@ def test_a_worker_is_timed(worker, benchmark, models, tmp_path):
 
 
 def test_a_worker_that_answers_an_error_is_reported(benchmark):
-    """Its message and its hint, and exit status 1."""
+    """An error's message and hint are printed, with exit status 1."""
     done = benchmark("demucs", "--model", "no_such_model")
     assert done.returncode == 1
     assert "There is no model `no_such_model`." in done.stderr
@@ -176,24 +176,24 @@ def test_a_worker_that_answers_an_error_is_reported(benchmark):
 
 @needs_bash
 def test_a_worker_that_dies_is_reported(run, fakes, song, tmp_path):
-    """With the end of its standard error; none is left behind."""
+    """The end of its standard error is printed, and no process is left behind."""
     folder = fakes(broken="dsu-demucs")
     done = run(BENCHMARK, "--exe", folder, "--worker", "demucs", "--model", "x", "--input", song)
     assert done.returncode == 1
-    assert "demucs failed. The worker ended before it said `done`." in done.stderr
+    assert "demucs failed. The worker ended before it sent `done`." in done.stderr
     assert "something is on fire" in done.stderr
     assert children_of(folder) == []
 
 
 @needs_bash
 def test_a_worker_that_hangs_is_ended(run, song, tmp_path):
-    """After --timeout, with a sentence."""
+    """The worker is killed after --timeout, which is explained."""
     silent = tmp_path / "silent"
     silent.write_text(f"#!{sys.executable}\nimport sys\nsys.stdin.read()\n")
     silent.chmod(0o755)
     done = run(BENCHMARK, "--exe", silent, "--worker", "demucs", "--model", "x", "--input", song, "--timeout", 1)
     assert done.returncode == 1
-    assert "did not answer within 1 s and was ended" in done.stderr
+    assert "did not answer within 1 s and was killed" in done.stderr
     assert children_of(silent) == []
 
 
@@ -201,14 +201,14 @@ def test_a_worker_that_hangs_is_ended(run, song, tmp_path):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("echo hello", "no worker of the DSU protocol; it wrote: hello"),
-        ("echo 7", "no worker of the DSU protocol; it wrote: 7"),
-        ("exit 0", "ended before it said `anything`"),
-        ('exec <&-; echo \'{"status":"loading"}\'; echo \'{"status":"ready"}\'', "before it was asked everything"),
+        ("echo hello", "does not speak the DSU protocol; it wrote: hello"),
+        ("echo 7", "does not speak the DSU protocol; it wrote: 7"),
+        ("exit 0", "ended without sending anything"),
+        ('exec <&-; echo \'{"status":"loading"}\'; echo \'{"status":"ready"}\'', "before all requests were sent"),
     ],
 )
 def test_what_is_no_worker_is_reported(script, said, run, song, tmp_path):
-    """A program that says something else, or nothing."""
+    """A program that writes something else, or nothing, is not taken for a worker."""
     other = tmp_path / "other"
     other.write_text(f"#!/bin/sh\n{script}\n")
     other.chmod(0o755)
@@ -223,11 +223,11 @@ def test_what_is_no_worker_is_reported(script, said, run, song, tmp_path):
         (["--input", "gone.wav"], "There is no file `gone.wav`."),
         (["--input", "README.md"], "cannot be read as audio"),
         (["--exe", "gone"], "There is no program `gone`."),
-        (["--checkpoint", "README.md"], "--checkpoint is nothing that demucs takes"),
+        (["--checkpoint", "README.md"], "demucs has no --checkpoint"),
     ],
 )
 def test_what_cannot_be_timed_is_explained(words, said, run, song):
-    """Before a worker is started."""
+    """Unusable options are explained before a worker is started."""
     done = run(BENCHMARK, "--worker", "demucs", "--input", song, *words)
     assert done.returncode == 1
     assert said in done.stderr
@@ -238,7 +238,7 @@ def test_what_cannot_be_timed_is_explained(words, said, run, song):
 
 
 def test_models_run_by_the_command_line(run, models, song, tmp_path):
-    """Each in a process of its own; one that fails is told, and the others run."""
+    """Each model runs in its own process; a failure is reported and does not stop the others."""
     file = tmp_path / "results.json"
     words = ["--models", "gone", "tiny_scnet", "--input", song, "--output-dir", tmp_path / "out", "--json", file]
     done = run("tests/run_bsroformer_models.py", *words, "--device", "cpu", "--batch-size", 4)
@@ -262,7 +262,7 @@ def test_models_run_by_the_command_line(run, models, song, tmp_path):
     ],
 )
 def test_a_profile_breaks_a_separation_down(worker, words, stages, run, models, song, tmp_path):
-    """Shares that sum to 100 %, of stages that all took some time; with --cprofile functions and a file of them."""
+    """The stages' shares sum to 100 % and none is zero; --cprofile adds a list of functions and a file."""
     file, prof = tmp_path / "profile.json", tmp_path / "x.prof"
     model = models[1][worker][0]["name"]
     program = f"scripts/utils/profile_{worker}.py"
@@ -283,7 +283,7 @@ def test_a_profile_breaks_a_separation_down(worker, words, stages, run, models, 
 
 
 def test_a_profile_without_a_song_says_where_to_get_one(run):
-    """With exit status 1 and no traceback."""
+    """The error names the program that writes songs, with exit status 1."""
     done = run("scripts/utils/profile_demucs.py", "--input", "gone.wav")
     assert done.returncode == 1
     assert "There is no file `gone.wav`. `python tests/generate_test_audio.py`" in done.stderr
@@ -295,8 +295,8 @@ SCRIPTS = ("tests/run_benchmarks_mac.sh", "tests/scripts/run_all_tests.sh", "tes
 
 
 @needs_bash
-def test_a_folder_is_taken_from_where_a_script_was_started(run, fakes, tmp_path):
-    """DSU_BENCHMARK_OUTPUT may be a relative path; the table at the end finds what was written there."""
+def test_a_relative_folder_starts_at_the_current_one(run, fakes, tmp_path):
+    """DSU_BENCHMARK_OUTPUT may be a relative path; the table at the end finds the results there."""
     done = run("tests/run_benchmarks_mac.sh", cwd=tmp_path, DSU_BENCHMARK_OUTPUT="figures", DSU_EXE_DIR=str(fakes()))
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((tmp_path / "figures").glob("benchmark_*_4s.json"))) == 5
@@ -306,7 +306,7 @@ def test_a_folder_is_taken_from_where_a_script_was_started(run, fakes, tmp_path)
 @needs_bash
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_whole_and_explain_themselves(script, run):
-    """bash can read them, anybody can start them, `--help` is their head, and a wrong word is refused."""
+    """Scripts have valid syntax, are executable, print their head for `--help`, and reject wrong arguments."""
     assert subprocess.run(["bash", "-n", ROOT / script], check=False).returncode == 0
     assert os.access(ROOT / script, os.X_OK)
     helped = run(script, "--help")
@@ -320,7 +320,7 @@ def test_scripts_are_whole_and_explain_themselves(script, run):
 
 @needs_bash
 def test_performance_is_verified_by_ratios(run, tmp_path):
-    """A real worker is timed and judged, and its run is kept as a baseline if no ratio is too large."""
+    """A real worker is timed and judged, and the run is saved as a baseline if no ratio is too large."""
     saved = tmp_path / "baseline.json"
     done = run("tests/scripts/verify_performance.sh", "demucs", "--save", saved, DSU_EXE_DIR="")
     slow = "SLOW" in done.stdout  # by chance, on a busy machine
@@ -340,8 +340,8 @@ def test_performance_is_verified_by_ratios(run, tmp_path):
     ("options", "status", "said"),
     [(["--baseline", "gone.json"], 1, "`gone.json` cannot be read"), (["--tolerence", "2"], 2, "--tolerence")],
 )
-def test_a_wrong_option_is_told_before_anything_is_timed(run, tmp_path, options, status, said):
-    """No worker is started and no folder is made."""
+def test_a_wrong_option_is_reported_before_anything_is_timed(run, tmp_path, options, status, said):
+    """For a wrong option no worker is started and no folder is made."""
     done = run("tests/scripts/verify_performance.sh", "demucs", *options, DSU_EXE_DIR="")
     assert done.returncode == status
     assert said in done.stderr
@@ -351,7 +351,7 @@ def test_a_wrong_option_is_told_before_anything_is_timed(run, tmp_path, options,
 
 @needs_bash
 def test_all_workers_are_timed(run, fakes, tmp_path):
-    """Each of the five kinds has its JSON file and its row; one that fails is named, and the others are timed."""
+    """Each of the five kinds gets its JSON file and its row; one that fails is named, and the others are timed."""
     folder = fakes(broken="dsu-bsroformer")
     done = run("tests/run_benchmarks_mac.sh", "40", DSU_EXE_DIR=str(folder))
     assert done.returncode == 1

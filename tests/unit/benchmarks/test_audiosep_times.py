@@ -28,7 +28,7 @@ def test_a_life_of_a_worker_is_measured(tmp_path):
     """With a tiny network: a time for each song, and the second load is that from the cache."""
     files = write_audiosep(tmp_path / "model")
     source = audiosep.write_song(tmp_path / "song.wav", 0.5)
-    run = audiosep.live(files, [source, source], audiosep.TEXTS)
+    run = audiosep.run_worker(files, [source, source], audiosep.TEXTS)
     assert len(run.jobs_s) == 2
     assert run.second_load_s < run.load_s
     assert run.total_s > run.startup_s + run.load_s

@@ -56,7 +56,7 @@ def test_implementations_are_timed_in_turns(small, monkeypatch):
 def test_nothing_is_timed_that_gives_something_else(small, monkeypatch):
     """An implementation whose output differs is an error that says by how much."""
     monkeypatch.setattr(networks, "PEERS", {"half": (frozenset({"scnet"}), lambda kind, _: Half(build_small(kind)))})
-    with pytest.raises(networks.Disagreement, match="half agrees with ours to 6 dB only"):
+    with pytest.raises(networks.Disagreement, match="half agrees with ours only to 6 dB"):
         networks.measure("scnet", seconds=0.3, rounds=1)
 
 

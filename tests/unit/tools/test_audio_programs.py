@@ -1,4 +1,4 @@
-"""The programs that write songs to test with: generate_test_audio.py and create_long_audio.py."""
+"""The programs that write test songs: generate_test_audio.py and create_long_audio.py."""
 
 import hashlib
 import importlib.util
@@ -13,7 +13,7 @@ RATE = 44100
 
 
 def program(name):
-    """A program of the folder tests, as a module."""
+    """A program in the folder tests, as a module."""
     spec = importlib.util.spec_from_file_location(name, TESTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -31,7 +31,7 @@ def lengthen():
 
 
 def hashes(folder):
-    """What is in a folder, by path."""
+    """The hashes of all files in a folder, by path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -41,7 +41,7 @@ def read(path):
 
 
 def test_two_runs_write_the_same_bytes(generate, tmp_path, capsys):
-    """All songs and their stems, by the names that the documents give them; another seed writes others."""
+    """All songs and stems have their documented names; another seed gives other bytes."""
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
         assert generate.main(["--output-dir", str(tmp_path / name), "--seconds", "1", "0.5", "--seed", seed]) == 0
     first = hashes(tmp_path / "a")
@@ -54,7 +54,7 @@ def test_two_runs_write_the_same_bytes(generate, tmp_path, capsys):
 
 
 def test_stems_sum_to_the_mix(generate, tmp_path):
-    """As they are in the files, to the last number, at any rate."""
+    """The stems' samples sum exactly to the mix's, also at another sample rate."""
     assert generate.main(["--output-dir", str(tmp_path), "--seconds", "2", "--rate", "48000"]) == 0
     stems = [read(path) for path in (tmp_path / "test_2s_stems").iterdir()]
     assert np.array_equal(np.sum(stems, axis=0), read(tmp_path / "test_2s.wav"))
@@ -68,11 +68,11 @@ def test_stems_sum_to_the_mix(generate, tmp_path):
         (["--seconds", "0"], "from 0.1 to 3600"),
         (["--seconds", "four"], "from 0.1 to 3600"),
         (["--rate", "10"], "from 8000 to 192000"),
-        (["--seed", "-1"], "from 0 on"),
+        (["--seed", "-1"], "of at least 0"),
     ],
 )
 def test_wrong_options_are_explained(generate, words, said, tmp_path, capsys):
-    """With exit status 2, before anything is written."""
+    """Wrong options give exit status 2 before anything is written."""
     with pytest.raises(SystemExit) as left:
         generate.main(["--output-dir", str(tmp_path / "out"), *words])
     assert left.value.code == 2
@@ -81,14 +81,14 @@ def test_wrong_options_are_explained(generate, words, said, tmp_path, capsys):
 
 
 def test_a_folder_that_cannot_be_written_is_named(generate, tmp_path, capsys):
-    """With what to do, and exit status 1."""
+    """The message says what to do, with exit status 1."""
     (tmp_path / "file").write_bytes(b"")
     assert generate.main(["--output-dir", str(tmp_path / "file"), "--seconds", "1"]) == 1
     assert "Name another --output-dir" in capsys.readouterr().err
 
 
 def test_a_long_song_is_as_long_as_asked(lengthen, generate, tmp_path):
-    """It is the song of generate_test_audio.py, going on."""
+    """It continues the song of generate_test_audio.py."""
     target = tmp_path / "new" / "long.wav"
     assert lengthen.main(["--minutes", "0.2", "--output", str(target)]) == 0
     generate.main(["--output-dir", str(tmp_path), "--seconds", "1"])
@@ -100,7 +100,7 @@ def test_a_long_song_is_as_long_as_asked(lengthen, generate, tmp_path):
 
 
 def test_a_file_is_repeated(lengthen, tmp_path):
-    """Again and again without a gap, the last time as far as it goes, in its own rate and channels."""
+    """The file is repeated without gaps at its own rate and channels, and cut at the end."""
     ramp = np.arange(-1000, 1001, dtype=np.int16)
     soundfile.write(tmp_path / "ramp.flac", ramp, 8000)
     words = ["--minutes", "0.02", "--input", str(tmp_path / "ramp.flac"), "--output", str(tmp_path / "long.wav")]
@@ -115,12 +115,12 @@ def test_a_file_is_repeated(lengthen, tmp_path):
     [
         ("gone.wav", "There is no file"),
         ("text.wav", "cannot be repeated"),
-        ("empty.wav", "holds no samples"),
+        ("empty.wav", "contains no samples"),
         ("long.wav", "into itself"),
     ],
 )
 def test_what_cannot_be_repeated_is_explained(lengthen, source, said, tmp_path, capsys):
-    """Missing, no audio, empty, or the file to be written: nothing is written then."""
+    """Nothing is written if the source is missing, no audio, empty, or the target itself."""
     (tmp_path / "text.wav").write_text("words")
     soundfile.write(tmp_path / "empty.wav", np.zeros((0, 2)), RATE)
     soundfile.write(tmp_path / "long.wav", np.zeros((10, 2)), RATE)
@@ -132,16 +132,16 @@ def test_what_cannot_be_repeated_is_explained(lengthen, source, said, tmp_path, 
 
 
 def test_more_than_a_wav_file_holds_is_refused(lengthen, tmp_path, capsys):
-    """Its size is 32 bits; many channels at a high rate reach that before six hours."""
+    """Eight channels at a high rate exceed the 32-bit size of a WAV file before six hours."""
     soundfile.write(tmp_path / "wide.wav", np.zeros((10, 8)), 96000)
     words = ["--minutes", "360", "--input", str(tmp_path / "wide.wav"), "--output", str(tmp_path / "long.wav")]
     assert lengthen.main(words) == 1
-    assert "Ask for fewer --minutes." in capsys.readouterr().err
+    assert "Choose fewer --minutes." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["wide.wav"]
 
 
-def test_a_long_song_of_a_seed_is_read_block_by_block(lengthen, tmp_path, monkeypatch):
-    """No block that is written is longer than a phrase, however long the song."""
+def test_a_long_song_is_written_in_blocks(lengthen, tmp_path, monkeypatch):
+    """No written block is longer than a phrase, however long the song."""
     sizes = []
 
     class Watched(soundfile.SoundFile):
@@ -156,8 +156,8 @@ def test_a_long_song_of_a_seed_is_read_block_by_block(lengthen, tmp_path, monkey
 
 
 @pytest.mark.parametrize("words", [[], ["--input", "a.wav"]])
-def test_a_full_disk_is_told(words, lengthen, tmp_path, monkeypatch, capsys):
-    """Whatever libsndfile cannot write ends in a sentence, and nothing stays."""
+def test_a_full_disk_is_reported(words, lengthen, tmp_path, monkeypatch, capsys):
+    """An error of libsndfile while writing gives a message and leaves no file."""
     soundfile.write(tmp_path / "a.wav", np.zeros((10, 2)), RATE)
     before = hashes(tmp_path)
 

@@ -21,7 +21,7 @@ def benchmark():
 
 
 class Scripted:
-    """In place of a worker: says `ready` after 2 s, and takes as long for each answer as it is told."""
+    """Replaces a worker: ready after 2 s, and each answer takes the given time."""
 
     pid = os.getpid()
 
@@ -48,7 +48,7 @@ def measured(benchmark, output):
 
 
 def test_each_figure_is_of_its_own_moment(benchmark, tmp_path):
-    """First line, ready, both loads, the cold job and the fastest of the warm ones, and what the worker says of them."""
+    """Each figure has its own time: first line, ready, loads, cold and fastest warm job, and the worker's own times."""
     output = tmp_path / "vocals.wav"
     output.touch()
     figures, asked = measured(benchmark, output)
@@ -69,6 +69,6 @@ def test_each_figure_is_of_its_own_moment(benchmark, tmp_path):
 
 
 def test_a_file_that_was_not_written_is_a_failure(benchmark, tmp_path):
-    """Whatever the worker says."""
-    with pytest.raises(WorkerFailed, match=r"vocals\.wav`, and it is not there"):
+    """A result that names a missing file counts as a failure."""
+    with pytest.raises(WorkerFailed, match=r"vocals\.wav` as written, but it does not exist"):
         measured(benchmark, tmp_path / "vocals.wav")

@@ -80,7 +80,7 @@ def talk(monkeypatch):
         monkeypatch.setattr(
             demo.subprocess, "Popen", lambda argv, **pipes: real([sys.executable, "-c", script], **pipes)
         )
-        return demo.WorkerTalk(demo.ROOT)
+        return demo.DemoWorker(demo.ROOT)
 
     return open_talk
 

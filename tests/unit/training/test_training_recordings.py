@@ -10,9 +10,10 @@ import torch
 from training import recordings
 from training.clips import CLIP_SAMPLES, LOUDNESS
 from training.composing import STEMS
-from training.fluid import SAMPLE_RATE
+from training.decoding import decode
 from training.mixing import Bank, Mixer, recordings_path
-from training.recordings import decoded, make_recordings
+from training.recordings import make_recordings
+from training.soundfonts import SAMPLE_RATE
 
 SAMPLES = 8192
 OTHER, VOCALS = STEMS.index("other"), STEMS.index("vocals")
@@ -27,7 +28,7 @@ def write_music(path, seconds, *, silent_s=0.0, channels=2):
 
 @pytest.fixture
 def games(tmp_path, monkeypatch):
-    """What the packages of games install, very small."""
+    """Very small versions of the folders that the games' packages install."""
     guitar = tmp_path / "songs" / "band" / "song" / "guitar.ogg"
     write_music(guitar, 31, silent_s=12)
     write_music(guitar.with_name("song.ogg"), 1)
@@ -43,7 +44,7 @@ def games(tmp_path, monkeypatch):
 
 
 def test_recordings_become_clips(games):
-    """Whole clips at one loudness; silent ones are left out, and the same are cut again."""
+    """Clips have full length and equal loudness, silent ones are left out, and cutting is repeatable."""
     folder = games / "bank"
     make_recordings(folder)
     guitar, backing = (np.load(recordings_path(folder, kind)) for kind in ("guitar", "backing"))
@@ -57,8 +58,8 @@ def test_recordings_become_clips(games):
 
 
 def test_a_recording_of_one_channel_is_on_both(games):
-    """Mono music is decoded to two equal channels, in its length."""
-    sound = decoded((games / "music" / "album" / "track.ogg").read_bytes())
+    """Mono music is decoded to two equal channels of the same length."""
+    sound = decode(games / "music" / "album" / "track.ogg", SAMPLE_RATE).T
     assert sound.shape == (21 * SAMPLE_RATE, 2)
     assert np.array_equal(sound[:, 0], sound[:, 1])
 
@@ -76,7 +77,7 @@ def bank(tmp_path):
 
 
 def test_some_mixtures_are_a_voice_before_recorded_music(bank):
-    """They are told apart, all of their music is in `other`, and they still sum to the mixture."""
+    """They are marked, all their music is in `other`, and the stems still sum to the mix."""
     mixer = Mixer(Bank(bank), SAMPLES, seed=1)
     drawn = [mixer.draw() for _ in range(60)]
     merged = [example for example in drawn if example.merged]
@@ -89,7 +90,7 @@ def test_some_mixtures_are_a_voice_before_recorded_music(bank):
 
 
 def test_some_mixtures_hold_a_recorded_guitar(bank):
-    """Among songs whose own `other` is silent, as many as the odds say."""
+    """With songs whose own `other` is silent, the given fraction of examples has a guitar."""
     mixer = Mixer(Bank(bank), SAMPLES, seed=2)
     songs = [example for example in (mixer.draw() for _ in range(90)) if not example.merged]
     heard = [example.stems[OTHER].abs().max() > 1e-3 for example in songs]
@@ -97,8 +98,15 @@ def test_some_mixtures_hold_a_recorded_guitar(bank):
 
 
 def test_without_recordings_nothing_is_merged(bank):
-    """A bank of songs alone is enough, as the held-out one is."""
+    """A bank without recordings, such as the held-out one, is enough."""
     for kind in ("guitar", "backing"):
         recordings_path(bank, kind).unlink()
     mixer = Mixer(Bank(bank), SAMPLES, seed=1)
     assert not any(mixer.draw().merged for _ in range(25))
+
+
+def test_an_empty_recording_decodes_to_nothing(tmp_path):
+    """A file without samples gives an array without samples, in the channels asked for."""
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 22050)
+    assert decode(tmp_path / "empty.wav", SAMPLE_RATE).shape == (2, 0)
+    assert decode(tmp_path / "empty.wav", SAMPLE_RATE, layout="mono", form="dblp").shape == (1, 0)

@@ -1,7 +1,8 @@
-"""Where instruments stand between left and right, as people who mix music place them.
+"""Panning as in real mixes.
 
-Bass, lead voice, kick and snare stand in the middle of nearly all music; what else plays makes room for them: it stands
-aside, is played twice, left and right, or is wide by itself. A network can only use what it has learned from.
+Bass, lead vocals, kick and snare are in the centre of nearly all music. Other instruments make room for them: they are
+panned to a side, double-tracked left and right, or wide by themselves. Training data must show this for a network to
+learn it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.composing import chance
-from training.fluid import SAMPLE_RATE, Signal
+from training.soundfonts import SAMPLE_RATE, Signal
 
 PLACES = ("as it is", "aside", "doubled", "wide")
 ODDS = (0.25, 0.35, 0.2, 0.2)
@@ -18,7 +19,7 @@ LATE_S = (0.008, 0.03)
 
 
 def spread(layer: Signal, rng: np.random.Generator) -> Signal:
-    """An instrument of `other`, (samples, 2), placed anew."""
+    """A layer of `other` (samples, 2), panned at random."""
     place = str(rng.choice(PLACES, p=ODDS))
     if place == "as it is":
         return layer
@@ -31,18 +32,18 @@ def spread(layer: Signal, rng: np.random.Generator) -> Signal:
 
 
 def aside(sound: Signal, place: float) -> Signal:
-    """Between left (-1) and right (1), with what stereo it has."""
+    """The sound panned between left (-1) and right (1); it keeps its stereo width."""
     return np.asarray(sound * np.array([min(1, 1 - place), min(1, 1 + place)]), np.float32)
 
 
 def later(sound: Signal, by_s: float) -> Signal:
-    """Later by a time too short to hear as an echo: the second take of a doubled part."""
+    """The sound delayed."""
     count = round(by_s * SAMPLE_RATE)
     return np.concatenate([np.zeros(count, sound.dtype), sound[: len(sound) - count]])
 
 
 def wavering(sound: Signal, rng: np.random.Generator) -> Signal:
-    """A chorus: a delay that slowly swings, so that the pitch goes up and down by some cents."""
+    """A chorus: a slowly modulated delay, which detunes the sound by some cents."""
     rate_hz = float(rng.uniform(0.3, 1.5))
     cents = float(rng.uniform(*CHORUS_CENTS))
     swing_s = (2 ** (cents / 1200) - 1) / (2 * np.pi * rate_hz)

@@ -1,11 +1,11 @@
-"""The errors that training counts are those that the stems would have."""
+"""The errors in the training loss are the errors of the separated stems."""
 
 import pytest
 import torch
 
 from models.mask_unet import MaskUnet, MaskUnetParams
-from training.goal import LEAST_ERROR, energies, loss_of, without_parts
-from training.training import exchanged, levelled
+from training.loop import exchanged, levelled
+from training.loss import LEAST_ERROR, energies, loss_of, without_parts
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stems():
 
 
 def test_errors_are_those_of_the_separated_spectra(net, stems):
-    """Told from energies alone, they equal the difference of the spectra, summed up."""
+    """Errors computed from energies equal the summed energy of the difference of the spectra."""
     spectra = net.stft(stems)
     mix = spectra.sum(dim=1)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_errors_are_those_of_the_separated_spectra(net, stems):
 
 
 def test_perfect_shares_cost_next_to_nothing(net, stems):
-    """Where one stem is all there is, giving it everything is best, and the other way round is worst."""
+    """If only one stem sounds, the loss is least if it gets all of the mix, and greatest if it gets nothing."""
     stems[:, 1:] = 0
     wanted = energies(net, net.stft(stems.sum(dim=1)), net.stft(stems))
     right = torch.zeros(3, wanted.mix.shape[1], net.params.rows, 4, 2)
@@ -42,7 +42,7 @@ def test_perfect_shares_cost_next_to_nothing(net, stems):
 
 
 def test_the_loss_does_not_depend_on_loudness(net, stems):
-    """Examples count the same, loud or soft."""
+    """Loud and soft examples have the same loss."""
     loud, soft = (
         loss_of(torch.full((1, 1, 1, 4, 2), 0.25), energies(net, net.stft(s.sum(dim=1)), net.stft(s)))
         for s in (stems, stems * 0.1)
@@ -51,7 +51,7 @@ def test_the_loss_does_not_depend_on_loudness(net, stems):
 
 
 def test_exchanged_stems_are_the_same_stems(stems):
-    """Each kind keeps its stems, in another order, not the same order for all kinds."""
+    """Each kind keeps its stems in another order, and the orders of the kinds differ."""
     chance = torch.Generator().manual_seed(3)
     other, _ = exchanged(stems, torch.zeros(3, dtype=torch.bool), chance)
     for kind in range(4):
@@ -62,7 +62,7 @@ def test_exchanged_stems_are_the_same_stems(stems):
 
 
 def test_music_of_unknown_parts_stays_known_as_such(stems):
-    """It is in `other`: whichever example that goes to is the merged one."""
+    """An example is merged if its `other` comes from a merged one."""
     chance = torch.Generator().manual_seed(4)
     merged = torch.tensor([True, False, False])
     for _ in range(5):
@@ -71,7 +71,7 @@ def test_music_of_unknown_parts_stays_known_as_such(stems):
 
 
 def test_parts_that_nobody_knows_are_not_judged(net, stems):
-    """In a merged example drums, bass and other count as one, in stems and in shares; in others nothing changes."""
+    """In a merged example the stems and shares of drums and bass are added to `other`; the rest is unchanged."""
     merged = torch.tensor([True, False, True])
     one = without_parts(stems, merged, dim=1)
     torch.testing.assert_close(one[merged, 2], stems[merged, :3].sum(dim=1))
@@ -91,7 +91,7 @@ def test_parts_that_nobody_knows_are_not_judged(net, stems):
 
 
 def test_levels_come_near_those_of_the_engine(stems):
-    """The mix has a deviation of about one, and stems keep their relation to each other."""
+    """The mix has a standard deviation of about one, and the balance of the stems is unchanged."""
     even = levelled(stems, torch.Generator().manual_seed(0))
     gains = even / stems
     assert torch.allclose(gains, gains[:, :1, :1, :1].expand_as(gains), rtol=1e-3)

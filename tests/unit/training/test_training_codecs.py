@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from training.coding import CODED, FORMATS, coded, perhaps_coded
-from training.fluid import SAMPLE_RATE
+from training.codecs import CODED, FORMATS, coded, perhaps_coded
+from training.soundfonts import SAMPLE_RATE
 
 
 @pytest.fixture
 def chord():
-    """Three seconds of tones on both sides, and soft noise up to the highest frequencies."""
+    """Three seconds of stereo tones with soft white noise."""
     t = np.arange(3 * SAMPLE_RATE + 77) / SAMPLE_RATE
     tones = sum(np.sin(2 * np.pi * frequency * t) for frequency in (220, 277, 330))
     noise = np.random.default_rng(0).standard_normal((len(t), 2))
@@ -18,7 +18,7 @@ def chord():
 
 @pytest.mark.parametrize(("form", "subtype"), FORMATS)
 def test_what_comes_back_is_in_time_and_has_lost_its_highs(chord, form, subtype):
-    """As long as before, near the original, and without most of what lies above 18 kHz."""
+    """The length is unchanged, the sound close to the original, and most of the energy above 18 kHz is gone."""
     result = coded(chord, form, subtype, compression=0.85)
     assert result.shape == chord.shape
     assert np.square(result - chord).sum() < 0.05 * np.square(chord).sum()
@@ -27,7 +27,7 @@ def test_what_comes_back_is_in_time_and_has_lost_its_highs(chord, form, subtype)
 
 
 def test_a_few_clips_are_coded(chord):
-    """As many as the odds say; the others are untouched."""
+    """The given fraction of clips is coded; the others are untouched."""
     short = chord[:3000]
     rng = np.random.default_rng(1)
     touched = sum(not np.array_equal(perhaps_coded(short, rng), short) for _ in range(100))

@@ -1,7 +1,7 @@
-"""The clip that the demonstration separates: two passages of made-up music, as four true stems.
+"""The clip that the demo separates: two passages of generated music, as four true stems.
 
-Its sounds were never heard in training: a drum kit, instruments and voices of the held-out pool, and of these only such
-as may be passed on under the terms of DSU itself (soundfonts under the MIT licence, voices under licences like it).
+Its drum kit, instruments and voices come from the held-out pool, so training never used them. Only sounds that may be
+redistributed under DSU's own terms are used (soundfonts under the MIT licence, voices under similar licences).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import torch
 
 from training import bank, effects
 from training.clips import levelled
-from training.coding import encode
+from training.codecs import encode
 from training.composing import STEMS, compose, drum_hits, stream
-from training.fluid import SAMPLE_RATE, Signal, Voice, drum_notes, play
+from training.soundfonts import SAMPLE_RATE, Signal, Voice, drum_notes, play
 from training.sources import GENERAL_SOUNDFONTS, HELD_OUT
 
-SEEDS = (3_000_012, 3_000_013)  # of the two songs: pop, rock
+SEEDS = (3_000_012, 3_000_013)  # a pop song and a rock song
 PASSAGE_S = 8.5
 FADE_S = 0.03
 BALANCE_DB = {"drums": 1.0, "bass": -1.0, "other": -2.0, "vocals": 1.0}
 PEAK = 0.8
-QUALITY = 0.4  # of Ogg Vorbis; the stems as they are after encoding are the truth
+QUALITY = 0.4  # of Ogg Vorbis; the encoded stems are the reference
 SOUNDS = replace(HELD_OUT, voices=("flite:rms", "festival:ked_diphone"))
 
 
@@ -39,7 +39,7 @@ def make_clip(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
 
 
 def passage(seed: int) -> Signal:
-    """(stems, samples, 2) of one song."""
+    """The stems of one song, (stems, samples, 2)."""
     song, rng = compose(seed), stream(seed, "sound")
     drums = play(GENERAL_SOUNDFONTS[0], [Voice(SOUNDS.kit_programs[0], drum_notes(drum_hits(song)))], drums=True)
     others = [make(song, SOUNDS, rng) for make in (bank.bass, bank.other, bank.vocals)]
@@ -60,6 +60,6 @@ def _in_a_room(voice: Signal, rng: np.random.Generator) -> Signal:
 
 
 def _fades(samples: int) -> Signal:
-    """In at the start, out at the end."""
+    """The gain of a fade-in and a fade-out."""
     ramp = np.minimum(np.arange(samples) / (FADE_S * SAMPLE_RATE), 1)
     return np.asarray(ramp * ramp[::-1], np.float32)

@@ -1,4 +1,4 @@
-"""What lossy compression leaves of a clip: its highs go, and soft sounds beside loud ones."""
+"""Lossy compression as augmentation: it removes highs, and soft sounds masked by loud ones."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 import soundfile
 
 from training.composing import chance
-from training.fluid import SAMPLE_RATE, Signal
+from training.soundfonts import SAMPLE_RATE, Signal
 
-CODED = 0.2  # how often
+CODED = 0.2  # probability
 FORMATS = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
-COMPRESSION = (0.5, 0.9)  # of 1; about 50 to 170 kbit/s
+COMPRESSION = (0.5, 0.9)  # libsndfile's level from 0 to 1; about 50 to 170 kbit/s
 BLOCK = 1 << 16  # Vorbis's encoder overflows its stack on long writes
 
 
 def perhaps_coded(clip: Signal, rng: np.random.Generator) -> Signal:
-    """(samples, 2), now and then as it comes back from a codec."""
+    """The clip (samples, 2), with a probability of `CODED` encoded and decoded."""
     if not chance(rng, CODED):
         return clip
     return coded(clip, *FORMATS[int(rng.integers(len(FORMATS)))], compression=float(rng.uniform(*COMPRESSION)))
 
 
 def coded(clip: Signal, form: str, subtype: str, *, compression: float) -> Signal:
-    """Encoded and decoded again, as long as before."""
+    """The clip encoded and decoded, with its length unchanged."""
     memory = io.BytesIO()
     encode(memory, clip, form, subtype, compression=compression)
     memory.seek(0)

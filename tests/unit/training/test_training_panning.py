@@ -6,27 +6,27 @@ import torch
 
 from training import evaluation
 from training.composing import STEMS
-from training.fluid import SAMPLE_RATE
 from training.mixing import Bank, Mixer
-from training.stage import aside, later, spread, wavering
+from training.panning import aside, later, spread, wavering
+from training.soundfonts import SAMPLE_RATE
 
 SAMPLES = 8192
 
 
 @pytest.fixture
 def sound():
-    """A second of the same noise on both sides."""
+    """A second of mono noise in two channels."""
     noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
     return np.stack([noise, noise], axis=1)
 
 
 def sides(sound):
-    """How much of a sound's energy is the difference of its channels."""
+    """The fraction of a sound's energy in the side signal."""
     return np.square(sound[:, 0] - sound[:, 1]).sum() / np.square(sound).sum() / 2
 
 
 def test_a_place_takes_from_the_other_side(sound):
-    """Wholly aside one channel is silent and the other is as it was; in the middle nothing changes."""
+    """At the extreme one channel is silent and the other unchanged; in the centre nothing changes."""
     assert np.array_equal(aside(sound, 0.0), sound)
     for place, silent in ((1.0, 0), (-1.0, 1)):
         moved = aside(sound, place)
@@ -35,14 +35,14 @@ def test_a_place_takes_from_the_other_side(sound):
 
 
 def test_a_second_take_comes_later(sound):
-    """By that time, and no sample is added."""
+    """The sound is delayed by that time, and its length is unchanged."""
     late = later(sound[:, 0], 0.01)
     assert not late[:441].any()
     assert np.array_equal(late[441:], sound[:-441, 0])
 
 
 def test_a_chorus_moves_the_pitch_by_cents():
-    """A tone swings around its pitch, audibly and by less than a quarter of a semitone."""
+    """A tone's pitch varies audibly, but by less than a quarter of a semitone."""
     tone = np.sin(2 * np.pi * 1000 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
     swinging = wavering(tone, np.random.default_rng(1))[SAMPLE_RATE:]
     crossings = np.flatnonzero((swinging[:-1] < 0) & (swinging[1:] >= 0))
@@ -54,7 +54,7 @@ def test_a_chorus_moves_the_pitch_by_cents():
 
 
 def test_most_layers_leave_the_middle(sound):
-    """What stood in the middle keeps its length; a quarter stays there, others are aside or wide."""
+    """Centred sounds keep their length; a quarter stay centred, the others are panned or wide."""
     rng = np.random.default_rng(2)
     spreads = [spread(sound, rng) for _ in range(60)]
     assert all(one.shape == sound.shape and one.dtype == np.float32 for one in spreads)
@@ -64,13 +64,13 @@ def test_most_layers_leave_the_middle(sound):
 
 
 def narrow(stems):
-    """How many of the examples (examples, stems, 2, samples) have hardly any sides, for each stem."""
+    """For each stem the number of examples (examples, stems, 2, samples) that are almost mono."""
     side, middle = (stems[:, :, 0] - stems[:, :, 1]).square().sum(2), stems.sum(dim=2).square().sum(2)
     return dict(zip(STEMS, (side < 0.1 * middle).float().mean(dim=0).tolist(), strict=True))
 
 
 def test_bass_and_voice_stand_in_the_middle_more_often(tmp_path, monkeypatch):
-    """Of equally wide sounds the bass is narrow where it has its usual place; in held-out songs no stem has one."""
+    """Given equally wide clips, the bass becomes narrow with `places`; in held-out songs all stems are alike."""
     clips = np.random.default_rng(3).integers(-3000, 3000, (2, 4, 150_000, 2), dtype=np.int16)
     (tmp_path / "held_out").mkdir()
     np.save(tmp_path / "held_out" / "shard-0000.npy", clips)

@@ -1,7 +1,7 @@
-"""What training wants: each stem's error, told from the spectra alone.
+"""The training loss: the error of each stem, computed from energies of spectra.
 
-A share of the mix's spectrum is compared with the stem's own. Within a band all bins have one share, so the energies
-of a band are summed before there is a share to compare: no waveform and no full spectrum is ever made of an estimate.
+The network predicts a share of the mix for each stem, one per band. The energies of a band can therefore be summed
+before the shares are known, and the estimates are never needed as spectra or waveforms.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch import Tensor
 from models.mask_unet import MaskUnet, dot
 
 QUIET = 1e-7
-SOFT_SOUNDS = 0.15  # how much they weigh beyond their energy
-LEAST_ERROR = 1e-5  # as a part of the mix's energy; the root of less is no longer steep
+AMPLITUDE_WEIGHT = 0.15  # of the amplitude term, against the energy term
+LEAST_ERROR = 1e-5  # relative to the mix's energy; keeps the gradient of the root bounded
 
 
 class Energies(NamedTuple):
-    """(batch, frames, rows, channels) of the mix; (batch, frames, rows, stems, channels) of the stems and of what
-    they share with the mix.
+    """Energies of the mix (batch, frames, rows, channels), of the stems (batch, frames, rows, stems, channels), and the
+    inner products of each stem with the mix.
     """
 
     mix: Tensor
@@ -28,13 +28,13 @@ class Energies(NamedTuple):
     shared: Tensor
 
     def errors(self, shares: Tensor) -> Tensor:
-        """The energy of each stem's error, as (batch, frames, rows, stems, channels)."""
+        """The energy of each stem's error, (batch, frames, rows, stems, channels)."""
         missed = shares.square() * self.mix[:, :, :, None] - 2 * shares * self.shared + self.stems
         return missed.clamp_min(0)
 
 
 def energies(net: MaskUnet, mix: Tensor, stems: Tensor) -> Energies:
-    """From spectra: the mix's (batch, channels, bins, frames, 2) and the stems', which have an axis more."""
+    """From the spectra of the mix (batch, channels, bins, frames, 2) and the stems (batch, stems, channels, ...)."""
     own, shared = net.rows(dot(stems, stems)), net.rows(dot(stems, mix[:, None]))
     return Energies(
         net.rows(dot(mix, mix)).permute(0, 3, 2, 1), own.permute(0, 4, 3, 1, 2), shared.permute(0, 4, 3, 1, 2)
@@ -42,21 +42,21 @@ def energies(net: MaskUnet, mix: Tensor, stems: Tensor) -> Energies:
 
 
 def loss_of(shares: Tensor, wanted: Energies) -> Tensor:
-    """The root of each stem's part of wrong energy and, weighing less, its part of wrong amplitude; the mean over stems.
+    """The mean over stems of a weighted sum: root of the relative error energy, and relative error amplitude.
 
-    The first is what an SDR counts, and is decided by the loudest sounds; the second hears the soft ones too, but asks
-    for harder masks than an SDR likes. Both are parts of the mix's, so that examples count the same, and silence is
-    rewarded nowhere.
+    The energy term is what SDR measures and is dominated by loud sounds; the amplitude term gives soft sounds weight,
+    but prefers harder masks than SDR does. Both are relative to the mix, so that every example counts the same, and
+    predicting silence is never rewarded.
     """
     errors = wanted.errors(shares)
     whole = wanted.mix.sum(dim=(1, 2, 3))[:, None] + QUIET
     energy = (errors.sum(dim=(1, 2, 4)) / whole + LEAST_ERROR).sqrt()
     amplitude = (errors + QUIET).sqrt().sum(dim=(1, 2, 4)) / (wanted.mix + QUIET).sqrt().sum(dim=(1, 2, 3))[:, None]
-    return ((1 - SOFT_SOUNDS) * energy + SOFT_SOUNDS * amplitude).mean()
+    return ((1 - AMPLITUDE_WEIGHT) * energy + AMPLITUDE_WEIGHT * amplitude).mean()
 
 
 def without_parts(values: Tensor, merged: Tensor, dim: int) -> Tensor:
-    """Stems or their shares, with all but the voice as one `other` in the examples of which no more is known."""
+    """Stems or shares, with drums and bass added to `other` in the merged examples."""
     *parts, vocals = values.unbind(dim)
     one = torch.stack(
         [torch.zeros_like(vocals), torch.zeros_like(vocals), torch.stack(parts).sum(dim=0), vocals], dim=dim

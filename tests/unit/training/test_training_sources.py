@@ -1,4 +1,4 @@
-"""Where training's sounds come from: presets played by LMMS, people's recordings, what is held out."""
+"""The sources of training's sounds: presets played by LMMS, recorded voices, and what is held out."""
 
 import gzip
 from xml.etree import ElementTree as ET
@@ -23,7 +23,7 @@ ZYN = b"""
 
 
 def notes_of(project):
-    """What a project's only pattern plays: key, start and length in seconds, loudness."""
+    """The notes of a project's only pattern: key, start and length in seconds, loudness."""
     return [
         (
             int(note.get("key")),
@@ -43,7 +43,7 @@ def lmms_preset(tmp_path):
 
 
 def test_a_preset_of_lmms_becomes_a_song(lmms_preset):
-    """The preset's own track plays the notes of the clip, as the version of LMMS that wrote it would."""
+    """The preset's own track plays the clip's notes, in a project of the LMMS version that wrote the preset."""
     project = ET.fromstring(project_of(lmms_preset, NOTES))
     assert notes_of(project) == [(57, 0.5, 0.25, 100), (45, 2.0, 1.0, 50)]
     assert project.get("creatorversion") == "1.0.2"
@@ -52,7 +52,7 @@ def test_a_preset_of_lmms_becomes_a_song(lmms_preset):
 
 @pytest.mark.parametrize("pack", [gzip.compress, bytes])
 def test_a_preset_of_zynaddsubfx_becomes_a_song(tmp_path, pack):
-    """A compressed preset, or a plain one after an empty line, is the first part of that synthesiser."""
+    """A preset of ZynAddSubFX, compressed or plain, becomes the first part of that synthesiser."""
     path = tmp_path / "Lead.xiz"
     path.write_bytes(pack(ZYN))
     project = ET.fromstring(project_of(path, NOTES))
@@ -62,7 +62,7 @@ def test_a_preset_of_zynaddsubfx_becomes_a_song(tmp_path, pack):
 
 
 def test_a_preset_without_an_instrument_is_passed_over(tmp_path, monkeypatch, lmms_preset):
-    """What fails is left for the next draw; when all fail, the error says what to look at."""
+    """After a failed preset another one is drawn; if all fail, the error says what to check."""
     empty = tmp_path / "Empty.xpf"
     empty.write_bytes(
         SETTINGS.replace(b"instrumenttrack vol", b"sampletrack vol").replace(b"</instrumenttrack>", b"</sampletrack>")
@@ -73,12 +73,12 @@ def test_a_preset_without_an_instrument_is_passed_over(tmp_path, monkeypatch, lm
     real = presets.play_preset
     monkeypatch.setattr(presets, "play_preset", lambda path, notes: sound if path == lmms_preset else real(path, notes))
     assert presets.play_one_of([empty, lmms_preset], NOTES, np.random.default_rng(1)) is sound
-    with pytest.raises(PresetFailed, match="installed whole"):
+    with pytest.raises(PresetFailed, match="are installed"):
         presets.play_one_of([empty], NOTES, np.random.default_rng(1))
 
 
 def test_recordings_are_joined_at_one_loudness(tmp_path, monkeypatch):
-    """Recordings of any rate become one voice, as loud throughout, and only as much of it as is needed."""
+    """Recordings of any rate are joined to one voice of equal loudness, no longer than needed."""
     monkeypatch.setitem(speech.RECORDED_FOLDERS, "people", tmp_path)
     (tmp_path / "xx" / "words").mkdir(parents=True)
     (tmp_path / "xx" / "notes.txt").write_text("no sound")
@@ -119,6 +119,6 @@ def test_nothing_held_out_is_heard_in_training():
     ],
 )
 def test_names_say_what_a_preset_is_for(name, kept, bass):
-    """Drums, voices and effects are no instruments; basses are told by their name or their bank's."""
+    """Drums, voices and effects are excluded; basses are recognised by their own name or their bank's."""
     assert (NO_INSTRUMENTS.search(name) is None) is kept
     assert bool(BASSES.search(name)) is bass

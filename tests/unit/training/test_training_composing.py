@@ -5,13 +5,13 @@ import struct
 import pytest
 
 from training.composing import CLIP_S, Note, bass_notes, compose, drum_hits, melody_notes, stream
-from training.fluid import DRUM_KEYS, Voice, drum_notes, midi_file
+from training.soundfonts import DRUM_KEYS, Voice, drum_notes, midi_file
 
 SEEDS = range(40)
 
 
 def test_a_seed_is_a_song():
-    """The same seed composes the same song and parts again; others compose others."""
+    """A seed always gives the same song and parts, and different seeds different ones."""
     assert compose(3) == compose(3)
     assert bass_notes(compose(3)) == bass_notes(compose(3))
     assert drum_hits(compose(3)) == drum_hits(compose(3))
@@ -20,7 +20,7 @@ def test_a_seed_is_a_song():
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_parts_fill_the_clip(seed):
-    """Drums and bass play in its first and in its last four seconds, on drums that are mapped and on low tones."""
+    """Drums and bass play in the first and the last four seconds, the drums on known keys, the bass on low notes."""
     song = compose(seed)
     hits, notes = drum_hits(song), bass_notes(song)
     for events in (hits, notes):
@@ -31,7 +31,7 @@ def test_parts_fill_the_clip(seed):
 
 
 def test_melodies_keep_to_the_scale():
-    """Every tone of a melody is one of the song's scale."""
+    """Every note of a melody belongs to the song's scale."""
     song = compose(5)
     scale = {song.degree(number) % 12 for number in range(7)}
     assert {note.pitch % 12 for note in melody_notes(song, stream(5, "vocals"), low=48)} <= scale
@@ -56,7 +56,7 @@ def read_messages(content):
 
 
 def test_notes_become_midi_messages_in_order():
-    """A tone that ends where the next one begins ends first; what starts after the clip is left out."""
+    """A note that ends where the next one begins ends first; notes that start after the clip are left out."""
     notes = [Note(0.0, 0.5, 60, 1.0), Note(0.5, 0.5, 62, 0.5), Note(CLIP_S + 1, 1.0, 64, 1.0)]
     messages = list(read_messages(midi_file([Voice(33, notes)])))
     assert messages == [

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from training.exporting import ExportTooLarge, as_exported, averaged_weights, export
+from training.loop import TrainingRun, build_net, schedule, train
 from training.mixing import Bank, Mixer
 from training.separating import separate
-from training.training import TrainingRun, build_net, schedule, train
 
 SAMPLES = 8192
 CONFIG = """
@@ -30,7 +30,7 @@ def write_shard(path, seed):
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of an instant, whose bank is noise; what it changes in torch is put back."""
+    """A very short run on a bank of noise; its changes to torch's settings are undone."""
     for number, name in enumerate(("train", "held_out")):
         write_shard(tmp_path / "bank" / name / "shard-0000.npy", number)
     config = tmp_path / "mask_unet" / "small.yaml"
@@ -46,7 +46,7 @@ def run(tmp_path):
 
 
 def test_stems_sum_to_the_mixture(run):
-    """Whatever is done to the stems, limiting included, the mixture is their sum; a seed draws the same again."""
+    """Whatever the effects, limiting included, the stems sum to the mix; the same seed draws the same examples."""
     first, again = (Mixer(Bank(run.bank / "train"), SAMPLES, seed=4) for _ in range(2))
     for _ in range(12):
         example, same = first.draw(), again.draw()
@@ -57,7 +57,7 @@ def test_stems_sum_to_the_mixture(run):
 
 
 def test_a_bank_grows(run):
-    """Shards that appear later are taken in."""
+    """Shards that appear later are used too."""
     bank = Bank(run.bank / "train")
     assert len(bank) == 2
     write_shard(run.bank / "train" / "shard-0001.npy", 9)
@@ -66,14 +66,14 @@ def test_a_bank_grows(run):
 
 
 def test_the_learning_rate_rises_and_falls():
-    """It warms up, and ends at a fiftieth."""
+    """The learning rate warms up, and ends at a fiftieth."""
     assert schedule(0, 0.0) < 0.02
     assert schedule(1000, 0.0) == pytest.approx(1.0)
     assert schedule(1000, 1.0) == pytest.approx(0.02)
 
 
 def test_a_run_goes_on_where_it_stopped(run):
-    """A second call with more minutes continues the count of steps; the log has a line for each."""
+    """A second call with more minutes continues the step count, and each call adds a line to the log."""
     train(run)
     before = json.loads((run.folder / "log.jsonl").read_text())
     train(TrainingRun(**{**vars(run), "minutes": before["minutes"] + 0.02}))
@@ -83,7 +83,7 @@ def test_a_run_goes_on_where_it_stopped(run):
 
 
 def test_the_export_is_the_average_in_half_precision(run, tmp_path):
-    """Another reader gets what `as_exported` says, and the network takes it."""
+    """A reader of the exported file gets the weights of `as_exported`, and the network accepts them."""
     train(run)
     target = tmp_path / "out" / "weights.safetensors"
     assert export(run.folder, target) == target.stat().st_size
@@ -94,7 +94,7 @@ def test_the_export_is_the_average_in_half_precision(run, tmp_path):
 
 
 def test_an_export_that_is_too_large_leaves_nothing(run, tmp_path, monkeypatch):
-    """The limit is kept, and no file stays."""
+    """An export over the size limit fails and leaves no file."""
     train(run)
     monkeypatch.setattr("training.exporting.LARGEST_BYTES", 10)
     with pytest.raises(ExportTooLarge, match="at most 10"):
@@ -110,7 +110,7 @@ class Quarter(torch.nn.Module):
 
 
 def test_whole_songs_go_through_the_loop_over_chunks():
-    """A song that is no multiple of the chunk comes out whole."""
+    """A song whose length is no multiple of the chunk keeps its length."""
     mix = np.random.default_rng(0).standard_normal((2, 20011)).astype(np.float32)
     config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 2}}
     stems = separate(Quarter(), config, mix)
@@ -119,7 +119,7 @@ def test_whole_songs_go_through_the_loop_over_chunks():
 
 
 class Loudness(torch.nn.Module):
-    """Notes the peak of all that it sees."""
+    """Records the peak of every input."""
 
     seen = 0.0
 
@@ -130,7 +130,7 @@ class Loudness(torch.nn.Module):
 
 @pytest.mark.parametrize(("normalize", "times"), [(True, 5.0), (False, 1.0)])
 def test_networks_see_songs_as_loud_as_their_configuration_says(normalize, times):
-    """With `normalize` at a deviation of one, and what comes out is as loud as the song again."""
+    """With `normalize` the network gets a standard deviation of one, and the output has the song's level again."""
     mono = 0.2 * np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
     mix, net = np.concatenate([mono, mono]), Loudness()
     config = {"audio": {"chunk_size": 4096}, "inference": {"num_overlap": 1, "normalize": normalize}}

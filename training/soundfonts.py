@@ -1,4 +1,4 @@
-"""Notes and drum hits played by fluidsynth from a soundfont. A note's channel carries its program."""
+"""Soundfonts, played by fluidsynth from notes and drum hits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
+from itertools import count, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import soundfile
 from training.composing import CLIP_S, Hit, Note
 
 SAMPLE_RATE = 44100
-TICKS_PER_S = 960  # 480 of a quarter note at 120 beats a minute
+TICKS_PER_S = 960  # 480 per quarter note at 120 beats per minute
 DRUM_CHANNEL = 9
 NOTE_OFF, NOTE_ON, PROGRAM = 0x80, 0x90, 0xC0
 HIGHEST = 127
@@ -29,14 +30,14 @@ Signal = npt.NDArray[np.float32]
 
 
 class Voice(NamedTuple):
-    """What one channel plays."""
+    """A MIDI channel: its program and its notes."""
 
     program: int
     notes: Sequence[Note]
 
 
 def play(soundfont: Path, voices: Sequence[Voice], *, drums: bool = False) -> Signal:
-    """(samples, 2) of a clip's length. With `drums` the one voice is a kit and its notes are keys of the kit."""
+    """A clip (samples, 2) of these voices. With `drums` the only voice is a drum kit, whose notes are its keys."""
     with tempfile.TemporaryDirectory() as folder:
         midi, wave = Path(folder, "song.mid"), Path(folder, "song.wav")
         midi.write_bytes(midi_file(voices, drums=drums))
@@ -51,27 +52,24 @@ def play(soundfont: Path, voices: Sequence[Voice], *, drums: bool = False) -> Si
 
 
 def midi_file(voices: Sequence[Voice], *, drums: bool = False) -> bytes:
-    """What the voices play in a clip, as a MIDI file of one track."""
-    tracks = [_events(voice, DRUM_CHANNEL if drums else _channel(order)) for order, voice in enumerate(voices)]
-    return _one_track(event for track in tracks for event in track)
+    """The notes of a clip as a MIDI file with one track."""
+    channels = repeat(DRUM_CHANNEL) if drums else (channel for channel in count() if channel != DRUM_CHANNEL)
+    return _one_track(
+        event for voice, channel in zip(voices, channels, strict=False) for event in _events(voice, channel)
+    )
 
 
 def drum_notes(hits: Iterable[Hit]) -> list[Note]:
-    """The hits as keys of a General MIDI kit."""
+    """The hits as keys of a General MIDI drum kit."""
     return [Note(hit.start_s, 0.2, DRUM_KEYS[hit.role], hit.velocity) for hit in hits]
 
 
 def fitted(sound: Signal) -> Signal:
-    """Cut or filled with silence to the length of a clip."""
+    """Cut or padded to the length of a clip."""
     samples = round(CLIP_S * SAMPLE_RATE)
     clip = np.zeros((samples, 2), np.float32)
-    count = min(samples, len(sound))
-    clip[:count] = sound[:count]
+    clip[: len(sound)] = sound[:samples]
     return clip
-
-
-def _channel(order: int) -> int:
-    return order if order < DRUM_CHANNEL else order + 1
 
 
 def _events(voice: Voice, channel: int) -> list[tuple[int, bytes]]:
@@ -86,7 +84,7 @@ def _events(voice: Voice, channel: int) -> list[tuple[int, bytes]]:
 
 
 def _one_track(events: Iterable[tuple[int, bytes]]) -> bytes:
-    """Programs come first; of what happens at one time, tones end before others begin."""
+    """Program changes come first; of simultaneous events, notes end before others begin."""
     track, now = bytearray(), 0
     for tick, message in sorted(events, key=lambda event: (event[0], event[1][0] & 0xF0 != PROGRAM, event[1][0])):
         track += _variable_length(tick - now) + message

@@ -1,13 +1,13 @@
 """Styles of music as data: tempi, drum patterns, chord progressions and scales.
 
-A drum pattern has a digit for each sixteenth of a bar: how likely and how loud a hit is there, from 1 to 9.
+A drum pattern has a character for each sixteenth of a bar: `.`, or how likely and loud a hit is, from 1 to 9.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-STEPS = 16  # of a bar
+STEPS = 16  # per bar
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Style:
     snares: tuple[str, ...]
     cymbals: tuple[str, ...]
     basses: tuple[str, ...]
-    swing: float = 0.0  # by how much of a sixteenth the off-beats may come late
+    swing: float = 0.0  # the largest delay of off-beats, in sixteenths
 
 
 BACKBEAT = ("....9.......9...", "....9..1.1..9..1", "....9..2....9.2.")
@@ -106,7 +106,7 @@ STYLES: dict[str, Style] = {
     ),
 }
 
-# Chord roots as degrees of a seven-tone scale, one for each bar, repeated.
+# Chord roots as scale degrees, one per bar, repeated.
 PROGRESSIONS = (
     (0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 3), (0, 0, 3, 4), (0, 6, 5, 6), (0, 5, 2, 6),
     (1, 4, 0, 0), (0, 2, 3, 4), (3, 4, 5, 5), (0, 3), (0, 0, 0, 0), (0, 6), (5, 4, 3, 4), (2, 5, 1, 4),

@@ -1,7 +1,7 @@
-"""The training loop: time-bounded, seeded, resumable, on the CPU or on a GPU.
+"""The training loop: seeded, resumable and limited by time, on the CPU or a GPU.
 
-The learning rate depends on the time used up, so that a run ends well when its minutes do. What is evaluated and
-exported is the moving average of the weights.
+The learning rate follows the time used, so that its decay ends with the run. The moving average of the weights (EMA)
+is what gets evaluated and exported.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from torch.utils.data import DataLoader
 
 from models.mask_unet import MaskUnet, MaskUnetParams
 from training.composing import STEMS
-from training.goal import energies, loss_of, without_parts
+from training.loss import energies, loss_of, without_parts
 from training.mixing import Bank, Examples, Mixer
 from utils.store.network_config import read_config
 
-LONGEST_STEP_S = 30.0  # what is beyond was a pause: a stopped process, a sleeping computer
-VALIDATION_EXAMPLES, VALIDATION_SAMPLES = 36, 130048  # with 12, figures moved by half a decibel by chance
+LONGEST_STEP_S = 30.0  # more was a pause, such as a computer that slept, and does not count
+VALIDATION_EXAMPLES, VALIDATION_SAMPLES = 36, 130048  # with 12 examples the SDR was noisy by half a decibel
 VALIDATION_BATCH = 4
 VALIDATION_SEED = 99
 WARM_UP_STEPS = 60
-LOUDER_DB = 4.0  # the deviation of examples' loudness: within a song it varies too
+LOUDNESS_DB = 4.0  # standard deviation of the examples' loudness, since it varies within songs too
 OTHER = STEMS.index("other")
-USES = 2  # of each batch: as it was drawn, then with its stems exchanged among its examples
+USES = 2  # of each batch: as drawn, then with its stems exchanged between its examples
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training run, all of its settings."""
+    """The settings of a training run."""
 
     config: Path  # of the network
     bank: Path
@@ -51,29 +51,28 @@ class TrainingRun:
     ema: float = 0.997
     clip: float = 5.0
     seed: int = 1
-    threads: int = 2  # parts of a batch that are computed at the same time
+    threads: int = 2  # parts of a batch that are computed in parallel
     loaders: int = 1  # processes that draw examples
     save_every_s: float = 180.0
 
 
 @dataclass
 class State:
-    """What a checkpoint holds."""
+    """How far a run is."""
 
     step: int = 0
     used_s: float = 0.0
 
 
 def build_net(config_path: Path, seed: int) -> MaskUnet:
-    """The network of a configuration, with random weights."""
+    """The network of a configuration with random weights."""
     torch.manual_seed(seed)
     return MaskUnet(MaskUnetParams.from_config(read_config(config_path)))
 
 
 def train(run: TrainingRun) -> Path:
-    """Train until the minutes are used up. An interrupted run goes on where its last checkpoint stands."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    """Train until the time is used up. An interrupted run resumes from its last checkpoint."""
+    _set_up_thread()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run.folder.mkdir(parents=True, exist_ok=True)
     net = build_net(run.config, run.seed).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -84,7 +83,7 @@ def train(run: TrainingRun) -> Path:
     held_out = validation_set(run)
     saved = before = time.monotonic()
     losses: list[tuple[float, float]] = []
-    with ThreadPoolExecutor(run.threads, initializer=_one_core_each) as pool:
+    with ThreadPoolExecutor(run.threads, initializer=_set_up_thread) as pool:
         while state.used_s < run.minutes * 60:
             for group in optimiser.param_groups:
                 group["lr"] = run.learning_rate * schedule(state.step, state.used_s / (run.minutes * 60))
@@ -105,7 +104,7 @@ def train(run: TrainingRun) -> Path:
 
 
 def schedule(step: int, used: float) -> float:
-    """A short warm-up, then half a cosine down to a fiftieth; `used` is the part of the time that is gone."""
+    """The factor of the learning rate: warm-up, then cosine decay to a fiftieth. `used` is the fraction of time used."""
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, used))))
 
 
@@ -117,32 +116,32 @@ def _step(
     merged: Tensor,
     pool: ThreadPoolExecutor,
 ) -> tuple[float, float]:
-    """One update; the loss and the length of its gradient. Each thread takes a part of the batch to its gradients: they
-    wait for each other once a step, not in every operation, which on busy cores takes many times as long.
+    """One update; its loss and gradient norm. Each thread does forward and backward for its part of the batch, so they
+    wait for each other once per step and not in every operation, which is many times slower on busy cores.
     """
     optimiser.zero_grad(set_to_none=False)
     parts = min(run.threads, len(stems)) if stems.device.type == "cpu" else 1
 
     def backward(part: int) -> float:
         loss = _loss(net, stems[part::parts], merged[part::parts]) / parts
-        loss.backward()  # type: ignore[no-untyped-call]  # so in torch
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         return float(loss.detach())
 
     losses = list(pool.map(backward, range(parts)))
-    steepness = float(nn.utils.clip_grad_norm_(net.parameters(), run.clip))
+    norm = float(nn.utils.clip_grad_norm_(net.parameters(), run.clip))
     optimiser.step()
-    return sum(losses), steepness
+    return sum(losses), norm
 
 
 def _loss(net: MaskUnet, stems: Tensor, merged: Tensor) -> Tensor:
-    """The loss of examples (batch, stems, channels, samples) whose mixes are the sums of their stems."""
+    """The loss of examples given by their stems, (batch, stems, channels, samples)."""
     with torch.no_grad():
         mix = net.stft(stems.sum(dim=1))
         wanted = energies(net, mix, net.stft(without_parts(stems, merged, dim=1)))
     return loss_of(without_parts(net.shares(mix), merged, dim=3), wanted)
 
 
-def _one_core_each() -> None:
+def _set_up_thread() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
@@ -155,21 +154,21 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
 
 
 def _batches(run: TrainingRun, state: State) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of stems, and which of them are merged. A resumed run draws new examples, not those it had."""
+    """Batches of stems, and which examples are merged. A resumed run draws new examples."""
     examples = Examples(run.bank / "train", run.segment_samples, run.batch_size, run.seed * 100_000 + state.step)
     loader = DataLoader(examples, batch_size=None, num_workers=run.loaders, prefetch_factor=4 if run.loaders else None)
     chance = torch.Generator().manual_seed(run.seed * 100_000 + state.step)
     for stems, merged in loader:
         for use in range(USES):
             if use > 0:
-                stems, merged = exchanged(stems, merged, chance)  # noqa: PLW2901 - each use exchanges anew
+                stems, merged = exchanged(stems, merged, chance)  # noqa: PLW2901 - each use exchanges again
             yield levelled(stems, chance), merged
 
 
 def exchanged(stems: Tensor, merged: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    """New examples out of the stems of a batch: each kind of stem changes places among the examples.
+    """New examples from the stems of a batch: each kind of stem is permuted over the examples.
 
-    Music of which the parts are unknown is called `other`: where that goes, the example is a merged one.
+    Music without separate stems is `other`, so whether an example is merged moves with that stem.
     """
     count, kinds = stems.shape[:2]
     orders = [torch.randperm(count, generator=chance) for _ in range(kinds)]
@@ -177,9 +176,9 @@ def exchanged(stems: Tensor, merged: Tensor, chance: torch.Generator) -> tuple[T
 
 
 def levelled(stems: Tensor, chance: torch.Generator) -> Tensor:
-    """At the loudness that the engine gives songs, a deviation of one, give or take what passages differ by."""
+    """Normalised to a standard deviation of about one, as the engine does, with some random variation."""
     loudness = stems.sum(dim=1).std(dim=(1, 2)).clamp_min(1e-4)
-    wanted = 10 ** (torch.randn(len(stems), generator=chance) * LOUDER_DB / 20)
+    wanted = 10 ** (torch.randn(len(stems), generator=chance) * LOUDNESS_DB / 20)
     return stems * (wanted / loudness)[:, None, None, None]
 
 
@@ -187,7 +186,7 @@ def levelled(stems: Tensor, chance: torch.Generator) -> Tensor:
 
 
 def validation_set(run: TrainingRun) -> tuple[Tensor, Tensor]:
-    """The same mixtures of held-out sounds each time."""
+    """Mixes of held-out sounds and their stems, always the same."""
     mixer = Mixer(Bank(run.bank / "held_out"), VALIDATION_SAMPLES, VALIDATION_SEED)
     drawn = torch.stack([mixer.draw().stems for _ in range(VALIDATION_EXAMPLES)])
     stems = drawn / drawn.sum(dim=1).std(dim=(1, 2))[:, None, None, None]
@@ -196,7 +195,7 @@ def validation_set(run: TrainingRun) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def validate(net: MaskUnet, held_out: tuple[Tensor, Tensor], device: torch.device) -> dict[str, Any]:
-    """The loss, and each stem's SDR over all examples together."""
+    """The loss, and the SDR of each stem over all examples."""
     mixes, stems = held_out
     parts = [slice(start, start + VALIDATION_BATCH) for start in range(0, len(mixes), VALIDATION_BATCH)]
     estimates = torch.cat([net(mixes[part].to(device)).cpu() for part in parts])
@@ -242,7 +241,7 @@ def _log(run: TrainingRun, state: State, losses: list[tuple[float, float]], held
         "step": state.step,
         "minutes": round(state.used_s / 60, 2),
         "loss": round(sum(loss for loss, _ in losses) / max(1, len(losses)), 5),
-        "steepness": round(sum(length for _, length in losses) / max(1, len(losses)), 5),
+        "gradient_norm": round(sum(norm for _, norm in losses) / max(1, len(losses)), 5),
         **held_out,
     }
     with (run.folder / "log.jsonl").open("a", encoding="utf-8") as log:
