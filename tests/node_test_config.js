@@ -1,6 +1,6 @@
 'use strict';
-// What the Node test programs share: where the workers, models, test audio and outputs are, and the flags that say so.
-// A flag counts more than its variable, and that more than what is found in the checkout.
+// Shared by the Node test programs: the places of workers, models, test audio and outputs, and the flags for them.
+// A flag takes precedence over its variable, and that over the defaults.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,41 +18,41 @@ const SHARED_OPTIONS = [
   {
     flag: '--input',
     value: 'FILE',
-    help: 'The audio file; default $DSU_TEST_INPUT, then tests/audio/test_4s.wav, which is made where it is missing.',
+    help: 'Audio file; default $DSU_TEST_INPUT, then tests/audio/test_4s.wav, which is made if missing.',
   },
-  { flag: '--output-dir', value: 'DIR', help: 'Where results and the report go; default tests/node_output/PROGRAM.' },
-  { flag: '--report', value: 'FILE', help: 'Where the report in JSON goes, instead of the output directory.' },
+  { flag: '--output-dir', value: 'DIR', help: 'Folder for results and report; default tests/node_output/PROGRAM.' },
+  { flag: '--report', value: 'FILE', help: 'Path of the JSON report; default: in the output directory.' },
   {
     flag: '--exe-dir',
     value: 'DIR',
     help:
-      'The folder of the executables; default $DSU_EXE_DIR, then dist/dsu if it is there, then the workers of this ' +
+      'Folder of the executables; default $DSU_EXE_DIR, then dist/dsu if it exists, then the workers of this ' +
       'checkout with Python.',
   },
   {
     flag: '--python',
     value: 'FILE',
     help:
-      'The Python of this checkout, default that of .venv. Given without --exe-dir, it runs the workers, whatever ' +
-      'is in dist/dsu.',
+      'Python for this checkout; default: that of .venv. Without --exe-dir, it also runs the workers, even if ' +
+      'dist/dsu exists.',
   },
   {
     flag: '--models',
     value: 'DIR',
     help:
-      'The models directory; default $DSU_MODELS, then what the worker says: dsu_config.json or ' +
+      'Models directory; default $DSU_MODELS, then that of the worker: dsu_config.json or ' +
       '~/Documents/DSU/ThirdPartyApps/Models.',
   },
   {
     flag: '--small',
     help:
-      'Use small models with random weights, also where real ones are installed. Their times mean nothing for real ' +
+      'Use small models with random weights even if real ones are installed. Their times say nothing about real ' +
       'models.',
   },
-  { flag: '--small-dir', value: 'DIR', help: 'Where small models are made; default tests/node_output/small_models.' },
+  { flag: '--small-dir', value: 'DIR', help: 'Folder for small models; default tests/node_output/small_models.' },
   { flag: '--device', value: 'NAME', help: 'auto, cpu, cuda, cuda:N or mps; default $DSU_DEVICE, then auto.' },
-  { flag: '--threads', value: 'N', number: true, help: 'CPU threads of a worker; default the physical cores.' },
-  { flag: '--help', help: 'Show this and stop.' },
+  { flag: '--threads', value: 'N', number: true, help: 'CPU threads per worker; default: the physical cores.' },
+  { flag: '--help', help: 'Show this help.' },
 ];
 
 /**
@@ -78,13 +78,13 @@ function readConfig(program, values, reportName, environ = process.env) {
   };
 }
 
-/** A file, or a word that the system looks for in its PATH. */
+/** A file, or a word that is looked up in PATH. */
 function pythonOf({ python }) {
   if (!python) return path.join(ROOT, '.venv', ...(WINDOWS ? ['Scripts', 'python.exe'] : ['bin', 'python']));
   return path.basename(python) === python ? python : path.resolve(python);
 }
 
-/** The folder of frozen programs, or null for the workers of this checkout. An empty variable asks for those too. */
+/** The folder of frozen programs, or null for the workers of this checkout, as with an empty variable. */
 function executablesFolder(values, environ) {
   const named = values.exeDir ?? (values.python ? undefined : environ.DSU_EXE_DIR);
   if (named !== undefined) return named === '' ? null : path.resolve(named);
@@ -99,12 +99,12 @@ function isFile(file) {
   return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
-/** The words that start a worker's program. */
+/** The command that starts a worker. */
 function workerCommand(config, kind) {
   if (config.exeDir) {
     const program = path.join(config.exeDir, executable(kind));
     if (isFile(program)) return [program];
-    const advice = 'Build it with `python3 run.py build`, or name its folder with --exe-dir.';
+    const advice = 'Build it with `python3 run.py build`, or give its folder with --exe-dir.';
     throw new SetupError(`${WORKERS[kind].name} is not in ${config.exeDir}. ${advice}`);
   }
   requirePython(config, `${WORKERS[kind].name} is not built and there is no Python to run it`);
@@ -113,25 +113,25 @@ function workerCommand(config, kind) {
 
 function requirePython(config, what) {
   if (path.basename(config.python) === config.python || isFile(config.python)) return;
-  const advice = 'Run `python3 run.py demo` once, which makes it, or name one with --python.';
+  const advice = 'Run `python3 run.py demo` once to create it, or choose one with --python.';
   throw new SetupError(`${what}: ${config.python} does not exist. ${advice}`);
 }
 
-/** The audio file to work on; the one that tests use is made where it is missing. */
+/** The input file. The default one is made if missing. */
 async function findInput(config, signal) {
   if (config.input) {
     if (isFile(config.input)) return path.resolve(config.input);
-    throw new SetupError(`There is no audio file ${config.input}. Name another one with --input.`);
+    throw new SetupError(`There is no audio file ${config.input}. Choose another one with --input.`);
   }
   if (!isFile(TEST_AUDIO)) {
     requirePython(config, `${TEST_AUDIO} is missing and cannot be made`);
     await runTool([config.python, path.join(__dirname, 'generate_test_audio.py')], { cwd: ROOT, signal });
   }
-  if (!isFile(TEST_AUDIO)) throw new SetupError(`${TEST_AUDIO} was not made. Name an audio file with --input.`);
+  if (!isFile(TEST_AUDIO)) throw new SetupError(`${TEST_AUDIO} could not be made. Choose an audio file with --input.`);
   return TEST_AUDIO;
 }
 
-/** Small models with random weights for a worker, as tools/fixtures/models.py lists them; made where they are missing. */
+/** Small models with random weights for a worker, as listed by tools/fixtures/models.py; made if missing. */
 async function makeSmallModels(config, worker, signal) {
   requirePython(config, 'Small models cannot be made');
   const words = ['-m', 'tools.fixtures.models', config.smallDir, '--worker', worker];

@@ -4,14 +4,14 @@
 #   tests/run_benchmarks_mac.sh [4|40]
 #
 # Prints the figures of each worker and a table of all; writes tests/benchmark_output/benchmark_NAME_SECONDS.json.
-# The workers are those of dist/dsu, or else the Python scripts. Models are looked for in DSU_MODELS or the default
-# models directory; where there is none for a worker, a small random network is made, and that is said.
+# Uses the workers of dist/dsu, or else the Python scripts, and the models in DSU_MODELS or the default models directory.
+# For a worker without models, a small random network is made, which the output says.
 #
-# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; where it is empty, the Python scripts
+# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; empty for the Python scripts
 # DSU_MODELS            the models directory
-# DSU_DEVICE            cpu, mps, cuda; mps on Apple silicon, else what the worker chooses
+# DSU_DEVICE            cpu, mps, cuda; default mps on Apple silicon, elsewhere the worker's choice
 # DSU_TEST_INPUT        another song
-# DSU_BENCHMARK_OUTPUT  another folder for what is written
+# DSU_BENCHMARK_OUTPUT  another output folder
 #
 # Exit status: 0; 1 if a worker failed, after the others were timed; 2 if the command line is wrong.
 
@@ -31,7 +31,7 @@ find_python
 find_programs
 find_device
 find_song "$SECONDS_OF_SONG"
-mkdir -p "$OUTPUT" || complain "$OUTPUT cannot be made. Name another folder in DSU_BENCHMARK_OUTPUT."
+mkdir -p "$OUTPUT" || complain "Cannot create $OUTPUT. Set DSU_BENCHMARK_OUTPUT to another folder."
 
 results=()
 failed=
@@ -51,4 +51,4 @@ echo
 if [ "${#results[@]}" -gt 0 ]; then
     run_module benchmarks.comparison "${results[@]}" || failed="$failed table"
 fi
-[ -z "$failed" ] || complain "Failed:$failed. What each said is above."
+[ -z "$failed" ] || complain "Failed:$failed. See the output above."

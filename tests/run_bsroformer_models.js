@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// Every installed model of dsu-bsroformer over one file, each by the command line that people use, and one table.
+// Runs every installed model of dsu-bsroformer over one file by its command line, and prints a table.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -24,26 +24,26 @@ const KIND = 'bsroformer';
 const PROGRAM = {
   name: 'run_bsroformer_models',
   summary:
-    'Runs every installed model of dsu-bsroformer over one file, each in a process of its own through the command ' +
-    'line, and prints what each took. Times hold the start of the program and the loading of the model.',
+    'Runs every installed model of dsu-bsroformer over one file, each in its own process through the command ' +
+    'line, and prints the times. They include the start of the program and loading the model.',
   options: [
     {
       flag: '--model',
       value: 'NAMES',
       commas: true,
-      help: 'Only these models: names of the worker\'s list, or a file.',
+      help: 'Models to run: names in the worker\'s list, or a file; default: all installed ones.',
     },
-    { flag: '--checkpoint', value: 'FILE', help: 'Another name of --model, for a file.' },
+    { flag: '--checkpoint', value: 'FILE', help: 'Alias of --model, for a file.' },
     {
       flag: '--config',
       value: 'FILE',
-      help: 'The configuration of a model that is a file; default the .yaml beside it.',
+      help: 'Configuration of a model given as a file; default: the .yaml beside it.',
     },
     {
       flag: '--quality',
       value: 'NAME',
       choices: ['fast', 'balanced', 'best'],
-      help: 'What the command line is told; default fast.',
+      help: 'Passed on to the command line; default fast.',
     },
   ],
   examples: ['', '--input song.wav --device cuda', '--model bsroformer_4stem,scnet_xl_ihf', '--small'],
@@ -71,7 +71,7 @@ async function run(context) {
   return { device, input: { path: input, seconds: inputSeconds }, results: rows };
 }
 
-/** Which models to run. The worker is asked and ends, so that it does not compete. */
+/** The models to run. The worker that lists them ends first, so that it does not compete. */
 async function listModels(context) {
   const { say, values } = context;
   const pool = context.openPool([KIND], 0);
@@ -88,7 +88,7 @@ function everyModel(context, pool) {
   return context.config.small ? smallModels(context, KIND) : installedModels(pool, KIND, () => true);
 }
 
-/** One run of the program. Its journal tells what has become of the song. */
+/** One run of the program, whose journal has the result. */
 async function runModel({ config, signal, values }, model, input) {
   const outputDir = path.join(config.outputDir, model.name);
   const journal = path.join(outputDir, 'journal.jsonl');
@@ -110,10 +110,10 @@ async function runModel({ config, signal, values }, model, input) {
   };
 }
 
-/** Why a run has failed: the song's error, the whole run's, or what the program said last. */
-function runError(lines, code, said) {
-  const told = lines.map(({ error }) => error).find(Boolean);
-  return told ?? { code: 'failed', message: said || `The program ended with status ${code}.` };
+/** The error of a run: of the song, of the whole run, or the end of the output. */
+function runError(lines, code, output) {
+  const reported = lines.map(({ error }) => error).find(Boolean);
+  return reported ?? { code: 'failed', message: output || `The program ended with status ${code}.` };
 }
 
 function commandWords({ modelsDir, device, threads }, { fields }, { outputDir, journal, quality }) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// What a loaded model is worth: a first job, the same again, another model, and back. Checks what the worker says of
-// its cache, and that going back gives the same samples.
+// The benefit of the model cache: a job, the same again, another model, and back. Checks what the worker reports about
+// its cache, and that the last job gives the same samples as the first.
 
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
@@ -21,7 +21,7 @@ const { largestDifference } = require('./node_programs/wav');
 
 const WORKERS = ['demucs', 'bsroformer', 'audio-separator', 'audiosep'];
 const MODELS = 2;
-// Graphics cards do not add up in one order; another model is far from this.
+// GPUs do not sum in a fixed order; another model differs far more.
 const SAME_SAMPLES = 1e-3;
 
 const STEPS = [
@@ -34,7 +34,7 @@ const STEPS = [
 const PROGRAM = {
   name: 'run_optimized_workflow',
   summary:
-    'One worker, two models, four jobs over one file: COLD, CACHED, SWITCH, SWITCH BACK. Prints what each took, ' +
+    'One worker, two models, four jobs over one file: COLD, CACHED, SWITCH, SWITCH BACK. Prints their times ' +
     'and checks that CACHED and SWITCH BACK found their model loaded.',
   options: [
     { flag: '--worker', value: 'NAME', choices: WORKERS, help: `${WORKERS.join(', ')}; default bsroformer.` },
@@ -42,18 +42,18 @@ const PROGRAM = {
       flag: '--model1',
       value: 'MODEL',
       help:
-        'The first model: a name of the worker\'s list, or a file. Default an installed one, or else a small one ' +
+        'First model: a name in the worker\'s list, or a file. Default: an installed one, or else a small one ' +
         'with random weights.',
     },
-    { flag: '--model2', value: 'MODEL', help: 'The second model, in the same way.' },
-    { flag: '--model', value: 'MODEL', help: 'Another name of --model1.' },
-    { flag: '--checkpoint', value: 'FILE', help: 'Another name of --model1, for a file.' },
+    { flag: '--model2', value: 'MODEL', help: 'Second model, likewise.' },
+    { flag: '--model', value: 'MODEL', help: 'Alias of --model1.' },
+    { flag: '--checkpoint', value: 'FILE', help: 'Alias of --model1, for a file.' },
     {
       flag: '--config',
       value: 'FILE',
-      help: 'The configuration of --model1 where that is a file; default the .yaml beside it.',
+      help: 'Configuration of --model1 if that is a file; default: the .yaml beside it.',
     },
-    { flag: '--text', value: 'WORDS', help: 'What dsu-audiosep is to separate; default drums.' },
+    { flag: '--text', value: 'WORDS', help: 'What dsu-audiosep separates; default drums.' },
   ],
   examples: [
     '--worker demucs',
@@ -98,18 +98,18 @@ async function run(context) {
 async function twoModels(context, pool, worker) {
   const { values } = context;
   const names = [values.model1 ?? values.model ?? values.checkpoint, values.model2];
-  if (values.config && !names[0]) throw new SetupError('--config needs --checkpoint, the file that it belongs to.');
+  if (values.config && !names[0]) throw new SetupError('--config needs --checkpoint with the model\'s file.');
   const configs = [values.config, undefined];
   const named = names.map((text, i) => text && namedModel(kindOf(worker, text), text, configs[i]));
   const same = (a, b) => JSON.stringify(a.fields) === JSON.stringify(b.fields);
   const missing = named.filter((model) => !model).length;
-  // Of those that are found, one may be the one that is named.
+  // The given model may be one of the default ones.
   const wanted = missing === 1 ? MODELS : missing;
   const found = wanted > 0 ? await chooseModels(context, pool, kindsOf(worker)[0], wanted) : [];
   const free = found.filter((model) => !named.some((other) => other && same(model, other)));
   const models = named.map((model) => model ?? free.shift());
-  if (models.includes(undefined)) throw new SetupError('There are too few models. Name --model1 and --model2.');
-  if (same(...models)) throw new SetupError('--model1 and --model2 are the same model. Name two.');
+  if (models.includes(undefined)) throw new SetupError('There are too few models. Give --model1 and --model2.');
+  if (same(...models)) throw new SetupError('--model1 and --model2 are the same model. Give two different ones.');
   return models;
 }
 
@@ -150,13 +150,13 @@ function stepTable(rows) {
 function checkStep(checks, row, step, inputSeconds) {
   const word = step.cached ? 'is cached' : 'is loaded';
   checks.equal(`${step.name}: the model ${word}, says \`done\``, row.cached, step.cached);
-  const said = row.lines.some(({ status }) => status === 'loading_model');
-  checks.equal(`${step.name}: \`loading_model\` is ${step.cached ? 'not ' : ''}sent`, said, !step.cached);
+  const sent = row.lines.some(({ status }) => status === 'loading_model');
+  checks.equal(`${step.name}: \`loading_model\` is ${step.cached ? 'not ' : ''}sent`, sent, !step.cached);
   const faults = outputFaults(row.last, inputSeconds);
   checks.check(`${step.name}: the outputs are sound`, faults.length === 0, faults.join('; '));
 }
 
-/** A cached model is the same model: its stems are those of the first job. */
+/** A cached model gives the same stems as in the first job. */
 function checkSamples(checks, [cold, cached, , back]) {
   for (const row of [cached, back]) {
     const differences = Object.entries(cold.paths).map(([stem, file]) => largestDifference(file, row.paths[stem]));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// A song through several models, each taking what the one before has left; one worker of each kind stays alive.
+// Sends a song through several models, each with the output of the one before; one worker per kind stays alive.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -12,46 +12,46 @@ const { round, runProgram } = require('./node_programs/program');
 const { seconds, table } = require('./node_programs/tables');
 
 const OPERATIONS = Object.keys(KINDS);
-// What goes on where --stem names nothing that a model gives; else its first stem.
+// The stems to pass on without a matching --stem; otherwise the model's first stem.
 const USUAL_STEMS = ['instrumental', 'vocals'];
 
 const PROGRAM = {
   name: 'run_sequence_pipeline',
   summary:
-    'Sends a file through several models: the output of each step is the input of the next. Every worker is ' +
-    'started once and stays alive. Prints what each step took and checks its files.',
+    'Sends a file through several models: the output of each step is the input of the next. Every worker ' +
+    'starts once and stays alive. Prints the time of each step and checks its files.',
   options: [
     {
       flag: '--sequence',
       value: 'A,B',
       commas: true,
       choices: OPERATIONS,
-      help: `The steps, of ${OPERATIONS.join(', ')}; default vr,apollo.`,
+      help: `Steps, of ${OPERATIONS.join(', ')}; default vr,apollo.`,
     },
     {
       flag: '--stem',
       value: 'NAMES',
       commas: true,
       help:
-        'The stem that goes on, where a step has it; several with commas, in order of preference. Default ' +
+        'Stem to pass on, if a step has it; several by commas, in order of preference. Default: ' +
         'instrumental, then vocals, then the first one.',
     },
-    { flag: '--keep-steps', help: 'Keep the files of all steps, not only those of the last one.' },
+    { flag: '--keep-steps', help: 'Keep the files of all steps, not only of the last one.' },
     {
       flag: '--model',
       value: 'STEP=MODEL',
       many: true,
       help:
-        'The model of a step, as vr=3_HP-Vocal-UVR.pth: a name of the worker\'s list, or a file. Default an ' +
+        'Model of a step, such as vr=3_HP-Vocal-UVR.pth: a name in the worker\'s list, or a file. Default: an ' +
         'installed one, or else a small one with random weights.',
     },
     {
       flag: '--config',
       value: 'STEP=FILE',
       many: true,
-      help: 'The configuration of a model that is a file; default the .yaml beside it.',
+      help: 'Configuration of a model given as a file; default: the .yaml beside it.',
     },
-    { flag: '--text', value: 'WORDS', help: 'What audiosep is to separate; default drums.' },
+    { flag: '--text', value: 'WORDS', help: 'What audiosep separates; default drums.' },
   ],
   examples: [
     '--sequence vr,apollo --input song.wav',
@@ -108,19 +108,19 @@ async function modelsOf(context, pool, sequence) {
   return sequence.map((kind) => (found[kind].length > 1 ? found[kind].shift() : found[kind][0]));
 }
 
-/** Models are loaded before the song comes, so that their stems are known. */
+/** Models are loaded first, so that their stems are known. */
 async function loadAll(pool, models) {
   const loaded = [];
   for (const model of models) loaded.push(await timed(pool, model.worker, loadRequest(model)));
   return loaded;
 }
 
-/** What dsu-audiosep separates is called as it was asked for. */
+/** The stem of dsu-audiosep has the name of its text. */
 function stemsOf(model, loaded, text) {
   return model.kind === 'audiosep' ? [text] : loaded.stems;
 }
 
-/** Which of a model's stems the next step gets. */
+/** The stem for the next step. */
 function goingOn(stems, wanted) {
   const same = (stem, name) => stem.toLowerCase() === name.toLowerCase();
   const found = [...wanted, ...USUAL_STEMS].map((name) => stems.find((stem) => same(stem, name)));
@@ -169,7 +169,7 @@ function checkSteps(checks, results, rows, inputSeconds) {
   }
 }
 
-/** What only the next step needed. */
+/** Remove files that only the next step needed. */
 function removeSteps(config, models) {
   models.forEach((model, i) => fs.rmSync(stepFolder(config, i, model), { recursive: true, force: true }));
 }

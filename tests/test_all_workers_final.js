@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// The last look before a release: every worker and kind of model, cold against cached, and what the protocol promises.
-// Writes performance_report.json and the same as a table in Markdown.
+// The final check before a release: every worker and kind of model, cold against cached, and the protocol.
+// Writes performance_report.json and a table in Markdown.
 
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
@@ -17,7 +17,7 @@ const HEADS = ['Worker', 'Kind', 'Model', 'Weights', 'Ready s', 'Cold s', 'Cache
 const PROGRAM = {
   name: 'test_all_workers_final',
   summary:
-    'Runs every kind of model in every worker cold and cached, and checks what the protocol promises: ids, ' +
+    'Runs every kind of model in every worker cold and cached, and checks the protocol: ids, ' +
     'progress, errors, cancelling, exit. Writes performance_report.json and performance_report.md.',
   reportName: 'performance_report.json',
   options: WORKER_OPTIONS,
@@ -39,7 +39,7 @@ async function run(context) {
   return { device, input: { path: input, seconds: lengthOf(input) }, workers: found };
 }
 
-/** One worker from its start to its `exit`. */
+/** One worker, from start to `exit`. */
 async function tryWorker(context, worker, pool, input) {
   const { checks, config, say, values } = context;
   const started = await startTimed(pool, worker);

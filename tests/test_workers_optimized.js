@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// What an application does to be fast, with every worker: models are preloaded, jobs find them in the cache, and what
-// they write is whole. PASS or FAIL for each.
+// What a fast application does, with every worker: preload models, then run jobs with the cached models. Checks the cache
+// and the output files.
 
 const path = require('node:path');
 const { findInput } = require('./node_test_config');
@@ -14,8 +14,8 @@ const { WORKER_OPTIONS, eachWorker, oneOfEachKind } = require('./node_programs/w
 const PROGRAM = {
   name: 'test_workers_optimized',
   summary:
-    'Preloads a model of each kind in each worker, then separates twice with it: checks that the jobs find the ' +
-    'model in the cache, and that files have the right length and rate and hold sound.',
+    'Preloads a model of each kind in each worker, then separates twice. Checks that the jobs find the ' +
+    'model in the cache, and that files have the right length and rate and are not silent.',
   options: WORKER_OPTIONS,
   examples: ['', '--worker demucs,bsroformer --device cpu', '--model demucs=htdemucs --input song.wav'],
   run,
@@ -30,7 +30,7 @@ async function run(context) {
   return { input: { path: input }, workers };
 }
 
-/** One worker from its start to its end. */
+/** One worker, from start to end. */
 async function tryWorker(context, worker, pool, input) {
   const { checks, say } = context;
   const started = await startTimed(pool, worker);
@@ -57,7 +57,7 @@ function checkReady(checks, ready, worker, { device }) {
   checks.equal(`${worker}: runs on the device that was asked for`, ready.device, device);
 }
 
-/** All models before the first job; each of them stays. */
+/** Load all models before the first job; all stay loaded. */
 async function preloadAll(checks, pool, models) {
   const loads = [];
   for (const model of models) {

@@ -1,10 +1,10 @@
 'use strict';
-// A program's flags as one table: what the command line is read by, and what `--help` prints.
+// A program's flags as a table, for reading the command line and for `--help`.
 
 const WIDTH = 100;
 const COLUMN = 26;
 
-/** The command line, or what the machine has, is not as it must be: the program ends with status 2. */
+/** A wrong command line, or something missing on the machine. The program exits with status 2. */
 class SetupError extends Error {
   constructor(message, options) {
     super(message, options);
@@ -52,10 +52,10 @@ function store(values, option, text) {
   if (parts.length === 0) throw new SetupError(`${option.flag} needs a value: ${option.flag} ${option.value}.`);
   for (const part of parts) {
     if (option.choices && !option.choices.includes(part)) {
-      throw new SetupError(`${option.flag} has no \`${part}\`. There are: ${option.choices.join(', ')}.`);
+      throw new SetupError(`${option.flag} has no choice \`${part}\`. Choose from ${option.choices.join(', ')}.`);
     }
     if (option.number && !/^[1-9]\d*$/.test(part)) {
-      throw new SetupError(`${option.flag} needs a whole number from 1, not \`${part}\`.`);
+      throw new SetupError(`${option.flag} needs a positive integer, not \`${part}\`.`);
     }
   }
   const key = keyOf(option.flag);
@@ -69,7 +69,7 @@ function unknownFlag(word, options) {
   return `There is no option ${word}. ${near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See --help.'}`;
 }
 
-/** How many letters must be put in, taken out or changed to make `b` of `a`. */
+/** The edit distance of two words. */
 function distance(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {

@@ -1,11 +1,11 @@
 'use strict';
-// What a program makes sure of: one line each as it is found out, and how many of them held.
+// The checks of a program: a line for each result, and their number.
 
 class Checks {
   /** @param {(text: string) => void} say */
   constructor(say) {
     this.say = say;
-    /** In the order made; a report holds them. */
+    /** In order, for the report. */
     this.rows = [];
   }
 
@@ -31,7 +31,7 @@ class Checks {
     return this.rows.filter(({ passed }) => !passed).length;
   }
 
-  /** The last line of a program. */
+  /** The last line of the output. */
   summary() {
     const passed = this.rows.length - this.failed;
     return `${this.failed > 0 ? 'FAILED' : 'PASSED'}: ${passed} of ${this.rows.length} checks passed.`;

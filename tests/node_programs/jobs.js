@@ -1,5 +1,5 @@
 'use strict';
-// One request to a worker, timed, with every line that came meanwhile; and whether what it left is sound.
+// Timed requests to a worker with all lines until the answer, and checks of the output files.
 
 const fs = require('node:fs');
 const { performance } = require('node:perf_hooks');
@@ -18,7 +18,7 @@ async function startTimed(pool, kind) {
   return { worker, ready: worker.readyLine, seconds: secondsSince(startedAt) };
 }
 
-/** Which program runs, and where. */
+/** The program, its device and its start-up time. */
 function describeWorker({ worker, ready, seconds }) {
   const { device, threads, version } = ready;
   const place = `${device}, ${threads} thread${threads === 1 ? '' : 's'}`;
@@ -27,9 +27,9 @@ function describeWorker({ worker, ready, seconds }) {
 }
 
 /**
- * Send a request and wait for its end.
+ * Send a request and wait for its last line.
  *
- * @returns {Promise<{last: object, lines: object[], seconds: number}>} `lines` are all that the worker said meanwhile
+ * @returns {Promise<{last: object, lines: object[], seconds: number}>} `lines` are all lines of the worker until then
  */
 async function timed(pool, kind, request, options = {}) {
   const worker = pool.worker(kind);
@@ -47,7 +47,7 @@ async function timed(pool, kind, request, options = {}) {
   }
 }
 
-/** A terminal shows how far a job is; a file or a pipe gets nothing of it. */
+/** Progress is shown on a terminal only. */
 function showProgress(worker) {
   if (!process.stderr.isTTY) return () => {};
   const show = ({ percent }) => process.stderr.write(`\r  ${percent.toFixed(0).padStart(3)} %`);
@@ -62,7 +62,7 @@ function secondsSince(startedAt) {
   return (performance.now() - startedAt) / 1000;
 }
 
-/** How long the input is, or null where only the worker can tell. */
+/** The length of the input, or null if it cannot be read here. */
 function lengthOf(file) {
   try {
     return wavSeconds(file);
@@ -71,18 +71,18 @@ function lengthOf(file) {
   }
 }
 
-/** What a WAV file holds. */
+/** The format and peak of a WAV file. */
 function wavFacts(file) {
   const { samples, ...facts } = readWav(file);
   return { ...facts, peak: peak(samples) };
 }
 
 /**
- * What is wrong with the files that a job has written: missing, of a wrong rate or length, silent, or no numbers.
+ * The faults of a job's output files: missing, wrong rate or length, silent, NaN or infinite samples.
  *
  * @param {{paths: object, sample_rate?: number, duration?: number}} done as in a `done` line
- * @param {number | null} inputSeconds the length of the input, where it is known
- * @returns {string[]} empty when all is well
+ * @param {number | null} inputSeconds the length of the input, if known
+ * @returns {string[]} empty if there are none
  */
 function outputFaults(done, inputSeconds) {
   const paths = Object.entries(done.paths);
@@ -91,7 +91,7 @@ function outputFaults(done, inputSeconds) {
 }
 
 function fileFaults(file, { sample_rate: rate, duration }, inputSeconds) {
-  if (!fs.existsSync(file)) return [`is not there (${file})`];
+  if (!fs.existsSync(file)) return [`does not exist (${file})`];
   let facts;
   try {
     facts = wavFacts(file);
@@ -104,7 +104,7 @@ function fileFaults(file, { sample_rate: rate, duration }, inputSeconds) {
     const wrong = Math.abs(facts.seconds - expected) > CLOSE_S;
     if (wrong) faults.push(`is ${facts.seconds.toFixed(3)} s long, not ${expected.toFixed(3)}`);
   }
-  if (Number.isNaN(facts.peak)) faults.push('has samples that are no numbers');
+  if (Number.isNaN(facts.peak)) faults.push('contains NaN or infinity');
   else if (facts.peak === 0) faults.push('is silent');
   return [...new Set(faults)];
 }

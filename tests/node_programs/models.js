@@ -1,5 +1,5 @@
 'use strict';
-// Which models a program uses: those named on the command line, else installed ones, else small ones that are made.
+// The models of a program: those on the command line, or else installed ones, or else small ones.
 
 const path = require('node:path');
 const { isFile, makeSmallModels } = require('../node_test_config');
@@ -48,9 +48,9 @@ const KINDS = {
   },
 };
 
-// It comes with every worker, but whoever has installed others wants to see those.
+// Always installed, but other models are more interesting.
 const BUILT_IN = 'dsu_mini';
-// The names that tools/fixtures/models.py gives.
+// The names in tools/fixtures/models.py.
 const SMALL = /^tiny/;
 
 const SOURCES = {
@@ -63,7 +63,7 @@ function networkFields(file, config) {
   return { model_path: file, ...withConfig(file, config) };
 }
 
-/** A bag is called as its file, a network by the signature that its file's name begins with. */
+/** A bag has the name of its file, a network the signature with which its file name begins. */
 function demucsName(file) {
   const { name, ext } = path.parse(file);
   return ext === '.th' ? name.split('-')[0] : name;
@@ -81,17 +81,17 @@ function withConfig(file, config) {
   return found ? { config_path: found } : {};
 }
 
-/** The kinds that a worker knows. */
+/** The kinds of a worker. */
 function kindsOf(worker) {
   return Object.keys(KINDS).filter((kind) => KINDS[kind].worker === worker);
 }
 
-/** A model that the command line names: by its name in the worker's list, or by its file. */
+/** A model given on the command line, by its name in the worker's list or by its file. */
 function namedModel(kind, text, config) {
   const isPath = /[\\/]/.test(text) || isFile(text);
   if (isPath && !isFile(text)) throw new SetupError(`There is no model file ${text}.`);
   if (config && !isFile(config)) throw new SetupError(`There is no configuration ${config}.`);
-  if (config && !isPath) throw new SetupError(`A configuration belongs to a model's file; \`${text}\` is a name.`);
+  if (config && !isPath) throw new SetupError(`A configuration is only for a model given as a file, but \`${text}\` is a name.`);
   const fields = isPath ? KINDS[kind].fields(path.resolve(text), config && path.resolve(config)) : { model: text };
   return model(kind, isPath ? path.basename(text) : text, fields, 'named');
 }
@@ -100,7 +100,7 @@ function model(kind, name, fields, source) {
   return { kind, worker: KINDS[kind].worker, name, fields, source: SMALL.test(name) ? 'small' : source };
 }
 
-/** Those that the worker finds in its models directory, the one that comes with DSU last. */
+/** The models in the worker's models directory, the built-in one last. */
 async function installedModels(pool, kind, types = KINDS[kind].types) {
   const { worker } = KINDS[kind];
   const { details } = await pool.run(worker, { cmd: 'list_models', details: true });
@@ -117,7 +117,7 @@ async function smallModels({ config, signal }, kind) {
 }
 
 /**
- * The first `count` models of a kind: installed ones, and as many small ones as are missing then.
+ * The first `count` models of a kind: installed ones, then small ones.
  *
  * @param {{config: object, signal: AbortSignal}} context
  * @param {object} pool asks the worker what is installed
@@ -130,7 +130,7 @@ async function chooseModels(context, pool, kind, count) {
 }
 
 /**
- * The models of a kind that `--model KIND=MODEL` names, or else `count` that are found.
+ * The models of a kind given by `--model KIND=MODEL`, or else `count` default ones.
  *
  * @param {string[]} kinds those that the program runs; another one in a flag is an error
  */
@@ -138,7 +138,7 @@ async function chooseNamed(context, pool, kind, count, kinds) {
   const { model: models = [], config: configs = [] } = context.values;
   const [names, files] = [models, configs].map((words) => valuesOf(words, kind, kinds));
   if (files.length > names.length) {
-    throw new SetupError(`--config ${kind}=… needs --model ${kind}=FILE, which it belongs to.`);
+    throw new SetupError(`--config ${kind}=… needs --model ${kind}=FILE.`);
   }
   if (names.length === 0) return chooseModels(context, pool, kind, count);
   return names.map((text, i) => namedModel(kind, text, files[i]));
@@ -155,18 +155,18 @@ function valuesOf(words, kind, kinds) {
   return pairs.filter(([name]) => name === kind).map(([, value]) => value);
 }
 
-/** A line for each model: what it is, and what its times are worth. */
+/** A line for each model and its source. */
 function describeModels(models) {
   const lines = models.map(({ kind, name, source }) => `  ${kind.padEnd(10)}  ${name} (${SOURCES[source]})`);
   return ['Models:', ...new Set(lines)].join('\n');
 }
 
-/** How a report tells of a model. */
+/** A model in the report. */
 function modelRecord({ kind, worker, name, source }) {
   return { kind, worker, name, source };
 }
 
-/** What a table says of a model's weights; nobody knows it of a file. */
+/** The source of a model's weights for a table; unknown for a file. */
 function weightsOf({ source }) {
   return { installed: 'real', small: 'small, random' }[source] ?? 'as named';
 }
@@ -176,7 +176,7 @@ function loadRequest({ kind, fields }) {
   return { ...fields, cmd: kind === 'apollo' ? 'load_apollo' : 'load_model' };
 }
 
-/** The request that runs a model over a file. Samples are floats, so that what is not a number shows. */
+/** The request that runs a model over a file. Samples are floats, so that NaN and infinity show. */
 function jobRequest({ kind, fields }, { input, outputDir, text }) {
   const asked = kind === 'audiosep' ? { text } : {};
   const cmd = kind === 'apollo' ? 'apollo' : 'separate';

@@ -1,6 +1,6 @@
 'use strict';
-// The frame of every program: flags in, a report and an exit status out, and no process left behind, also at Ctrl+C.
-// Status 0: all checks passed. 1: a check or a job failed. 2: the command line or the machine's set-up is wrong.
+// The frame of every program: flags, report, exit status, and no process left behind, even at Ctrl+C.
+// Status 0: all checks passed. 1: a check or a job failed. 2: wrong command line or set-up of the machine.
 
 const fs = require('node:fs');
 const os = require('node:os');
@@ -11,13 +11,13 @@ const { SetupError, helpText, parseArguments } = require('./arguments');
 const { Checks } = require('./checks');
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-// What says that the machine lacks something, not that the workers do wrong.
+// Errors of the machine's set-up, not of the workers.
 const SETUP_CODES = ['device_unavailable', 'spawn_failed', 'worker_not_found'];
-// Far more than a machine takes that does other things as well.
+// Far more than even a busy machine needs.
 const START_TIMEOUT_MS = 300_000;
 const CANCEL_TIMEOUT_MS = 300_000;
 
-/** What a program works with while it runs. */
+/** The state of a running program. */
 class Context {
   #controller = new AbortController();
   #pools = [];
@@ -27,11 +27,11 @@ class Context {
     this.config = readConfig(name, values, reportName);
     this.checks = new Checks(this.say);
     this.startedAt = new Date();
-    /** The signal that has interrupted the program. */
+    /** The signal that interrupted the program. */
     this.interruptedBy = null;
   }
 
-  /** Aborted when the program is told to stop. */
+  /** Aborted when the program is to stop. */
   get signal() {
     return this.#controller.signal;
   }
@@ -41,10 +41,10 @@ class Context {
   }
 
   /**
-   * Workers of these kinds, which start when they are needed and are gone when the program ends.
+   * Workers of these kinds, which start on demand and end with the program.
    *
    * @param {string[]} kinds
-   * @param {number} maxCachedModels how many models each keeps loaded
+   * @param {number} maxCachedModels the number of models that each keeps loaded
    */
   openPool(kinds, maxCachedModels) {
     this.signal.throwIfAborted();
@@ -66,12 +66,12 @@ class Context {
     return pool;
   }
 
-  /** End all workers; settles when their processes are gone. */
+  /** Stop all workers; settles when their processes have ended. */
   async close() {
     await Promise.all(this.#pools.map((pool) => pool.shutdown()));
   }
 
-  /** Stop whatever goes on; a second signal does not wait for it. */
+  /** Stop all work; a second signal does not wait for that. */
   interrupt(signal) {
     if (this.interruptedBy) process.exit(signalStatus(signal));
     this.interruptedBy = signal;
@@ -85,7 +85,7 @@ function signalStatus(signal) {
 }
 
 /**
- * Run a program to its end. Sets the exit status.
+ * Run a program. Sets the exit status.
  *
  * @param {{name: string, summary: string, reportName?: string, options: object[], examples: string[],
  *   run: (context: Context) => Promise<object>}} program `run` gives what belongs into the report
@@ -106,7 +106,7 @@ async function runProgram(program) {
 async function runToStatus(program, context) {
   const listeners = SIGNALS.map((signal) => [signal, () => context.interrupt(signal)]);
   for (const [signal, listener] of listeners) process.on(signal, listener);
-  // Nobody reads any more, as when the output goes to `head`.
+  // The reader of the output has gone, such as `head`.
   process.stdout.on('error', () => context.interrupt('SIGTERM'));
   try {
     const details = await program.run(context);
@@ -133,12 +133,12 @@ function failureStatus(context, error) {
   return 1;
 }
 
-/** What is wrong and, where the worker says it, what to do. */
+/** The message and, if there is one, the hint. */
 function explain({ message, hint }) {
   return hint ? `${message} ${hint}` : message;
 }
 
-/** Does the machine lack something, rather than a worker do wrong? */
+/** Is it the machine's set-up, not the worker's fault? */
 function isSetupError(error) {
   return error instanceof DSUError && SETUP_CODES.includes(error.code);
 }
@@ -149,7 +149,7 @@ function conclude(context, details) {
   context.say(context.checks.summary());
 }
 
-/** The report: where and when, what the program has found, and every check. */
+/** The report: conditions, results and all checks. */
 function writeReport({ config, checks, startedAt }, details) {
   const report = {
     program: config.program,

@@ -1,5 +1,5 @@
 'use strict';
-// What every worker promises its clients, tried on one that runs: ids, progress, errors, cancelling, leaving.
+// Checks of the protocol with a running worker: ids, progress, errors, cancelling, exit.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -7,10 +7,10 @@ const { once } = require('node:events');
 const { wavFacts } = require('./jobs');
 
 const WATCHDOG_ID = 'dsu-client-watchdog';
-// Enough that a batch is still at work when its first line of progress comes.
+// Enough jobs that a batch still runs when its first progress line arrives.
 const MANY = 32;
 
-/** All lines of a job carry its id, and its progress goes forward to 100. */
+/** All lines of a job carry its id, and its progress never decreases and ends at 100. */
 function checkLines(checks, name, { lines, last }) {
   const { id } = last;
   const strangers = lines.filter((line) => line.id !== id && line.id !== WATCHDOG_ID);
@@ -21,7 +21,7 @@ function checkLines(checks, name, { lines, last }) {
   checks.check(`${name}: progress goes forward and ends at 100`, right, percents.join(', '));
 }
 
-/** A file that is not there is an error with a code, and the worker goes on. */
+/** A missing file and an unknown command are errors with a code, and the worker survives. */
 async function checkMissingFile(context, pool, worker, request) {
   const { checks } = context;
   const missing = path.join(context.config.outputDir, 'there_is_no_such_file.wav');
@@ -33,7 +33,7 @@ async function checkMissingFile(context, pool, worker, request) {
   checks.equal(`${worker}: it answers after the errors`, status, 'pong');
 }
 
-/** A waiting job that is cancelled leaves nothing, a running one nothing half-written, and the worker goes on. */
+/** Cancelling a waiting job leaves nothing, a running one no incomplete file, and the worker survives. */
 async function checkCancel(context, pool, worker, request) {
   const { checks } = context;
   const waiting = path.join(context.config.outputDir, `${worker}_waiting`);
@@ -71,7 +71,7 @@ async function checkExit(checks, pool, worker) {
   checks.check(`${worker}: no process is left`, !isAlive(pid), `process ${pid} still runs`);
 }
 
-/** The code of the error that a request ends with; null where it succeeds. */
+/** The error code of a request, or null if it succeeds. */
 async function errorCode({ signal }, reply) {
   try {
     await reply;

@@ -1,5 +1,5 @@
 'use strict';
-// Programs that run once and end: their output, and an error that says what they said.
+// Programs that run once: their output, and an error with it if they fail.
 
 const { spawn } = require('node:child_process');
 const { SetupError } = require('./arguments');
@@ -26,12 +26,12 @@ function runToEnd([program, ...words], options) {
   });
 }
 
-/** The same for a program that is expected to succeed. */
+/** Like it, for a program that must succeed. */
 async function runTool(command, options) {
   const done = await runToEnd(command, options);
   if (done.code === 0) return done;
   const said = done.stderr.trim() || done.stdout.trim();
-  throw new SetupError(`\`${command.join(' ')}\` ended with status ${done.code}${said ? `. It said: ${said}` : '.'}`);
+  throw new SetupError(`\`${command.join(' ')}\` ended with status ${done.code}${said ? `. Its output: ${said}` : '.'}`);
 }
 
 module.exports = { runToEnd, runTool };

@@ -1,5 +1,5 @@
 'use strict';
-// WAV files: what their header says and whether their samples are sound. 16, 24 and 32 bits, and floats of 32 bits.
+// WAV files: header and samples of 16, 24 and 32 bits, and 32-bit floats.
 
 const fs = require('node:fs');
 
@@ -7,7 +7,7 @@ const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 
-/** How a sample of each coding is read: from a buffer, at a place, as a number of which 1 is full scale. */
+/** A reader for the samples of each encoding: (buffer, offset) to a number, with full scale at 1. */
 const READERS = {
   [`${PCM}:16`]: (data, at) => data.readInt16LE(at) / 0x8000,
   [`${PCM}:24`]: (data, at) => data.readIntLE(at, 3) / 0x800000,
@@ -25,14 +25,14 @@ function readWav(file) {
   const tag = format.readUInt16LE(0);
   const coding = `${tag === EXTENSIBLE ? format.readUInt16LE(24) : tag}:${bits}`;
   const read = READERS[coding];
-  if (!read) throw new Error(`${file} has samples of a kind that is not read here (${coding}).`);
+  if (!read) throw new Error(`${file} has unsupported samples (${coding}).`);
   const width = bits / 8;
   const samples = Float32Array.from({ length: Math.floor(data.length / width) }, (_, i) => read(data, i * width));
   const frames = samples.length / channels;
   return { rate, channels, frames, seconds: frames / rate, samples };
 }
 
-/** How long a WAV file is, also with samples that are not read here; null where they are compressed. */
+/** The length of a WAV file, even with unsupported samples; null if they are compressed. */
 function wavSeconds(file) {
   const { format, data } = partsOf(file);
   const [channels, rate] = [format.readUInt16LE(2), format.readUInt32LE(4)];
@@ -40,14 +40,14 @@ function wavSeconds(file) {
   return channels * bits === 8 * frameBytes ? data.length / frameBytes / rate : null;
 }
 
-/** The parts of a WAV file that samples need. */
+/** The format and data chunks of a WAV file. */
 function partsOf(file) {
   const { 'fmt ': format, data } = chunksOf(fs.readFileSync(file), file);
   if (!format || !data) throw new Error(`${file} has no ${format ? 'samples' : 'format'}.`);
   return { format, data };
 }
 
-/** The parts of a RIFF file by their names. */
+/** The chunks of a RIFF file by name. */
 function chunksOf(bytes, file) {
   if (bytes.toString('latin1', 0, 4) !== 'RIFF' || bytes.toString('latin1', 8, 12) !== 'WAVE') {
     throw new Error(`${file} is not a WAV file.`);
@@ -61,7 +61,7 @@ function chunksOf(bytes, file) {
   return chunks;
 }
 
-/** The largest absolute sample; NaN where any sample is not a finite number. */
+/** The largest absolute sample; NaN if any sample is NaN or infinite. */
 function peak(samples) {
   let largest = 0;
   for (const sample of samples) {
@@ -71,7 +71,7 @@ function peak(samples) {
   return largest;
 }
 
-/** By how much the samples of two files differ at most; infinite where the files are not of one length and kind. */
+/** The largest difference of two files' samples; infinite if length or format differ. */
 function largestDifference(one, other) {
   const [a, b] = [readWav(one), readWav(other)];
   if (a.rate !== b.rate || a.channels !== b.channels || a.frames !== b.frames) return Infinity;

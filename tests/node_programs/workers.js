@@ -1,12 +1,12 @@
 'use strict';
-// What programs share that go through all workers: which those are, their flags, and one worker after another.
+// Shared by programs that go through all workers: their names, flags, and the loop over them.
 
 const { DSUError } = require('../../clients/node');
 const { KINDS, chooseNamed, kindsOf } = require('./models');
 const { explain, isSetupError } = require('./program');
 
 const WORKERS = ['demucs', 'bsroformer', 'audio-separator', 'audiosep'];
-// As many models as a worker has kinds stay loaded.
+// The most kinds of models of a worker; as many stay loaded.
 const MODELS = 3;
 
 const WORKER_OPTIONS = [
@@ -15,23 +15,23 @@ const WORKER_OPTIONS = [
     value: 'NAMES',
     commas: true,
     choices: WORKERS,
-    help: `Only these of ${WORKERS.join(', ')}.`,
+    help: `Workers to run, of ${WORKERS.join(', ')}; default: all.`,
   },
   {
     flag: '--model',
     value: 'KIND=MODEL',
     many: true,
     help:
-      `The model of a kind (${Object.keys(KINDS).join(', ')}): a name of the worker's list, or a file. Default an ` +
+      `Model of a kind (${Object.keys(KINDS).join(', ')}): a name in the worker's list, or a file. Default: an ` +
       'installed one, or else a small one with random weights.',
   },
   {
     flag: '--config',
     value: 'KIND=FILE',
     many: true,
-    help: 'The configuration of a model that is a file; default the .yaml beside it.',
+    help: 'Configuration of a model given as a file; default: the .yaml beside it.',
   },
-  { flag: '--text', value: 'WORDS', help: 'What dsu-audiosep is to separate; default drums.' },
+  { flag: '--text', value: 'WORDS', help: 'What dsu-audiosep separates; default drums.' },
 ];
 
 function workersOf({ values }) {
@@ -39,11 +39,11 @@ function workersOf({ values }) {
 }
 
 /**
- * Try one worker after another, so that none competes with another one. One that fails does not stop the others.
+ * Try the workers one after another, so that they do not compete. A failure does not stop the others.
  *
  * @param {object} context
  * @param {(worker: string, pool: object) => Promise<object>} tryOne
- * @returns {Promise<object[]>} what `tryOne` gave; of a worker that failed, its error
+ * @returns {Promise<object[]>} the results of `tryOne`, or the error of a worker that failed
  */
 async function eachWorker(context, tryOne) {
   const found = [];

@@ -332,7 +332,7 @@ def test_performance_is_verified_by_ratios(run, tmp_path):
     assert (figures["worker"], figures["model"], figures["repeat"]) == ("demucs", "tiny", 3)
     gone = run("tests/scripts/verify_performance.sh", "demucs", DSU_EXE_DIR=str(tmp_path / "gone"))
     assert gone.returncode == 1
-    assert "there is no such folder" in gone.stderr
+    assert "DSU_EXE_DIR: there is no folder" in gone.stderr
 
 
 @needs_bash

@@ -1,4 +1,4 @@
-"""The Node test programs: each one is run, with small models, and what it prints, writes and leaves behind is checked."""
+"""The Node test programs, run with small models: their output, files, reports and exit status."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def audio(tmp_path_factory):
-    """A song of two seconds, below a name that is not plain."""
+    """A song of two seconds in a file with an unusual name."""
     path = tmp_path_factory.mktemp("audio") / "Größe 1.wav"
     soundfile.write(path, song(SECONDS), RATE)
     return path
@@ -52,7 +52,7 @@ def audio(tmp_path_factory):
 
 @pytest.fixture
 def run(node, small, audio, tmp_path):
-    """Run a program with small models on the processor. No worker of it may be left."""
+    """Runs a program with small models on the CPU, and checks that no worker is left."""
     models = tmp_path / "models"
 
     def run_one(name, *flags, plain=False, env=None):
@@ -74,13 +74,13 @@ def run(node, small, audio, tmp_path):
 
 
 def basis(small, audio, models):
-    """The flags of every run: the models directory is empty, and marks the processes of this test."""
+    """The flags of every run. The models directory is empty and identifies the processes of this test."""
     places = ["--python", sys.executable, "--models", str(models), "--small", "--small-dir", str(small)]
     return [*places, "--input", str(audio), "--device", "cpu", "--threads", "1"]
 
 
 def survivors(models):
-    """Processes that were told of this models directory."""
+    """Processes with this models directory on their command line."""
     return [
         process.info["cmdline"]
         for process in psutil.process_iter(["cmdline", "status"])
@@ -105,7 +105,7 @@ def table_rows(text, head):
 
 
 def ask(node, code, *arguments, env=None):
-    """What a line of JavaScript prints, as JSON; it is run in the folder of the programs."""
+    """The value of a JavaScript expression, evaluated in the folder of the programs."""
     script = f"Promise.resolve({code}).then((value) => console.log(JSON.stringify(value)))"
     words = [node, "-e", script, *map(str, arguments)]
     done = subprocess.run(
@@ -126,7 +126,7 @@ def ask(node, code, *arguments, env=None):
     ],
 )
 def test_the_workflow_shows_and_checks_what_the_cache_does(run, tmp_path, worker, models):
-    """COLD and SWITCH load a model, CACHED and SWITCH BACK find theirs; the table and the report say the same."""
+    """COLD and SWITCH load a model, CACHED and SWITCH BACK find theirs, in both table and report."""
     done = run("run_optimized_workflow", "--worker", worker)
     assert done.returncode == 0, done.stdout + done.stderr
     first, second = models
@@ -145,7 +145,7 @@ def test_the_workflow_shows_and_checks_what_the_cache_does(run, tmp_path, worker
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the executable here is a shell script")
 def test_a_worker_that_forgets_its_model_fails_the_workflow(run, tmp_path):
-    """Status 1, a FAIL line for each job that had to load its model again, and the same in the report."""
+    """Each job that has to load its model again is a failed check, printed and reported, and the status is 1."""
     forgetful = tmp_path / "dsu-bsroformer"
     script = ROOT / WORKERS["bsroformer"].script
     forgetful.write_text(
@@ -165,7 +165,7 @@ def test_a_worker_that_forgets_its_model_fails_the_workflow(run, tmp_path):
 
 
 def test_a_song_goes_through_a_sequence(run, audio, tmp_path):
-    """The default, VR and then Apollo, in one worker; the instrumental goes on, and only the end stays."""
+    """The default runs VR, then Apollo on the instrumental, in one worker, and keeps only the last files."""
     done = run("run_sequence_pipeline")
     assert done.returncode == 0, done.stdout + done.stderr
     vr, apollo, total = table_rows(done.stdout, "Step")
@@ -182,7 +182,7 @@ def test_a_song_goes_through_a_sequence(run, audio, tmp_path):
 
 
 def test_a_sequence_of_several_workers_keeps_its_steps(run, small, tmp_path):
-    """Other stems go on, files stay, and a model can be named by its file."""
+    """--stem chooses the stems, --keep-steps keeps all files, and a model can be given by its file."""
     checkpoint = small / "bsroformer" / "tiny_mdx23c.ckpt"
     flags = ["--sequence", "bsroformer,mdx,audiosep", "--stem", "other", "--stem", "vocals", "--keep-steps"]
     done = run("run_sequence_pipeline", *flags, "--text", "a bell", "--model", f"bsroformer={checkpoint}")
@@ -196,7 +196,7 @@ def test_a_sequence_of_several_workers_keeps_its_steps(run, small, tmp_path):
 
 
 def test_all_workers_preload_and_find_their_models(run, tmp_path):
-    """Each kind of model of each worker is preloaded, used twice from the cache and checked."""
+    """Each kind of model of each worker is preloaded and used twice from the cache."""
     done = run("test_workers_optimized")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row[0] for row in table_rows(done.stdout, "Kind")] == KINDS
@@ -228,8 +228,8 @@ def test_the_final_run_compares_cold_with_cached_and_tries_the_protocol(run, tmp
     assert sum(line.startswith("| dsu-") for line in markdown.splitlines()) == len(KINDS)
 
 
-def test_installed_models_are_taken(run, node, small, audio, tmp_path):
-    """Those that the worker finds in its models directory; then nothing is made."""
+def test_installed_models_are_used(run, node, small, audio, tmp_path):
+    """Models in the worker's models directory are used, and no small ones are made."""
     words = [*basis(small, audio, small), "--small-dir", tmp_path / "none", "--output-dir", tmp_path / "out"]
     words.remove("--small")
     done = run("run_sequence_pipeline", *words, "--sequence", "mdx,vr", plain=True)
@@ -243,7 +243,7 @@ def test_installed_models_are_taken(run, node, small, audio, tmp_path):
 
 
 def test_every_network_runs_through_the_command_line(run, tmp_path):
-    """One row for each model, with its stems."""
+    """The table has a row for each model, with its stems."""
     done = run("run_bsroformer_models")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = table_rows(done.stdout, "Model")
@@ -256,7 +256,7 @@ def test_every_network_runs_through_the_command_line(run, tmp_path):
 
 
 def test_a_network_that_fails_does_not_stop_the_others(run, tmp_path):
-    """Its row says why, the next model runs, and the status is 1."""
+    """A failed model's row has the error, the next model runs, and the status is 1."""
     done = run("run_bsroformer_models", "--model", "no_such_model,dsu_mini")
     assert done.returncode == 1, done.stdout + done.stderr
     assert [row[-1] for row in table_rows(done.stdout, "Model")] == ["unknown_model", "done"]
@@ -269,8 +269,8 @@ def test_a_network_that_fails_does_not_stop_the_others(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_help_tells_of_every_flag(run, name):
-    """Also of those that all programs have; nothing is run."""
+def test_help_lists_the_shared_flags(run, name):
+    """--help includes the flags that all programs have, and nothing is run."""
     done = run(name, "--help", plain=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Usage: node tests/{name}.js [options]\n")
@@ -283,19 +283,19 @@ def test_help_tells_of_every_flag(run, name):
     ("name", "flags", "message"),
     [
         ("test_all_workers_final", ["--wroker", "demucs"], "Did you mean --worker?"),
-        ("run_sequence_pipeline", ["--sequence", "vr,apolo"], "--sequence has no `apolo`"),
+        ("run_sequence_pipeline", ["--sequence", "vr,apolo"], "--sequence has no choice `apolo`"),
         ("run_sequence_pipeline", ["--sequence", ","], "--sequence needs a value"),
         ("run_sequence_pipeline", ["--model", "tiny.pth"], "`tiny.pth` must begin with one of: vr=, apollo=."),
         ("run_optimized_workflow", ["--worker"], "--worker needs a value"),
-        ("run_optimized_workflow", ["--threads", "many"], "needs a whole number from 1"),
+        ("run_optimized_workflow", ["--threads", "many"], "needs a positive integer"),
         ("run_optimized_workflow", ["--input", "no_such_song.wav"], "There is no audio file no_such_song.wav."),
         ("run_optimized_workflow", ["--model1", "dsu_mini", "--model2", "dsu_mini"], "are the same model"),
         ("run_bsroformer_models", ["--exe-dir", "nowhere"], "dsu-bsroformer is not in "),
         ("test_workers_optimized", ["--device", "cuda:99"], "`cuda:99` is not available"),
     ],
 )
-def test_what_cannot_be_run_is_told_with_status_2(run, name, flags, message):
-    """A wrong command line or a machine that lacks something: one or two sentences, no trace of a stack."""
+def test_wrong_usage_gives_status_2(run, name, flags, message):
+    """A wrong command line or set-up gives a message without a stack trace."""
     done = run(name, *flags)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
@@ -303,7 +303,7 @@ def test_what_cannot_be_run_is_told_with_status_2(run, name, flags, message):
 
 
 def test_a_worker_that_dies_is_a_failure(run, node, tmp_path):
-    """Node.js cannot run a worker's Python: the worker ends at once. Status 1, and the report has the reason."""
+    """A worker that ends at once (Node.js cannot run Python) gives status 1, and the report has the reason."""
     done = run("run_optimized_workflow", "--python", node, "--model1", "a", "--model2", "b")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "The worker ended with status 1 without being asked to." in done.stderr
@@ -314,7 +314,7 @@ def test_a_worker_that_dies_is_a_failure(run, node, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals between processes")
 @pytest.mark.parametrize("name", ["test_workers_optimized", "run_bsroformer_models"])
 def test_an_interrupted_program_leaves_no_process(node, small, audio, tmp_path, name):
-    """At SIGINT its workers end first, then the program with status 130 and without a report."""
+    """After SIGINT the workers end first, then the program, with status 130 and without a report."""
     models = tmp_path / "models"
     words = [*basis(small, audio, models), "--output-dir", str(tmp_path / "out")]
     program = subprocess.Popen(
@@ -345,8 +345,8 @@ def test_an_interrupted_program_leaves_no_process(node, small, audio, tmp_path, 
 CONFIG = "require('./node_test_config').readConfig('p', JSON.parse(process.argv[1]), 'report.json')"
 
 
-def test_flags_count_more_than_variables(node, tmp_path):
-    """Executables, models, device and audio: what a flag says, else what a variable says."""
+def test_flags_take_precedence_over_variables(node, tmp_path):
+    """Executables, models, device and audio come from a flag, or else from a variable."""
     variables = {
         "DSU_EXE_DIR": str(tmp_path / "env"),
         "DSU_MODELS": "env-models",
@@ -364,7 +364,7 @@ def test_flags_count_more_than_variables(node, tmp_path):
 
 
 def test_without_flags_everything_is_in_the_checkout(node):
-    """The frozen folder where there is one, the Python of .venv, and outputs that belong to no one else."""
+    """The defaults are the frozen folder if it exists, the Python of .venv, and an output folder per program."""
     found = ask(node, CONFIG, "{}")
     frozen = ROOT / "dist" / "dsu"
     assert found["exeDir"] in (str(frozen), None)
@@ -387,8 +387,8 @@ def test_without_flags_everything_is_in_the_checkout(node):
         ),
     ],
 )
-def test_a_model_can_be_named_by_its_file(node, small, kind, file, fields):
-    """As the worker wants it: the folder of a bag or network of Demucs, the configuration beside a checkpoint."""
+def test_a_model_can_be_given_by_its_file(node, small, kind, file, fields):
+    """The request has the folder of a Demucs bag or network, or the configuration beside a checkpoint."""
     (path,) = small.glob(file)
     found = ask(node, "require('./node_programs/models').namedModel(...process.argv.slice(1))", kind, path)
     paths = {key: value if key == "model" and kind == "demucs" else str(small / value) for key, value in fields.items()}
@@ -396,8 +396,8 @@ def test_a_model_can_be_named_by_its_file(node, small, kind, file, fields):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT"])
-def test_samples_are_read_as_they_are(node, tmp_path, subtype):
-    """Every sample type that workers write as WAV."""
+def test_samples_of_all_types_are_read(node, tmp_path, subtype):
+    """All sample types that workers write as WAV are read."""
     sound = song(0.1)
     soundfile.write(tmp_path / "a.wav", sound, RATE, subtype=subtype)
     facts = ask(node, "require('./node_programs/jobs').wavFacts(process.argv[1])", tmp_path / "a.wav")
@@ -409,7 +409,7 @@ def test_samples_are_read_as_they_are(node, tmp_path, subtype):
     ("name", "subtype"), [("a.wav", "PCM_U8"), ("a.wav", "DOUBLE"), ("a.wav", "IMA_ADPCM"), ("a.flac", None)]
 )
 def test_the_length_of_an_input_needs_no_samples(node, tmp_path, name, subtype):
-    """A song may be of any kind that workers read; where its length cannot be told here, it is not compared."""
+    """The length of a WAV file is found even with unsupported samples, and is null for other files."""
     soundfile.write(tmp_path / name, song(0.5), RATE, subtype=subtype)
     found = ask(node, "require('./node_programs/jobs').lengthOf(process.argv[1])", tmp_path / name)
     assert found == (0.5 if subtype in ("PCM_U8", "DOUBLE") else None)
@@ -419,16 +419,16 @@ def test_the_length_of_an_input_needs_no_samples(node, tmp_path, name, subtype):
     ("samples", "rate", "fault"),
     [
         (np.zeros((RATE, 2)), RATE, "a is silent"),
-        (np.full((RATE, 2), np.nan), RATE, "a has samples that are no numbers"),
+        (np.full((RATE, 2), np.nan), RATE, "a contains NaN or infinity"),
         (np.ones((RATE // 2, 2)), RATE, "a is 0.500 s long, not 1.000"),
         (np.ones((48000, 2)), 48000, "a has 48000 Hz, not 44100"),
-        (None, RATE, "a is not there"),
+        (None, RATE, "a does not exist"),
         ("no sound", RATE, "a cannot be read: "),
         (np.ones((RATE, 2)), RATE, None),
     ],
 )
-def test_outputs_that_are_not_sound_are_found(node, tmp_path, samples, rate, fault):
-    """Silence, what is no number, a wrong length or rate, and a file that is missing or no audio."""
+def test_faults_of_outputs_are_found(node, tmp_path, samples, rate, fault):
+    """Silence, NaN, a wrong length or rate, and a file that is missing or no audio are faults."""
     path = tmp_path / "a.wav"
     if isinstance(samples, str):
         path.write_text(samples)
@@ -439,8 +439,8 @@ def test_outputs_that_are_not_sound_are_found(node, tmp_path, samples, rate, fau
     assert [text[: len(fault or "")] for text in faults] == ([] if fault is None else [fault])
 
 
-def test_other_samples_are_told_from_the_same(node, tmp_path):
-    """What SWITCH BACK is compared by: the largest difference, and infinity for files of another length."""
+def test_samples_are_compared(node, tmp_path):
+    """The comparison of SWITCH BACK is the largest difference, or infinity for another length."""
     compare = "[['a', 'a'], ['a', 'b'], ['a', 'c']].map(([x, y]) => String(require('./node_programs/wav')"
     compare += ".largestDifference(`${process.argv[1]}/${x}.wav`, `${process.argv[1]}/${y}.wav`)))"
     sound = song(0.1)
@@ -451,8 +451,8 @@ def test_other_samples_are_told_from_the_same(node, tmp_path):
     assert float(shifted) == pytest.approx(0.25, abs=1e-6)
 
 
-def test_a_line_without_its_id_and_progress_that_goes_back_are_found(node):
-    """The checks of the protocol fail where the protocol is broken."""
+def test_missing_ids_and_decreasing_progress_are_found(node):
+    """The checks fail for a line without the job's id and for progress that decreases."""
     code = """(() => {
         const { Checks } = require('./node_programs/checks');
         const checks = new Checks(() => {});
@@ -466,8 +466,8 @@ def test_a_line_without_its_id_and_progress_that_goes_back_are_found(node):
     assert ask(node, code) == [True, True, False, False]
 
 
-def test_a_worker_that_does_all_it_is_asked_but_nothing_else_is_found_out(node, tmp_path):
-    """One that has no errors, does not cancel and leaves files half-written fails all checks but those for an answer."""
+def test_a_worker_without_errors_and_cancelling_is_found(node, tmp_path):
+    """A worker that has no errors, does not cancel and leaves incomplete files fails these checks."""
     code = """(async () => {
         const fs = require('node:fs');
         const { Checks } = require('./node_programs/checks');
@@ -492,7 +492,7 @@ def test_a_worker_that_does_all_it_is_asked_but_nothing_else_is_found_out(node, 
 
 
 def test_the_guide_names_every_program_and_flag(node):
-    """What can be run and said is in README_NODE_TESTS.md."""
+    """README_NODE_TESTS.md mentions every program and flag."""
     text = (TESTS / "README_NODE_TESTS.md").read_text(encoding="utf-8")
     sources = [path.read_text(encoding="utf-8") for path in [*TESTS.glob("*.js"), *TESTS.glob("node_programs/*.js")]]
     flags = {flag for source in sources for flag in re.findall(r"flag: '(--[a-z0-9-]+)'", source)}

@@ -1,5 +1,5 @@
-# What the test scripts share: which Python, programs, device and song, and running one program after another so that
-# none outlives the script. Sourced, not run. It needs no more than the bash 3.2 of macOS.
+# Shared by the test scripts: finds Python, programs, device and song, and runs programs so that none outlives the
+# script. Sourced, not run. Works with the bash 3.2 of macOS.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 OUTPUT="${DSU_BENCHMARK_OUTPUT:-$ROOT/tests/benchmark_output}"
@@ -16,7 +16,7 @@ show_help() {
     exit 0
 }
 
-# Run a program in such a way that a signal to this script ends it as well.
+# Run a program so that a signal to this script ends it as well.
 run() {
     local status=0
     "$@" &
@@ -26,7 +26,7 @@ run() {
     return "$status"
 }
 
-# Run a module of this project, wherever the script was started.
+# Run a module of this project from any current folder.
 run_module() {
     PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" run "$PYTHON" -m "$@"
 }
@@ -43,7 +43,7 @@ end_child() {
 trap 'end_child 130' INT
 trap 'end_child 143' TERM
 
-# The project's own Python, where there is one.
+# The project's own Python, if it exists.
 find_python() {
     if [ -x "$ROOT/.venv/bin/python" ]; then
         PYTHON="$ROOT/.venv/bin/python"
@@ -52,49 +52,49 @@ find_python() {
     fi
 }
 
-# PROGRAM: arguments that choose the frozen workers where they were built, else the scripts.
+# PROGRAM: options that select the frozen workers, or else the scripts.
 find_programs() {
     if [ "${DSU_EXE_DIR-unset}" = "" ]; then
         PROGRAM=(--python)
-        echo "The workers are the Python scripts, since DSU_EXE_DIR is empty."
+        echo "Using the Python scripts, since DSU_EXE_DIR is empty."
     elif [ -n "${DSU_EXE_DIR:-}" ]; then
-        [ -d "$DSU_EXE_DIR" ] || complain "DSU_EXE_DIR names \`$DSU_EXE_DIR\`, and there is no such folder."
+        [ -d "$DSU_EXE_DIR" ] || complain "DSU_EXE_DIR: there is no folder \`$DSU_EXE_DIR\`."
         PROGRAM=(--exe "$DSU_EXE_DIR")
-        echo "The workers are the programs in $DSU_EXE_DIR."
+        echo "Using the programs in $DSU_EXE_DIR."
     elif [ -f "$ROOT/dist/dsu/VERSION.txt" ]; then
         PROGRAM=(--exe "$ROOT/dist/dsu")
-        echo "The workers are the programs in dist/dsu."
+        echo "Using the programs in dist/dsu."
     else
         PROGRAM=(--python)
-        echo "There is no build in dist/dsu, so the workers are the Python scripts."
+        echo "Using the Python scripts, since there is no build in dist/dsu."
     fi
 }
 
-# On Apple silicon `mps` by name, so that a build without it fails here and does not measure the processor.
+# On Apple silicon `mps` explicitly, so that a build without it fails instead of measuring the CPU.
 find_device() {
     DEVICE="${DSU_DEVICE:-auto}"
     if [ -z "${DSU_DEVICE:-}" ] && [ "$(uname -s)" = Darwin ] && [ "$(uname -m)" = arm64 ]; then
         DEVICE=mps
     fi
-    echo "The device asked for is $DEVICE."
+    echo "Device: $DEVICE"
 }
 
-# SONG: the file of so many seconds, made if it is not there. DSU_TEST_INPUT names another one.
+# SONG: the test song of this many seconds, made if missing, or DSU_TEST_INPUT.
 find_song() {
     if [ -n "${DSU_TEST_INPUT:-}" ]; then
-        [ -f "$DSU_TEST_INPUT" ] || complain "DSU_TEST_INPUT names \`$DSU_TEST_INPUT\`, and there is no such file."
+        [ -f "$DSU_TEST_INPUT" ] || complain "DSU_TEST_INPUT: there is no file \`$DSU_TEST_INPUT\`."
         SONG="$DSU_TEST_INPUT"
     else
         SONG="$ROOT/tests/audio/test_$1s.wav"
         if [ ! -f "$SONG" ]; then
-            echo "There is no $SONG, so it is made."
-            run "$PYTHON" "$ROOT/tests/generate_test_audio.py" --seconds "$1" || complain "The song could not be made."
+            echo "Making $SONG, which is missing."
+            run "$PYTHON" "$ROOT/tests/generate_test_audio.py" --seconds "$1" || complain "Could not make the song."
         fi
     fi
-    echo "The song is $SONG."
+    echo "Song: $SONG"
 }
 
-# Time the start, load and separations of a worker: NAME, the JSON file, further arguments.
+# Time start, load and separations of a worker. Arguments: its name, the JSON file, further options.
 benchmark() {
     local name="$1" json="$2"
     shift 2

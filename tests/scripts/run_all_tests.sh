@@ -3,15 +3,15 @@
 #
 #   tests/scripts/run_all_tests.sh
 #
-# BS-RoFormer runs with --batch-size 4. What fails does not keep the rest from running; the end says what did. Times are
-# judged by their ratios only. Frozen workers of dist/dsu are used where they are, else the Python scripts; models that
-# are installed, else small random networks. The tests of the sources are `python3 run.py test`.
+# BS-RoFormer runs with --batch-size 4. A failure does not stop the rest; failures are listed at the end. Times are judged
+# only by their ratios. Uses the frozen workers of dist/dsu, or else the Python scripts; and installed models, or else
+# small random networks. `python3 run.py test` runs the tests of the sources.
 #
-# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; where it is empty, the Python scripts
+# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; empty for the Python scripts
 # DSU_MODELS            the models directory
-# DSU_DEVICE            cpu, mps, cuda; mps on Apple silicon, else what the worker chooses
+# DSU_DEVICE            cpu, mps, cuda; default mps on Apple silicon, elsewhere the worker's choice
 # DSU_TEST_INPUT        another song than tests/audio/test_4s.wav
-# DSU_BENCHMARK_OUTPUT  another folder for what is written
+# DSU_BENCHMARK_OUTPUT  another output folder
 #
 # Exit status: 0; 1 if a program failed; 2 if the command line is wrong.
 
@@ -31,12 +31,12 @@ find_python
 find_programs
 find_device
 find_song 4
-mkdir -p "$OUTPUT" || complain "$OUTPUT cannot be made. Name another folder in DSU_BENCHMARK_OUTPUT."
+mkdir -p "$OUTPUT" || complain "Cannot create $OUTPUT. Set DSU_BENCHMARK_OUTPUT to another folder."
 
 passed=()
 failed=()
 
-# A title, and what to run.
+# Arguments: a title, and the command to run.
 attempt() {
     local title="$1"
     shift

@@ -4,15 +4,15 @@
 #   tests/scripts/verify_performance.sh [bsroformer|demucs|audio-separator|apollo|audiosep] [--save FILE]
 #                                       [--baseline FILE] [--tolerance X]
 #
-# Without a name it is bsroformer, which runs with --batch-size 4. Prints the timings, then ratios of them: some must
-# hold on every machine (warm below cold, and so on), others are compared with --baseline, a file that --save wrote
-# before; none may be over X times (1.5) what it was. Seconds are never judged.
+# The default is bsroformer, which runs with --batch-size 4. Prints the timings, then their ratios: some have fixed bounds
+# (such as warm to cold), others are compared with --baseline, a file written by --save; none may exceed X times (1.5) its
+# earlier value. Seconds are never judged.
 #
-# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; where it is empty, the Python scripts
-# DSU_DEVICE            cpu, mps, cuda; mps on Apple silicon, else what the worker chooses
+# DSU_EXE_DIR           the folder of the frozen workers; default dist/dsu; empty for the Python scripts
+# DSU_DEVICE            cpu, mps, cuda; default mps on Apple silicon, elsewhere the worker's choice
 # DSU_TEST_INPUT        another song than tests/audio/test_4s.wav
 # DSU_MODELS            the models directory
-# DSU_BENCHMARK_OUTPUT  another folder for what is written
+# DSU_BENCHMARK_OUTPUT  another output folder
 #
 # Exit status: 0; 1 if the worker failed or a ratio is too large; 2 if the command line is wrong.
 
@@ -35,11 +35,11 @@ case "${1:-}" in
 esac
 
 find_python
-run_module tools.performance_ratios "$@" || exit # what is wrong with the options is said before minutes are spent
+run_module tools.performance_ratios "$@" || exit # reports wrong options before minutes are spent
 find_programs
 find_device
 find_song 4
-mkdir -p "$OUTPUT" || complain "$OUTPUT cannot be made. Name another folder in DSU_BENCHMARK_OUTPUT."
+mkdir -p "$OUTPUT" || complain "Cannot create $OUTPUT. Set DSU_BENCHMARK_OUTPUT to another folder."
 
 json="$OUTPUT/verify_$NAME.json"
 rm -f "$json"
