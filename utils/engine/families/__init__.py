@@ -1,1 +1,1 @@
-"""One folder for each family of models: how its models are found and loaded, and how a song goes through them."""
+"""One folder per family of models: how its models are found and loaded, and how they process a song."""

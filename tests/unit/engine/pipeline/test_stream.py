@@ -131,7 +131,7 @@ def test_another_rate_in_memory_is_resampled():
 
 def test_another_number_of_channels_in_memory_is_a_mistake():
     """Of the program; files are mixed as they need to be."""
-    with pytest.raises(ValueError, match="1 channels, and the model takes 2"):
+    with pytest.raises(ValueError, match="1 channels, but the model takes 2"):
         stream(recipe_of(), Waveform(noise(channels=1), RATE), Job())
 
 

@@ -1,1 +1,1 @@
-"""Apollo: restores what lossy compression took."""
+"""Apollo: restores what lossy compression removed."""

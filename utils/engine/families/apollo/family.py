@@ -1,7 +1,7 @@
-"""The Apollo family: how a song is restored without a seam, whichever command asks for it.
+"""The Apollo family: seamless restoration of a song, for all commands that use it.
 
-The network works in frames and looks a known number of them to either side. So chunks start on the grid of frames and
-are shown that much around them, as far as the song goes; their sum is what one pass over the whole song gives.
+The network works in frames, with a known context on either side. Chunks therefore start on the grid of frames and get
+exactly that context, up to the ends of the song: their sum equals one pass over the whole song.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ADDITION = Complement(catalogue.ADDITION, (0,), reversed=True)
 
 
 class ApolloFamily:
-    """Apollo networks. Those of the registry and of the models directory are listed by the family of all networks."""
+    """Apollo networks. The networks family lists those in the registry and the models directory."""
 
     name = "apollo"
 
@@ -38,7 +38,7 @@ class ApolloFamily:
         self._host = host
 
     def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
-        """Nothing: they lie in one folder with the networks that separate, whose family lists both."""
+        """Nothing: Apollo networks share a folder with the separation networks, whose family lists both."""
         del request
         return []
 
@@ -50,24 +50,25 @@ class ApolloFamily:
         return isinstance(request, requests.Apollo | requests.LoadApollo)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
-        """The network's files: those that the request names, or those of a model by its name."""
+        """The network whose files or whose name the request gives."""
         del active, job
         asked = cast(requests.Apollo | requests.LoadApollo, request)
         if asked.model_path:
             path = Path(asked.model_path).expanduser()
             if not path.is_file():
-                raise ModelNotInstalled(f"There is no checkpoint `{path}`.", field="model_path")
+                raise ModelNotInstalled(f"The checkpoint `{path}` does not exist.", field="model_path")
             return (ApolloFiles(path, Path(asked.config_path).expanduser() if asked.config_path else None),)
         name = choice_of(requests.NetworkLoad(model=asked.model, config_path=asked.config_path))
         if not isinstance(name, str):
             raise InvalidRequest(
-                "`apollo` needs a network: its checkpoint in `model_path`, or its name in `model`.", field="model_path"
+                "`apollo` needs a network: give its checkpoint in `model_path` or its name in `model`.",
+                field="model_path",
             )
         source = resolve_network(
             name, registry=self._host.registry, folders=self._host.folders, offline=self._host.offline
         )
         if source.family != self.name:
-            raise InvalidRequest(f"`{name}` is not an Apollo network; `separate` takes it.", field="model")
+            raise InvalidRequest(f"`{name}` is not an Apollo network; use it with `separate`.", field="model")
         return (source,)
 
     def load(self, source: NetworkSource | ApolloFiles, request: Asked, job: Job) -> ApolloModel:
@@ -90,9 +91,9 @@ class ApolloFamily:
         return {"type": self.name, "feature_dim": model.sizes.feature_dim, "layer": model.sizes.layer}
 
     def offer(self, model: ApolloModel, request: requests.Separate) -> Offer:
-        asked = _own(request)
-        model.require(asked.feature_dim, asked.layer)
-        return Offer(model.stems, ADDITION, with_complement=asked.addition)
+        options = _as_apollo(request)
+        model.require(options.feature_dim, options.layer)
+        return Offer(model.stems, ADDITION, with_complement=options.addition)
 
     def recipe(
         self,
@@ -105,20 +106,20 @@ class ApolloFamily:
         chunk_s: float | None = None,
     ) -> Recipe:
         del job
-        asked = _own(request)
-        chunk_s = asked.chunk_seconds if chunk_s is None else chunk_s
+        options = _as_apollo(request)
+        chunk_s = options.chunk_seconds if chunk_s is None else chunk_s
         rate = model.sample_rate
 
         def lanes(heard: Heard) -> list[Lane]:
             plan = plan_on_grid(
                 heard.stats.frames,
                 chunk=round(chunk_s * rate),
-                fade=round(asked.chunk_overlap * rate),
+                fade=round(options.chunk_overlap * rate),
                 grid=model.grid,
             )
             return [Lane(ApolloView(model), plan, np.ones(1), bounded=True)]
 
-        compute = self._host.compute(asked)
+        compute = self._host.compute(options)
         return Recipe(
             model=model.source.name,
             sample_rate=rate,
@@ -129,7 +130,7 @@ class ApolloFamily:
             compute=compute,
             settings={
                 "chunk_seconds": chunk_s,
-                "chunk_overlap": asked.chunk_overlap,
+                "chunk_overlap": options.chunk_overlap,
                 "batch_size": compute.batch_size,
                 "feature_dim": model.sizes.feature_dim,
                 "layer": model.sizes.layer,
@@ -138,8 +139,8 @@ class ApolloFamily:
         )
 
 
-def _own(request: requests.Separate) -> requests.Apollo:
-    """The request as one of this family. What `separate` says of chunks and of the complement means the same here."""
+def _as_apollo(request: requests.Separate) -> requests.Apollo:
+    """The request as an `apollo` request. The options of `separate` for chunks and the complement mean the same here."""
     if isinstance(request, requests.Apollo):
         return request
     chunk_s = getattr(request, "chunk_seconds", None)

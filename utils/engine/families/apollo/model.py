@@ -1,4 +1,4 @@
-"""An Apollo network: its sizes come from its checkpoint, and what it sees is known to the frame."""
+"""An Apollo network: its sizes come from its checkpoint, and its receptive field is known to the frame."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.records import ModelRecord
 
-FRAMES_SEEN_BY_LAYER = 9  # three convolutions of seven frames
-FRAMES_SEEN_AROUND = 3  # by the transforms at both ends
+CONTEXT_FRAMES_PER_LAYER = 9  # three convolutions over seven frames
+CONTEXT_FRAMES_OF_STFT = 3  # of the transforms at both ends
 
 
 @dataclass(frozen=True)
 class ApolloFiles:
-    """A network by its files; the configuration may be missing. Named as a network of `models/` is."""
+    """A network given by its files; the configuration is optional. It is named like the networks of `models/`."""
 
     checkpoint: Path
     config: Path | None
@@ -72,12 +72,12 @@ class ApolloModel:
         self._checkpoint = checkpoint
 
     @property
-    def around(self) -> int:
-        """Samples on either side of a place that can change what the network gives there."""
-        return (FRAMES_SEEN_BY_LAYER * self.sizes.layer + FRAMES_SEEN_AROUND) * self.grid
+    def context(self) -> int:
+        """Samples on either side of a position that can affect the network's output there."""
+        return (CONTEXT_FRAMES_PER_LAYER * self.sizes.layer + CONTEXT_FRAMES_OF_STFT) * self.grid
 
     def require(self, feature_dim: int | None, layer: int | None) -> None:
-        """Raise `CheckpointMismatch` where a request states other sizes."""
+        """Raise `CheckpointMismatch` if a request states other sizes."""
         stated = Sizes(feature_dim or self.sizes.feature_dim, layer or self.sizes.layer)
         require_sizes(stated, self.sizes, self._checkpoint, "the request says")
 
@@ -91,7 +91,7 @@ class ApolloModel:
 def load_apollo(
     source: ModelSource, checkpoint: Path, config: Path | None, *, mapped: bool, allow_unsafe: bool
 ) -> ApolloModel:
-    """Read a network. Its sizes are the checkpoint's; a configuration that says otherwise is an error."""
+    """Read a network. Its sizes come from the checkpoint; a configuration that contradicts them is an error."""
     tensors = unwrap_state(read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe), checkpoint)
     sizes = sizes_of(tensors, checkpoint)
     stated = ApolloParams()
@@ -109,13 +109,13 @@ def load_apollo(
 
 
 def sizes_of(tensors: Mapping[str, Tensor], path: Path) -> Sizes:
-    """The sizes of the network that these tensors are of."""
+    """The sizes of the network with these tensors."""
     first = tensors.get("BN.0.1.weight")
     layers = {key.split(".")[1] for key in tensors if key.startswith("net.")}
     if first is None or not layers:
         raise CheckpointInvalid(
             f"`{path.name}` does not hold an Apollo network: it lacks the layers `BN` or `net`.",
-            hint="Separate with other networks by `separate`.",
+            hint="Use `separate` for other networks.",
         )
     return Sizes(feature_dim=first.shape[0], layer=len(layers))
 
@@ -129,14 +129,14 @@ def require_sizes(stated: Sizes, held: Sizes, checkpoint: Path, who: str) -> Non
 
 
 class ApolloView:
-    """The network as the chunk loop sees it: shown enough around a chunk that nothing further could change it."""
+    """The network as the chunk loop calls it: with all context that can affect a chunk."""
 
     def __init__(self, model: ApolloModel) -> None:
         self._backend = model.backend
-        self._around = model.around
+        self._context = model.context
 
     def input_length(self, length: int) -> int:
-        return length + 2 * self._around
+        return length + 2 * self._context
 
     def __call__(self, mix: Tensor) -> Tensor:
         return self._backend(mix)

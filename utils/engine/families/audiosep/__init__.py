@@ -1,1 +1,1 @@
-"""AudioSep: separates what a text describes."""
+"""AudioSep: separates sounds described by text."""

@@ -1,4 +1,4 @@
-"""The AudioSep family: separates what a text describes."""
+"""The AudioSep family: separates sounds described by text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from utils.store.records import ModelRecord
 
 
 class AudioSepFamily:
-    """Networks that are asked in words."""
+    """Networks that are queried by text."""
 
     name = "audiosep"
 
@@ -47,11 +47,17 @@ class AudioSepFamily:
         return isinstance(request, requests.AudioSepSeparate | requests.AudioSepLoad)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
-        """The parts that a request names, or else those of the model loaded last, or else the public ones."""
+        """The files that the request names, otherwise the active model, otherwise the public model."""
         del job
         asked = cast(requests.AudioSepSeparate | requests.AudioSepLoad, request)
         if isinstance(asked, requests.AudioSepLoad):
-            self._require_device(asked.device)
+            device = self._host.device
+            if asked.device not in (None, "auto", device, device.partition(":")[0]):
+                raise DeviceUnavailable(
+                    f"This worker runs on `{device}`, so it cannot load a model on `{asked.device}`.",
+                    hint=f"Leave out `device`, or start the worker with `--device {asked.device}`.",
+                    field="device",
+                )
         named = NamedParts(
             model=asked.model,
             config=_path(asked.config_path),
@@ -80,7 +86,7 @@ class AudioSepFamily:
         return {}
 
     def offer(self, model: AudioSepModel, request: requests.Separate) -> Offer:
-        """A stem for each text, called as the text is."""
+        """One stem per text, named after the text."""
         del model
         asked = cast(requests.AudioSepSeparate, request)
         stems = tuple(asked.queries)
@@ -127,16 +133,6 @@ class AudioSepFamily:
             file_rate="source",
             chunk_s=lengths.chunk_s,
         )
-
-    def _require_device(self, asked: str | None) -> None:
-        """A worker has one device for all its life; a request can only agree."""
-        device = self._host.device
-        if asked not in (None, "auto", device, device.partition(":")[0]):
-            raise DeviceUnavailable(
-                f"This worker runs on `{device}`, so a model cannot be loaded on `{asked}`.",
-                hint=f"Leave out `device`, or start the worker with `--device {asked}`.",
-                field="device",
-            )
 
 
 def _path(text: str | None) -> Path | None:

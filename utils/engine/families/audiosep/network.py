@@ -1,9 +1,9 @@
-"""Separation of what a text describes: the network and its text side, and how a song goes through them.
+"""Separation by text: the network and its text encoder, and how they process a song.
 
-The network is mono and takes each channel by itself, at a rate of its own. It is a U-net, so chunks start on the grid of
-its coarsest level and are shown all that can influence them, as far as the song goes; their sum is then what one pass
-over the whole song gives. Everything else happens at the song's rate: only what the network hears is resampled, so that the
-residual keeps what lies above that.
+The network is mono and processes each channel separately, at its own sample rate. It is a U-net, so chunks start on the
+grid of its coarsest level and get all context that can affect them, up to the ends of the song: their sum equals one
+pass over the whole song. Everything else happens at the song's rate. Only the network's input and output are resampled,
+so the residual keeps the frequencies above the network's range.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from utils.store.network_config import read_plain
 if TYPE_CHECKING:
     from models.audiosep.text import ClapText, TextEncoder
 
-GRID = FRAMES_MULTIPLE * HOP_SAMPLES  # samples at the network's rate from one place of its coarsest level to the next
-GRIDS_AROUND = 11  # how far the network looks: 3.52 s
-AROUND_S = 3.52
+GRID = FRAMES_MULTIPLE * HOP_SAMPLES  # the hop of the coarsest level, in samples at the network's rate
+CONTEXT_GRIDS = 11  # the context on either side, in grid steps
+CONTEXT_S = 3.52  # the same in seconds
 CHUNK_S = 10.0
-ONE_PASS_S = 30.0  # where a request would rather have no chunks; they are as long as that with what is around them
+ONE_PASS_S = 30.0  # chunk length including context, for requests with chunking turned off
 SECTIONS = ("data", "model")  # of a configuration
 
 
 class AudioSepModel:
-    """A loaded network, on its device, and its text side, which stays on the CPU."""
+    """A loaded network on its device, and its text encoder, which stays on the CPU."""
 
     def __init__(self, source: AudioSepSource, net: ResUNet30, texts: TextEncoder) -> None:
         self.source = source
@@ -59,24 +59,20 @@ class AudioSepModel:
         self._device = device
 
     def conditions(self, texts: Sequence[str]) -> list[Shifts]:
-        """What each text makes of the network; worked out once for a whole song."""
+        """The FiLM conditions of each text, computed once for a whole song."""
         with torch.inference_mode():
             conditions: list[Shifts] = self._film(self._texts.embed(texts).to(self._device))
         return conditions
 
 
 def load_audiosep(source: AudioSepSource, *, mapped: bool, allow_unsafe: bool) -> AudioSepModel:
-    """Read a network and its text side. Raises `ConfigInvalid` or one of the checkpoint errors."""
+    """Read a network and its text encoder. Raises `ConfigInvalid` or one of the checkpoint errors."""
 
     def fill(net: ResUNet30 | ClapText, path: Path) -> None:
         content = read_checkpoint(path, mapped=mapped, allow=net.PICKLED_WITH, allow_unsafe=allow_unsafe)
         assign(net, net.complete_state(unwrap_state(content, path)), path=path)
         for_inference(net)
 
-    return AudioSepModel(source, _network(source, fill), _text_side(source, fill))
-
-
-def _network(source: AudioSepSource, fill: Callable[[ResUNet30, Path], None]) -> ResUNet30:
     try:
         params = ResUNet30Params.from_config(read_plain(source.config, SECTIONS))
     except ValueError as error:
@@ -86,40 +82,39 @@ def _network(source: AudioSepSource, fill: Callable[[ResUNet30, Path], None]) ->
     with without_data():
         net = ResUNet30(params)
     fill(net, source.checkpoint)
-    return net
 
-
-def _text_side(source: AudioSepSource, fill: Callable[[ClapText, Path], None]) -> TextEncoder:
     from models.audiosep.text import TextEncoder
 
     try:
-        return TextEncoder.from_files(source.clap, source.roberta, fill=fill, without_data=without_data)
+        texts = TextEncoder.from_files(source.clap, source.roberta, fill=fill, without_data=without_data)
     except (OSError, ValueError) as error:
-        raise ConfigInvalid(f"`{source.roberta}` is no folder of RoBERTa: {error}", field="roberta_dir") from error
+        raise ConfigInvalid(f"`{source.roberta}` is not a RoBERTa folder: {error}", field="roberta_dir") from error
+    return AudioSepModel(source, net, texts)
 
 
-# A song ---------------------------------------------------------------------------------------------------------------
+# Songs ----------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Rates:
-    """The song's rate and the network's, and the grid in samples of each."""
+    """The sample rates of the song and of the network."""
 
     song: int
     network: int
 
     @property
     def grid(self) -> int:
+        """The grid in samples of the song."""
         return GRID * self.song // self.network
 
     @classmethod
     def of(cls, song: int, network: int) -> Rates:
-        """As they are; of a song with an odd rate, at which the grid is no whole number, the network's for both."""
+        """The rates to use. If the grid is not a whole number of the song's samples, both are the network's rate."""
         return cls(song if GRID * song % network == 0 else network, network)
 
 
 class Interruptible(Sequence[Shifts]):
-    """Conditions that a job which was cancelled stops at: a network may take seconds for each."""
+    """Conditions with a checkpoint before each, to cancel a job in between: each may take the network seconds."""
 
     def __init__(self, conditions: Sequence[Shifts], checkpoint: Callable[[], None]) -> None:
         self._conditions = conditions
@@ -134,9 +129,9 @@ class Interruptible(Sequence[Shifts]):
 
 
 class AudioSepView:
-    """The network as the chunk loop sees it: at the song's rate, with a stem for each condition.
+    """The network as the chunk loop calls it: at the song's rate, with one stem per condition.
 
-    On the CPU channels follow each other: together they would take more memory and no less time.
+    Unless `together`, channels run one after another: on the CPU a batch would take more memory and save no time.
     """
 
     def __init__(self, backend: Backend, conditions: Sequence[Shifts], rates: Rates, *, together: bool) -> None:
@@ -146,20 +141,20 @@ class AudioSepView:
         self._together = together
 
     def input_length(self, length: int) -> int:
-        return length + 2 * GRIDS_AROUND * self._rates.grid
+        return length + 2 * CONTEXT_GRIDS * self._rates.grid
 
     def __call__(self, mix: Tensor) -> Tensor:
         channels = at_rate(mix.flatten(0, 1), self._rates.song, self._rates.network)[:, None]
         groups = [channels] if self._together else channels[:, None]
         stems = torch.cat([self._backend(group, self._conditions) for group in groups])
-        back = at_rate(stems.flatten(0, 1).float(), self._rates.network, self._rates.song)
+        samples = at_rate(stems.flatten(0, 1).float(), self._rates.network, self._rates.song)
         length = mix.shape[-1]
-        whole = nn.functional.pad(back, (0, length - back.shape[-1]))  # to the sample, or cut to it
-        return whole.reshape(*mix.shape[:2], -1, length).transpose(1, 2)
+        exact = nn.functional.pad(samples, (0, length - samples.shape[-1]))  # pads or trims to the input's length
+        return exact.reshape(*mix.shape[:2], -1, length).transpose(1, 2)
 
 
 def at_rate(signals: Tensor, source_rate: int, target_rate: int) -> Tensor:
-    """(signals, samples) at another rate."""
+    """Resample (signals, samples)."""
     if source_rate == target_rate:
         return signals
     block = np.ascontiguousarray(signals.cpu().numpy().T)
@@ -168,22 +163,25 @@ def at_rate(signals: Tensor, source_rate: int, target_rate: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long chunks are, and up to what length a song is one chunk."""
+    """The length of chunks, and up to which length a song is processed as one chunk."""
 
     chunk_s: float
     whole_s: float
 
     def plan(self, total: int, rates: Rates) -> ChunkPlan:
-        one = total <= self.whole_s * rates.song
-        chunk = total + rates.grid if one else round(self.chunk_s * rates.song)
+        is_whole = total <= self.whole_s * rates.song
+        chunk = total + rates.grid if is_whole else round(self.chunk_s * rates.song)
         return plan_on_grid(total, chunk=chunk, fade=0, grid=rates.grid)
 
 
 def lengths_of(request: AudioSepSeparate, longest_s: float | None) -> Lengths:
-    """A song that is no longer than what the network sees of a chunk becomes a single one, unless chunks are requested."""
+    """The lengths for a request, at most `longest_s`. A song no longer than a chunk with its context is one chunk.
+
+    Requests that turn chunking on get chunks for any song longer than one.
+    """
     if longest_s is not None:
         return Lengths(longest_s, longest_s)
     if request.use_chunk is False:
-        return Lengths(ONE_PASS_S - 2 * AROUND_S, ONE_PASS_S)
+        return Lengths(ONE_PASS_S - 2 * CONTEXT_S, ONE_PASS_S)
     chunk_s = request.chunk_seconds or CHUNK_S
-    return Lengths(chunk_s, chunk_s + 2 * AROUND_S if request.use_chunk == "auto" else chunk_s)
+    return Lengths(chunk_s, chunk_s + 2 * CONTEXT_S if request.use_chunk == "auto" else chunk_s)

@@ -1,1 +1,1 @@
-"""Demucs: bags of networks of the demucs package."""
+"""Demucs: bags of networks from the demucs package."""

@@ -1,4 +1,4 @@
-"""A bag of Demucs networks, which are read when they are first needed: one stem of a fine-tuned bag takes one of four."""
+"""A bag of Demucs networks, each read on first use: one stem of a fine-tuned bag needs only one of four networks."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class DemucsBag:
         self._nets: dict[int, DemucsNet] = {}
         self._lock = threading.Lock()
         self.stems = tuple(source.record.stems) if source.record is not None else self.net(0).stems
-        self.gains = self._gains()
+        self.gains = self._normalised_weights()
 
     def __len__(self) -> int:
         return len(self.source.members)
 
     def net(self, member: int) -> DemucsNet:
-        """A network of the bag, read and moved to the device when it is first asked for."""
+        """A network of the bag, read and moved to the device on first use."""
         self.read([member], Job())
         return self._nets[member]
 
     def read(self, members: Iterable[int], job: Job) -> None:
-        """Have these networks ready."""
+        """Make these networks ready to run."""
         for member in members:
             job.checkpoint()
             with self._lock, job.step("load"):
@@ -46,24 +46,31 @@ class DemucsBag:
                     continue
                 path = self.source.members[member]
                 net = load_net(path, mapped=self._mapped, allow_unsafe=self._allow_unsafe)
-                self._require_fitting(net)
+                first = next(iter(self._nets.values()), net)
+                expected = getattr(self, "stems", net.stems)
+                if (net.stems, net.sample_rate, net.channels) != (expected, first.sample_rate, first.channels):
+                    raise ConfigInvalid(
+                        f"`{net.path.name}` does not belong in the bag `{self.source.name}`: it has the stems "
+                        f"{', '.join(net.stems)} at {net.sample_rate} Hz, but the bag needs {', '.join(expected)} at "
+                        f"{first.sample_rate} Hz."
+                    )
                 with job.step("move"):
                     net.backend.move(self._device)
                 self._nets[member] = net
 
     def counting(self, stems: Sequence[int]) -> list[int]:
-        """The members that count for any of these stems."""
+        """The members with a weight above zero for any of these stems."""
         return [member for member in range(len(self)) if self.gains[member, list(stems)].any()]
 
-    def segment_s(self, member: int, asked: float | None) -> Fraction:
-        """The segment of a member: the request's, else the bag's where the network can take it, else its own."""
+    def segment_s(self, member: int, requested: float | None) -> Fraction:
+        """The segment of a member: the request's, otherwise the bag's if the network supports it, otherwise its own."""
         net = self.net(member)
         longest = net.longest_segment_s
-        if asked is not None:
-            segment = Fraction(asked).limit_denominator(1_000_000)
+        if requested is not None:
+            segment = Fraction(requested).limit_denominator(1_000_000)
             if longest is not None and segment > longest:
                 raise InvalidRequest(
-                    f"`{self.source.name}` takes segments of at most {float(longest):g} s; {asked:g} s was requested.",
+                    f"`{self.source.name}` takes segments of at most {float(longest):g} s; {requested:g} s was requested.",
                     field="segment",
                 )
             return segment
@@ -81,8 +88,8 @@ class DemucsBag:
     def size_bytes(self) -> int:
         return sum(net.backend.size_bytes() for net in list(self._nets.values()))
 
-    def _gains(self) -> npt.NDArray[np.float64]:
-        """What each member (row) counts for each stem (column); columns sum to one."""
+    def _normalised_weights(self) -> npt.NDArray[np.float64]:
+        """The weight of each member (row) for each stem (column); columns sum to one."""
         shape = (len(self), len(self.stems))
         weights = self.source.weights
         if weights is None:
@@ -90,24 +97,14 @@ class DemucsBag:
         gains = np.array([tuple(row) for row in weights if len(row) == shape[1]], dtype=np.float64)
         if gains.shape != shape or (gains.sum(axis=0) <= 0).any():
             raise ConfigInvalid(
-                f"The weights of the bag `{self.source.name}` do not fit: {shape[0]} rows of {shape[1]} numbers are "
-                "needed, and each stem needs a weight above 0."
+                f"The weights of the bag `{self.source.name}` do not fit: they need {shape[0]} rows of {shape[1]} "
+                "numbers, and a weight above 0 for each stem."
             )
         return np.asarray(gains / gains.sum(axis=0))
 
-    def _require_fitting(self, net: DemucsNet) -> None:
-        """All networks of a bag give the same stems of the same sound."""
-        first = next(iter(self._nets.values()), net)
-        expected = getattr(self, "stems", net.stems)
-        if (net.stems, net.sample_rate, net.channels) != (expected, first.sample_rate, first.channels):
-            raise ConfigInvalid(
-                f"`{net.path.name}` does not belong in the bag `{self.source.name}`: it gives {', '.join(net.stems)} "
-                f"at {net.sample_rate} Hz, and {', '.join(expected)} at {first.sample_rate} Hz is needed."
-            )
-
 
 class SegmentView:
-    """A network of a bag as the chunk loop runs it: with the segment of a request, giving only the stems that are needed."""
+    """A network of a bag as the chunk loop calls it: with the segment of the request, returning only the needed stems."""
 
     def __init__(self, net: DemucsNet, segment_samples: int | None, needed: Sequence[int]) -> None:
         self._net = net

@@ -1,4 +1,4 @@
-"""The Demucs family: which models there are, and how a request runs one: bags, segments, time shifts."""
+"""The Demucs family: its models, and how a request runs one (bags, segments, time shifts)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from utils.store.demucs_models import WORKER, DemucsSource, describe_demucs, lis
 from utils.store.records import ModelRecord
 
 LONGEST_SHIFT_S = 0.5
-WITHOUT_SHIFTS = {"mdx_q", "mdx_extra_q"}  # quantised bags: by custom not shifted unless a request says so
+WITHOUT_SHIFTS = {"mdx_q", "mdx_extra_q"}  # quantised bags, by convention not shifted by default
 
 
 class DemucsFamily:
@@ -59,7 +59,7 @@ class DemucsFamily:
         return (source,)
 
     def load(self, source: DemucsSource, request: Asked, job: Job) -> DemucsBag:
-        """The bag; all of its networks for a request to load it, else those that turn out to be needed."""
+        """The bag. A load request reads all its networks; otherwise they are read when needed."""
         bag = DemucsBag(
             source, device=self._host.device, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe
         )
@@ -94,7 +94,7 @@ class DemucsFamily:
         first = model.net(members[0])
 
         def lanes(heard: Heard) -> list[Lane]:
-            """One for each needed member and each of its time shifts."""
+            """One lane per needed member and time shift."""
             chance = random.Random(asked.seed)  # noqa: S311  # repeatable on purpose
             scale = Scale.of(heard.stats)
             found: list[Lane] = []
@@ -125,7 +125,7 @@ class DemucsFamily:
                 "seed": asked.seed,
                 "networks": len(members),
             },
-            # Networks that take just one length cannot take less.
+            # Networks with a fixed segment cannot use a shorter one.
             chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s,
         )
 

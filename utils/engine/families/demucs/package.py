@@ -1,7 +1,7 @@
-"""The one file that touches the demucs package: its checkpoints read without running code, its networks as ours.
+"""The only file that touches the demucs package: reads its checkpoints without running code, and wraps its networks.
 
-A demucs checkpoint pickles its own class with the arguments to build it. Only the classes of the table in
-`models.architectures` and `Fraction` (segment lengths) may be named; anything else is refused before it runs.
+A demucs checkpoint pickles its own class and constructor arguments. Only the classes in the table of
+`models.architectures` and `Fraction` (segment lengths) are allowed; anything else is refused before it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utils.engine.backends.torch import TorchBackend, for_inference, without_dat
 from utils.store.checkpoints import assign, read_checkpoint
 from utils.store.pickles import imports_from
 
-# Arguments that only shape the random weights that a checkpoint then replaces; off, nothing is computed for them.
+# Arguments that only affect the random weights, which a checkpoint replaces anyway; turning them off saves time.
 RANDOM_START: dict[str, Any] = {"rescale": 0, "emb_smooth": False}
 
 
@@ -42,11 +42,11 @@ class DemucsNet:
 
     @property
     def longest_segment_s(self) -> Fraction | None:
-        """Transformers cannot look at more than they were trained on; other networks at any length."""
+        """Transformers cannot process more than their training segment; None for other networks, which have no limit."""
         return self.segment_s if self._is_transformer else None
 
     def input_length(self, length: int, segment_samples: int | None) -> int:
-        """What the network wants to see for a chunk; `segment_samples` where the request named a segment."""
+        """The input length for a chunk. `segment_samples` is the segment of the request, if it has one."""
         if self._is_transformer and segment_samples is not None:
             return segment_samples
         return max(length, int(self._valid_length(length))) if self._valid_length is not None else length
@@ -64,8 +64,8 @@ def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
         raise
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= package.keys():
         raise CheckpointInvalid(
-            f"`{path.name}` is not a checkpoint of the demucs package: it has no class, arguments and state.",
-            hint="Weights of other programs belong to the worker of their architecture.",
+            f"`{path.name}` is not a checkpoint of the demucs package: it lacks a class, arguments or state.",
+            hint="Use weights of other programs with the worker for their architecture.",
         )
     if package["klass"] not in networks:
         raise CheckpointInvalid(f"`{path.name}` names a class that is not a Demucs network.")
@@ -82,16 +82,23 @@ def _build(package: dict[str, Any], path: Path) -> nn.Module:
         with nullcontext() if quantised else without_data():  # quantised weights are decoded in place
             net = cast(nn.Module, klass(*package["args"], **kwargs))
     except (TypeError, ValueError) as error:
-        raise CheckpointMismatch(f"`{path.name}` holds arguments that its network does not take: {error}.") from error
-    if quantised:
-        _restore_quantised(net, state, path)
-    else:
+        raise CheckpointMismatch(f"`{path.name}` holds arguments that its network does not accept: {error}.") from error
+    if not quantised:
         assign(net, _modern_keys(net, state), path=path)
+        return net
+    try:
+        from diffq import restore_quantized_state
+    except ImportError as error:
+        raise _diffq_missing(path) from error
+    try:
+        restore_quantized_state(net, state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointInvalid(f"The quantised weights in `{path.name}` cannot be decoded: {error}.") from error
     return net
 
 
 def _modern_keys(net: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
-    """Earlier time-domain networks count the layers of a block without its normalisation: `encoder.0.2`, now `.3`."""
+    """Rename keys of earlier time-domain networks, whose blocks had no normalisation layer: `encoder.0.2` is now `.3`."""
     wanted = net.state_dict().keys()
     renamed: dict[str, Any] = {}
     for key, tensor in state.items():
@@ -104,7 +111,7 @@ def _modern_keys(net: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _quantisers() -> list[type]:
-    """The classes that quantised checkpoints name, where diffq is installed."""
+    """The classes that quantised checkpoints name; none if diffq is not installed."""
     try:
         from diffq import DiffQuantizer, UniformQuantizer
     except ImportError:
@@ -112,19 +119,8 @@ def _quantisers() -> list[type]:
     return [DiffQuantizer, UniformQuantizer]
 
 
-def _restore_quantised(net: nn.Module, state: dict[str, Any], path: Path) -> None:
-    try:
-        from diffq import restore_quantized_state
-    except ImportError as error:
-        raise _diffq_missing(path) from error
-    try:
-        restore_quantized_state(net, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointInvalid(f"The quantised weights in `{path.name}` cannot be decoded: {error}.") from error
-
-
 def _diffq_missing(path: Path) -> ModelNotInstalled:
     return ModelNotInstalled(
-        f"`{path.name}` is quantised, and the package that reads such weights, diffq, is not installed here.",
-        hint="Install diffq (`pip install diffq`) beside DSU, or use the unquantised model, such as `mdx_extra`.",
+        f"`{path.name}` is quantised, and the package diffq, which reads such weights, is not installed here.",
+        hint="Install diffq (`pip install diffq`) next to DSU, or use an unquantised model such as `mdx_extra`.",
     )

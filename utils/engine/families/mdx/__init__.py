@@ -1,1 +1,1 @@
-"""MDX: networks that give the spectrogram of one stem."""
+"""MDX: networks that predict the spectrogram of one stem."""

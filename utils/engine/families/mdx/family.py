@@ -1,9 +1,9 @@
 """The MDX family.
 
-Stems are those that the audio-separator package gives, to 90 dB or better inside a song, but for this: songs of another
-sample rate than the network's are resampled by soxr; a song is not made louder or quieter than it is, where the package
-scales stems by the song's peak; and `invert_spect`, which fails there, takes the stem from the whole song, not just from
-the bins that the network sees.
+Stems equal those of the audio-separator package to 90 dB or better inside a song, with three exceptions. Songs at other
+sample rates than the network's are resampled by soxr. Stems keep the level of the song, while the package scales them by
+the song's peak. And `invert_spect`, which fails in the package, subtracts the stem from the whole spectrum of the song,
+not only from the bins that the network processes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SUFFIX = ".onnx"
 
 
 class MdxFamily:
-    """MDX models, named by their files."""
+    """MDX models, named after their files."""
 
     name = "mdx"
 
@@ -42,7 +42,7 @@ class MdxFamily:
         self._host = host
 
     def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
-        """Nothing: they lie in one folder with VR models, whose family lists both."""
+        """Nothing: MDX models share a folder with VR models, whose family lists both."""
         del request
         return []
 
@@ -92,7 +92,7 @@ class MdxFamily:
         *,
         chunk_s: float | None = None,
     ) -> Recipe:
-        """Raises `InvalidRequest` for a segment that the model does not have."""
+        """Raises `InvalidRequest` for a segment that the model does not support."""
         del track, chunk_s
         options = MdxOptions.of(cast(requests.AudioSeparatorSeparate, request))
         parameters = model.parameters

@@ -1,7 +1,7 @@
-"""MDX networks as the chunk loop runs them: a network that turns the spectrum of a song into that of one stem.
+"""MDX networks as the chunk loop calls them: each turns the STFT of a song into that of one stem.
 
-The other stem is what is left of the song. Networks see a song no louder than they were shown songs; what comes out is
-made as loud as the song again.
+The other stem is the rest of the song. Songs louder than the training data are attenuated for the network, and its
+output is brought back to the level of the song.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from utils.store.audio_separator_models import AudioSeparatorSource, MdxParamete
 SAMPLE_RATE = 44100
 HOP = 1024
 CHANNELS = 2
-ZEROED_BINS = 3  # the lowest ones, which networks were never shown
-LOUDEST = 0.9  # peaks of songs as networks see them
+ZEROED_BINS = 3  # the lowest bins, which networks were not trained on
+LOUDEST = 0.9  # the highest peak that networks are given
 
 
 @dataclass(frozen=True)
 class MdxOptions:
-    """What a request may choose. Raises `InvalidRequest` for a value out of its range."""
+    """The options of a request. Raises `InvalidRequest` for values out of range."""
 
-    segment_size: int | None = None  # frames that the network sees at once; None is its own number
-    overlap: float = 0.25  # the part of a chunk that the next one covers too
-    denoise: bool = False  # run the network twice, once on the song upside down, so that its own noise cancels
-    invert_spectrum: bool = False  # take the stem away from the song bin by bin, not sample by sample
+    segment_size: int | None = None  # frames per pass of the network; None is the network's own size
+    overlap: float = 0.25  # the fraction of a chunk that the next one covers too
+    denoise: bool = False  # run the network twice, once with inverted polarity, so that its own noise cancels
+    invert_spectrum: bool = False  # subtract the stem from the song per STFT bin, not per sample
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < 1:
             raise InvalidRequest(
-                f"`mdx_overlap` is a part of a chunk, from 0 to below 1; {self.overlap:g} was asked for.",
+                f"`mdx_overlap` is a fraction of a chunk, from 0 to below 1, but {self.overlap:g} was given.",
                 field="mdx_overlap",
             )
 
@@ -60,7 +60,7 @@ class MdxOptions:
 
 
 class MdxModel:
-    """An MDX network; it is read once for each number of frames that it is asked to look at."""
+    """An MDX network. It is read once for each number of frames that requests use."""
 
     channels = CHANNELS
     sample_rate = SAMPLE_RATE
@@ -76,7 +76,7 @@ class MdxModel:
         self._lock = threading.Lock()
 
     def backend(self, frames: int) -> OnnxBackend:
-        """The network for spectra of so many frames. Raises `CheckpointInvalid` or `CheckpointMismatch`."""
+        """The network for spectra with this number of frames. Raises `CheckpointInvalid` or `CheckpointMismatch`."""
         with self._lock:
             if frames not in self._backends:
                 self._backends[frames] = OnnxBackend(
@@ -91,12 +91,12 @@ class MdxModel:
 
     @property
     def warning(self) -> str | None:
-        """What a job that runs the network must say about where it is computed."""
+        """A warning for the user if the network cannot run on the worker's device."""
         if self.device == "cpu" or not self.backend(self.parameters.frames).on_cpu:
             return None
         return (
-            f"The onnxruntime that is installed cannot use the device `{self.device}`; MDX networks run on the "
-            "processor. For NVIDIA graphics cards, install onnxruntime-gpu in its place."
+            f"The installed onnxruntime cannot use the device `{self.device}`, so MDX networks run on the CPU. For "
+            "NVIDIA graphics cards, install onnxruntime-gpu in its place."
         )
 
     def size_bytes(self) -> int:
@@ -104,7 +104,7 @@ class MdxModel:
         return sum(sizes) or self.source.path.stat().st_size
 
     def move(self, device: str) -> None:
-        """What is needed there is read again when it is needed."""
+        """Networks are read again on the new device when they are needed."""
         with self._lock:
             self.device = device
             self._backends.clear()
@@ -114,11 +114,11 @@ def load_mdx(source: AudioSeparatorSource, *, device: str, threads: int) -> MdxM
     """Read an MDX network onto a device. Raises one of the checkpoint errors."""
     parameters = source.parameters
     if not isinstance(parameters, MdxParameters):
-        raise CheckpointMismatch(f"`{source.path.name}` is described as something else than an MDX network.")
+        raise CheckpointMismatch(f"The parameters of `{source.path.name}` are not those of an MDX network.")
     if parameters.bins > parameters.n_fft // 2 + 1:
         raise CheckpointMismatch(
-            f"`{source.path.name}` cannot have {parameters.bins} of {parameters.n_fft // 2 + 1} bins.",
-            hint="`mdx_dim_f_set` and `mdx_n_fft_scale_set` are probably those of two models.",
+            f"`{source.path.name}` cannot use {parameters.bins} of {parameters.n_fft // 2 + 1} bins.",
+            hint="`mdx_dim_f_set` and `mdx_n_fft_scale_set` probably belong to different models.",
         )
     model = MdxModel(source, parameters, device=device, threads=threads)
     model.backend(parameters.frames)
@@ -130,9 +130,9 @@ def load_mdx(source: AudioSeparatorSource, *, device: str, threads: int) -> MdxM
 
 @dataclass(frozen=True)
 class HannPlan(ChunkPlan):
-    """Chunks faded by a Hann window, or not at all where they do not overlap. A last one's is as long as what is left.
+    """Chunks with a Hann window, or a rectangular one if they do not overlap.
 
-    What is left ends at `limit`; chunks themselves are never cut.
+    The windows of the last chunks end at `limit`; chunks themselves are never cut off.
     """
 
     limit: int = 0
@@ -159,12 +159,12 @@ class HannPlan(ChunkPlan):
 
 
 def plan_mdx(samples: int, *, n_fft: int, frames: int, overlap: float) -> HannPlan:
-    """The chunks of a song: half a transform of silence before it, and after it what fills the last chunk."""
+    """The chunks of a song, padded with half an STFT frame of silence before it, and after it up to a whole chunk."""
     chunk, trim = HOP * (frames - 1), n_fft // 2
     whole = chunk - 2 * trim
     if whole < 1:
         raise InvalidRequest(
-            f"This network needs an `mdx_segment_size` above {n_fft // HOP + 1}; {frames} was asked for.",
+            f"This network needs an `mdx_segment_size` above {n_fft // HOP + 1}, but {frames} was given.",
             field="mdx_segment_size",
         )
     step = max(1, int((1 - overlap) * chunk))
@@ -180,7 +180,7 @@ def plan_mdx(samples: int, *, n_fft: int, frames: int, overlap: float) -> HannPl
 
 
 def mdx_lanes(model: MdxModel, options: MdxOptions, *, samples: int, peak: float) -> list[Lane]:
-    """The lane of a song of so many samples with that peak: one row, the primary stem."""
+    """The lane of a song with this length and peak: one row, the primary stem."""
     frames = options.segment_size or model.parameters.frames
     plan = plan_mdx(samples, n_fft=model.parameters.n_fft, frames=frames, overlap=options.overlap)
     gain = LOUDEST / peak if peak > LOUDEST else 1.0
@@ -188,7 +188,7 @@ def mdx_lanes(model: MdxModel, options: MdxOptions, *, samples: int, peak: float
 
 
 class MdxView:
-    """The primary stem of a chunk."""
+    """The network as the chunk loop calls it: from samples to the primary stem, through an STFT."""
 
     def __init__(self, model: MdxModel, frames: int, gain: float, *, denoise: bool) -> None:
         self._parameters = model.parameters
@@ -201,46 +201,37 @@ class MdxView:
         return length
 
     def __call__(self, mix: Tensor) -> Tensor:
-        spectrum = self._spectrum(mix * self._gain)
+        bins = self._parameters.bins
+        # (batch, 2, samples) to (batch, 4, bins, frames)
+        parts = self._stft(mix * self._gain)[..., :bins, :, :].movedim(-1, 2).clone()
+        parts[..., :ZEROED_BINS, :] = 0
+        spectrum = parts.flatten(1, 2)
         stem = self._backend(spectrum)
         if self._denoise:
             stem = (stem - self._backend(-spectrum)) / 2
-        return self._samples(stem, mix.shape[-1]) / self._gain
-
-    def _spectrum(self, mix: Tensor) -> Tensor:
-        """(batch, 2, samples) to (batch, 4, bins, frames)."""
-        whole: Tensor = self._stft(mix)
-        parts = whole[..., : self._parameters.bins, :, :].movedim(-1, 2).clone()
-        parts[..., :ZEROED_BINS, :] = 0
-        return parts.flatten(1, 2)
-
-    def _samples(self, stem: Tensor, length: int) -> Tensor:
-        """(batch, 4, bins, frames) to (batch, 1, 2, samples)."""
+        # (batch, 4, bins, frames) to (batch, 1, 2, samples)
         parts = torch.unflatten(stem, 1, (CHANNELS, PARTS // CHANNELS)).movedim(2, -1)
-        missing = self._stft.bins - self._parameters.bins
-        full = torch.nn.functional.pad(parts, (0, 0, 0, 0, 0, missing))
-        samples: Tensor = self._stft.inverse(full, length)[:, None]
-        return samples
+        full = torch.nn.functional.pad(parts, (0, 0, 0, 0, 0, self._stft.bins - bins))
+        samples: Tensor = self._stft.inverse(full, mix.shape[-1])[:, None]
+        return samples / self._gain
 
 
 # Stems --------------------------------------------------------------------------------------------------------------
 
 
 def by_subtraction(selection: Selection, compensation: float) -> Selection:
-    """Outputs over both stems, as outputs over the primary stem alone: the other is the song without it."""
-    outputs = tuple(_over_primary(output, compensation) for output in selection.outputs)
-    return Selection(outputs, (0,))
-
-
-def _over_primary(output: Output, compensation: float) -> Output:
-    primary, other = output.weights
-    return Output(output.name, (primary - compensation * other,), output.mix_weight + other)
+    """Express outputs over both stems in terms of the primary stem only: the other stem is the song minus it."""
+    outputs = []
+    for output in selection.outputs:
+        primary, other = output.weights
+        outputs.append(Output(output.name, (primary - compensation * other,), output.mix_weight + other))
+    return Selection(tuple(outputs), (0,))
 
 
 class InvertedRest:
-    """Gives the other stem beside the primary one: the song with the primary stem taken out of every bin.
+    """A blend that adds the other stem to the primary one: the song with the primary stem subtracted in every STFT bin.
 
-    Where the stem is louder than the song, the song counts as loud as the stem.
+    In bins where the stem is louder than the song, the song is raised to the level of the stem first.
     """
 
     def __init__(self, compensation: float) -> None:
@@ -257,7 +248,7 @@ class InvertedRest:
     def _both(self, values: Tensor) -> Tensor:
         mix, primary = values[0], values[1]
         stem = primary * self._compensation
-        loud = mix.abs()
-        direction = torch.where(loud > 0, mix / loud.clamp_min(torch.finfo(loud.dtype).tiny), 1.0)
-        rest = torch.maximum(loud, stem.abs()) * direction - stem
+        magnitude = mix.abs()
+        phase = torch.where(magnitude > 0, mix / magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny), 1.0)
+        rest = torch.maximum(magnitude, stem.abs()) * phase - stem
         return torch.cat((primary, rest))

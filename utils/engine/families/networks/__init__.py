@@ -1,1 +1,1 @@
-"""The networks of `models/` that separate: BS-RoFormer and its kin, SCNet, MDX23C and more."""
+"""The separation networks of `models/`: BS-RoFormer and relatives, SCNet, MDX23C and more."""

@@ -1,4 +1,4 @@
-"""How much work a job puts into a song: what its request says, else what its preset says. Pure."""
+"""How much work a job puts into a song, from the options of its request or from a preset. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from utils.core.requests import NetworkSeparate
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work is put into each sample."""
+    """How much work goes into each sample."""
 
-    overlap: int  # windows that cover it; 1 has short cross-fades and no seams
-    tta: bool  # also with swapped channels and with inverted polarity
+    overlap: int  # windows that cover it; 1 means short cross-fades, still without seams
+    tta: bool  # test-time augmentation: run again with swapped channels, and with inverted polarity
 
 
-# The work is about that of `fast`, then 1.8 times as much, then 11 times.
+# `balanced` takes about 1.8 times as long as `fast`, and `best` 11 times.
 PRESETS = {
     "fast": Effort(overlap=1, tta=False),
     "balanced": Effort(overlap=2, tta=False),

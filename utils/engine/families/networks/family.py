@@ -1,4 +1,4 @@
-"""The networks of `models/`: from the registry, from the models directory, or in files that a request names."""
+"""The separation networks of `models/`: from the registry, the models directory, or files that a request names."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from utils.store.network_models import WORKER, NetworkSource, list_networks, own
 from utils.store.records import ModelRecord
 
 BUILT_IN_USED = (
-    f"No model was named, so `{catalogue.DEFAULT_NETWORK}` was used, the small one that comes with DSU. Larger ones are "
-    "far better: `list_models` or `--list-models` names them, `download_model` or `--download` fetches one."
+    f"No model was named, so the small built-in model `{catalogue.DEFAULT_NETWORK}` was used. Larger models are far "
+    "better: `list_models` or `--list-models` lists them, `download_model` or `--download` fetches one."
 )
 
 
 class NetworksFamily:
-    """Networks that separate. Names of Apollo networks are resolved here too, since they lie among the others."""
+    """Separation networks. This family also resolves the names of Apollo networks, which share the same folder."""
 
     name = "networks"
 
@@ -90,7 +90,7 @@ class NetworksFamily:
         return {}
 
     def offer(self, model: NetworkModel, request: requests.Separate) -> Offer:
-        return Offer(model.stems, model.complement, with_complement=_own(request).extract_instrumental)
+        return Offer(model.stems, model.complement, with_complement=_as_networks(request).extract_instrumental)
 
     def recipe(
         self,
@@ -103,19 +103,19 @@ class NetworksFamily:
         chunk_s: float | None = None,
     ) -> Recipe:
         del job
-        asked = _own(request)
-        effort = effort_of(asked)
+        options = _as_networks(request)
+        effort = effort_of(options)
         inference = model.inference
-        chunk_s = chunk_s if chunk_s is not None else asked.chunk_seconds
+        chunk_s = chunk_s if chunk_s is not None else options.chunk_seconds
         chunk = inference.chunk if chunk_s is None else max(1, round(chunk_s * inference.sample_rate))
         mono = model.channels == 1
-        compute = self._host.compute(asked, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
-        quality = {} if asked.quality is None else {"quality": asked.quality}
+        compute = self._host.compute(options, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
+        quality = {} if options.quality is None else {"quality": options.quality}
         return Recipe(
             model=model.source.name,
             sample_rate=inference.sample_rate,
-            # A network of one channel takes as many as the song has, one by one.
-            channels=min(track.channels_in(asked.audio_format), STEREO) if mono else STEREO,
+            # A mono network processes the channels of the song one by one.
+            channels=min(track.channels_in(options.audio_format), STEREO) if mono else STEREO,
             selection=selection.narrowed(),
             lanes=lambda heard: network_lanes(
                 model.backend,
@@ -143,8 +143,8 @@ def _is_network(source: ModelSource | None) -> bool:
     return source is not None and source.family in ("networks", "apollo")
 
 
-def _own(request: requests.Separate) -> requests.NetworkSeparate:
-    """The request as one of this family; what a request of dsu-audio-separator cannot say is as usual."""
+def _as_networks(request: requests.Separate) -> requests.NetworkSeparate:
+    """The request as one of this family. Options that dsu-audio-separator requests lack have their defaults."""
     if isinstance(request, requests.NetworkSeparate):
         return request
     shared = {name: getattr(request, name) for name in requests.Separate.__struct_fields__}

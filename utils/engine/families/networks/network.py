@@ -1,4 +1,4 @@
-"""Networks of our own, read from a checkpoint and a configuration, and how the chunk loop sees them."""
+"""The networks of `models/`, read from a checkpoint and a configuration, and as the chunk loop calls them."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from utils.store.network_config import read_config
 from utils.store.network_models import NetworkSource
 
 DEFAULT_RATE = 44100
-# The ways in which a job with test-time augmentation looks at a song.
+# The variants of the input: one as it is, more for test-time augmentation.
 PLAIN = ({"swapped": False, "inverted": False},)
 AUGMENTED = (*PLAIN, {"swapped": True, "inverted": False}, {"swapped": False, "inverted": True})
 
 
 @dataclass(frozen=True)
 class Inference:
-    """What a configuration says of how its network is run."""
+    """How to run a network, from its configuration."""
 
     sample_rate: int
     chunk: int
     batch_size: int
-    scaled: bool  # the network sees the song with its mean removed and its deviation made one
+    scaled: bool  # the network gets the song normalised to mean 0 and standard deviation 1
 
 
 class NetworkModel:
-    """A loaded network, on its device."""
+    """A loaded network on its device."""
 
     def __init__(self, source: NetworkSource, backend: Backend, *, channels: int, config: Mapping[str, Any]) -> None:
         self.source = source
@@ -51,7 +51,7 @@ class NetworkModel:
         self.backend = backend
         self.channels = channels
         self.inference = inference_of(config, source.config.name)
-        self.complement = _complement(source.stems, _instruments(config))
+        self.complement = _complement(source.stems, config["training"].get("instruments"))
 
     def size_bytes(self) -> int:
         return self.backend.size_bytes()
@@ -67,11 +67,11 @@ def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> 
     content = read_checkpoint(
         source.checkpoint,
         mapped=mapped,
-        allow=getattr(net, "PICKLED_WITH", ()),  # plain classes that some programs save beside the weights
+        allow=getattr(net, "PICKLED_WITH", ()),  # plain classes that some programs save with the weights
         allow_unsafe=allow_unsafe,
     )
     tensors = unwrap_state(content, source.checkpoint)
-    complete = getattr(net, "complete_state", None)  # some files leave out what the network shares
+    complete = getattr(net, "complete_state", None)  # some files omit shared tensors
     if complete is not None:
         tensors = complete(tensors)
     assign(net, tensors, path=source.checkpoint)
@@ -81,7 +81,7 @@ def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> 
 
 
 def build(source: NetworkSource, config: Mapping[str, Any]) -> tuple[nn.Module, Any]:
-    """The network of a configuration, without data, and its parameters."""
+    """Build the network of a configuration, without data; also returns its parameters."""
     try:
         params = params_class(source.type).from_config(config)
         with without_data():
@@ -98,9 +98,9 @@ def build(source: NetworkSource, config: Mapping[str, Any]) -> tuple[nn.Module, 
 
 
 class NetworkView:
-    """A network as the chunk loop runs it: always shown whole chunks, giving only the stems that are needed.
+    """A network as the chunk loop calls it: always with whole chunks, returning only the needed stems.
 
-    With `swapped` it sees left and right exchanged, with `inverted` the other polarity; its output is turned back.
+    With `swapped` its input has left and right exchanged, with `inverted` the opposite polarity; its output is reverted.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class NetworkView:
         swapped: bool = False,
         inverted: bool = False,
     ) -> None:
-        """`needed` are the stems to give, None for all; a `mono` network separates each channel by itself."""
+        """`needed` are the stems to return, None for all. A `mono` network processes each channel separately."""
         self._backend = backend
         self._options = {} if needed is None else {"stems": list(needed)}
         self._mono = mono
@@ -123,14 +123,14 @@ class NetworkView:
         return length
 
     def __call__(self, mix: Tensor) -> Tensor:
-        seen = self._turned(mix)
+        mix = self._augment(mix)
         if not self._mono:
-            return self._turned(self._backend(seen, **self._options))
-        stems = self._backend(seen.flatten(0, 1)[:, None], **self._options)
-        return self._turned(torch.unflatten(stems.squeeze(2), 0, mix.shape[:2]).transpose(1, 2))
+            return self._augment(self._backend(mix, **self._options))
+        stems = self._backend(mix.flatten(0, 1)[:, None], **self._options)
+        return self._augment(torch.unflatten(stems.squeeze(2), 0, mix.shape[:2]).transpose(1, 2))
 
-    def _turned(self, samples: Tensor) -> Tensor:
-        """Turns audio (…, channels, samples), and turns it back."""
+    def _augment(self, samples: Tensor) -> Tensor:
+        """Apply the augmentation to audio (..., channels, samples), or revert it."""
         samples = samples.flip(-2) if self._swapped else samples
         return samples * self._sign if self._sign != 1.0 else samples
 
@@ -146,20 +146,21 @@ def network_lanes(
     needed: Sequence[int],
     mono: bool = False,
 ) -> list[Lane]:
-    """A lane for each way of looking at a song, which give those of the network's `stems` that are needed."""
-    ways = AUGMENTED if effort.tta else PLAIN
+    """One lane per variant of the input, for the `needed` ones of the network's stems."""
+    variants = AUGMENTED if effort.tta else PLAIN
     plan = plan_faded(heard.stats.frames, chunk=chunk, overlaps=effort.overlap)
-    gains = np.full(len(needed), 1.0 / len(ways))
+    gains = np.full(len(needed), 1.0 / len(variants))
     scale = Scale.of(heard.stats) if scaled else UNSCALED
-    some = None if list(needed) == list(range(stems)) else needed
-    return [Lane(NetworkView(backend, some, mono=mono, **way), plan, gains, mirrored=True, scale=scale) for way in ways]
+    subset = None if list(needed) == list(range(stems)) else needed
+    views = [NetworkView(backend, subset, mono=mono, **variant) for variant in variants]
+    return [Lane(view, plan, gains, mirrored=True, scale=scale) for view in views]
 
 
 # Reading a configuration ------------------------------------------------------------------------------------------
 
 
 def inference_of(config: Mapping[str, Any], name: str) -> Inference:
-    """How the network of a configuration, in the file `name`, is run. Raises `ConfigInvalid`."""
+    """How to run the network of a configuration, which comes from the file `name`. Raises `ConfigInvalid`."""
     audio, model, inference = config["audio"], config.get("model"), config["inference"]
     own_rate = model.get("sr") if isinstance(model, Mapping) else None
 
@@ -176,18 +177,14 @@ def inference_of(config: Mapping[str, Any], name: str) -> Inference:
     )
 
 
-def _instruments(config: Mapping[str, Any]) -> list[str]:
-    named = config["training"].get("instruments")
-    return [name for name in named if isinstance(name, str)] if isinstance(named, list | tuple) else []
-
-
-def _complement(stems: Sequence[str], instruments: Sequence[str]) -> Complement:
-    """The mix without the vocals; of a network that does not separate vocals, the mix without its stems."""
+def _complement(stems: Sequence[str], instruments: object) -> Complement:
+    """The mix minus the vocals or, if the network does not separate vocals, minus all its stems."""
     lower = [stem.lower() for stem in stems]
     if VOCALS in lower:
         return Complement(INSTRUMENTAL, (lower.index(VOCALS),))
     everything = tuple(range(len(stems)))
-    others = [name for name in instruments if name.lower() not in lower]
-    if len(others) == 1:  # a configuration of one target names what is left
+    names = instruments if isinstance(instruments, list | tuple) else ()
+    others = [name for name in names if isinstance(name, str) and name.lower() not in lower]
+    if len(others) == 1:  # a configuration with one target also names the rest
         return Complement(others[0], everything)
     return Complement(VOCALS if INSTRUMENTAL in lower else INSTRUMENTAL, everything)

@@ -1,1 +1,1 @@
-"""VR: networks that give a mask for the spectrogram of a song."""
+"""VR: networks that predict a mask for the spectrogram of a song."""

@@ -25,7 +25,7 @@ from utils.core.errors import (
 from utils.core.job import Job, JobCancelled
 from utils.core.replies import AudioSepDone, LoadingModel, Progress, Separating
 from utils.core.requests import AudioSepLoad, DownloadModel, ListModels
-from utils.engine.families.audiosep.network import GRID, GRIDS_AROUND, AudioSepView, Interruptible, Rates, lengths_of
+from utils.engine.families.audiosep.network import CONTEXT_GRIDS, GRID, AudioSepView, Interruptible, Rates, lengths_of
 from utils.store.registry import Registry
 
 
@@ -72,7 +72,7 @@ def test_what_lies_further_off_than_is_shown_hardly_counts(case):
     song = case.song(8.0)
     other = read(song)
     cut = 6 * RATE
-    other[:, : cut - GRIDS_AROUND * GRID] = 0.0
+    other[:, : cut - CONTEXT_GRIDS * GRID] = 0.0
     soundfile.write(case.folder / "other.wav", other.T, RATE, subtype="FLOAT")
     one = case.run(song, use_chunk=False)[1]["drums"]
     two = case.run(case.folder / "other.wav", use_chunk=False)[1]["drums"]
@@ -432,7 +432,7 @@ def test_files_that_do_not_fit_are_errors(fresh, tmp_path):
     (tmp_path / "roberta").mkdir()
     for path in fresh.files.roberta_dir.iterdir():
         (tmp_path / "roberta" / path.name).write_text("{}")
-    with pytest.raises(ConfigInvalid, match="is no folder of RoBERTa") as caught:
+    with pytest.raises(ConfigInvalid, match="is not a RoBERTa folder") as caught:
         fresh.run(roberta_dir=str(tmp_path / "roberta"))
     assert caught.value.field == "roberta_dir"
     assert fresh.engine.list_cached().count == 0

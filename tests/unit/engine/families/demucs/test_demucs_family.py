@@ -315,7 +315,7 @@ def test_missing_weights_are_named(run, repo, tmp_path):
     def forget_one(package):
         package["state"].pop(next(iter(package["state"])))
 
-    with pytest.raises(CheckpointMismatch, match="lacks"):
+    with pytest.raises(CheckpointMismatch, match="missing keys"):
         run(**copy_repo(repo, tmp_path / "less", forget_one))
 
 
