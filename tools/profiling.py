@@ -133,7 +133,7 @@ def profile(
     return figures, profiler
 
 
-def told(figures: Mapping[str, Any]) -> str:
+def as_table(figures: Mapping[str, Any]) -> str:
     """The breakdown as a table."""
     head = "{worker} on {device} (threads: {threads}), {model}, {duration_s:g} s of audio".format(**figures)
     width = max(len(name) for name in figures["stages"])
@@ -203,7 +203,7 @@ def run(subject: Subject, options: argparse.Namespace) -> None:
     sys.stdout.flush()
     with tempfile.TemporaryDirectory() as folder:
         figures, profiler = profile(subject, options, choice, Path(folder))
-    sys.stdout.write(f"{told(figures)}\n")
+    sys.stdout.write(f"{as_table(figures)}\n")
     if profiler is not None:
         profiler.dump_stats(options.prof_out)
         sys.stdout.write(f"\n{top_functions(profiler, options.top)}\nFor snakeviz and pstats: {options.prof_out}\n")

@@ -192,7 +192,7 @@ def test_a_model_is_hashed_once(run, own, monkeypatch):
     monkeypatch.setattr(hashes, "tail_md5_of", lambda path: hashed.append(path) or "0" * 32)
     try:
         for _ in range(2):
-            with pytest.raises(ConfigInvalid, match="not among the known models"):
+            with pytest.raises(ConfigInvalid, match="not a known model"):
                 run()
     finally:
         path.with_suffix(".away").rename(path.with_suffix(".json"))
