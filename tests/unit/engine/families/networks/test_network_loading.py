@@ -155,7 +155,7 @@ def test_a_configuration_of_another_network_is_a_mismatch(case, tmp_path):
     wrong = write_network(tmp_path, "mel_band_roformer", name="wrong", changes={"dim": 12, "depth": 3})
     with pytest.raises(CheckpointMismatch) as caught:
         case.run(right, config_path=str(wrong.config))
-    assert "lacks `layers.2." in caught.value.message
+    assert "missing keys `layers.2." in caught.value.message
     assert "[8,8], the network needs [12,12]" in caught.value.message or "network needs" in caught.value.message
 
 

@@ -48,13 +48,13 @@ def changed(**changes):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        ({"sr": 44100, "band": {}, "bins": 5}, "no bins or no bands"),
+        ({"sr": 44100, "band": {}, "bins": 5}, "lack bins or bands"),
         ({"sr": 44100, "bins": 5}, "malformed"),
-        (changed(hl=65), "last longer"),
+        (changed(hl=65), "another duration"),
         (changed(hl=600), "gaps"),
         (changed(crop_stop=300), "no such bins"),
         (changed(lpf_start=-1), "does not fade out"),
-        (changed(convert_channels="upside_down"), "no way `upside_down`"),
+        (changed(convert_channels="upside_down"), "unknown `convert_channels`, `upside_down`"),
         (dict(band_parameters("2band_32000")) | {"bins": 400}, "more bins than the network"),
         (dict(band_parameters("1band_sr44100_hl512_cut")), "ends before it begins"),
     ],
