@@ -1,4 +1,4 @@
-"""What the tests of separation by text share: tiny networks in the real file formats, an engine, a way to read stems."""
+"""Shared by the AudioSep tests: tiny networks in the real file formats, an engine, and a way to read stems."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AudioSepCase:
         return self.folder / name
 
     def request(self, song, **fields):
-        """By default one text, float samples as they are, into `out`."""
+        """A request for one text, with unclipped float stems, into `out` by default."""
         target = {} if "output" in fields else {"output_dir": str(self.folder / "out")}
         text = {} if "texts" in fields else {"text": "drums"}
         return AudioSepSeparate(
@@ -53,12 +53,12 @@ class AudioSepCase:
 
     @property
     def model(self):
-        """The model that is loaded."""
+        """The active model."""
         with self.engine.cache.lease() as lease:
             return lease.get(self.engine.cache.active)
 
     def whole(self, song, *texts):
-        """The network's own output for each text, of one pass over each channel of the whole file."""
+        """The output of the network for each text, in one pass over each channel of the whole file."""
         model = self.model
         with torch.inference_mode():
             mix = torch.from_numpy(read(song))[:, None]

@@ -1,4 +1,4 @@
-"""What the tests of the Demucs engine share: a repo of tiny networks, an engine, a song, and a way to read stems."""
+"""Shared by the Demucs tests: an engine, a song, and a way to separate and read the stems."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def make_engine(models_dir, **settings):
 
 
 def write_song(path, seconds, seed=0, channels=2, rate=RATE, level=0.2):
-    """Noise with a beat and a slight offset, so that no network can be right by accident."""
+    """Write noise with a beat and a slight offset, so that no network can be right by accident."""
     rng = np.random.default_rng(seed)
     frames = round(seconds * rate)
     beat = 1 + 0.5 * np.sign(np.sin(2 * np.pi * 2 * np.arange(frames) / rate))
@@ -32,7 +32,7 @@ def write_song(path, seconds, seed=0, channels=2, rate=RATE, level=0.2):
 
 
 def separate(engine, song, out, job=None, **fields):
-    """Run one request with float output; the reply and the stems as arrays."""
+    """Run one request with float output; returns the reply and the stems as arrays."""
     request = DemucsSeparate(input=str(song), output=str(out), pcm_type=fields.pop("pcm_type", "FLOAT"), **fields)
     done = engine.separate(request, job or Job())
     return done, {name: soundfile.read(path, dtype="float32", always_2d=True)[0].T for name, path in done.paths.items()}

@@ -1,4 +1,4 @@
-"""What the tests of the network engine share: an engine, and a way to separate and read the stems."""
+"""Shared by the tests of networks: an engine, and a way to separate and read the stems."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Case:
         return self.folder / name
 
     def run(self, files=None, song=None, job=None, **fields):
-        """The reply and the stems (channels, samples) by name."""
+        """Separate; returns the reply and the stems (channels, samples) by name."""
         song = song or self.song()
         if files is not None:
             fields = {"model_path": str(files.checkpoint), "config_path": str(files.config), **fields}

@@ -1,4 +1,4 @@
-"""The cache drops what was used longest ago, within a count and a number of bytes, but nothing that is leased."""
+"""The cache drops the least recently used models, by count and by bytes, but never leased ones."""
 
 import contextlib
 from dataclasses import dataclass
@@ -37,13 +37,13 @@ class FakeModel:
 
 
 def use(cache, *models):
-    """A job with these models: loaded unless they are there."""
+    """A job with these models, which loads those that are not cached."""
     with cache.lease() as lease:
         return [lease.get(model.source) or lease.put(model) for model in models]
 
 
 def peek(cache, name):
-    """The model as a job would find it."""
+    """The cached model, as a job would get it."""
     with cache.lease() as lease:
         return lease.get(FakeSource(name))
 
@@ -60,7 +60,7 @@ def loaded(cache):
 
 
 def test_the_least_recently_used_goes_first():
-    """Using a model protects it; the count is kept."""
+    """Using a model protects it, and the count stays within its bound."""
     cache = cache_of("a", "b", "c")
     assert peek(cache, "a") is not None
     use(cache, FakeModel("d"))
@@ -68,7 +68,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_bytes_are_a_bound_too():
-    """A big model pushes out as many as needed, but stays itself."""
+    """A large model evicts as many as needed, but stays itself."""
     cache = cache_of("a", "b", max_bytes=100)
     use(cache, FakeModel("huge", bytes=500))
     assert loaded(cache) == ["huge"]
@@ -76,26 +76,26 @@ def test_bytes_are_a_bound_too():
 
 @pytest.mark.parametrize(("size", "left"), [(2, ["b", "c"]), (0, [])])
 def test_resizing_drops_at_once(size, left):
-    """A smaller cache is smaller now, and zero turns it off."""
+    """A smaller bound takes effect at once, and zero turns the cache off."""
     cache = cache_of("a", "b", "c")
     cache.resize(size)
     assert loaded(cache) == left
 
 
 def test_a_cache_of_zero_keeps_nothing():
-    """With the cache off a model is used and forgotten."""
+    """With the cache off, a model is dropped after use."""
     assert loaded(cache_of("a", max_models=0)) == []
 
 
 def test_clear_says_how_many():
-    """Clearing empties the cache and counts."""
+    """Clearing empties the cache and returns the count."""
     cache = cache_of("a", "b")
     assert cache.clear() == 2
     assert cache.clear() == 0
 
 
 def test_releasing_what_is_not_leased_says_whether_it_helped():
-    """Back-off asks whether anything could be released."""
+    """The result says whether anything could be released."""
     cache = cache_of("a", "b")
     with cache.lease() as lease:
         lease.get(FakeSource("b"))
@@ -105,7 +105,7 @@ def test_releasing_what_is_not_leased_says_whether_it_helped():
 
 
 def test_dropping_the_active_model_leaves_none_active():
-    """There is never an active model that is not loaded."""
+    """The active model is always a loaded one."""
     model = FakeModel("a")
     cache = ModelCache(1, 1000)
     use(cache, model)
@@ -117,7 +117,7 @@ def test_dropping_the_active_model_leaves_none_active():
 
 
 def test_dropping_releases_memory():
-    """The device is told when a model goes."""
+    """Dropping a model triggers the release of device memory."""
     calls = []
     cache = ModelCache(1, 1000, on_drop=lambda: calls.append(1))
     use(cache, FakeModel("a"))
@@ -130,7 +130,7 @@ def card(max_models=1, max_parked_bytes=25, **options):
 
 
 def test_a_model_that_makes_room_is_parked_and_comes_back():
-    """On a graphics card, going back to a model costs a copy: it is the same model, moved."""
+    """On a GPU, reusing a parked model costs a copy: it is the same model, moved."""
     cache, first = card(), FakeModel("a")
     use(cache, first)
     use(cache, FakeModel("b"))
@@ -142,7 +142,7 @@ def test_a_model_that_makes_room_is_parked_and_comes_back():
 
 
 def test_parked_models_are_bounded_by_bytes():
-    """The host's memory is not endless either: the oldest parked model goes."""
+    """Host memory is bounded too: the oldest parked model is dropped."""
     cache = card()
     for name in "abcd":
         use(cache, FakeModel(name))
@@ -152,7 +152,7 @@ def test_parked_models_are_bounded_by_bytes():
 
 @pytest.mark.parametrize("act", [lambda cache: cache.clear(), lambda cache: cache.resize(0)])
 def test_other_threads_do_not_move_models(act):
-    """Clearing and resizing come from another thread; they forget models where they are."""
+    """Clearing and resizing run on another thread, so they drop models without moving them."""
     cache, model = card(), FakeModel("a")
     use(cache, model)
     act(cache)
@@ -161,7 +161,7 @@ def test_other_threads_do_not_move_models(act):
 
 
 def test_on_the_cpu_nothing_is_parked():
-    """Parked there, a model would take the very memory that it was to give up."""
+    """On the CPU, parking would not free any memory."""
     cache = ModelCache(1, 1000, device="cpu", max_parked_bytes=1000)
     use(cache, FakeModel("a"))
     use(cache, FakeModel("b"))
@@ -172,7 +172,7 @@ def test_on_the_cpu_nothing_is_parked():
 
 
 def test_leased_models_stay_on_the_device_whatever_the_bounds():
-    """A job with more models than the cache may hold has all of them; afterwards the oldest are parked."""
+    """A job may lease more models than the cache can hold; afterwards the oldest are parked."""
     cache, models = card(max_models=2, max_parked_bytes=1000), [FakeModel(name) for name in "abc"]
     with cache.lease() as lease:
         for model in models:
@@ -184,7 +184,7 @@ def test_leased_models_stay_on_the_device_whatever_the_bounds():
 
 
 def test_bytes_push_out_no_leased_model():
-    """The bound in bytes waits for the end of the lease too."""
+    """The bound in bytes applies after the lease too."""
     cache, models = card(max_models=9), [FakeModel(name, bytes=600) for name in "ab"]
     with cache.lease() as lease:
         for model in models:

@@ -1,4 +1,4 @@
-"""Jobs on a pretended graphics card: whatever a job uses is on the card until it ends, however small the cache is."""
+"""Jobs on a fake GPU: the models of a job stay on the GPU until it ends, however small the cache is."""
 
 from pathlib import Path
 
@@ -32,13 +32,13 @@ PLENTY = 10**12
 
 @pytest.fixture
 def networks(tmp_path):
-    """Three networks of the same stems."""
+    """Three networks with the same stems."""
     return [write_network(tmp_path / "nets", "mdx23c", name=name, seed=seed) for seed, name in enumerate("abc")]
 
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Where networks were when they ran. They are where they were moved to last."""
+    """The devices that networks were on when they ran, which are those they were last moved to."""
     ran, places = [], {}
 
     def watch(backend):
@@ -69,7 +69,7 @@ def ran(monkeypatch):
 
 @pytest.fixture
 def engine_of(tmp_path):
-    """The engine of dsu on the pretended card, with a cache for so many models."""
+    """The engine of dsu on the fake GPU, with a cache for this many models."""
 
     def make(max_models):
         engine = make_engine("dsu", Settings(models_dir=tmp_path / "models", device="cpu", threads=1))
@@ -93,7 +93,7 @@ def samples(done):
 
 @pytest.mark.parametrize("max_models", [0, 1, 2])
 def test_an_ensemble_larger_than_the_cache_stays_on_the_card(engine_of, networks, song, ran, max_models):
-    """All of its members, in every job; between jobs those that the cache cannot hold are in the host's memory."""
+    """All members are on the GPU in every job; in between, excess models are in host memory."""
     request = NetworkSeparate(
         **song, ensemble=[NetworkMember(**member(files)) for files in networks], ensemble_type="median_wave"
     )
@@ -107,7 +107,7 @@ def test_an_ensemble_larger_than_the_cache_stays_on_the_card(engine_of, networks
 
 
 def test_preloading_between_jobs_moves_models_only_then(engine_of, networks, song, ran):
-    """A model that another one has pushed out is back on the card before it runs."""
+    """An evicted model is back on the GPU before it runs."""
     engine = engine_of(1)
     fields = [{"model_path": str(files.checkpoint), "config_path": str(files.config)} for files in networks]
     first = samples(engine.separate(NetworkSeparate(**song, **fields[0]), Job()))
@@ -117,7 +117,7 @@ def test_preloading_between_jobs_moves_models_only_then(engine_of, networks, son
 
 
 def test_a_bag_has_its_networks_on_the_card(engine_of, networks, song, ran, tmp_path):
-    """Those that it reads later too, and all of them after it has made room for another model."""
+    """This includes networks read later, and all of them after the bag was evicted."""
     make_repo(tmp_path / "models" / "demucs")
     engine = engine_of(1)
     bag = {"model": "tiny_ft", "shifts": 0}
@@ -134,7 +134,7 @@ def test_a_bag_has_its_networks_on_the_card(engine_of, networks, song, ran, tmp_
 
 @pytest.mark.parametrize("max_models", [1, 2])
 def test_separating_and_restoring_in_turns(engine_of, song, ran, tmp_path, max_models):
-    """VR, MDX and Apollo models that push each other out."""
+    """VR, MDX and Apollo models that evict each other always run on the GPU."""
     vr, mdx = make_vr(tmp_path, "vr"), make_mdx(tmp_path, "mdx")
     apollo = write_network(tmp_path, "apollo")
     engine = engine_of(max_models)

@@ -1,4 +1,4 @@
-"""Notes of finished jobs: found while nothing has changed, and void as soon as anything has."""
+"""Notes of finished jobs: valid while nothing changes, and void as soon as anything does."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def song(tmp_path):
 
 @pytest.fixture
 def request_of(song, tmp_path):
-    """A request for the song, with fields of its own."""
+    """A request for the song, with additional fields."""
 
     def make(kind=DemucsSeparate, **fields):
         return kind(**{"input": str(song), "output": str(tmp_path / "out"), "resume": True, **fields})
@@ -45,7 +45,7 @@ def write_stems(folder, *names, content=b"stem"):
 
 
 def answer(paths, kind=Done, **fields):
-    """What a job has answered that wrote these files."""
+    """The reply of a job that wrote these files."""
     return kind(
         **{
             "elapsed": 1.5,
@@ -69,25 +69,25 @@ def answer(paths, kind=Done, **fields):
 
 @pytest.fixture
 def noted(request_of, tmp_path):
-    """A job that is done and noted, with two stems: what it answered."""
+    """A finished and recorded job with two stems; returns its reply."""
     done = answer(write_stems(tmp_path / "out" / "song", "drums", "vocals"))
     notebook(request_of()).write(done)
     return done
 
 
 def test_what_was_done_is_answered_again(request_of, noted):
-    """With every field of then, and `skipped`."""
+    """The reply has all original fields, and `skipped`."""
     assert notebook(request_of()).find() == msgspec.structs.replace(noted, skipped=True)
 
 
 def test_nothing_is_found_before_the_first_job(request_of, tmp_path):
-    """And looking leaves nothing."""
+    """Looking for a note leaves no files."""
     assert notebook(request_of()).find() is None
     assert not (tmp_path / "out").exists()
 
 
 def test_notes_lie_in_one_folder_of_the_output_directory(request_of, noted, tmp_path):
-    """Beside the results nothing is added, and no temporary file is left."""
+    """Nothing is added next to the results, and no temporary file is left."""
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [FOLDER, "song"]
     (note,) = (tmp_path / "out" / FOLDER).iterdir()
     assert note.name.startswith("song.")
@@ -112,12 +112,12 @@ def test_notes_lie_in_one_folder_of_the_output_directory(request_of, noted, tmp_
     ids=str,
 )
 def test_other_settings_are_another_job(request_of, noted, change):
-    """Whatever changes what is in the files, or what they are called."""
+    """Any setting that affects the content or names of files counts."""
     assert notebook(request_of(**change)).find() is None
 
 
 def test_a_request_of_another_worker_is_another_job(request_of, noted):
-    """It has other fields, all of which count."""
+    """Requests of another worker have other fields, all of which count."""
     assert notebook(request_of(NetworkSeparate)).find() is None
 
 
@@ -135,12 +135,12 @@ def test_a_request_of_another_worker_is_another_job(request_of, noted):
     ids=str,
 )
 def test_fields_without_effect_do_not_count(request_of, noted, change):
-    """Nor does the way in which the same model was named."""
+    """Fields without effect do not count, nor does the way in which a request refers to the same model."""
     assert notebook(request_of(**change)).find() is not None
 
 
 def test_another_track_is_another_job(request_of, noted):
-    """The number of a song counts where it is part of the names."""
+    """The name of a track counts, and its index if it is part of the file names."""
     assert notebook(request_of(), track="song (2)").find() is None
     assert notebook(request_of(), index=2).find() is not None
     numbered = request_of(name_template="{index} {stem}")
@@ -159,12 +159,12 @@ def test_another_track_is_another_job(request_of, noted):
     ids=str,
 )
 def test_another_model_is_another_job(request_of, noted, models):
-    """Its hash, its name, and what else makes it what it is."""
+    """The hash, the name and the traits of a model count."""
     assert notebook(request_of(), models).find() is None
 
 
 def test_a_changed_model_replaces_the_note(request_of, noted):
-    """What the old one has made is no longer there."""
+    """The results of the old model no longer exist."""
     changed = [ModelStamp("net", ("00fe",))]
     notebook(request_of(), changed).write(noted)
     assert notebook(request_of(), changed).find() is not None
@@ -178,7 +178,7 @@ def times_of(path):
 
 @pytest.mark.parametrize("place", [0, 524_288, -1])
 def test_a_song_with_other_content_is_another_one(request_of, noted, song, place):
-    """Even with its size and its time of change put back."""
+    """A changed song is detected even with its size and modification time restored."""
     times = times_of(song)
     content = bytearray(song.read_bytes())
     content[place] ^= 1
@@ -189,13 +189,13 @@ def test_a_song_with_other_content_is_another_one(request_of, noted, song, place
 
 
 def test_a_song_that_was_written_again_is_another_one(request_of, noted, song):
-    """Its time of change tells."""
+    """A new modification time counts as a change."""
     os.utime(song, ns=(1, 1))
     assert notebook(request_of()).find() is None
 
 
 def test_the_same_song_elsewhere_is_another_one(request_of, noted, song, tmp_path):
-    """Two songs of one name are never taken for each other."""
+    """Two songs with the same name are never confused."""
     copy = tmp_path / "copy" / "song.wav"
     copy.parent.mkdir()
     copy.write_bytes(song.read_bytes())
@@ -204,14 +204,14 @@ def test_the_same_song_elsewhere_is_another_one(request_of, noted, song, tmp_pat
 
 
 def test_a_song_that_cannot_be_read(tmp_path):
-    """Is an error that names it."""
+    """The error names the song."""
     with pytest.raises(InputUnreadable, match="nothing"):
         stamp_input(tmp_path / "nothing.wav")
 
 
 @pytest.mark.parametrize("harm", ["delete", "truncate", "replace", "touch"])
 def test_results_that_are_not_as_they_were_left(request_of, noted, harm):
-    """Deleted, cut, or written by somebody else: the job is done again."""
+    """Deleted, truncated or overwritten results void the note."""
     path = Path(noted.paths["vocals"])
     if harm == "delete":
         path.unlink()
@@ -228,7 +228,7 @@ def test_results_that_are_not_as_they_were_left(request_of, noted, harm):
 
 
 def test_the_picture_is_a_result_too(request_of, tmp_path):
-    """Without it the job is done again."""
+    """A missing picture voids the note."""
     picture = tmp_path / "out" / "song" / "report.png"
     done = answer(write_stems(picture.parent, "drums"), report=str(picture))
     picture.write_bytes(b"png")
@@ -253,7 +253,7 @@ def test_the_picture_is_a_result_too(request_of, tmp_path):
     ],
 )
 def test_a_damaged_note_counts_as_none(request_of, noted, damage):
-    """Whatever is in it; and the next one replaces it."""
+    """A damaged note counts as missing, and the next one replaces it."""
     note = notebook(request_of())
     harmed = damage(note.path.read_bytes())
     assert harmed != note.path.read_bytes()
@@ -264,7 +264,7 @@ def test_a_damaged_note_counts_as_none(request_of, noted, damage):
 
 
 def test_a_note_cannot_speak_of_files_elsewhere(request_of, noted, tmp_path):
-    """Results lie in the output directory; what says otherwise was not written by us."""
+    """Results are in the output directory; a note that says otherwise is not trusted."""
     outside = write_stems(tmp_path, "drums", "vocals")
     note = notebook(request_of())
     text = note.path.read_text()
@@ -277,7 +277,7 @@ def test_a_note_cannot_speak_of_files_elsewhere(request_of, noted, tmp_path):
 
 
 def test_another_job_that_writes_the_same_files_makes_a_note_void(request_of, noted):
-    """And its own note takes the place of the one before."""
+    """The note of the newer job replaces the older one."""
     other = notebook(request_of(shifts=3))
     os.utime(noted.paths["drums"], ns=(5, 5))
     other.write(noted)
@@ -286,7 +286,7 @@ def test_another_job_that_writes_the_same_files_makes_a_note_void(request_of, no
 
 
 def test_jobs_with_other_files_keep_their_notes(request_of, noted, tmp_path):
-    """As one stem after the other into one directory."""
+    """Jobs for different stems in one directory keep separate notes."""
     alone = notebook(request_of(stems=["bass"]))
     alone.write(answer(write_stems(tmp_path / "out" / "song", "bass")))
     assert alone.find() is not None
@@ -294,7 +294,7 @@ def test_jobs_with_other_files_keep_their_notes(request_of, noted, tmp_path):
 
 
 def test_what_a_killed_worker_left_is_removed(request_of, noted, tmp_path):
-    """A half-written note of a process that is gone."""
+    """A partial note of a process that no longer exists is removed."""
     from utils.audio.temporary import part_path
 
     left = part_path(notebook(request_of()).path)
@@ -305,7 +305,7 @@ def test_what_a_killed_worker_left_is_removed(request_of, noted, tmp_path):
 
 
 def test_notes_that_cannot_be_written_are_an_error(request_of, noted, tmp_path):
-    """It says where."""
+    """The error says where the note should be."""
     for path in (tmp_path / "out" / FOLDER).iterdir():
         path.unlink()
     (tmp_path / "out" / FOLDER).rmdir()
@@ -315,7 +315,7 @@ def test_notes_that_cannot_be_written_are_an_error(request_of, noted, tmp_path):
 
 
 def test_the_kind_of_the_answer_is_kept(song, tmp_path):
-    """A restoration is answered as one; the file it is to write is part of the job."""
+    """A restoration gets its own type of reply, and its output file is part of the job."""
     request = Apollo(input=str(song), output=str(tmp_path / "out" / "a.wav"), resume=True)
     paths = {"restored": str(tmp_path / "out" / "a.wav")}
     write_stems(tmp_path / "out", "a")
@@ -325,8 +325,8 @@ def test_the_kind_of_the_answer_is_kept(song, tmp_path):
     assert notebook(other).find() is None
 
 
-def test_names_that_are_no_text(request_of, tmp_path):
-    """Bytes that are no UTF-8, as names on Linux may have, are kept as they are."""
+def test_names_that_are_not_utf8(request_of, tmp_path):
+    """File names on Linux may contain bytes that are not UTF-8, which are kept."""
     paths = {"drums": str(tmp_path / "out" / "caf\udce9.wav")}
     try:
         write_stems(tmp_path / "out", "caf\udce9")
@@ -337,7 +337,7 @@ def test_names_that_are_no_text(request_of, tmp_path):
 
 
 def test_files_of_models_are_hashed_unless_the_registry_knows_them(tmp_path):
-    """A copy elsewhere is the same model; other content is another one."""
+    """A copy of the same content is the same model; different content is not."""
     for folder, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "net.th").write_bytes(content)

@@ -1,4 +1,4 @@
-"""Every engine with `resume`: what was done is not done again, and what changed is."""
+"""All engines with `resume`: finished jobs are skipped, changed ones run again."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ from utils.engine import programs
 
 
 class Run:
-    """The same request again and again, each time with a fresh engine that has nothing loaded."""
+    """Repeats the same request, each time with a fresh engine that has nothing loaded."""
 
     def __init__(self, engine, request, write_model):
         self.engine, self.request, self.write_model = engine, request, write_model
@@ -81,7 +81,7 @@ def apollo_case(folder, basis):
 
 @pytest.fixture(params=[demucs_case, network_case, vr_case, mdx_case, network_of_another_worker_case, apollo_case])
 def case(request, tmp_path):
-    """A job that can be run again."""
+    """A job that can be repeated."""
     write_song(tmp_path / "song.wav", 1.5)
     basis = {"input": str(tmp_path / "song.wav"), "output": str(tmp_path / "out"), "resume": True}
     return request.param(tmp_path, basis)
@@ -92,7 +92,7 @@ def times(done):
 
 
 def test_a_finished_job_is_answered_without_its_model(case):
-    """The same paths and numbers, nothing announced, nothing written; the first time nothing is skipped."""
+    """A repeated job has the same paths and numbers, no events, and writes nothing; the first is not skipped."""
     first, events = case()
     assert first.skipped is not True
     assert LoadingModel in events
@@ -106,7 +106,7 @@ def test_a_finished_job_is_answered_without_its_model(case):
 
 
 def test_with_another_model_under_the_same_name_the_job_is_done_again(case):
-    """The content of its file counts."""
+    """The content of the model's file counts."""
     before = times(case()[0])
     case.write_model(seed=2)
     second, events = case()
@@ -117,14 +117,14 @@ def test_with_another_model_under_the_same_name_the_job_is_done_again(case):
 
 
 def test_the_same_model_written_again_is_the_same(case):
-    """Its time of change does not count."""
+    """The modification time of the model's file does not count."""
     case()
     case.write_model(seed=1)
     assert case()[0].skipped is True
 
 
 def test_without_resume_nothing_is_noted_and_nothing_skipped(case, tmp_path):
-    """As ever."""
+    """Without `resume` no note is written, and jobs are not skipped."""
     case.request = msgspec.structs.replace(case.request, resume=False)
     assert case()[0].skipped is not True
     second, events = case()
@@ -134,7 +134,7 @@ def test_without_resume_nothing_is_noted_and_nothing_skipped(case, tmp_path):
 
 
 def test_what_cannot_be_noted_is_a_warning(tmp_path):
-    """The stems are there; only `resume` will not know of them."""
+    """The stems are complete; only `resume` will not recognise them."""
     write_song(tmp_path / "song.wav", 1.5)
     basis = {"input": str(tmp_path / "song.wav"), "output": str(tmp_path / "out"), "resume": True}
     case = mdx_case(tmp_path, basis)
@@ -147,16 +147,16 @@ def test_what_cannot_be_noted_is_a_warning(tmp_path):
     assert case()[0].skipped is not True
 
 
-def test_warnings_of_then_are_told_again(tmp_path):
-    """They belong to the files."""
+def test_a_skipped_job_repeats_its_warnings(tmp_path):
+    """A skipped job repeats the warnings of the original job."""
     write_song(tmp_path / "song.wav", 1.5, level=2.0)
     case = mdx_case(tmp_path, {"input": str(tmp_path / "song.wav"), "output": str(tmp_path / "out"), "resume": True})
-    told = []
+    warnings = []
     for _ in range(2):
         job = Job()
         job.warn("An unknown field, which is another matter.")
         case.engine().separate(case.request, job)
-        told.append(job.warnings)
-    assert any("lowered" in warning for warning in told[0])
-    assert told[0] == told[1]
+        warnings.append(job.warnings)
+    assert any("lowered" in warning for warning in warnings[0])
+    assert warnings[0] == warnings[1]
     assert not any("unknown field" in note.read_text() for note in (tmp_path / "out" / ".dsu").iterdir())

@@ -130,10 +130,10 @@ def _new_session(model: str | bytes, path: Path, device: str, threads: int) -> A
 def _providers(device: str, available: Sequence[str]) -> list[Any]:
     """The execution providers to use, best first."""
     kind, _, index = device.partition(":")
-    wanted = PROVIDERS.get(kind)
-    if wanted is None or wanted not in available:
+    provider = PROVIDERS.get(kind)
+    if provider is None or provider not in available:
         return [ON_CPU]
-    return [(wanted, {"device_id": index} if kind == "cuda" and index else {}), ON_CPU]
+    return [(provider, {"device_id": index} if kind == "cuda" and index else {}), ON_CPU]
 
 
 # Bytes of ONNX files ------------------------------------------------------------------------------------------------

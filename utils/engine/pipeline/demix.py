@@ -231,7 +231,14 @@ def _add_batch(
     song: SongBuffer, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
 ) -> None:
     with job.step("read"):
-        mixes = [torch.from_numpy(_read_input(song, lane, chunk)) for chunk in batch]
+        mixes = []
+        for chunk in batch:
+            start, length = _view(lane, chunk, song.total)
+            if lane.mirrored and not 0 <= start <= song.total - length:
+                samples = song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale)
+            else:
+                samples = song.read(start, length, lane.scale)
+            mixes.append(torch.from_numpy(samples))
     gains = torch.from_numpy(lane.gains.astype(np.float32))[:, None, None]
     for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
         context = chunk.start - _view(lane, chunk, song.total)[0]
@@ -240,11 +247,3 @@ def _add_batch(
             stems = stems * lane.scale.std + lane.scale.mean
         window = torch.from_numpy(lane.plan.weights(chunk.number))
         accumulator.add(chunk.start, stems * (gains * window).to(output.device), lane.rows)
-
-
-def _read_input(song: SongBuffer, lane: Lane, chunk: Chunk) -> Samples:
-    """The network's input for a chunk."""
-    start, length = _view(lane, chunk, song.total)
-    if lane.mirrored and not 0 <= start <= song.total - length:
-        return song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale)
-    return song.read(start, length, lane.scale)

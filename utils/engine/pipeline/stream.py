@@ -86,19 +86,20 @@ class Stream:
     def _survey(self) -> float:
         if self.recipe.survey is None:
             return 0.0
+
+        def counted(blocks: Iterable[Samples]) -> Iterator[Samples]:
+            done = 0
+            for block in blocks:
+                yield block
+                done += block.shape[1]
+                self.job.progress("survey", done, self.stats.frames)
+
         started = time.perf_counter()
         with self.job.step("read"), self._open() as blocks:
-            found = self.recipe.survey(self._counted(blocks), self.stats.frames, self.job)
+            found = self.recipe.survey(counted(blocks), self.stats.frames, self.job)
         self.spent.survey_s = time.perf_counter() - started
         _report(self.job, "survey", 1.0)
         return found
-
-    def _counted(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        done = 0
-        for block in blocks:
-            yield block
-            done += block.shape[1]
-            self.job.progress("survey", done, self.stats.frames)
 
     def _stretches(self, lanes: list[Lane]) -> Iterator[Stretch]:
         recipe, job = self.recipe, self.job

@@ -54,12 +54,12 @@ def test_tables_are_computed():
         window = torch.hann_window(4)
         table = 2.0 ** torch.arange(4)
         steps = torch.linspace(0, 1, 3, device=None)
-        asked = torch.arange(4, device="meta")
+        explicit = torch.arange(4, device="meta")
         weight = torch.zeros(4)
     assert table.tolist() == [1.0, 2.0, 4.0, 8.0]
     assert steps.tolist() == [0.0, 0.5, 1.0]
     assert window.tolist() == [0.0, 0.5, 1.0, 0.5]
-    assert asked.is_meta
+    assert explicit.is_meta
     assert weight.is_meta
 
 

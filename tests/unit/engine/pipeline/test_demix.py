@@ -16,7 +16,7 @@ ONE = np.ones(1, np.float32)
 
 
 class Identity:
-    """Gives the mix back as its only stem; wants to see `context` more samples than the chunk."""
+    """Returns the mix as its only stem; its input has `context` more samples than the chunk."""
 
     def __init__(self, context=0):
         self.context = context
@@ -31,7 +31,7 @@ class Identity:
 
 
 class Watching(Identity):
-    """Keeps the first chunk that it is shown."""
+    """Keeps the first input that it gets."""
 
     def __call__(self, mix):
         if not self.batches:
@@ -80,7 +80,7 @@ def noise(total, seed=0):
     origin=st.integers(0, 200),
 )
 def test_identity_returns_its_input(total, chunk, overlap, batch, context, origin):
-    """A network that changes nothing gives the song back for every length, overlap, batch size and shift."""
+    """An identity network reconstructs the song for every length, overlap, batch size and shift."""
     samples = noise(total)
     lane = Lane(Identity(context), plan_triangular(total, chunk=chunk, overlap=overlap, origin=-origin), ONE)
     np.testing.assert_allclose(run(samples, [lane], batch_size=batch)[0], samples, atol=1e-5)
@@ -89,7 +89,7 @@ def test_identity_returns_its_input(total, chunk, overlap, batch, context, origi
 @settings(max_examples=60)
 @given(total=st.integers(1, 2500), chunk=st.integers(2, 400), overlaps=st.integers(1, 9), batch=st.integers(1, 9))
 def test_identity_over_a_mirrored_song(total, chunk, overlaps, batch):
-    """Chunks that see the mirrored song give the song back as well."""
+    """Chunks of the mirrored song reconstruct the song as well."""
     samples = noise(total)
     lane = Lane(Identity(), plan_faded(total, chunk=chunk, overlaps=overlaps), ONE, mirrored=True)
     np.testing.assert_allclose(run(samples, [lane], batch_size=batch)[0], samples, atol=1e-5)
@@ -107,14 +107,14 @@ def test_the_batch_size_changes_nothing():
 
 
 def test_batches_are_filled():
-    """Chunks of one length run together, as many as asked."""
+    """Chunks of the same length fill whole batches."""
     net = Identity()
     run(noise(1000), [Lane(net, plan_triangular(1000, chunk=100, overlap=0.0), ONE)], batch_size=4)
     assert net.batches == [4, 4, 2]
 
 
 def test_lanes_of_different_lengths_add_up():
-    """Members of a bag with their own chunks and shifts meet in one sum."""
+    """Members of a bag with different chunks and shifts add up to one sum."""
     samples = noise(2000)
     lanes = [
         Lane(Identity(), plan_triangular(2000, chunk=300, overlap=0.25), np.array([0.25], np.float32)),
@@ -124,7 +124,7 @@ def test_lanes_of_different_lengths_add_up():
 
 
 def test_gains_count_for_each_stem():
-    """A lane's weight of zero for a stem keeps it out of that stem."""
+    """A lane with a gain of zero for a stem does not contribute to it."""
 
     class Two(Identity):
         def __call__(self, mix):
@@ -139,7 +139,7 @@ def test_gains_count_for_each_stem():
 
 
 def test_scale_is_undone():
-    """Networks see the scaled song; the stems are at the song's own level."""
+    """Networks get the scaled song; the stems have the song's own level."""
     samples = 3 * noise(800) + 1
     net = Watching()
     lane = Lane(net, plan_triangular(800, chunk=100, overlap=0.25), ONE, scale=Scale(mean=1.0, std=3.0))
@@ -148,7 +148,7 @@ def test_scale_is_undone():
 
 
 def test_lanes_can_have_rows_of_their_own():
-    """What is not to be added up is handed on side by side."""
+    """Lanes with separate rows are not summed."""
     samples = noise(500)
     plan = plan_triangular(500, chunk=100, overlap=0.25)
     lanes = [Lane(Identity(), plan, ONE), Lane(Identity(), plan, 3 * ONE, row=1), Lane(Identity(), plan, ONE, row=1)]
@@ -159,7 +159,7 @@ def test_lanes_can_have_rows_of_their_own():
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_chunks_in_threads_give_the_same(workers):
-    """`jobs` changes who computes, not what."""
+    """`jobs` does not change the result."""
     samples = noise(2000)
     plan = plan_triangular(2000, chunk=150, overlap=0.25)
     np.testing.assert_array_equal(
@@ -168,7 +168,7 @@ def test_chunks_in_threads_give_the_same(workers):
 
 
 def test_running_out_of_memory_halves_the_batch():
-    """The work goes on with smaller batches, the result is whole, and the user is told."""
+    """The job continues with smaller batches, the result is complete, and there is a warning."""
     samples, job = noise(2000), Job()
     net = Hungry(limit=200)
     out = run(samples, [Lane(net, plan_triangular(2000, chunk=100, overlap=0.0), ONE)], job=job, batch_size=8)
@@ -178,7 +178,7 @@ def test_running_out_of_memory_halves_the_batch():
 
 
 def test_then_other_models_are_released():
-    """When single chunks do not fit, what the job does not need is given up before it fails."""
+    """If single chunks do not fit, models that the job does not need are released before it fails."""
     net, job = Hungry(limit=50), Job()
 
     def release():
@@ -191,7 +191,7 @@ def test_then_other_models_are_released():
 
 
 def test_then_it_is_out_of_memory():
-    """When nothing is left to try, the error says what to do."""
+    """If nothing is left to try, the error says what to do."""
     lane = Lane(Hungry(limit=50), plan_triangular(500, chunk=100, overlap=0.0), ONE)
     with pytest.raises(OutOfMemory) as caught:
         run(noise(500), [lane])
@@ -238,7 +238,7 @@ def test_progress_counts_chunks_to_the_end():
 
 
 class Smearing(Identity):
-    """Every sample becomes the mean of the 21 around it; outside of what it is shown it takes zeros."""
+    """Every sample becomes the mean of the 21 around it, with zeros outside the input."""
 
     def __call__(self, mix):
         kernel = torch.full((2, 1, 21), 1 / 21)
@@ -247,7 +247,7 @@ class Smearing(Identity):
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_bounded_network_with_enough_context_gives_what_it_gives_of_the_whole(batch_size):
-    """What it is shown ends where the song does, so both ends are as in one pass over the whole song."""
+    """Its input ends where the song does, so both ends equal those of one pass over the whole song."""
     samples = noise(1234)
     lane = Lane(Smearing(context=20), plan_on_grid(1234, chunk=200, fade=40, grid=20), ONE, bounded=True)
     whole = Smearing()(torch.from_numpy(samples)[None])[0, 0].numpy()

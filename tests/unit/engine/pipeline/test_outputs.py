@@ -1,4 +1,4 @@
-"""Outputs are sums of stems and mix, and only the stems they need are asked of the model."""
+"""Outputs are sums of stems and mix, and the model computes only the stems they need."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ def choose(stems=None, two_stems=None, other_method="minus"):
 
 
 def test_all_stems_by_default():
-    """Without a wish every stem is written, in the model's order."""
+    """By default every stem is written, in the model's order."""
     selection = choose()
     assert selection.names == list(STEMS)
     assert selection.needed == (0, 1, 2, 3)
 
 
 def test_chosen_stems_in_the_models_order():
-    """Names are found whatever their case, once each."""
+    """Names are found ignoring case, once each."""
     selection = choose(stems=["Vocals", "drums", "vocals"])
     assert selection.names == ["drums", "vocals"]
     assert selection.needed == (0, 3)
@@ -29,7 +29,7 @@ def test_chosen_stems_in_the_models_order():
 
 @pytest.mark.parametrize(("method", "needed"), [("minus", (3,)), ("none", (3,)), ("add", (0, 1, 2, 3))])
 def test_two_stems_needs_only_what_its_method_adds(method, needed):
-    """The rest as mix minus stem needs one stem; as a sum it needs all."""
+    """The rest as mix minus stem needs one stem; as a sum, it needs all."""
     assert choose(two_stems="vocals", other_method=method).needed == needed
 
 
@@ -45,7 +45,7 @@ def test_mix_minus_stem_is_exact():
 
 
 def test_added_rest_is_the_sum_of_the_others():
-    """`add` sums the stems that were not asked for."""
+    """`add` sums the other stems."""
     selection = choose(two_stems="bass", other_method="add").narrowed()
     stems = np.random.default_rng(0).standard_normal((4, 2, 100)).astype(np.float32)
     rest = selection.outputs[1].render(stems, np.zeros((2, 100), np.float32))
@@ -78,8 +78,8 @@ def chosen(**fields):
     return select(STEMS, **options)
 
 
-def test_the_complement_is_written_when_asked_for():
-    """After the stems, or alone; what it is made of is needed then."""
+def test_the_complement_is_written_on_request():
+    """The complement comes after the stems, or alone, and makes its stems needed."""
     assert chosen().names == list(STEMS)
     assert chosen(with_complement=True).names == [*STEMS, "instrumental"]
     alone = chosen(stems=["Instrumental"])
@@ -88,7 +88,7 @@ def test_the_complement_is_written_when_asked_for():
     assert (both.names, both.needed) == (["bass", "instrumental"], (1, 3))
 
 
-def test_a_stem_of_the_same_name_is_the_stem_unless_the_complement_is_asked_for():
+def test_a_stem_of_the_same_name_is_the_stem_unless_the_complement_is_requested():
     """The model's own `instrumental` is what `stems` means; `extract_instrumental` puts the exact one in its place."""
     own = ["vocals", "Instrumental"]
     complement = Complement("instrumental", (0,))
@@ -99,7 +99,7 @@ def test_a_stem_of_the_same_name_is_the_stem_unless_the_complement_is_asked_for(
 
 
 def test_the_complement_is_the_mix_minus_its_stems():
-    """Sample for sample."""
+    """The equality is sample-exact."""
     rng = np.random.default_rng(0)
     stems, mix = rng.standard_normal((4, 2, 10)).astype(np.float32), rng.standard_normal((2, 10)).astype(np.float32)
     rest = Complement("rest", (0, 2)).output(4)
@@ -107,6 +107,6 @@ def test_the_complement_is_the_mix_minus_its_stems():
 
 
 def test_without_a_complement_its_name_is_unknown():
-    """As any other name that is no stem."""
+    """Without a complement, its name is an unknown stem."""
     with pytest.raises(InvalidRequest):
         chosen(stems=["instrumental"], complement=None)

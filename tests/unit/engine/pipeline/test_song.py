@@ -1,4 +1,4 @@
-"""A song is read at random near the present position, with silence around it, in bounded memory."""
+"""A song buffer has random access near the current position, silence around the song, and bounded memory."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ def make_song(total=1000, block=37):
 
 
 def test_reads_what_is_there():
-    """Any part comes out as it went in."""
+    """Any part is read back unchanged."""
     song, samples = make_song()
     np.testing.assert_array_equal(song.read(100, 300), samples[:, 100:400])
 
 
 def test_silence_before_and_after():
-    """Outside the song there are zeros."""
+    """Samples outside the song are zero."""
     song, samples = make_song(total=50)
     np.testing.assert_array_equal(song.read(-10, 20), np.pad(samples[:, :10], ((0, 0), (10, 0))))
     np.testing.assert_array_equal(song.read(40, 20), np.pad(samples[:, 40:], ((0, 0), (0, 10))))
@@ -27,7 +27,7 @@ def test_silence_before_and_after():
 
 
 def test_scaling_leaves_the_silence_alone():
-    """The scale applies to the song; padding stays zero, as networks expect it."""
+    """The scale applies to the song only; padding stays zero, as networks expect."""
     song, samples = make_song(total=50)
     out = song.read(-5, 10, Scale(mean=2.0, std=4.0))
     assert not out[:, :5].any()
@@ -35,7 +35,7 @@ def test_scaling_leaves_the_silence_alone():
 
 
 def test_what_was_forgotten_cannot_be_read():
-    """Reading behind the window is a programming error and says so."""
+    """Reading forgotten samples is a programming error."""
     song, _ = make_song()
     song.read(0, 1000)
     song.forget_before(900)

@@ -1,4 +1,4 @@
-"""A song as a stream: its parts in order, whole, from a file or from memory, and nothing left open."""
+"""A song as a stream: complete and in order, from a file or from memory, leaving nothing open."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def file_track(folder, samples, rate=RATE, **fields):
 
 
 def joined(parts):
-    """All of the mix and of each stem; every sample must come once, in order."""
+    """The whole mix and stems; every sample must come once, in order."""
     starts = list(itertools.accumulate((part.mix.shape[1] for part in parts), initial=0))
     assert [part.start for part in parts] == starts[:-1]
     stems = {name: np.concatenate([part.stems[name] for part in parts], axis=1) for name in parts[0].stems}
@@ -61,7 +61,7 @@ def joined(parts):
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
 def test_parts_are_the_whole_song_in_order(kind, tmp_path):
-    """Named as the outputs are, with the mix beside them; the length is known before the first part."""
+    """Parts have the named outputs and the mix; the length is known before the first part."""
     samples = noise()
     audio = file_track(tmp_path, samples) if kind == "file" else Waveform(samples, RATE)
     found = stream(recipe_of(), audio, Job())
@@ -76,7 +76,7 @@ def test_parts_are_the_whole_song_in_order(kind, tmp_path):
 
 
 def test_parts_come_while_the_song_is_still_read(tmp_path, monkeypatch):
-    """The first one long before the last sample was decoded."""
+    """The first part comes long before the last sample is decoded."""
     samples = noise(60 * RATE)
     decoded = []
     real = track.open_audio
@@ -106,7 +106,7 @@ def test_parts_come_while_the_song_is_still_read(tmp_path, monkeypatch):
 
 
 def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
-    """Neither the file nor a thread that reads it."""
+    """Neither the file nor the thread that reads it stays open."""
     closed = []
     real = track.open_audio
 
@@ -124,19 +124,19 @@ def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
 
 
 def test_another_rate_in_memory_is_resampled():
-    """To that of the model, exactly as long as a file would be."""
+    """Samples in memory are resampled to the model's rate, with the same length as a file."""
     _, stems = joined(list(stream(recipe_of(), Waveform(noise(48000), 48000), Job())))
     assert stems["voice"].shape == (2, RATE)
 
 
 def test_another_number_of_channels_in_memory_is_a_mistake():
-    """Of the program; files are mixed as they need to be."""
+    """Samples in memory must have the model's channels, while files are converted."""
     with pytest.raises(ValueError, match="1 channels, but the model takes 2"):
         stream(recipe_of(), Waveform(noise(channels=1), RATE), Job())
 
 
 def test_a_part_of_a_file(tmp_path):
-    """As a song of its own."""
+    """Part of a file is processed like a song of its own."""
     samples = noise(2 * RATE)
     part = file_track(tmp_path, samples, start_s=0.5, duration_s=1.0)
     mix, _ = joined(list(stream(recipe_of(), part, Job())))
@@ -144,21 +144,21 @@ def test_a_part_of_a_file(tmp_path):
 
 
 def test_silence_needs_no_network():
-    """Its parts are as long as the song."""
-    recipe = recipe_of(lanes=lambda heard: pytest.fail("a network was asked"))
+    """Silence gives parts of the song's length without running a network."""
+    recipe = recipe_of(lanes=lambda heard: pytest.fail("a network ran"))
     mix, stems = joined(list(stream(recipe, Waveform(np.zeros((2, 200_000), np.float32), RATE), Job())))
     assert mix.shape == (2, 200_000)
     assert not any(stem.any() for stem in stems.values())
 
 
 def test_an_empty_song_is_an_error_before_anything_else(tmp_path):
-    """It has no part."""
+    """An empty song fails without yielding a part."""
     with pytest.raises(InputEmpty):
         stream(recipe_of(), file_track(tmp_path, noise(0)), Job())
 
 
-def test_a_network_that_overflows_is_told_with_its_place(tmp_path):
-    """NaN never becomes a part."""
+def test_an_overflowing_network_is_an_error_with_its_position(tmp_path):
+    """NaN is an error with its position, and never becomes a part."""
 
     class Overflowing(Halves):
         def __call__(self, mix):
@@ -169,7 +169,7 @@ def test_a_network_that_overflows_is_told_with_its_place(tmp_path):
 
 
 def test_cancelling_ends_the_stream():
-    """Between two parts."""
+    """The stream ends between two parts."""
     job = Job()
     parts = iter(stream(recipe_of(), Waveform(noise(), RATE), job))
     next(parts)
@@ -178,8 +178,8 @@ def test_cancelling_ends_the_stream():
         list(parts)
 
 
-def test_a_survey_hears_the_song_before_the_networks():
-    """All of it, and its finding reaches the lanes; its time is kept apart."""
+def test_a_survey_reads_the_song_before_the_networks():
+    """A survey reads the whole song, passes its result to the lanes, and is timed separately."""
     heard = []
 
     def survey(blocks, samples, job):

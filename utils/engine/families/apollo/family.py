@@ -52,13 +52,13 @@ class ApolloFamily:
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The network whose files or whose name the request gives."""
         del active, job
-        asked = cast(requests.Apollo | requests.LoadApollo, request)
-        if asked.model_path:
-            path = Path(asked.model_path).expanduser()
+        options = cast(requests.Apollo | requests.LoadApollo, request)
+        if options.model_path:
+            path = Path(options.model_path).expanduser()
             if not path.is_file():
                 raise ModelNotInstalled(f"The checkpoint `{path}` does not exist.", field="model_path")
-            return (ApolloFiles(path, Path(asked.config_path).expanduser() if asked.config_path else None),)
-        name = choice_of(requests.NetworkLoad(model=asked.model, config_path=asked.config_path))
+            return (ApolloFiles(path, Path(options.config_path).expanduser() if options.config_path else None),)
+        name = choice_of(requests.NetworkLoad(model=options.model, config_path=options.config_path))
         if not isinstance(name, str):
             raise InvalidRequest(
                 "`apollo` needs a network: give its checkpoint in `model_path` or its name in `model`.",

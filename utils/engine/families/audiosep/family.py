@@ -49,23 +49,28 @@ class AudioSepFamily:
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The files that the request names, otherwise the active model, otherwise the public model."""
         del job
-        asked = cast(requests.AudioSepSeparate | requests.AudioSepLoad, request)
-        if isinstance(asked, requests.AudioSepLoad):
+        options = cast(requests.AudioSepSeparate | requests.AudioSepLoad, request)
+        if isinstance(options, requests.AudioSepLoad):
             device = self._host.device
-            if asked.device not in (None, "auto", device, device.partition(":")[0]):
+            if options.device not in (None, "auto", device, device.partition(":")[0]):
                 raise DeviceUnavailable(
-                    f"This worker runs on `{device}`, so it cannot load a model on `{asked.device}`.",
-                    hint=f"Leave out `device`, or start the worker with `--device {asked.device}`.",
+                    f"This worker runs on `{device}`, so it cannot load a model on `{options.device}`.",
+                    hint=f"Leave out `device`, or start the worker with `--device {options.device}`.",
                     field="device",
                 )
         named = NamedParts(
-            model=asked.model,
-            config=_path(asked.config_path),
-            checkpoint=_path(asked.checkpoint_path),
-            clap=_path(asked.clap_checkpoint_path),
-            roberta=_path(asked.roberta_dir),
+            model=options.model,
+            config=_path(options.config_path),
+            checkpoint=_path(options.checkpoint_path),
+            clap=_path(options.clap_checkpoint_path),
+            roberta=_path(options.roberta_dir),
         )
-        if active is not None and active.family == self.name and not named.any and isinstance(asked, requests.Separate):
+        if (
+            active is not None
+            and active.family == self.name
+            and not named.any
+            and isinstance(options, requests.Separate)
+        ):
             return (active,)
         host = self._host
         return (resolve_audiosep(named, registry=host.registry, folders=host.folders, offline=host.offline),)
@@ -88,10 +93,10 @@ class AudioSepFamily:
     def offer(self, model: AudioSepModel, request: requests.Separate) -> Offer:
         """One stem per text, named after the text."""
         del model
-        asked = cast(requests.AudioSepSeparate, request)
-        stems = tuple(asked.queries)
+        options = cast(requests.AudioSepSeparate, request)
+        stems = tuple(options.queries)
         residual = Complement(catalogue.RESIDUAL, tuple(range(len(stems))))
-        return Offer(stems, residual, with_complement=asked.residual)
+        return Offer(stems, residual, with_complement=options.residual)
 
     def recipe(
         self,
@@ -103,10 +108,10 @@ class AudioSepFamily:
         *,
         chunk_s: float | None = None,
     ) -> Recipe:
-        asked = cast(requests.AudioSepSeparate, request)
-        queries = asked.queries
+        options = cast(requests.AudioSepSeparate, request)
+        queries = options.queries
         rates = Rates.of(track.info.sample_rate, model.sample_rate)
-        lengths = lengths_of(asked, chunk_s)
+        lengths = lengths_of(options, chunk_s)
         device = self._host.device
 
         def lanes(heard: Heard) -> list[Lane]:
@@ -116,17 +121,17 @@ class AudioSepFamily:
             )
             return [Lane(view, lengths.plan(heard.stats.frames, rates), np.ones(len(conditions)), bounded=True)]
 
-        compute = self._host.compute(asked)
+        compute = self._host.compute(options)
         return Recipe(
             model=model.source.name,
             sample_rate=rates.song,
-            channels=track.channels_in(asked.audio_format),
+            channels=track.channels_in(options.audio_format),
             selection=selection.narrowed(),
             main=queries[0] if len(queries) == 1 else None,
             lanes=lanes,
             compute=compute,
             settings={
-                "use_chunk": asked.use_chunk,
+                "use_chunk": options.use_chunk,
                 "chunk_seconds": lengths.chunk_s,
                 "batch_size": compute.batch_size,
             },

@@ -85,17 +85,17 @@ class DemucsFamily:
         chunk_s: float | None = None,
     ) -> Recipe:
         del track
-        asked = cast(requests.DemucsSeparate, request)
+        options = cast(requests.DemucsSeparate, request)
         members = model.counting(selection.needed)
         model.read(members, job)
-        segment_s = asked.segment_s if chunk_s is None else chunk_s
+        segment_s = options.segment_s if chunk_s is None else chunk_s
         longest_s = max(float(model.segment_s(member, segment_s)) for member in members)
-        shifts = asked.shifts if asked.shifts is not None else int(model.source.name not in WITHOUT_SHIFTS)
+        shifts = options.shifts if options.shifts is not None else int(model.source.name not in WITHOUT_SHIFTS)
         first = model.net(members[0])
 
         def lanes(heard: Heard) -> list[Lane]:
             """One lane per needed member and time shift."""
-            chance = random.Random(asked.seed)  # noqa: S311  # repeatable on purpose
+            chance = random.Random(options.seed)  # noqa: S311  # repeatable on purpose
             scale = Scale.of(heard.stats)
             found: list[Lane] = []
             for member in members:
@@ -105,11 +105,11 @@ class DemucsFamily:
                 gains = model.gains[member, list(selection.needed)] / max(1, shifts)
                 longest = int(LONGEST_SHIFT_S * net.sample_rate)
                 for origin in [-chance.randint(0, longest) for _ in range(shifts)] or [0]:
-                    plan = plan_triangular(heard.stats.frames, chunk=chunk, overlap=asked.overlap, origin=origin)
+                    plan = plan_triangular(heard.stats.frames, chunk=chunk, overlap=options.overlap, origin=origin)
                     found.append(Lane(view, plan, gains, scale=scale))
             return found
 
-        compute = self._host.compute(asked, workers=max(1, asked.jobs if self._host.device == "cpu" else 0))
+        compute = self._host.compute(options, workers=max(1, options.jobs if self._host.device == "cpu" else 0))
         return Recipe(
             model=model.source.name,
             sample_rate=first.sample_rate,
@@ -119,10 +119,10 @@ class DemucsFamily:
             compute=compute,
             settings={
                 "shifts": shifts,
-                "overlap": asked.overlap,
+                "overlap": options.overlap,
                 "segment": longest_s,
                 "batch_size": compute.batch_size,
-                "seed": asked.seed,
+                "seed": options.seed,
                 "networks": len(members),
             },
             # Networks with a fixed segment cannot use a shorter one.

@@ -99,14 +99,14 @@ def _build(package: dict[str, Any], path: Path) -> nn.Module:
 
 def _modern_keys(net: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
     """Rename keys of earlier time-domain networks, whose blocks had no normalisation layer: `encoder.0.2` is now `.3`."""
-    wanted = net.state_dict().keys()
+    expected = net.state_dict().keys()
     renamed: dict[str, Any] = {}
     for key, tensor in state.items():
         side, _, rest = key.partition(".")
         index, _, tail = rest.partition(".")
         newer = f"{side}.{index}.3.{tail.removeprefix('2.')}"
-        moved = side in {"encoder", "decoder"} and tail.startswith("2.") and key not in wanted
-        renamed[newer if moved and newer in wanted else key] = tensor
+        moved = side in {"encoder", "decoder"} and tail.startswith("2.") and key not in expected
+        renamed[newer if moved and newer in expected else key] = tensor
     return renamed
 
 

@@ -60,10 +60,10 @@ class MdxFamily:
         del job
         if not request.model and active is not None:
             return (active,)
-        asked = cast(requests.AudioSeparatorSeparate, request)
+        options = cast(requests.AudioSeparatorSeparate, request)
         source = requested_audio_separator(
-            asked.model or "",
-            asked,
+            options.model or "",
+            options,
             registry=self._host.registry,
             folders=self._host.folders,
             offline=self._host.offline,

@@ -1,7 +1,7 @@
-"""The bands of a VR network: which part of the spectrum comes from where, and how loud each bin counts. Pure numbers.
+"""The bands of a VR network: the sample rates, STFT sizes and bins that make up its input, and their gains. Pure numbers.
 
-A layout stacks the cropped spectra of several bands, lowest first. On the way back each band is faded out where the
-next one takes over. The networks before version 5.1 and those from it on fade and mix channels in different ways.
+A layout stacks the cropped spectra of several bands, lowest first. In the synthesis, each band fades out where the next
+one takes over. Networks before and from version 5.1 differ in their fades and in how they mix channels.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from utils.core.errors import ConfigInvalid
 Gains = npt.NDArray[np.float32]
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
-AS_IT_IS: Matrix = ((1.0, 0.0), (0.0, 1.0))
+IDENTITY: Matrix = ((1.0, 0.0), (0.0, 1.0))
 
-# What becomes of left and right before the network, and how left and right come back. Some pairs undo each other only
-# nearly; networks were trained with what they are.
+# How left and right are mixed for the network, and how they are recovered. Some pairs are only approximate inverses;
+# networks were trained with these values.
 MIXING: dict[str, tuple[Matrix, Matrix]] = {
     "mid_side": (((0.5, 0.5), (1.0, -1.0)), ((1.0, 0.5), (1.0, -0.5))),
     "mid_side_b2": (((0.5, 1.0), (1.0, -0.5)), ((0.4, 1 / 1.25), (1 / 1.25, -0.4))),
@@ -32,11 +32,11 @@ MIXING: dict[str, tuple[Matrix, Matrix]] = {
     "stereo_n": (((1 / 0.9375, 0.25 / 0.9375), (0.25 / 0.9375, 1 / 0.9375)), ((1.0, -0.25), (-0.25, 1.0))),
 }
 OF_SONG = ("mid_side", "mid_side_b2")  # before 5.1: one for all bands
-OF_BAND = ("mid_side", "mid_side_c", "stereo_n")  # from 5.1 on: one for each band
+OF_BAND = ("mid_side", "mid_side_c", "stereo_n")  # from 5.1 on: one per band
 
 
 class VrBand(msgspec.Struct, frozen=True, kw_only=True):
-    """One band, as parameter files write it. `crop_*` are bins of its own spectrum; the filters' edges too."""
+    """One band, as in parameter files. `crop_*` and the edges of the filters are bins of its own spectrum."""
 
     sr: int
     hl: int
@@ -56,19 +56,19 @@ class VrBand(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def height(self) -> int:
-        """How many bins of it the network sees."""
+        """How many of its bins the network gets."""
         return self.crop_stop - self.crop_start
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """What some layouts add to the aggressiveness of each channel."""
+    """What some layouts add to the aggression for each channel."""
 
     left: float = 0.0
     right: float = 0.0
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter file; what is not named here was for training."""
+    """A parameter file; fields not listed here matter only for training."""
 
     sr: int
     band: dict[str, VrBand]
@@ -105,21 +105,21 @@ class BandLayout:
 
     @property
     def split_bin(self) -> int:
-        """Below it aggressiveness counts a third."""
+        """Below this bin, aggression has a third of its effect."""
         return self.bands[0].crop_stop
 
     def ratio(self, index: int) -> Fraction:
-        """Samples of the song for one sample of a band."""
+        """Samples of the song per sample of a band."""
         return Fraction(self.sample_rate, self.bands[index].sr)
 
     def mixing_of(self, index: int) -> tuple[Matrix, Matrix]:
         """How the channels of a band are mixed for the network, and back."""
         name = self.bands[index].convert_channels if self.modern else self.mixing
-        return MIXING.get(name or "", (AS_IT_IS, AS_IT_IS))
+        return MIXING.get(name or "", (IDENTITY, IDENTITY))
 
 
 def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLayout:
-    """The layout that a parameter file holds. Raises `ConfigInvalid`."""
+    """The layout in a parameter file. Raises `ConfigInvalid`."""
     try:
         file = msgspec.convert(params, _File)
     except msgspec.ValidationError as error:
@@ -127,11 +127,11 @@ def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLa
     bins = file.n_bins or file.bins
     bands = tuple(file.band[key] for key in sorted(file.band, key=int))
     if bins is None or not bands:
-        raise ConfigInvalid(f"The band parameters `{name}` name no bins or no bands.")
+        raise ConfigInvalid(f"The band parameters `{name}` lack bins or bands.")
     if file.reverse and not modern:
         raise ConfigInvalid(
-            f"The band parameters `{name}` run a song backwards from its end, which cannot be done as a stream.",
-            hint="No public model is known that needs them.",
+            f"The band parameters `{name}` process a song backwards from its end, which a stream does not support.",
+            hint="No known public model needs this.",
         )
     mixing = next((flag for flag in OF_SONG if getattr(file, flag)), None)
     layout = BandLayout(
@@ -143,46 +143,38 @@ def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLa
         correction=file.aggr_correction or Correction(),
         modern=modern,
     )
-    _require_sound(layout)
-    return layout
-
-
-def _require_sound(layout: BandLayout) -> None:
     problem = next(_problems(layout), None)
     if problem is not None:
-        raise ConfigInvalid(f"The band parameters `{layout.name}` contradict themselves: {problem}.")
+        raise ConfigInvalid(f"The band parameters `{name}` are inconsistent: {problem}.")
+    return layout
 
 
 def _problems(layout: BandLayout) -> Iterator[str]:
     for index, band in enumerate(layout.bands):
-        for problem in _problems_of_band(layout, index, band):
-            yield f"band {index + 1} {problem}"
+        which = f"band {index + 1}"
+        if min(band.sr, band.hl) < 1 or not 0 <= band.crop_start < band.crop_stop <= band.bins:
+            yield f"{which} has no such bins"
+        elif band.hl > band.n_fft:
+            yield f"{which} has gaps between its frames"
+        elif band.hl * layout.ratio(index) != layout.hop:
+            yield f"{which} has frames of another duration than the highest band"
+        if layout.modern and band.convert_channels not in (None, *OF_BAND):
+            yield f"{which} has an unknown `convert_channels`, `{band.convert_channels}`"
+        if index < len(layout.bands) - 1 and not 0 < band.lpf_start <= band.lpf_stop <= band.bins:
+            yield f"{which} does not fade out"
+        if index > 0 and not 0 < band.hpf_stop <= band.hpf_start <= band.bins - 2:
+            yield f"{which} does not fade in"
     if sum(band.height for band in layout.bands) > layout.bins:
         yield "the bands have more bins than the network"
     if layout.modern and layout.pre_filter[0] > layout.pre_filter[1]:
         yield "the filter before the network ends before it begins"
 
 
-def _problems_of_band(layout: BandLayout, index: int, band: VrBand) -> Iterator[str]:
-    if min(band.sr, band.hl) < 1 or not 0 <= band.crop_start < band.crop_stop <= band.bins:
-        yield "has no such bins"
-    elif band.hl > band.n_fft:
-        yield "has frames with gaps between them"
-    elif band.hl * layout.ratio(index) != layout.hop:
-        yield "has frames that last longer or shorter than those of the highest band"
-    if layout.modern and band.convert_channels not in (None, *OF_BAND):
-        yield f"knows no way `{band.convert_channels}` to convert channels"
-    if index < len(layout.bands) - 1 and not 0 < band.lpf_start <= band.lpf_stop <= band.bins:
-        yield "does not fade out"
-    if index > 0 and not 0 < band.hpf_stop <= band.hpf_start <= band.bins - 2:
-        yield "does not fade in"
-
-
-# How loud each bin counts -------------------------------------------------------------------------------------------
+# Gains of bins ------------------------------------------------------------------------------------------------------
 
 
 def stacked_gains(layout: BandLayout) -> Gains:
-    """Of the stacked spectrum, before the network."""
+    """The gains of the stacked spectrum, before the network."""
     start, stop = layout.pre_filter
     count = layout.bins + 1
     if start <= 0:
@@ -197,7 +189,7 @@ def stacked_gains(layout: BandLayout) -> Gains:
 
 
 def band_gains(layout: BandLayout, index: int) -> Gains:
-    """Of one band, on the way back: it fades where its neighbours take over."""
+    """The gains of one band in the synthesis: it fades where its neighbours take over."""
     band = layout.bands[index]
     highest = index == len(layout.bands) - 1
     gains = np.ones(band.bins)
@@ -211,17 +203,17 @@ def band_gains(layout: BandLayout, index: int) -> Gains:
 
 
 def _falling(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-    """One up to `start`, nothing from `stop` on, a line between."""
+    """One up to `start`, zero from `stop` on, a linear ramp in between."""
     return np.concatenate([np.ones(start - 1), np.linspace(1, 0, stop - start + 1), np.zeros(count - stop)])
 
 
 def _rising(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-    """Nothing up to `stop`, one after `start`, a line between; `stop` is the lower of the two."""
+    """Zero up to `stop`, one after `start`, a linear ramp in between; `stop` is below `start`."""
     return np.concatenate([np.zeros(stop + 1), np.linspace(0, 1, 1 + start - stop), np.ones(count - start - 2)])
 
 
 def _stepping_down(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-    """As `_falling`, its line beginning one step lower; with `stop` below `start` a sharp edge."""
+    """Like `_falling`, but the ramp starts one step lower; a sharp edge if `stop` is below `start`."""
     gains = np.ones(count)
     steps = stop - start
     if steps > 0:
@@ -231,7 +223,7 @@ def _stepping_down(count: int, start: int, stop: int) -> npt.NDArray[np.float64]
 
 
 def _stepping_up(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-    """As `_rising`, its line ending one step lower."""
+    """Like `_rising`, but the ramp ends one step lower."""
     gains = np.ones(count)
     steps = start - stop
     if steps > 0:
@@ -241,7 +233,7 @@ def _stepping_up(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
 
 
 def _rolled_off(count: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-    """Ever quieter between the two, each step depending on the last gain; what lies above is left alone."""
+    """A roll-off between the two, where each gain depends on the one before; bins from `stop` on are unchanged."""
     gains = np.ones(count)
     last = 1.0
     for index in range(start + 1, stop):

@@ -1,7 +1,7 @@
 """The VR family.
 
-Stems are those that the audio-separator package gives, to 90 dB or better inside a song, except that the last part of a
-frame is not cut off, and that songs of another sample rate than the network's are resampled by soxr.
+Stems equal those of the audio-separator package to 90 dB or better inside a song, except that the last partial frame is
+not cut off, and that songs at other sample rates than the network's are resampled by soxr.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from utils.store.audio_separator_models import (
 from utils.store.records import ModelRecord
 
 SUFFIX = ".pth"
-USUAL_RATE = 44100  # of stems, also of networks that hear less
-OTHERS = ("mdx", "networks", "apollo")  # whose models a request of dsu-audio-separator may mean without naming one
+USUAL_RATE = 44100  # of stems, even if the network's own rate is lower
+OTHERS = ("mdx", "networks", "apollo")  # families that serve a dsu-audio-separator request if their model is active
 
 
 class VrFamily:
-    """VR models, named by their files."""
+    """VR models, named after their files."""
 
     name = "vr"
 
@@ -42,7 +42,7 @@ class VrFamily:
         self._host = host
 
     def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
-        """MDX models as well: both kinds lie in one folder."""
+        """Includes MDX models, which share a folder with VR models."""
         return list_audio_separator(self._host.registry, self._host.folders, request.model)
 
     def record(self, name: str) -> ModelRecord | None:
@@ -60,15 +60,15 @@ class VrFamily:
         if not request.model:
             if active is None or active.family != self.name:
                 raise ModelNotInstalled(
-                    "Name a model in `model`: none is loaded yet that could be meant.",
+                    "Name a model in `model`: no model is loaded yet.",
                     hint='{"cmd":"list_models"} lists them.',
                     field="model",
                 )
             return (active,)
-        asked = cast(requests.AudioSeparatorSeparate, request)
+        options = cast(requests.AudioSeparatorSeparate, request)
         source = requested_audio_separator(
-            asked.model or "",
-            asked,
+            options.model or "",
+            options,
             registry=self._host.registry,
             folders=self._host.folders,
             offline=self._host.offline,
@@ -98,7 +98,7 @@ class VrFamily:
         *,
         chunk_s: float | None = None,
     ) -> Recipe:
-        """Raises `InvalidRequest` for a window that the network does not have."""
+        """Raises `InvalidRequest` for a window that the network does not support."""
         del track, chunk_s
         options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
         geometry_of(model, options)

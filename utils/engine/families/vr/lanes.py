@@ -1,4 +1,4 @@
-"""A VR network as the chunk loop runs it: samples in, the stems' samples out, by way of spectra and masks."""
+"""A VR network as the chunk loop calls it: from samples to stems, through spectra and masks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from utils.engine.families.vr.masks import Sharpness, mend
 from utils.engine.families.vr.model import VrModel
 from utils.engine.families.vr.options import VrOptions
 from utils.engine.families.vr.patches import Geometry, geometry, plans
-from utils.engine.families.vr.spectra import Location, Seen, Spectra, mirrored_high_end, song_frames
+from utils.engine.families.vr.spectra import Analysis, Location, Spectra, mirrored_high_end, song_frames
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.song import SongBuffer
 
 PRIMARY = 0
 CHANNELS = 2
-MEASURED_FRAMES = 512  # at a time, when a song is measured
+MEASURED_FRAMES = 512  # per step of the survey
 
 
 def vr_lanes(
@@ -31,13 +31,13 @@ def vr_lanes(
     needed: Sequence[int],
     checkpoint: Callable[[], None] = lambda: None,
 ) -> list[Lane]:
-    """The lanes of a song of so many samples, to be added up.
+    """The lanes of a song, which sum up to its stems.
 
     Args:
-        samples: of the song, at the model's rate.
-        loudest: what `loudest_bin` found.
-        needed: which of the model's stems are wanted, in order.
-        checkpoint: called between patches; what it raises ends the job.
+        samples: length of the song at the model's rate.
+        loudest: the result of `loudest_bin`.
+        needed: indices of the needed stems, in order.
+        checkpoint: called between patches; it may raise to end the job.
     """
     spectra = model.spectra
     sizes = geometry_of(model, options)
@@ -49,7 +49,7 @@ def vr_lanes(
 
 
 def geometry_of(model: VrModel, options: VrOptions) -> Geometry:
-    """How a model looks at songs with these options. Raises `InvalidRequest`."""
+    """The geometry of a model's chunks with these options. Raises `InvalidRequest`."""
     return geometry(
         options,
         hop=model.layout.hop,
@@ -66,7 +66,7 @@ def loudest_bin(
     samples: int,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> float:
-    """The largest magnitude in the whole song's spectrum: networks see it as one. A cheap pass over the song."""
+    """The largest magnitude in the spectrum of the whole song, by which the network's input is normalised."""
     spectra, hop = model.spectra, model.layout.hop
     song = SongBuffer(iter(blocks), channels=CHANNELS, total=samples)
     found = 0.0
@@ -76,14 +76,14 @@ def loudest_bin(
         length = (MEASURED_FRAMES + 2 * spectra.margin) * hop
         stretch = torch.from_numpy(song.read(place.frame * hop, length)).to(spectra.device)
         with torch.inference_mode():
-            seen = spectra.analyse(stretch, spectra.margin, MEASURED_FRAMES, place)
-            found = max(found, float(seen.spectrum.abs().max()))
+            analysis = spectra.analyse(stretch, spectra.margin, MEASURED_FRAMES, place)
+            found = max(found, float(analysis.spectrum.abs().max()))
         song.forget_before(place.frame * hop)
     return found
 
 
 class VrView:
-    """One sort of chunk: those of which `place` says where they are, or all in the middle of the song."""
+    """The network for one kind of chunk: the one at `place` near an end of the song or, if None, all in its middle."""
 
     def __init__(
         self,
@@ -106,36 +106,33 @@ class VrView:
         self._place = place
         self._checkpoint = checkpoint
 
-    def input_length(self, length: int) -> int:  # noqa: ARG002  # chunks are never cut
-        return self._sizes.seen_samples
+    def input_length(self, length: int) -> int:  # noqa: ARG002  # chunks are never cut off
+        return self._sizes.input_samples
 
     def __call__(self, mix: Tensor) -> Tensor:
         sizes = self._sizes
+        frames = sizes.core + 2 * (sizes.halo + sizes.shift + sizes.offset)
         with torch.autocast(mix.device.type, enabled=False):
-            seen = self._seen(mix.to(self._spectra.device))
-            magnitude = seen.spectrum.abs() * self._scale
+            analysis = self._spectra.analyse(mix.to(self._spectra.device), self._first, frames, self._place)
+            magnitude = analysis.spectrum.abs() * self._scale
         mask = self._mask(magnitude)
         with torch.autocast(mix.device.type, enabled=False):
-            core = self._core_of(seen)
-            part = self._treated(mask)[..., sizes.halo : sizes.halo + sizes.core]
-            stems = torch.stack([self._stem(part, core, index == PRIMARY) for index in self._needed], dim=1)
-        before = (sizes.around - sizes.tail) * sizes.hop
-        return torch.nn.functional.pad(stems, (before, before)).to(mix.device)
+            start = sizes.context - self._first
+            core = Analysis(*(part[..., start : start + sizes.core] for part in analysis))
+            mask = self._processed(mask)[..., sizes.halo : sizes.halo + sizes.core]
+            stems = torch.stack([self._stem(mask, core, index == PRIMARY) for index in self._needed], dim=1)
+        padding = (sizes.context - sizes.tail) * sizes.hop
+        return torch.nn.functional.pad(stems, (padding, padding)).to(mix.device)
 
     # Steps ------------------------------------------------------------------------------------------------------
 
     @property
     def _first(self) -> int:
-        """The first frame, of those that the chunk could see, that the network is shown."""
-        return self._sizes.around - self._sizes.halo - self._sizes.shift - self._sizes.offset
-
-    def _seen(self, mix: Tensor) -> Seen:
-        sizes = self._sizes
-        count = sizes.core + 2 * (sizes.halo + sizes.shift + sizes.offset)
-        return self._spectra.analyse(mix, self._first, count, self._place)
+        """The first frame of the chunk's input that the network gets."""
+        return self._sizes.context - self._sizes.halo - self._sizes.shift - self._sizes.offset
 
     def _mask(self, magnitude: Tensor) -> Tensor:
-        """The mask of the core and of the halo around it."""
+        """The mask of the core and the halo around it."""
         sizes = self._sizes
         count = sizes.core + 2 * sizes.halo
         mask = self._patches(magnitude, sizes.shift, count // sizes.patch)
@@ -145,47 +142,41 @@ class VrView:
         return mask
 
     def _patches(self, magnitude: Tensor, start: int, count: int) -> Tensor:
-        """The masks of `count` patches, one after another, the first of which looks at frames from `start` on."""
+        """The masks of `count` patches in a row; the window of the first starts at frame `start`."""
         sizes, masks = self._sizes, []
-        song_start, song_stop = self._of_song(magnitude.shape[-1], self._first)
+        song_start, song_stop = self._within_song(magnitude.shape[-1], self._first)
         for number in range(count):
             self._checkpoint()
             first = start + number * sizes.patch
             middle = first + sizes.offset
             if middle + sizes.patch <= song_start or middle >= song_stop:
-                masks.append(magnitude[..., : sizes.patch])  # nobody looks at it
+                masks.append(magnitude[..., : sizes.patch])  # a placeholder outside the song, never used
                 continue
             window = magnitude[..., first : first + sizes.window].to(self._model.device)
             masks.append(self._model.mask(window).to(magnitude.device))
         return torch.cat(masks, dim=-1)
 
-    def _treated(self, mask: Tensor) -> Tensor:
+    def _processed(self, mask: Tensor) -> Tensor:
+        """The mask, sharpened and post-processed as requested."""
         if self._sharpness is not None:
             mask = self._sharpness.apply(mask)
         if self._options.post_process:
-            within = self._of_song(mask.shape[-1], self._sizes.around - self._sizes.halo)
+            within = self._within_song(mask.shape[-1], self._sizes.context - self._sizes.halo)
             mask = mend(mask, self._options.post_process_threshold, within)
         return mask
 
-    def _of_song(self, count: int, first: int) -> tuple[int, int]:
-        """Which of `count` frames, from frame `first` that the chunk could see on, are the song's."""
+    def _within_song(self, count: int, first: int) -> tuple[int, int]:
+        """The range within the song, of `count` frames from frame `first` of the chunk's input on."""
         return (0, count) if self._place is None else self._place.within(count, self._sizes.hop, first)
 
-    def _core_of(self, seen: Seen) -> Seen:
-        start = self._sizes.around - self._first
-        frames = slice(start, start + self._sizes.core)
-        return Seen(seen.spectrum[..., frames], seen.high_end[..., frames])
-
-    def _stem(self, mask: Tensor, seen: Seen, primary: bool) -> Tensor:
-        spectrum = (mask if primary else 1 - mask) * seen.spectrum
+    def _stem(self, mask: Tensor, core: Analysis, is_primary: bool) -> Tensor:
+        spectrum = (mask if is_primary else 1 - mask) * core.spectrum
         parts = torch.view_as_real(spectrum)
         spectrum = torch.view_as_complex(torch.nan_to_num(parts, nan=0.0, posinf=0.0, neginf=0.0))
         high_end = None
-        if self._options.high_end and seen.high_end.shape[-2] > 0:
-            high_end = mirrored_high_end(spectrum, seen.high_end, self._model.layout.pre_filter[0])
-        return self._spectra.synthesise(spectrum, high_end, self._core_place())
-
-    def _core_place(self) -> Location | None:
-        if self._place is None:
-            return None
-        return Location(self._place.frame + self._sizes.around, self._place.samples)
+        if self._options.high_end and core.high_end.shape[-2] > 0:
+            high_end = mirrored_high_end(spectrum, core.high_end, self._model.layout.pre_filter[0])
+        place = None
+        if self._place is not None:
+            place = Location(self._place.frame + self._sizes.context, self._place.samples)
+        return self._spectra.synthesise(spectrum, high_end, place)

@@ -1,4 +1,4 @@
-"""What is done to a mask between the network and the spectrum: how hard it cuts, and the mending of false alarms."""
+"""Post-processing of masks: sharpening (aggression), and mending of stretches that were cut by mistake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from utils.engine.families.vr.bands import BandLayout
 
-# Stems that are no accompaniment. For a network whose primary stem is one of them, aggressiveness works the other way.
+# Stems that are not an accompaniment. For networks with such a primary stem, aggression works in the opposite direction.
 NOT_ACCOMPANIMENT = frozenset(
     {
         "Vocals",
@@ -28,10 +28,10 @@ NOT_ACCOMPANIMENT = frozenset(
     }
 )
 
-# Mending, in frames: what is shorter is no false alarm; how long a mended stretch fades in and out.
+# In frames: only longer stretches are mended, and they fade in and out.
 SHORTEST_STRETCH = 64
 FADE = 32
-# How far mending looks: a long stretch, the gap to another, and that one's first part.
+# The context of mending: a long stretch, the gap to the next one, and the start of that.
 MENDING_REACH = 192
 
 Flags = npt.NDArray[np.bool_]
@@ -40,7 +40,7 @@ Weights = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Sharpness:
-    """The exponents of a mask, left and right: below the split bin and from it on."""
+    """The exponents of a mask for left and right, below and from the split bin on."""
 
     low: tuple[float, float]
     high: tuple[float, float]
@@ -48,7 +48,7 @@ class Sharpness:
 
     @classmethod
     def of(cls, aggression: int, primary_stem: str, layout: BandLayout) -> Sharpness | None:
-        """For an aggressiveness of -100 to 100; None where masks stay as they are."""
+        """The sharpness for an aggression from -100 to 100; None if masks stay unchanged."""
         value = 2 * (aggression / 100)
         if value == 0:
             return None
@@ -58,16 +58,16 @@ class Sharpness:
         return cls((1 + left / 3, 1 + right / 3), (1 + left, 1 + right), layout.split_bin)
 
     def apply(self, mask: Tensor) -> Tensor:
-        """A mask (..., 2, bins, frames), sharpened or blunted."""
+        """Sharpen or soften a mask (..., 2, bins, frames)."""
         low = mask.new_tensor(self.low)[:, None, None]
         high = mask.new_tensor(self.high)[:, None, None]
         return torch.cat((mask[..., : self.split_bin, :] ** low, mask[..., self.split_bin :, :] ** high), dim=-2)
 
 
 def mend(mask: Tensor, threshold: float, within: tuple[int, int]) -> Tensor:
-    """Let long stretches through whole in which the whole mask (..., 2, bins, frames) is above the threshold.
+    """Open a mask (..., 2, bins, frames) completely in long stretches in which all bins are above the threshold.
 
-    `within` are the frames that belong to the song.
+    `within` is the range of frames that belong to the song.
     """
     start, stop = within
     lowest = mask.amin(dim=(-3, -2))[..., start:stop]
@@ -80,7 +80,7 @@ def mend(mask: Tensor, threshold: float, within: tuple[int, int]) -> Tensor:
 
 
 def mending_weights(above: Flags) -> Weights:
-    """How much each frame of a song is mended, where `above` says which frames are above the threshold."""
+    """How far each frame of a song is mended; `above` flags the frames above the threshold."""
     weights = np.zeros(len(above), dtype=np.float32)
     fade_in, fade_out = np.linspace(0, 1, FADE), np.linspace(1, 0, FADE)
     previous_end = None
@@ -88,7 +88,7 @@ def mending_weights(above: Flags) -> Weights:
         if last - first <= SHORTEST_STRETCH:
             continue
         start = first
-        if previous_end is not None and first - previous_end < FADE:  # two stretches become one
+        if previous_end is not None and first - previous_end < FADE:  # merge the two stretches
             start = previous_end - 2 * FADE
         if start > 0:
             weights[start : start + FADE] = fade_in
@@ -99,6 +99,6 @@ def mending_weights(above: Flags) -> Weights:
 
 
 def _stretches(flags: Flags) -> list[tuple[int, int]]:
-    """The first and the last place of each unbroken row of flags."""
+    """The first and last index of each run of flags."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     return [(int(first), int(after) - 1) for first, after in zip(edges[::2], edges[1::2], strict=True)]

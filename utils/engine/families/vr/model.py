@@ -1,4 +1,4 @@
-"""A loaded VR network: its weights, its bands, and what it calls its stems."""
+"""A loaded VR network: its weights, its bands and its stems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPECTRAL_DEVICES = frozenset({"cpu", "cuda"})
 
 
 class VrModel:
-    """A VR network on its device."""
+    """A loaded VR network on its device."""
 
     channels = 2
 
@@ -33,7 +33,7 @@ class VrModel:
         offset: int,
         window_multiple: int,
     ) -> None:
-        """`offset` is how many frames the network sees on either side of those for which it gives a mask."""
+        """`offset` is the network's context: frames on either side of those for which it returns a mask."""
         self.source = source
         self.stems = source.stems
         self.layout = layout
@@ -53,15 +53,15 @@ class VrModel:
     def move(self, device: str) -> None:
         self.device = device
         self._backend.move(device)
-        # Elsewhere complex numbers and transforms are not complete.
+        # Other devices do not fully support complex numbers and FFTs.
         self.spectra = Spectra(self.layout, device if device.partition(":")[0] in SPECTRAL_DEVICES else "cpu")
 
 
 def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, allow_unsafe: bool = False) -> VrModel:
-    """Read a VR network and bring it to a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
+    """Load a VR network onto a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
     parameters = source.parameters
     if not isinstance(parameters, VrParameters):
-        raise CheckpointMismatch(f"`{source.path.name}` is described as something else than a VR network.")
+        raise CheckpointMismatch(f"The parameters of `{source.path.name}` are not those of a VR network.")
     bands = parameters.bands
     name = bands if isinstance(bands, str) else f"of {source.path.name}"
     raw = band_parameters(bands) if isinstance(bands, str) else bands

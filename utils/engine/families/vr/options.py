@@ -1,4 +1,4 @@
-"""What a request may choose about a separation with a VR network."""
+"""The options of a request for VR networks."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from utils.core.requests import AudioSeparatorSeparate
 
 @dataclass(frozen=True)
 class VrOptions:
-    """Raises `InvalidRequest` for a value out of its range."""
+    """Raises `InvalidRequest` for values out of range."""
 
-    aggression: int = 5  # -100 to 100: how hard the primary stem is cut out
-    tta: bool = False  # look at the song twice, half a window apart
-    high_end: bool = False  # mirror into the range above the network's
-    post_process: bool = False  # give back what was cut by mistake where hardly anything was cut
+    aggression: int = 5  # -100 to 100: how sharply the primary stem is cut out
+    tta: bool = False  # run the network twice, half a patch apart, and average the masks
+    high_end: bool = False  # fill the range above the network's by mirroring
+    post_process: bool = False  # open the mask completely where it is nearly open
     post_process_threshold: float = 0.2
-    window_size: int = 512  # frames that the network sees at once
+    window_size: int = 512  # frames per pass of the network
 
     def __post_init__(self) -> None:
         if not -100 <= self.aggression <= 100:
             raise InvalidRequest(
-                f"`vr_aggression` goes from -100 to 100; {self.aggression} was asked for.", field="vr_aggression"
+                f"`vr_aggression` must be from -100 to 100, not {self.aggression}.", field="vr_aggression"
             )
         if not 0 <= self.post_process_threshold <= 1:
             raise InvalidRequest(
-                f"`vr_post_process_threshold` goes from 0 to 1; {self.post_process_threshold:g} was asked for.",
+                f"`vr_post_process_threshold` must be from 0 to 1, not {self.post_process_threshold:g}.",
                 field="vr_post_process_threshold",
             )
 

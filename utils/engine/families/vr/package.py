@@ -1,8 +1,8 @@
-"""The one file that touches the audio-separator package: its VR networks, and its files of band parameters.
+"""The only file that touches the audio-separator package: its VR networks, and its band parameter files.
 
-Only those are used. Importing them the usual way would import the whole program with all it depends on, so the packages
-on the way to the networks are replaced by empty ones while that happens, and so is the one helper that they take from
-a module full of others. What was imported is known to nobody else afterwards.
+Nothing else of the package is used. A normal import would load the whole program with all its dependencies, so during
+the import its parent packages are replaced by empty ones, and the module with the one helper that the networks call is
+replaced by a stub. Afterwards `sys.modules` is restored, so nobody else sees the replacements.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NETWORKS = f"{PACKAGE}.separator.uvr_lib_v5.vr_network"
 HELPERS = f"{PACKAGE}.separator.uvr_lib_v5.spec_utils"
 HOLLOW = (PACKAGE, f"{PACKAGE}.separator", f"{PACKAGE}.separator.uvr_lib_v5")
 
-# Networks go by the size of their files in KiB; the nearest one is meant.
+# A network is identified by the size of its file in KiB; the nearest entry counts.
 SIZES_KIB = (31191, 33966, 56817, 123821, 123812, 129605, 218409, 537238, 537227)
 MODERN_KIB = frozenset({56817, 218409})
 HALVED_FIVE_TIMES_KIB = 129605
@@ -37,7 +37,7 @@ USUAL_CAPACITY = (32, 128)
 
 
 class VrKind(NamedTuple):
-    """Which network a file holds, and what its generation means for those who run it."""
+    """The architecture of the network in a file, and how its generation affects running it."""
 
     size_kib: int
     capacity: tuple[int, int] | None  # of networks from version 5.1 on
@@ -49,17 +49,17 @@ class VrKind(NamedTuple):
 
     @property
     def window_multiple(self) -> int:
-        """How often the network halves its frames decides how many it can look at."""
+        """The factor that windows must be a multiple of, since the network halves the number of frames repeatedly."""
         return 32 if self.size_kib == HALVED_FIVE_TIMES_KIB and not self.modern else 16
 
 
 def vr_kind(file_bytes: int, capacity: tuple[int, int] | None) -> VrKind:
-    """The network that goes with a file's size; `capacity` where it is known."""
+    """The architecture that matches the size of a file, and the capacity if it is known."""
     return VrKind(min(SIZES_KIB, key=lambda known: abs(known - math.ceil(file_bytes / 1024))), capacity)
 
 
 def build_vr(kind: VrKind, bins: int) -> nn.Module:
-    """The network without data, for a spectrum of so many bins."""
+    """Build the network without data, for spectra with this number of bins."""
     with without_data():
         if kind.modern:
             nout, nout_lstm = kind.capacity or USUAL_CAPACITY
@@ -70,7 +70,7 @@ def build_vr(kind: VrKind, bins: int) -> nn.Module:
 
 
 def band_parameters(name: str) -> Mapping[str, Any]:
-    """The band parameters called `name`, as their file writes them."""
+    """The content of the band parameter file called `name`."""
     known = _parameter_files()
     if name not in known:
         near = nearest(name, known)
@@ -95,7 +95,7 @@ def _folder() -> Path:
     if spec is None or spec.origin is None:
         raise ModelNotInstalled(
             "VR networks need the package audio-separator, which is not installed here.",
-            hint="Install it alone: pip install --no-deps audio-separator.",
+            hint="Install it without its dependencies: pip install --no-deps audio-separator.",
         )
     return Path(spec.origin).parent
 
@@ -104,14 +104,17 @@ def _folder() -> Path:
 def _module(name: str) -> Any:
     folder = _folder()
     with _modules_put_back():
-        sys.modules.update({package: _hollow(package, folder) for package in HOLLOW})
-        sys.modules[HELPERS] = _helpers()
+        for parent in HOLLOW:  # packages that find their modules but run no code of their own
+            package = sys.modules[parent] = ModuleType(parent)
+            package.__path__ = [str(folder.joinpath(*parent.split(".")[1:]))]
+        helpers = sys.modules[HELPERS] = ModuleType(HELPERS)
+        helpers.crop_center = _crop_center  # type: ignore[attr-defined]  # the networks' layers call it
         return importlib.import_module(f"{NETWORKS}.{name}")
 
 
 @contextmanager
 def _modules_put_back() -> Iterator[None]:
-    """What is imported inside is not seen outside."""
+    """Hide all modules of the package that are imported inside."""
     before = {name: module for name, module in sys.modules.items() if _is_of_package(name)}
     try:
         yield
@@ -125,22 +128,9 @@ def _is_of_package(name: str) -> bool:
     return name.partition(".")[0] == PACKAGE
 
 
-def _hollow(name: str, folder: Path) -> ModuleType:
-    """A package that finds its modules but runs nothing of its own."""
-    package = ModuleType(name)
-    package.__path__ = [str(folder.joinpath(*name.split(".")[1:]))]
-    return package
-
-
-def _helpers() -> ModuleType:
-    helpers = ModuleType(HELPERS)
-    helpers.crop_center = _crop_center  # type: ignore[attr-defined]  # what the networks' layers call
-    return helpers
-
-
 def _crop_center(wide: Tensor, narrow: Tensor) -> Tensor:
-    """The middle frames of one tensor, as many as the other one has."""
-    missing = wide.shape[3] - narrow.shape[3]
-    if missing < 0:
+    """The middle frames of the wide tensor, as many as the narrow one has."""
+    excess = wide.shape[3] - narrow.shape[3]
+    if excess < 0:
         raise ValueError(f"{wide.shape[3]} frames are fewer than {narrow.shape[3]}")
-    return wide.narrow(3, missing // 2, narrow.shape[3])
+    return wide.narrow(3, excess // 2, narrow.shape[3])

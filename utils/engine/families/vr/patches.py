@@ -1,8 +1,8 @@
-"""How a song is laid out for a VR network: patches of frames, several to a chunk, and one lane for each sort of chunk.
+"""How a song is divided for a VR network: into patches of frames, several to a chunk, with a lane per kind of chunk.
 
-A network looks at `window` frames and gives a mask for those in the middle; the patches tile the song from its first
-frame on. A chunk holds whole patches and as many around them as the mending of masks needs to see. Chunks near the
-ends of the song know where they are; the others are all alike and share a lane.
+A network takes `window` frames and returns a mask for those in the middle. These patches tile the song from its first
+frame on. A chunk holds whole patches, plus those around them that the mending of masks needs as context. Chunks near the
+ends of the song know their position; all others are alike and share a lane.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from utils.engine.families.vr.options import VrOptions
 from utils.engine.families.vr.spectra import Location, song_frames
 from utils.engine.pipeline.chunking import ChunkPlan, Window
 
-# Patches of a chunk, where chunks share some: what is computed twice is then an eighth, or a quarter with a halo.
+# Patches per chunk if chunks overlap: an eighth is then computed twice, or a quarter with a halo.
 SHARED_PATCHES = 8
 
 
 class SummedPlan(ChunkPlan):
-    """Chunks that are added up as they are: what overlaps belongs together, and nothing is faded."""
+    """Chunks that are summed without windows: their overlap is a proper overlap-add."""
 
-    def _weights(self, index: int, reach: int) -> Window:  # noqa: ARG002  # the plan's own need it
+    def _weights(self, index: int, reach: int) -> Window:  # noqa: ARG002  # overrides a method that needs it
         return np.ones(self[index].length, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes in frames, but for `hop`."""
+    """Sizes in frames, except for `hop`."""
 
-    hop: int  # samples from one frame to the next
-    window: int  # what the network sees
-    offset: int  # what it needs to see on either side
-    shift: int  # by how much the second look is off; 0 if there is none
-    core: int  # what a chunk is about
-    halo: int  # what else it makes masks for, on either side
-    tail: int  # how far a frame's samples reach
-    margin: int  # how far a frame looks
+    hop: int  # in samples
+    window: int  # the network's input
+    offset: int  # the network's context on either side
+    shift: int  # the offset of the second pass; 0 if there is only one
+    core: int  # the frames that a chunk contributes
+    halo: int  # further frames with masks, on either side
+    tail: int  # how far the samples of a frame extend
+    margin: int  # how far the spectrum of a frame depends on its surroundings
 
     @property
     def patch(self) -> int:
         return self.window - 2 * self.offset
 
     @property
-    def around(self) -> int:
-        """How much more than its core a chunk looks at, on either side."""
+    def context(self) -> int:
+        """The context of a chunk's core, on either side."""
         return max(self.tail, self.halo + self.shift + self.offset + self.margin)
 
     @property
@@ -57,22 +57,22 @@ class Geometry:
         return (self.core + 2 * self.tail) * self.hop
 
     @property
-    def seen_samples(self) -> int:
-        return (self.core + 2 * self.around) * self.hop
+    def input_samples(self) -> int:
+        return (self.core + 2 * self.context) * self.hop
 
     def place(self, number: int, samples: int) -> Location:
-        """Where what a chunk looks at begins, in a song of so many samples."""
-        return Location(number * self.core - self.around, samples)
+        """Where the input of a chunk starts, in a song with this number of samples."""
+        return Location(number * self.core - self.context, samples)
 
 
 def geometry(options: VrOptions, *, hop: int, offset: int, multiple: int, tail: int, margin: int) -> Geometry:
-    """The layout of a job. Raises `InvalidRequest` for a window that the network cannot look through."""
+    """The geometry of a job. Raises `InvalidRequest` for a window that the network does not support."""
     patch = options.window_size - 2 * offset
     if patch < 1 or options.window_size % multiple:
         raise InvalidRequest(
-            f"This network needs a `vr_window_size` above {2 * offset} that is a multiple of {multiple}; "
-            f"{options.window_size} was asked for.",
-            hint="320, 512 and 1024 are usual; the smaller, the slower and the better.",
+            f"This network needs a `vr_window_size` above {2 * offset} that is a multiple of {multiple}, "
+            f"not {options.window_size}.",
+            hint="Usual values are 320, 512 and 1024; smaller ones are slower and better.",
             field="vr_window_size",
         )
     halo = -(-MENDING_REACH // patch) * patch if options.post_process else 0
@@ -90,30 +90,26 @@ def geometry(options: VrOptions, *, hop: int, offset: int, multiple: int, tail: 
 
 
 def plans(sizes: Geometry, samples: int) -> Iterator[tuple[SummedPlan, Location | None]]:
-    """The chunks of a song: one plan for each chunk near an end, with its place, and one for all between."""
-    count = -(-song_frames(samples, sizes.hop) // sizes.core)
-    for _, numbers in groupby(range(count), key=lambda number: _sort(sizes, number, samples)):
-        chunks = list(numbers)
-        near_end = _sort(sizes, chunks[0], samples) is not None
-        yield _plan(sizes, chunks[0], len(chunks), samples), sizes.place(chunks[0], samples) if near_end else None
-
-
-def _sort(sizes: Geometry, number: int, samples: int) -> int | None:
-    """None for a chunk that sees nothing but the song; the others are each one of their sort."""
-    start = sizes.place(number, samples).frame
-    stop = start + sizes.core + 2 * sizes.around
-    return None if start >= 0 and stop * sizes.hop <= samples else number
-
-
-def _plan(sizes: Geometry, first: int, count: int, samples: int) -> SummedPlan:
-    origin = (first * sizes.core - sizes.tail) * sizes.hop
+    """The plans of a song: one for each chunk near an end, with its location, and one for all chunks in between."""
+    chunks = -(-song_frames(samples, sizes.hop) // sizes.core)
     step = sizes.core * sizes.hop
-    reached = origin + (count - 1) * step + sizes.chunk_samples
-    return SummedPlan(
-        origin=origin,
-        end=max(reached, samples),  # a lane that is done must not hold back the others
-        chunk=sizes.chunk_samples,
-        hop=step,
-        window=np.ones(sizes.chunk_samples, dtype=np.float32),
-        starts_before=origin + count * step,
-    )
+
+    def kind(number: int) -> int | None:
+        """None for all chunks whose whole input lies inside the song; every other chunk is a kind of its own."""
+        start = sizes.place(number, samples).frame
+        stop = start + sizes.core + 2 * sizes.context
+        return None if start >= 0 and stop * sizes.hop <= samples else number
+
+    for own, numbers in groupby(range(chunks), key=kind):
+        first, *others = numbers
+        origin = (first * sizes.core - sizes.tail) * sizes.hop
+        plan = SummedPlan(
+            origin=origin,
+            # A lane that is done must not hold back the others.
+            end=max(origin + len(others) * step + sizes.chunk_samples, samples),
+            chunk=sizes.chunk_samples,
+            hop=step,
+            window=np.ones(sizes.chunk_samples, dtype=np.float32),
+            starts_before=origin + (len(others) + 1) * step,
+        )
+        yield plan, None if own is None else sizes.place(first, samples)

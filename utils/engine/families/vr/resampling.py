@@ -1,7 +1,7 @@
-"""Resampling by a ratio of whole numbers, as one matrix product over blocks of samples. No delay, no state.
+"""Resampling by a rational factor, as one matrix product over blocks of samples. No delay, no state.
 
-The filters are those with which public VR networks were made: scipy's polyphase filter on the way down, and on the way
-up a Kaiser window fitted to libsamplerate's `sinc_fastest` (to -114 dB).
+The filters are those that public VR networks were trained with: scipy's polyphase filter for downsampling, and for
+upsampling a Kaiser window fitted to libsamplerate's `sinc_fastest` (to -114 dB).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor
 
 
 class Filter(NamedTuple):
-    """A windowed sinc: where it cuts off and how far it reaches, for the lower of the two rates; its Kaiser window."""
+    """A Kaiser-windowed sinc. Cutoff and reach are relative to the lower of the two rates."""
 
     cutoff: float
     reach: float
     beta: float
-    closed: bool  # whether the samples at the very reach count
+    closed: bool  # include the taps at exactly `reach`
 
 
 POLYPHASE = Filter(cutoff=1.0, reach=10.0, beta=5.0, closed=True)
 SINC_FASTEST = Filter(cutoff=0.83147, reach=19.233, beta=10.079, closed=False)
-NAMED = {"polyphase": POLYPHASE}  # all other ways to resample are sincs of one sort or another
+NAMED = {"polyphase": POLYPHASE}  # all other methods are variants of sinc interpolation
 
 
 def filter_named(res_type: str) -> Filter:
@@ -34,7 +34,7 @@ def filter_named(res_type: str) -> Filter:
 
 
 class Resampler:
-    """Turns `down` samples into `up`. Beyond the ends of what it is given lies silence."""
+    """Converts every `down` samples into `up`, assuming silence beyond the ends of its input."""
 
     def __init__(self, ratio: Fraction, kind: Filter) -> None:
         self.up, self.down = ratio.numerator, ratio.denominator
@@ -45,14 +45,14 @@ class Resampler:
         self._before = -first
         self._width = last - first + 1
         inputs, outputs = np.arange(first, last + 1)[:, None], np.arange(self.up)[None, :]
-        places = outputs * self.down - inputs * self.up + half
-        within = (places >= 0) & (places < len(taps))
-        matrix = np.where(within, taps[np.clip(places, 0, len(taps) - 1)], 0.0)
+        indices = outputs * self.down - inputs * self.up + half
+        valid = (indices >= 0) & (indices < len(taps))
+        matrix = np.where(valid, taps[np.clip(indices, 0, len(taps) - 1)], 0.0)
         self._matrix = torch.from_numpy(matrix.astype(np.float32))
 
     @property
     def reach(self) -> int:
-        """How many samples on either side an output depends on."""
+        """Input samples on either side that an output can depend on."""
         return self._width
 
     def __call__(self, samples: Tensor) -> Tensor:
@@ -61,14 +61,14 @@ class Resampler:
         after = (blocks - 1) * self.down + self._width - self._before - samples.shape[-1]
         padded = torch.nn.functional.pad(samples, (self._before, max(0, after)))
         self._matrix = self._matrix.to(samples.device)
-        seen = padded.unfold(-1, self._width, self.down)[..., :blocks, :]
-        return (seen @ self._matrix).flatten(-2)
+        windows = padded.unfold(-1, self._width, self.down)[..., :blocks, :]
+        return (windows @ self._matrix).flatten(-2)
 
 
 def _taps(scale: int, kind: Filter) -> npt.NDArray[np.float64]:
-    """The filter at the rate that both rates divide, summing to one."""
+    """The filter at a common multiple of both rates, normalised to sum to one."""
     half = int(np.floor(kind.reach * scale)) if not kind.closed else int(kind.reach) * scale
     times = np.arange(-half, half + 1) / scale
-    within = np.sqrt(np.maximum(0.0, 1 - (times / kind.reach) ** 2))
-    taps = np.sinc(kind.cutoff * times) * np.i0(kind.beta * within)
+    envelope = np.sqrt(np.maximum(0.0, 1 - (times / kind.reach) ** 2))
+    taps = np.sinc(kind.cutoff * times) * np.i0(kind.beta * envelope)
     return np.asarray(taps / taps.sum())

@@ -1,7 +1,7 @@
-"""Between samples and the stacked spectrum of a layout, for stretches of a song that begin and end at frames.
+"""Analysis and synthesis between samples and the stacked spectrum of a layout, for stretches of whole frames.
 
-Frame `f` of a stretch lies around its sample `f * hop`. What is outside the song counts as silence: a `Location` says
-where the song begins and ends in a stretch, None stands for a stretch in its middle.
+Frame `f` of a stretch is centred on its sample `f * hop`. Samples outside the song count as silence: a `Location` says
+where the song starts and ends in a stretch; None stands for a stretch in the middle of the song.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from torch import Tensor
 from utils.engine.families.vr.bands import BandLayout, Matrix, band_gains, stacked_gains
 from utils.engine.families.vr.resampling import SINC_FASTEST, Resampler, filter_named
 
-QUIETEST_WINDOW = 1e-8  # where no frame reaches, there is nothing to divide
-# How far below the filter before the network the part lies that is mirrored to the high end.
+QUIETEST_WINDOW = 1e-8  # below this, no frame contributes and there is nothing to normalise
+# Bins between the start of the filter before the network and the part below it that is mirrored to the high end.
 MIRROR_GAP = 10
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a stretch lies: its first sample, counted from the song's, in frames, and the song's length in samples."""
+    """The position of a stretch: its start relative to the song, in frames, and the length of the song in samples."""
 
     frame: int
     samples: int
 
     def frames(self, hop: int) -> int:
-        """The frames of the whole song; the last lies at its end or after it."""
+        """The number of frames in the whole song; the last one is centred at or after its end."""
         return song_frames(self.samples, hop)
 
     def within(self, count: int, hop: int, first: int = 0) -> tuple[int, int]:
-        """Of `count` frames from frame `first` of the stretch on, those that are the song's."""
+        """The range within the song, of `count` frames from frame `first` of the stretch on."""
         start = self.frame + first
         return _clipped(-start, count), _clipped(self.frames(hop) - start, count)
 
 
-class Seen(NamedTuple):
-    """What analysis gives: the stacked spectrum, and the top of the highest band that the network does not see."""
+class Analysis(NamedTuple):
+    """The stacked spectrum, and the top of the highest band, which the network does not process."""
 
     spectrum: Tensor  # (..., 2, bins + 1, frames)
     high_end: Tensor  # (..., 2, height, frames)
@@ -66,20 +66,20 @@ class Spectra:
         start, stop = layout.pre_filter
         top = bands[-1]
         self.high_end = top.n_fft // 2 - top.crop_stop + stop - start  # bins
-        self._envelopes: dict[tuple[int, int], Tensor] = {}  # in the middle of a song: the same for every chunk
+        self._envelopes: dict[tuple[int, int], Tensor] = {}  # for the middle of a song, where all chunks share them
 
     @property
     def margin(self) -> int:
-        """Frames on either side of a frame that its spectrum depends on."""
+        """Frames on either side that the spectrum of a frame depends on."""
         return self._reach(self._down, 0)
 
     @property
     def tail(self) -> int:
-        """Frames on either side of a frame that its samples reach into."""
+        """Frames on either side that the samples of a frame extend into."""
         return self._reach(self._up, 1)
 
     def _reach(self, resamplers: list[Resampler | None], side: int) -> int:
-        """In frames: half a frame of the widest band, and the filters between it and the song."""
+        """In frames: half the STFT frame of the widest band, plus the filters between that band and the song."""
         filters, furthest = Fraction(0), Fraction(0)
         for index in reversed(range(len(self.layout.bands))):
             resampler = resamplers[index] if index < len(resamplers) else None
@@ -91,19 +91,25 @@ class Spectra:
 
     # Analysis ---------------------------------------------------------------------------------------------------
 
-    def analyse(self, samples: Tensor, first: int, count: int, place: Location | None = None) -> Seen:
+    def analyse(self, samples: Tensor, first: int, count: int, place: Location | None = None) -> Analysis:
         """The spectrum of `count` frames from frame `first` of a stretch (..., 2, samples) on."""
+        bands = self.layout.bands
         waves = self._band_waves(samples, place)
         spectra = [self._transform(wave, index, first, count) for index, wave in enumerate(waves)]
-        stacked = self._stack(spectra)
+        cropped = [
+            spectrum[..., band.crop_start : band.crop_stop, :] for spectrum, band in zip(spectra, bands, strict=True)
+        ]
+        stacked = torch.cat(cropped, dim=-2)
+        missing = self.layout.bins + 1 - stacked.shape[-2]
+        stacked = torch.nn.functional.pad(stacked, (0, 0, 0, missing)) * self._stacked
         highest = spectra[-1]
-        middle = self.layout.bands[-1].n_fft // 2
+        middle = bands[-1].n_fft // 2
         high_end = highest[..., middle - self.high_end : middle, :] if self.high_end > 0 else highest[..., :0, :]
         if place is not None:
             start, stop = place.within(count, self.layout.hop, first)
             stacked[..., :start] = 0
             stacked[..., stop:] = 0
-        return Seen(stacked, high_end)
+        return Analysis(stacked, high_end)
 
     def _band_waves(self, samples: Tensor, place: Location | None) -> list[Tensor]:
         """The stretch at the sample rate of each band."""
@@ -113,8 +119,11 @@ class Spectra:
             wave = waves[0]
             if down is not None:
                 wave = down(wave)
-                if place is not None:
-                    self._silence_outside(wave, index, place)
+                if place is not None:  # the filter rings beyond the ends of the song, where silence is expected
+                    start = place.frame * self.layout.bands[index].hl
+                    length = math.ceil(place.samples / self.layout.ratio(index))
+                    wave[..., : _clipped(-start, wave.shape[-1])] = 0
+                    wave[..., _clipped(length - start, wave.shape[-1]) :] = 0
             waves.insert(0, wave)
         return waves
 
@@ -133,21 +142,12 @@ class Spectra:
         spectrum = flat.reshape(*part.shape[:-1], *flat.shape[1:])
         return _mixed(spectrum, self.layout.mixing_of(index)[0])
 
-    def _stack(self, spectra: list[Tensor]) -> Tensor:
-        cropped = [
-            spectrum[..., band.crop_start : band.crop_stop, :]
-            for spectrum, band in zip(spectra, self.layout.bands, strict=True)
-        ]
-        stacked = torch.cat(cropped, dim=-2)
-        missing = self.layout.bins + 1 - stacked.shape[-2]
-        return torch.nn.functional.pad(stacked, (0, 0, 0, missing)) * self._stacked
-
     # Synthesis --------------------------------------------------------------------------------------------------
 
     def synthesise(self, spectrum: Tensor, high_end: Tensor | None, place: Location | None = None) -> Tensor:
-        """The samples of some frames: from `tail` frames before the first one to `tail` frames after the last one.
+        """The samples of these frames, from `tail` frames before the first one to `tail` frames after the last one.
 
-        Those of neighbouring frames overlap, and add up to the song. `place` is that of the first frame.
+        Overlap-adding neighbouring stretches gives the song. `place` is the position of the first frame.
         """
         wave: Tensor | None = None
         offset = 0
@@ -158,8 +158,8 @@ class Spectra:
             if index == len(self.layout.bands) - 1 and high_end is not None:
                 middle = band.n_fft // 2
                 part[..., middle - high_end.shape[-2] : middle, :] = high_end
-            own = self._inverse(part * self._gains[index], index, place)
-            wave = own if wave is None else wave + own
+            band_wave = self._inverse(part * self._gains[index], index, place)
+            wave = band_wave if wave is None else wave + band_wave
             up = self._up[index] if index < len(self._up) else None
             wave = up(wave) if up is not None else wave
         return wave if wave is not None else spectrum.new_zeros(())
@@ -168,8 +168,8 @@ class Spectra:
         band, window, tail = self.layout.bands[index], self._windows[index], self.tail
         count = spectrum.shape[-1]
         frames = torch.fft.irfft(spectrum, n=band.n_fft, dim=-2) * window[:, None]
-        around = tail * band.hl - band.n_fft // 2
-        added = torch.nn.functional.pad(_overlapped(frames, band.hl), (around, 0))
+        before = tail * band.hl - band.n_fft // 2
+        added = torch.nn.functional.pad(_overlap_added(frames, band.hl), (before, 0))
         length = (count + 2 * tail) * band.hl
         added = torch.nn.functional.pad(added, (0, length - added.shape[-1]))
         wave = added / self._envelope(index, count, place)
@@ -180,7 +180,7 @@ class Spectra:
         return wave
 
     def _envelope(self, index: int, count: int, place: Location | None) -> Tensor:
-        """What the windows of all frames of the song add up to, around these frames."""
+        """The sum of the squared windows of all frames of the song, over the samples of these frames."""
         if place is not None:
             return self._summed_windows(index, count, place)
         key = (index, count)
@@ -191,45 +191,36 @@ class Spectra:
 
     def _summed_windows(self, index: int, count: int, place: Location | None) -> Tensor:
         band, window, tail = self.layout.bands[index], self._windows[index], self.tail
-        more = tail + band.n_fft // (2 * band.hl) + 1  # frames before and after that reach in
-        there = torch.ones(count + 2 * more, device=self.device)
+        neighbours = tail + band.n_fft // (2 * band.hl) + 1  # frames before and after that extend into these samples
+        present = torch.ones(count + 2 * neighbours, device=self.device)
         if place is not None:
-            start, stop = place.within(len(there), self.layout.hop, -more)
-            there[:start] = 0
-            there[stop:] = 0
-        squares = _overlapped(window.square()[:, None] * there, band.hl)
-        before = (more - tail) * band.hl + band.n_fft // 2
+            start, stop = place.within(len(present), self.layout.hop, -neighbours)
+            present[:start] = 0
+            present[stop:] = 0
+        squares = _overlap_added(window.square()[:, None] * present, band.hl)
+        before = (neighbours - tail) * band.hl + band.n_fft // 2
         envelope = squares[before : before + (count + 2 * tail) * band.hl]
         return torch.where(envelope > QUIETEST_WINDOW, envelope, 1.0)
 
-    # Ends -------------------------------------------------------------------------------------------------------
-
-    def _silence_outside(self, wave: Tensor, index: int, place: Location) -> None:
-        """A filter rings beyond the ends of a song; there is silence."""
-        start = place.frame * self.layout.bands[index].hl
-        length = math.ceil(place.samples / self.layout.ratio(index))
-        wave[..., : _clipped(-start, wave.shape[-1])] = 0
-        wave[..., _clipped(length - start, wave.shape[-1]) :] = 0
-
 
 def mirrored_high_end(spectrum: Tensor, high_end: Tensor, pre_filter_start: int) -> Tensor:
-    """The high end of a stem: the mirror image of what lies below it, no louder than the song's own."""
+    """The high end of a stem: the mirror image of the bins below it, but nowhere louder than the song's high end."""
     stop = pre_filter_start - MIRROR_GAP
     below = spectrum[..., stop - high_end.shape[-2] : stop, :]
     mirror = below.abs().flip(-2)
-    loud = high_end.abs()
-    turned = torch.where(loud > 0, high_end / loud.clamp_min(torch.finfo(loud.dtype).tiny), 1.0) * mirror
-    return torch.where(loud <= mirror, high_end, turned)
+    magnitude = high_end.abs()
+    phase = torch.where(magnitude > 0, high_end / magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny), 1.0)
+    return torch.where(magnitude <= mirror, high_end, phase * mirror)
 
 
-def _resampler(rate: int, wanted: int, res_type: str | None) -> Resampler | None:
-    if rate == wanted:
+def _resampler(rate: int, target_rate: int, res_type: str | None) -> Resampler | None:
+    if rate == target_rate:
         return None
-    return Resampler(Fraction(wanted, rate), SINC_FASTEST if res_type is None else filter_named(res_type))
+    return Resampler(Fraction(target_rate, rate), SINC_FASTEST if res_type is None else filter_named(res_type))
 
 
 def _mixed(channels: Tensor, matrix: Matrix) -> Tensor:
-    """Two channels (..., 2, x, y), mixed."""
+    """Mix two channels (..., 2, x, y)."""
     (a, b), (c, d) = matrix
     if (b, c) == (0.0, 0.0):
         return channels
@@ -237,8 +228,8 @@ def _mixed(channels: Tensor, matrix: Matrix) -> Tensor:
     return torch.stack((a * left + b * right, c * left + d * right), dim=-3)
 
 
-def _overlapped(frames: Tensor, hop: int) -> Tensor:
-    """Frames (..., n_fft, count), added up every `hop` samples."""
+def _overlap_added(frames: Tensor, hop: int) -> Tensor:
+    """Overlap-add frames (..., n_fft, count) with a hop."""
     n_fft, count = frames.shape[-2:]
     length = (count - 1) * hop + n_fft
     flat = frames.reshape(-1, n_fft, count)

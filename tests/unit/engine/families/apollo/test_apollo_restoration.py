@@ -46,7 +46,7 @@ def engine(tmp_path_factory):
 
 @pytest.fixture
 def restore(engine, files):
-    """Restores a file; the reply, and what was written."""
+    """Restores a file; returns the reply and the written samples."""
 
     def restore(source, target, job=None, **fields):
         fields = {"input": str(source), "output": target and str(target), "pcm_type": "FLOAT", "clip": "none", **fields}
@@ -75,7 +75,7 @@ def agreement_db(one, other):
 
 
 def test_sizes_come_from_the_checkpoint(files):
-    """Without a configuration or fields, and with those that say the same."""
+    """Sizes are found without a configuration or request fields, and agree with correct ones."""
     tiny = ApolloParams.tiny()
     held = Sizes(tiny.feature_dim, tiny.layer)
     assert load(files, config=None).sizes == held
@@ -84,14 +84,14 @@ def test_sizes_come_from_the_checkpoint(files):
 
 
 @pytest.mark.parametrize("wrong", [{"feature_dim": 384}, {"layer": 6}, {"feature_dim": 256, "layer": 8}])
-def test_wrong_sizes_are_a_mismatch_that_tells_the_right_ones(files, wrong):
-    """What the checkpoint holds is said."""
+def test_wrong_sizes_are_a_mismatch_that_states_the_right_ones(files, wrong):
+    """The error states the sizes in the checkpoint."""
     with pytest.raises(CheckpointMismatch, match="holds a network with feature_dim 16 and layer 1"):
         load(files).require(**{"feature_dim": None, "layer": None, **wrong})
 
 
 def test_a_configuration_of_another_network_is_a_mismatch(files, tmp_path):
-    """It is named."""
+    """The error names the configuration."""
     other = tmp_path / "other.yaml"
     other.write_text(files.config.read_text().replace("layer: 1", "layer: 6"))
     with pytest.raises(CheckpointMismatch, match=r"`other\.yaml` has feature_dim 16 and layer 6"):
@@ -102,7 +102,7 @@ def test_a_configuration_of_another_network_is_a_mismatch(files, tmp_path):
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
-    """It says what is missing."""
+    """The error says what is missing."""
     with pytest.raises(CheckpointInvalid, match="does not hold an Apollo network"):
         load(write_network(tmp_path, "mdx23c"), config=None)
 
@@ -113,7 +113,7 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
 @pytest.mark.parametrize("seconds", [0.003, 0.3, 2.0, 3.1234])
 @pytest.mark.parametrize(("chunk_s", "overlap_s"), [(0.5, 0.1), (0.7, 0.0), (30.0, 0.5), (0.2, 5.0)])
 def test_chunks_sum_up_to_one_pass_over_the_whole(restore, model, tmp_path, seconds, chunk_s, overlap_s):
-    """To 80 dB and better from the first sample to the last, whatever the chunks and their overlap."""
+    """The sum equals one pass to 80 dB or better from the first sample to the last, for any chunks and overlaps."""
     write_song(tmp_path / "song.wav", seconds)
     _, written = restore(tmp_path / "song.wav", tmp_path / "out.wav", chunk_seconds=chunk_s, chunk_overlap=overlap_s)
     expected = whole(model, tmp_path / "song.wav")
@@ -123,14 +123,14 @@ def test_chunks_sum_up_to_one_pass_over_the_whole(restore, model, tmp_path, seco
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_every_channel_is_restored_by_itself(restore, model, tmp_path, channels):
-    """As many come out as went in."""
+    """The result has as many channels as the song, each restored independently."""
     write_song(tmp_path / "song.wav", 1.0, channels=channels)
     _, written = restore(tmp_path / "song.wav", tmp_path / "out.wav", chunk_seconds=0.4)
     assert agreement_db(whole(model, tmp_path / "song.wav"), written["restored"]) > 80
 
 
 def test_more_channels_than_a_format_has_become_stereo(restore, tmp_path):
-    """Rather than an error."""
+    """A song with more channels than the format can hold becomes stereo instead of failing."""
     write_song(tmp_path / "song.wav", 0.5, channels=6)
     done, written = restore(tmp_path / "song.wav", tmp_path / "out.ogg")
     assert written["restored"].shape[0] == 2
@@ -138,7 +138,7 @@ def test_more_channels_than_a_format_has_become_stereo(restore, tmp_path):
 
 
 def test_any_rate_comes_back_at_the_networks_or_the_sources(restore, tmp_path):
-    """44.1 kHz unless the source's is asked for; as long as the song."""
+    """The result has 44.1 kHz, or the source's rate on request, and the song's length."""
     write_song(tmp_path / "song.wav", 1.0, rate=48000)
     _, written = restore(tmp_path / "song.wav", tmp_path / "out.wav")
     assert written["restored"].shape == (2, RATE)
@@ -147,7 +147,7 @@ def test_any_rate_comes_back_at_the_networks_or_the_sources(restore, tmp_path):
 
 
 def test_the_addition_is_what_the_restoration_added(restore, tmp_path):
-    """The restored song minus the song, beside it."""
+    """The addition is the restored song minus the song, in a file next to it."""
     write_song(tmp_path / "song.wav", 1.0)
     _, written = restore(tmp_path / "song.wav", tmp_path / "out.wav", addition=True)
     np.testing.assert_allclose(written["addition"], written["restored"] - read(tmp_path / "song.wav"), atol=1e-6)
@@ -158,7 +158,7 @@ def test_the_addition_is_what_the_restoration_added(restore, tmp_path):
 
 
 def test_the_file_is_the_one_that_was_named(restore, tmp_path):
-    """With its format from the extension; `restoring` is announced."""
+    """The extension sets the format; `restoring` is announced."""
     write_song(tmp_path / "song.wav", 0.3)
     events = []
     done, _ = restore(tmp_path / "song.wav", tmp_path / "new" / "a {b}: c.flac", Job(events.append), pcm_type="PCM_16")
@@ -168,7 +168,7 @@ def test_the_file_is_the_one_that_was_named(restore, tmp_path):
 
 
 def test_a_directory_gets_a_file_named_after_the_song(restore, tmp_path):
-    """`TRACK_(restored).wav`."""
+    """In a directory, the file is `TRACK_(restored).wav`."""
     write_song(tmp_path / "song.wav", 0.3)
     done, _ = restore(tmp_path / "song.wav", None, output_dir=str(tmp_path / "out"))
     assert done.files == [str(tmp_path / "out" / "song_(restored).wav")]
@@ -176,7 +176,7 @@ def test_a_directory_gets_a_file_named_after_the_song(restore, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.xyz", "out", "out.txt"])
 def test_an_extension_of_no_format_is_refused(name):
-    """The error lists those that can be written."""
+    """The error lists the formats that can be written."""
     with pytest.raises(UnsupportedFormat, match="names no format") as caught:
         _ = Apollo(input="a.wav", output=name).audio_format
     assert ".flac" in caught.value.hint
@@ -184,6 +184,6 @@ def test_an_extension_of_no_format_is_refused(name):
 
 @pytest.mark.parametrize("fields", [{}, {"output": "a.wav", "output_dir": "b"}])
 def test_one_place_to_write_to_must_be_named(fields):
-    """A file or a directory."""
+    """A request needs either an output file or a directory."""
     with pytest.raises(InvalidRequest):
         _ = msgspec.convert({"cmd": "apollo", "input": "x", **fields}, Apollo).folder

@@ -1,4 +1,4 @@
-"""Whichever command asks for an Apollo network, there is one way through it and one entry in the cache."""
+"""All commands share one code path for an Apollo network, and one cache entry."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def run(engine, request):
 
 
 def test_all_commands_give_the_same_samples_with_one_load(engine, song, tmp_path):
-    """`apollo`, and `separate` as dsu-bsroformer and dsu-audio-separator have it, by one name."""
+    """`apollo` and both `separate` commands give equal samples for one name, with one load."""
     common = {"input": song, "model": "mine", "pcm_type": "FLOAT", "clip": "none"}
     requests = [
         Apollo(**common, output_dir=str(tmp_path / "a")),
@@ -65,7 +65,7 @@ def test_all_commands_give_the_same_samples_with_one_load(engine, song, tmp_path
 
 
 def test_each_command_keeps_its_own_words(engine, song, tmp_path):
-    """`apollo` restores and leaves alone what `separate` uses; `separate` separates."""
+    """`apollo` restores and does not change the active model; `separate` activates its model."""
     done, events = run(engine, Apollo(input=song, model="mine", output=str(tmp_path / "x.wav")))
     assert isinstance(done, Restored)
     assert Restoring in events
@@ -78,7 +78,7 @@ def test_each_command_keeps_its_own_words(engine, song, tmp_path):
 
 @pytest.mark.parametrize("chunk_s", [0.5, 30.0])
 def test_chunks_of_separate_are_exact_too(engine, song, tmp_path, chunk_s):
-    """Their sum is one pass over the whole, whatever their length, where other networks cross-fade."""
+    """Chunks of any length sum to one pass over the whole song, without cross-fades."""
     fields = {"input": song, "model": "mine", "pcm_type": "FLOAT", "clip": "none", "output": str(tmp_path / "out")}
     done, _ = run(engine, NetworkSeparate(**fields, chunk_seconds=chunk_s))
     other, _ = run(engine, NetworkSeparate(**{**fields, "output": str(tmp_path / "other")}, chunk_seconds=1.1))
@@ -88,7 +88,7 @@ def test_chunks_of_separate_are_exact_too(engine, song, tmp_path, chunk_s):
 
 
 def test_the_complement_of_separate_is_the_addition(engine, song, tmp_path):
-    """`extract_instrumental` writes what the restoration added."""
+    """`extract_instrumental` writes the addition."""
     fields = {"input": song, "model": "mine", "pcm_type": "FLOAT", "clip": "none", "output": str(tmp_path / "out")}
     done, _ = run(engine, NetworkSeparate(**fields, extract_instrumental=True))
     addition = soundfile.read(done.paths["addition"], dtype="float32", always_2d=True)[0]
@@ -97,7 +97,7 @@ def test_the_complement_of_separate_is_the_addition(engine, song, tmp_path):
 
 
 def test_files_by_path_are_one_entry_too(engine, files, song, tmp_path):
-    """Whether `load_apollo` or `load_model` has loaded them, and what the request says of sizes."""
+    """They share an entry whether loaded by `load_apollo` or `load_model`, and with or without sizes."""
     paths = {"model_path": str(files.checkpoint), "config_path": str(files.config)}
     loaded = engine.load_model(LoadApollo(**paths), Job())
     assert isinstance(loaded, ApolloLoaded)
@@ -115,7 +115,7 @@ def test_files_by_path_are_one_entry_too(engine, files, song, tmp_path):
 
 
 def test_ensembles_of_restorers_add_up(engine, song, tmp_path):
-    """An average of two is the mean of both; each goes its own exact way."""
+    """An average of two restorers is the mean of their separate results."""
     for seed, name in enumerate(("one", "two"), start=1):
         write_network(tmp_path / name, "apollo", name=name, seed=seed)
     members = [

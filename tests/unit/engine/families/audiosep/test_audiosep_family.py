@@ -1,4 +1,4 @@
-"""Separation of what a text describes: chunks, channels, rates, texts, the residual, files."""
+"""Separation by text: chunks, channels, sample rates, texts, the residual, files."""
 
 import os
 import shutil
@@ -42,14 +42,14 @@ def shared(tmp_path_factory, files):
 
 @pytest.fixture
 def case(shared, tmp_path):
-    """The shared engine and a folder of the test's own."""
+    """The shared engine with a separate folder."""
     shared.folder = tmp_path
     return shared
 
 
 @pytest.fixture
 def fresh(files, tmp_path):
-    """An engine of the test's own, which has loaded nothing."""
+    """A fresh engine with nothing loaded."""
     return AudioSepCase(tmp_path, files)
 
 
@@ -59,7 +59,7 @@ def fresh(files, tmp_path):
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 8.1234])
 @pytest.mark.parametrize("chunks", [{"use_chunk": True, "chunk_seconds": 2.0}, {"use_chunk": False}, {}])
 def test_chunks_sum_up_to_one_pass_over_the_whole(case, seconds, chunks):
-    """To 80 dB and better from the first sample to the last, whatever the chunks; short songs too."""
+    """The sum equals one pass to 80 dB or better from the first sample to the last, for any chunks; short songs too."""
     song = case.song(seconds, channels=1)
     _, written = case.run(song, **chunks)
     (expected,) = case.whole(song, "drums")
@@ -67,8 +67,8 @@ def test_chunks_sum_up_to_one_pass_over_the_whole(case, seconds, chunks):
     assert sdr_db(expected, written["drums"]) > 80
 
 
-def test_what_lies_further_off_than_is_shown_hardly_counts(case):
-    """A song that was another before that sounds the same from there on, also in one pass."""
+def test_audio_beyond_the_context_hardly_matters(case):
+    """Different audio before the context has almost no effect, also in one pass."""
     song = case.song(8.0)
     other = read(song)
     cut = 6 * RATE
@@ -81,7 +81,7 @@ def test_what_lies_further_off_than_is_shown_hardly_counts(case):
 
 
 def test_progress_follows_the_chunks(case):
-    """Several steps, never back."""
+    """Progress has several steps and never goes back."""
     seen = []
     job = Job(seen.append, clock=count().__next__)  # by which every line is due
     case.run(case.song(5.0, channels=1), job, use_chunk=True, chunk_seconds=1.0)
@@ -91,8 +91,8 @@ def test_progress_follows_the_chunks(case):
 
 
 @pytest.mark.parametrize(("use_chunk", "longest_s"), [("auto", 17), (True, 17), (False, 30)])
-def test_the_network_is_never_shown_more_than_a_chunk_and_what_is_around_it(case, monkeypatch, use_chunk, longest_s):
-    """However long the song is, so that its memory does not grow with it."""
+def test_the_network_never_gets_more_than_a_chunk_with_its_context(case, monkeypatch, use_chunk, longest_s):
+    """The input of the network is bounded for songs of any length, and so is memory."""
     case.run()
     seen = []
     monkeypatch.setattr(case.model.backend, "_call", lambda mix, _: seen.append(mix.shape[-1]) or mix)
@@ -103,7 +103,7 @@ def test_the_network_is_never_shown_more_than_a_chunk_and_what_is_around_it(case
 
 
 def test_a_song_is_one_chunk_or_many(case):
-    """`auto` spares a song that is little longer than a chunk the second one; true does not; false has few."""
+    """`auto` avoids a second chunk for songs slightly longer than one; true does not; false makes long chunks."""
 
     def chunks(*seconds, **fields):
         lengths = lengths_of(case.request("song.wav", **fields), None)
@@ -116,7 +116,7 @@ def test_a_song_is_one_chunk_or_many(case):
 
 
 def test_memory_that_runs_out_makes_chunks_shorter(case, monkeypatch):
-    """As often as needed, and the result is the same."""
+    """Chunks are halved as often as needed, with the same result."""
     song = case.song(5.0, channels=1)
     expected = case.run(song)[1]["drums"]
     separate, failures = case.model.backend._call, iter(range(2))
@@ -135,7 +135,7 @@ def test_memory_that_runs_out_makes_chunks_shorter(case, monkeypatch):
 
 
 def test_no_memory_at_all_is_an_error(case, monkeypatch):
-    """After all that could be tried."""
+    """The job fails after everything has been tried."""
     case.run()
 
     def none(mix, conditions):
@@ -151,7 +151,7 @@ def test_no_memory_at_all_is_an_error(case, monkeypatch):
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_every_channel_is_separated_by_itself(case, channels):
-    """As many come out as went in, and each is what the network makes of it alone."""
+    """Stems have the song's channels, each equal to separating that channel alone."""
     song = case.song(1.0, channels=channels)
     written = case.run(song)[1]["drums"]
     (expected,) = case.whole(song, "drums")
@@ -160,7 +160,7 @@ def test_every_channel_is_separated_by_itself(case, channels):
 
 
 def test_channels_together_give_what_they_give_alone(case):
-    """As on a graphics card."""
+    """Processing channels in one batch, as on a GPU, gives the same result."""
     case.run()
     model = case.model
     conditions = model.conditions(["drums", "a voice"])
@@ -176,30 +176,30 @@ def test_channels_together_give_what_they_give_alone(case):
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 44056, 48000, 96000])
 def test_any_rate_comes_back_with_as_many_samples(case, rate):
-    """Also an odd one, and one at which the network hears nothing above its own."""
+    """Stems have the song's rate and length, for odd rates and for rates below the network's too."""
     song = case.song(1.2345, rate=rate)
     done, written = case.run(song, use_chunk=True, chunk_seconds=0.5)
     assert done.sample_rate == soundfile.info(done.paths["drums"]).samplerate == rate
     assert written["drums"].shape == read(song).shape
 
 
-@pytest.mark.parametrize(("asked", "rate"), [(32000, 32000), (22050, 22050), ("source", 48000)])
-def test_another_rate_may_be_asked_for(case, asked, rate):
-    """The song lasts as long."""
-    done, written = case.run(case.song(1.0, rate=48000), output_sample_rate=asked)
+@pytest.mark.parametrize(("requested", "rate"), [(32000, 32000), (22050, 22050), ("source", 48000)])
+def test_another_output_rate(case, requested, rate):
+    """Another output rate keeps the duration of the song."""
+    done, written = case.run(case.song(1.0, rate=48000), output_sample_rate=requested)
     assert (done.sample_rate, written["drums"].shape[1]) == (rate, rate)
 
 
 def test_chunks_at_another_rate_have_no_seams(case):
-    """What is resampled in parts equals what is resampled as a whole."""
+    """Resampling in chunks equals resampling as a whole."""
     song = case.song(5.0, rate=44100, channels=1)
     whole = case.run(song, use_chunk=False)[1]["drums"]
     parts = case.run(song, use_chunk=True, chunk_seconds=1.0)[1]["drums"]
     assert sdr_db(whole, parts) > 80
 
 
-def test_the_song_is_heard_at_the_rate_of_the_network(case):
-    """A low tone at 44.1 kHz gives what the same tone gives at 32 kHz."""
+def test_the_network_gets_the_song_at_its_own_rate(case):
+    """A low tone at 44.1 kHz gives the same result as at 32 kHz."""
     for rate in (32000, 44100):
         beat = np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate) * (1 + np.sin(np.arange(2 * rate) * 20 / rate))
         soundfile.write(case.folder / f"{rate}.wav", 0.2 * beat, rate, subtype="FLOAT")
@@ -211,7 +211,7 @@ def test_the_song_is_heard_at_the_rate_of_the_network(case):
 
 
 def test_several_texts_give_what_each_gives_alone(case):
-    """To the sample, in the order asked, and each is something else."""
+    """Stems equal those of single texts to the sample, in order, and differ from each other."""
     song = case.song(1.5)
     texts = ["drums", "a singing voice", "rain"]
     done, together = case.run(song, texts=texts)
@@ -222,7 +222,7 @@ def test_several_texts_give_what_each_gives_alone(case):
 
 
 def test_the_song_is_decoded_and_transformed_once_for_all_texts(case, monkeypatch):
-    """One look at each channel of each chunk."""
+    """The network runs once per channel and chunk."""
     case.run()
     backend, seen = case.model.backend, []
     separate = backend._call
@@ -235,7 +235,7 @@ def test_the_song_is_decoded_and_transformed_once_for_all_texts(case, monkeypatc
 
 @pytest.mark.parametrize("rate", [32000, 44100])
 def test_the_residual_is_the_song_without_them(case, rate):
-    """All stems and the residual sum up to the song, above the network's rate too."""
+    """All stems and the residual sum to the song, including frequencies above the network's range."""
     song = case.song(1.5, rate=rate)
     done, written = case.run(song, texts=["drums", "rain"], residual=True)
     assert done.stems == ["drums", "rain", "residual"]
@@ -243,7 +243,7 @@ def test_the_residual_is_the_song_without_them(case, rate):
 
 
 def test_single_stems_of_several_texts(case):
-    """`stems` and `two_stems` name texts, or the residual."""
+    """`stems` and `two_stems` refer to texts or the residual."""
     song = case.song(1.0)
     texts = ["drums", "rain"]
     assert list(case.run(song, texts=texts, stems=["Rain", "residual"])[1]) == ["rain", "residual"]
@@ -253,7 +253,7 @@ def test_single_stems_of_several_texts(case):
 
 
 def test_silence_is_separated_without_a_network(case):
-    """Into silence."""
+    """Silence gives silent stems."""
     soundfile.write(case.folder / "silence.wav", np.zeros((RATE, 2)), RATE)
     _, written = case.run(case.folder / "silence.wav", residual=True)
     assert all(not stem.any() for stem in written.values())
@@ -263,7 +263,7 @@ def test_silence_is_separated_without_a_network(case):
 
 
 def test_one_text_goes_to_the_file_that_is_named(case):
-    """With its format from the extension; the reply lists the path, and the residual lies beside it."""
+    """The extension sets the format; the reply has the path, and the residual is next to it."""
     done, _ = case.run(output=str(case.folder / "new" / "a: b.flac"), residual=True, pcm_type="PCM_24", clip="rescale")
     assert isinstance(done, AudioSepDone)
     assert done.files == [str(case.folder / "new" / "a: b.flac"), str(case.folder / "new" / "a: b_residual.flac")]
@@ -271,20 +271,20 @@ def test_one_text_goes_to_the_file_that_is_named(case):
 
 
 def test_a_picture_lies_beside_the_file(case):
-    """Named after the song, since the file has no name for it."""
+    """The picture is named after the song."""
     done, _ = case.run(output=str(case.folder / "new" / "x.wav"), report=True)
     assert done.report == str(case.folder / "new" / "song_(report).png")
     assert (case.folder / "new" / "song_(report).png").is_file()
 
 
 def test_several_texts_and_one_file(case):
-    """Each beside it under its own name."""
+    """Each text has its own file next to the named one."""
     done, _ = case.run(output=str(case.folder / "x.wav"), texts=["drums", "cat/dog"])
     assert [path.rpartition("/")[2] for path in done.files] == ["x_drums.wav", "x_cat_dog.wav"]
 
 
 def test_a_directory_gets_files_named_after_song_and_text(case):
-    """`TRACK_(TEXT).wav`, or as the template says."""
+    """In a directory, files are `TRACK_(TEXT).wav` or follow the template."""
     done, _ = case.run(texts=["drums", "a: b"])
     assert sorted(path.name for path in (case.folder / "out").iterdir()) == ["song_(a_ b).wav", "song_(drums).wav"]
     done, _ = case.run(name_template="{stem}/{track} {model}")
@@ -293,7 +293,7 @@ def test_a_directory_gets_files_named_after_song_and_text(case):
 
 @pytest.mark.parametrize("pcm_type", ["PCM_16", "FLOAT"])
 def test_loud_samples_do_not_wrap_round(case, monkeypatch, pcm_type):
-    """16 bit is lowered as a whole, float is kept."""
+    """16-bit stems are attenuated together, float stems are kept."""
     case.run()
     monkeypatch.setattr(case.model.backend, "_call", lambda mix, conditions: 8 * mix)
     song = case.song(1.0, level=0.3)
@@ -303,7 +303,7 @@ def test_loud_samples_do_not_wrap_round(case, monkeypatch, pcm_type):
 
 
 def test_events_of_a_job(fresh):
-    """The model is loaded first, once, then the song is separated."""
+    """The model is loaded once, before the song is separated."""
     seen = []
     song = fresh.song()
     assert not fresh.run(song, Job(seen.append))[0].model_from_cache
@@ -314,14 +314,14 @@ def test_events_of_a_job(fresh):
 
 
 def test_cancelling_ends_it_between_two_texts(case):
-    """Not only between two chunks, and no file is left."""
+    """A job can be cancelled between texts, not only between chunks, and leaves no file."""
     job = Job()
     song = case.song()
-    asked = Interruptible([{}, {}, {}], job.checkpoint)
-    assert len([next(iter(asked))]) == 1
+    requested = Interruptible([{}, {}, {}], job.checkpoint)
+    assert len([next(iter(requested))]) == 1
     job.cancel()
     with pytest.raises(JobCancelled):
-        list(asked)
+        list(requested)
     with pytest.raises(JobCancelled):
         case.run(song, job)
     assert not (case.folder / "out").exists()
@@ -330,8 +330,8 @@ def test_cancelling_ends_it_between_two_texts(case):
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_load_is_none(fresh):
-    """The same files are the same model, whichever command names them; without a name the loaded one is meant."""
+def test_a_second_load_comes_from_the_cache(fresh):
+    """The same files are the same model for every command; a request without a model uses the loaded one."""
     request = AudioSepLoad(**fresh.parts, use_torch_stft="auto", auto_stft_seconds=60.0, device="auto", mmap=True)
     first, second = (fresh.engine.load_model(request, Job()) for _ in range(2))
     assert (first.model, first.stems, first.cached) == ("audiosep", ["query"], False)
@@ -342,7 +342,7 @@ def test_a_second_load_is_none(fresh):
 
 
 def test_a_changed_file_is_another_model(fresh):
-    """Known by its time."""
+    """A changed modification time makes a different model."""
     request = AudioSepLoad(**fresh.parts)
     assert not fresh.engine.load_model(request, Job()).cached
     status = fresh.files.config.stat()
@@ -351,7 +351,7 @@ def test_a_changed_file_is_another_model(fresh):
 
 
 def test_memory_counts_both_sides(case):
-    """The separator and the text side, as far as they are on the device."""
+    """The size counts the separator and the text encoder if they are on the device."""
     case.run()
     model = case.model
     both = model.size_bytes()
@@ -361,7 +361,7 @@ def test_memory_counts_both_sides(case):
 
 
 def test_a_device_is_the_worker_s(fresh):
-    """Another one is refused, never ignored."""
+    """A request for another device is refused, not ignored."""
     for agreed in ("cpu", "auto", None):
         assert fresh.engine.load_model(AudioSepLoad(**fresh.parts, device=agreed), Job()).model == "audiosep"
     with pytest.raises(DeviceUnavailable, match="runs on `cpu`"):
@@ -369,7 +369,7 @@ def test_a_device_is_the_worker_s(fresh):
 
 
 def test_the_public_model_is_the_default(fresh):
-    """Without any name; where it is missing, the error says what, where, and how to get it."""
+    """It is used without a name; if it is missing, the error says what, where, and how to get it."""
     for request in (AudioSepLoad(), AudioSepLoad(model="audiosep_base")):
         with pytest.raises(
             ModelNotInstalled, match=r"audiosep_base_4M_steps\.ckpt.*roberta-base/vocab\.json"
@@ -383,7 +383,7 @@ def test_the_public_model_is_the_default(fresh):
 
 
 def test_the_public_model_goes_by_one_name(fresh, tmp_path, monkeypatch):
-    """With all parts in their places it loads by name, by the same files, or by nothing at all."""
+    """With all files in place it loads by name, by its files, or by default."""
     folder = tmp_path / "models" / "audiosep"
     (folder / "roberta-base").mkdir(parents=True)
     record = fresh.engine.host.registry.get("audiosep_base", "audiosep")
@@ -404,8 +404,8 @@ def test_the_public_model_goes_by_one_name(fresh, tmp_path, monkeypatch):
     assert fresh.engine.load_model(parts, Job()).cached
 
 
-def test_nothing_is_fetched_unless_asked(files, tmp_path, monkeypatch):
-    """Loading and separating open no connection; `download_model` would."""
+def test_nothing_is_downloaded_implicitly(files, tmp_path, monkeypatch):
+    """Loading and separating open no connection; only `download_model` does."""
     fresh = AudioSepCase(tmp_path, files)
 
     def refuse(*_: object, **__: object) -> None:
@@ -419,7 +419,7 @@ def test_nothing_is_fetched_unless_asked(files, tmp_path, monkeypatch):
 
 
 def test_files_that_do_not_fit_are_errors(fresh, tmp_path):
-    """A network's configuration, a checkpoint of another kind, a folder of something else."""
+    """Another network's configuration, another kind of checkpoint, and an unrelated folder are errors."""
     other = tmp_path / "other.yaml"
     other.write_text(fresh.files.config.read_text().replace("ResUNet30", "ResUNet31"))
     with pytest.raises(ConfigInvalid, match=r"`other\.yaml` does not describe an AudioSep network"):
@@ -439,7 +439,7 @@ def test_files_that_do_not_fit_are_errors(fresh, tmp_path):
 
 
 def test_resume_knows_the_parts_of_a_model(fresh):
-    """What was done is not done again, until a part of the model is another."""
+    """A finished job is skipped until a file of the model changes."""
     song = fresh.song()
     assert fresh.run(song, resume=True)[0].skipped is not True
     again = fresh.run(song, resume=True)[0]

@@ -1,4 +1,4 @@
-"""What the Demucs engine promises beyond the right samples: only needed networks, safe loading, files, cache."""
+"""The Demucs family beyond sample values: only needed networks, safe loading, files, cache."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def nothing_written(folder):
 
 
 def test_files_are_laid_out_as_model_track_stem(run, tmp_path):
-    """`OUT/MODEL/TRACK/STEM.wav`, and the reply names them as the protocol says."""
+    """Files are `OUT/MODEL/TRACK/STEM.wav`, and the reply lists them as documented in the protocol."""
     done, _ = run()
     assert done.output_dir == str(tmp_path / "out" / "tiny" / "song")
     assert done.files == ["drums.wav", "bass.wav", "other.wav", "vocals.wav"]
@@ -68,7 +68,7 @@ def test_files_are_laid_out_as_model_track_stem(run, tmp_path):
 
 
 def test_events_come_in_order(run):
-    """`loading_model` only for a load, `separating`, then progress that ends with 100."""
+    """`loading_model` only if a model is loaded, `separating`, then progress up to 100."""
     events = []
     run(Job(events.append))
     kinds = [type(event) for event in events]
@@ -102,7 +102,7 @@ def test_only_networks_that_contribute_are_read_and_run(run, fields, networks, s
 
 
 def test_a_stem_alone_is_the_stem_of_the_whole(run):
-    """Asking for less does not change what is given."""
+    """A single stem equals the one from a full separation."""
     _, whole = run(model="tiny_ft")
     _, alone = run(model="tiny_ft", stems=["vocals"])
     np.testing.assert_array_equal(alone["vocals"], whole["vocals"])
@@ -124,7 +124,7 @@ def test_the_batch_size_does_not_change_the_stems(run):
 
 
 def test_jobs_do_not_change_the_stems(run):
-    """Segments computed side by side are the same segments."""
+    """Segments computed in parallel give the same result."""
     _, alone = run()
     _done, together = run(jobs=2)
     assert sdr_db(alone["drums"], together["drums"]) > 100
@@ -132,7 +132,7 @@ def test_jobs_do_not_change_the_stems(run):
 
 
 def test_pcm_stems_keep_their_sum_under_one_gain(run, tmp_path):
-    """Where stems would clip, all get the same gain, and the reply and its warnings say so."""
+    """If stems would clip, all get the same gain, and the reply reports it with a warning."""
     write_song(tmp_path / "loud.wav", 2.0, level=3.0)
     done, stems = run(input=tmp_path / "loud.wav", pcm_type="PCM_24", two_stems="vocals")
     assert done.gain < 1
@@ -142,7 +142,7 @@ def test_pcm_stems_keep_their_sum_under_one_gain(run, tmp_path):
 
 
 def test_silence_gives_silent_stems(run, tmp_path):
-    """All zeros in, all zeros out, as a success."""
+    """Digital silence succeeds and gives digital silence."""
     soundfile.write(tmp_path / "quiet.wav", np.zeros((RATE, 2)), RATE)
     _, stems = run(input=tmp_path / "quiet.wav")
     assert all(samples.shape == (2, RATE) and not samples.any() for samples in stems.values())
@@ -158,20 +158,20 @@ def test_very_short_inputs_keep_their_length(run, tmp_path, frames):
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "asked", "out_rate"),
+    ("rate", "channels", "requested", "out_rate"),
     [(48000, 2, None, 44100), (48000, 2, "source", 48000), (22050, 1, "source", 22050), (44100, 6, 32000, 32000)],
 )
-def test_any_rate_and_channels_in_any_rate_out(run, tmp_path, rate, channels, asked, out_rate):
-    """The stems have the rate that was asked for and exactly as many samples as the input lasts."""
+def test_any_rate_and_channels_in_any_rate_out(run, tmp_path, rate, channels, requested, out_rate):
+    """The stems have the requested rate and exactly the duration of the input."""
     frames = rate * 2 + 123
     write_song(tmp_path / "in.wav", frames / rate, channels=channels, rate=rate)
-    done, stems = run(input=tmp_path / "in.wav", output_sample_rate=asked, stems=["bass"])
+    done, stems = run(input=tmp_path / "in.wav", output_sample_rate=requested, stems=["bass"])
     assert done.sample_rate == out_rate
     assert stems["bass"].shape == (2, int(frames * out_rate / rate + 0.5))
 
 
 def test_preview_is_the_same_part(run, song, tmp_path):
-    """A preview separates just its part of the song."""
+    """A preview separates only its part of the song."""
     samples = soundfile.read(song, dtype="float32")[0]
     soundfile.write(tmp_path / "part.wav", samples[RATE : 2 * RATE], RATE, subtype="FLOAT")
     _, part = run(input=tmp_path / "part.wav")
@@ -181,7 +181,7 @@ def test_preview_is_the_same_part(run, song, tmp_path):
 
 
 def test_templates_name_the_files(run, tmp_path):
-    """`name_template` replaces the layout; the reply's names are inside its folder."""
+    """`name_template` replaces the layout; the names in the reply are relative to its folder."""
     done, _ = run(name_template="{track} - {stem}", stems=["bass"])
     assert done.files == ["song - bass.wav"]
     assert done.output_dir == str(tmp_path / "out")
@@ -198,7 +198,7 @@ def test_templates_name_the_files(run, tmp_path):
     ],
 )
 def test_bad_requests_name_what_is_wrong_and_write_nothing(run, tmp_path, fields, error, field):
-    """One clear error of the right kind, and the output folder is not even made."""
+    """There is one error of the right type, and the output folder is not created."""
     with pytest.raises(error) as caught:
         run(**fields)
     if field:
@@ -208,7 +208,7 @@ def test_bad_requests_name_what_is_wrong_and_write_nothing(run, tmp_path, fields
 
 
 def test_a_typo_in_the_model_suggests_the_right_one(run):
-    """Local models are among the suggestions."""
+    """Suggestions include local models."""
     with pytest.raises(UnknownModel) as caught:
         run(model="tinny")
     assert "tiny" in caught.value.suggestions
@@ -217,8 +217,8 @@ def test_a_typo_in_the_model_suggests_the_right_one(run):
 @pytest.mark.parametrize(
     ("content", "error"), [(b"", InputEmpty), (b"just some words\n" * 50, InputUnreadable), (None, InputNotFound)]
 )
-def test_inputs_that_are_no_audio(run, tmp_path, content, error):
-    """Empty files, text called `.wav` and folders are told apart."""
+def test_inputs_that_are_not_audio(run, tmp_path, content, error):
+    """Empty files, text named `.wav` and folders have different errors."""
     path = tmp_path / "bad.wav"
     path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(error):
@@ -226,8 +226,8 @@ def test_inputs_that_are_no_audio(run, tmp_path, content, error):
     assert nothing_written(tmp_path / "out")
 
 
-def test_samples_that_are_no_numbers_are_refused(run, tmp_path):
-    """NaN in the input is an error that says where, not a stem full of NaN."""
+def test_nan_samples_are_refused(run, tmp_path):
+    """NaN in the input is an error with its position, not a stem full of NaN."""
     samples = np.zeros((RATE, 2), np.float32)
     samples[RATE // 2] = np.nan
     soundfile.write(tmp_path / "nan.wav", samples, RATE, subtype="FLOAT")
@@ -237,7 +237,7 @@ def test_samples_that_are_no_numbers_are_refused(run, tmp_path):
 
 
 def test_a_network_that_overflows_is_an_error(run, tmp_path, monkeypatch):
-    """Stems full of NaN are never written as a success."""
+    """Stems full of NaN are an error."""
     from utils.engine.families.demucs.bag import SegmentView
 
     monkeypatch.setattr(SegmentView, "__call__", lambda self, mix: torch.full((1, 4, *mix.shape[1:]), torch.nan))
@@ -248,7 +248,7 @@ def test_a_network_that_overflows_is_an_error(run, tmp_path, monkeypatch):
 
 
 def test_an_output_that_cannot_be_written(run, tmp_path):
-    """A file where the folder should be is an error about the output."""
+    """A file in place of the folder is an output error."""
     (tmp_path / "out").write_text("in the way")
     with pytest.raises(OutputNotWritable):
         run()
@@ -283,7 +283,7 @@ def copy_repo(repo, target, edit):
 
 
 def test_a_checkpoint_with_code_is_refused_and_not_run(run, tmp_path, song):
-    """A pickle that would call a function is named and refused; nothing of it is executed."""
+    """A pickle that would call a function is named and refused; none of it is executed."""
 
     class Attack:
         def __reduce__(self):
@@ -300,7 +300,7 @@ def test_a_checkpoint_with_code_is_refused_and_not_run(run, tmp_path, song):
 
 
 def test_a_checkpoint_that_is_cut_off_is_refused(run, repo, tmp_path):
-    """Half a file is an error, and the cache does not keep half a model."""
+    """A truncated file is an error, and leaves nothing in the cache."""
     (tmp_path / "half").mkdir()
     whole = next(repo.glob("aaaa0001*.th")).read_bytes()
     (tmp_path / "half" / "dddd0001.th").write_bytes(whole[: len(whole) // 2])
@@ -310,7 +310,7 @@ def test_a_checkpoint_that_is_cut_off_is_refused(run, repo, tmp_path):
 
 
 def test_missing_weights_are_named(run, repo, tmp_path):
-    """A checkpoint whose weights do not fit its network names keys, and is never loaded in part."""
+    """The error names keys that do not fit the network; the checkpoint is never loaded partially."""
 
     def forget_one(package):
         package["state"].pop(next(iter(package["state"])))
@@ -320,7 +320,7 @@ def test_missing_weights_are_named(run, repo, tmp_path):
 
 
 def test_half_precision_weights_are_computed_in_fp32(run, repo, tmp_path):
-    """Public checkpoints are stored in half precision; the result is that of the same numbers in fp32."""
+    """Half-precision checkpoints, like the public ones, give the same result as the same values in fp32."""
 
     def halve(package):
         package["state"] = {key: value.half() for key, value in package["state"].items()}
@@ -331,7 +331,7 @@ def test_half_precision_weights_are_computed_in_fp32(run, repo, tmp_path):
 
 
 def test_parameters_that_newer_networks_dropped_are_ignored(run, repo, tmp_path):
-    """Old checkpoints carry arguments that the class no longer takes."""
+    """Old checkpoints contain arguments that the class no longer accepts."""
 
     def add_old(package):
         package["kwargs"]["an_old_parameter"] = 3
@@ -341,7 +341,7 @@ def test_parameters_that_newer_networks_dropped_are_ignored(run, repo, tmp_path)
 
 
 def test_quantised_members_say_what_is_missing(run, repo, tmp_path, monkeypatch):
-    """A quantised checkpoint names classes of diffq; where that is not installed, the error says so and what to do."""
+    """Quantised checkpoints need diffq; if it is not installed, the error says so and what to do."""
     quantiser = type("DiffQuantizer", (), {"__module__": "diffq.diffq"})
     package = types.ModuleType("diffq")
     package.diffq = types.ModuleType("diffq.diffq")
@@ -361,7 +361,7 @@ def test_quantised_members_say_what_is_missing(run, repo, tmp_path, monkeypatch)
 
 
 def test_a_bag_with_wrong_weights_is_refused(run, repo, tmp_path):
-    """Rows must match members and columns stems."""
+    """Rows must match members, and columns must match stems."""
     bad = tmp_path / "badbag"
     bad.mkdir()
     for file in repo.glob("aaaa000*.th"):
@@ -372,7 +372,7 @@ def test_a_bag_with_wrong_weights_is_refused(run, repo, tmp_path):
 
 
 def test_a_public_model_that_is_not_installed_says_how_to_get_it(run):
-    """The default model's error names the file and the command that fetches it."""
+    """The error for the default model names the file and the command that downloads it."""
     with pytest.raises(ModelNotInstalled) as caught:
         run(model="htdemucs", repo=None)
     assert "955717e8-8726e21a.th" in caught.value.message
@@ -391,7 +391,7 @@ def test_load_model_then_separate_from_cache(run, repo):
 
 
 def test_preload_does_not_change_the_active_model(run, repo):
-    """A preloaded model waits in the cache."""
+    """A preloaded model is cached but not active."""
     engine = run.engine
     engine.load_model(requests.DemucsLoad(model="tiny", repo=str(repo)), Job())
     reply = engine.preload_model(requests.DemucsPreload(model="aaaa0002", repo=str(repo)), Job())
@@ -410,7 +410,7 @@ def test_with_the_cache_off_every_job_loads(run, repo):
 
 
 def test_reading_without_mapping_gives_the_same(run):
-    """`hdd` reads files in one go; the samples are the same."""
+    """`hdd` reads files at once; the samples are the same."""
     _, mapped = run()
     run.engine.clear_cache()
     reply = run.engine.set_storage_type("hdd")
@@ -420,7 +420,7 @@ def test_reading_without_mapping_gives_the_same(run):
 
 
 def test_a_hybrid_network_goes_on_with_shorter_segments_when_memory_is_short(run, monkeypatch):
-    """After batches and cached models, chunks are halved; the user is told, and the song is whole."""
+    """After batches and cached models, chunks are halved; there is a warning, and the song is complete."""
     from utils.engine.families.demucs.bag import SegmentView
 
     forward = SegmentView.__call__
@@ -439,7 +439,7 @@ def test_a_hybrid_network_goes_on_with_shorter_segments_when_memory_is_short(run
 
 
 def test_models_are_listed_with_and_without_details(run, repo):
-    """Names first; details say what is installed."""
+    """The list has names; details say what is installed."""
     names = run.engine.list_models(requests.DemucsListModels()).models
     assert names[:8] == [
         "htdemucs",

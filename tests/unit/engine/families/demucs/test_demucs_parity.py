@@ -1,4 +1,4 @@
-"""The stems are those of the demucs package's own `apply_model`, to 60 dB or better."""
+"""The stems equal those of the demucs package's `apply_model` to 60 dB or better."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from demucs_case import make_engine, sdr_db, separate, write_song
 
 
 def reference(repo, model_name, mix, **options):
-    """What the demucs package itself gives, scaled as its own `Separator` does."""
+    """The demucs package's result, scaled like in its `Separator`."""
     model = get_model(model_name, repo)
     model.eval()
     mix = torch.from_numpy(mix)
@@ -37,7 +37,7 @@ def test_stems_equal_the_packages_own(repo, tmp_path, model, seconds):
 @pytest.mark.parametrize("options", [{"overlap": 0.5}, {"overlap": 0.0}, {"segment": 1.5}])
 @pytest.mark.parametrize("model", ["tiny", "aaaa0002"])
 def test_options_mean_the_same(repo, tmp_path, model, options):
-    """Overlap and segment cut the song where the package cuts it."""
+    """Overlap and segment cut the song at the same positions as the package."""
     mix = write_song(tmp_path / "song.wav", 4.0)
     expected = reference(repo, model, mix, **({"overlap": 0.25} | options))
     fields = {"model": model, "repo": str(repo), "shifts": 0, **options}

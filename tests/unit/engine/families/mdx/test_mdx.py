@@ -1,4 +1,4 @@
-"""MDX networks: the package's stems, any number of frames, and the other stem by subtraction."""
+"""MDX networks: stems equal to the package's, any number of frames, and the other stem by subtraction."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def primary_of(model, samples, options=None, **details):
 
 @pytest.mark.parametrize(("package", "own"), OPTIONS, ids=str)
 def test_stems_are_the_packages(model, mdx, package, own):
-    """The whole song, its ends included; the package shows the network a peak of 0.9, and leaves it at that."""
+    """Stems equal the package's up to both ends, except that the package leaves the song at a peak of 0.9."""
     samples = song(4)
     samples /= np.abs(samples).max()
     primary = primary_of(model, samples, own)
@@ -47,7 +47,7 @@ def test_stems_are_the_packages(model, mdx, package, own):
 
 
 def test_quiet_songs_stay_as_quiet(model, mdx):
-    """Below a peak of 0.9 the package shows the song as it is; its stem then is too quiet by the peak."""
+    """Songs below a peak of 0.9 keep their level; the package's stem is too quiet by the song's peak."""
     samples = song(2)
     samples *= 0.5 / np.abs(samples).max()
     reference = mdx_stems(mdx_separator(mdx.checkpoint, numbers(mdx)), samples)
@@ -55,7 +55,7 @@ def test_quiet_songs_stay_as_quiet(model, mdx):
 
 
 def test_denoising_cancels_what_does_not_depend_on_the_song(model):
-    """The network's answer to silence is gone, and the stem is another one."""
+    """Denoising removes the network's response to silence and changes the stem."""
     samples = song(2)
     plain, clean = primary_of(model, samples), primary_of(model, samples, MdxOptions(denoise=True))
     assert sdr_db(plain, clean) < 40
@@ -63,7 +63,7 @@ def test_denoising_cancels_what_does_not_depend_on_the_song(model):
 
 
 def test_chunks_that_end_at_any_sample(model):
-    """Weights of all chunks sum to one, whatever the song's length."""
+    """The weights of all chunks sum to one for any length of the song."""
     for samples in (1, 1000, 31743, 31744, 31745, 54321, 100001):
         plan = plan_mdx(samples, n_fft=2048, frames=32, overlap=0.25)
         total = np.zeros(samples)
@@ -74,7 +74,7 @@ def test_chunks_that_end_at_any_sample(model):
 
 
 def test_another_number_of_frames(model):
-    """A network looks at more frames than its file says; where its masks are open, that is not to be heard."""
+    """A network can process more frames than its file says, with a similar stem."""
     samples = song(4)
     assert model.backend(64)(torch.zeros(1, 4, 512, 64)).shape == (1, 4, 512, 64)
     longer = primary_of(model, samples, MdxOptions(segment_size=64))
@@ -82,7 +82,7 @@ def test_another_number_of_frames(model):
 
 
 def test_too_few_frames(model):
-    """Half a transform is lost at either end of a chunk, so that something must be left between."""
+    """Half an STFT frame is lost at either end of a chunk, so longer segments are required."""
     with pytest.raises(InvalidRequest, match="above 3") as caught:
         primary_of(model, song(1), MdxOptions(segment_size=3))
     assert caught.value.field == "mdx_segment_size"
@@ -90,13 +90,13 @@ def test_too_few_frames(model):
 
 @pytest.mark.parametrize("overlap", [-0.1, 1.0, 25])
 def test_overlaps_that_make_no_sense(overlap):
-    """The overlap is a part of a chunk."""
+    """The overlap must be a fraction of a chunk."""
     with pytest.raises(InvalidRequest, match="from 0 to below 1"):
         MdxOptions(overlap=overlap)
 
 
 def test_the_other_stem_by_subtraction():
-    """What is asked for over both stems is made from the primary stem and the song."""
+    """Outputs over both stems are computed from the primary stem and the song."""
     rng = np.random.default_rng(0)
     primary, mix = rng.standard_normal((2, 2, 100)).astype(np.float32)
     both = select(("Vocals", "Instrumental"), stems=None, two_stems=None)
@@ -119,7 +119,7 @@ def inverted(mix, primary, compensation=1.0):
 
 
 def test_the_other_stem_from_the_spectrum():
-    """Where the stem is quieter than the song this is the difference; where it is louder, nothing is turned over."""
+    """The other stem is the difference if the stem is quieter than the song; otherwise its polarity does not flip."""
     mix = song(1)
     quiet = inverted(mix, 0.3 * mix)
     assert sdr_db(inside(0.3 * mix), inside(quiet[0])) > 100
@@ -129,14 +129,14 @@ def test_the_other_stem_from_the_spectrum():
 
 
 def unlike(mix):
-    """A stem that is louder than the song in some bins and turned otherwise in most."""
+    """A stem that is louder than the song in some bins, with a different phase in most."""
     noise = np.random.default_rng(3).standard_normal(mix.shape).astype(np.float32)
     return np.roll(mix, 37, axis=1) * 0.6 + 0.1 * noise
 
 
 @pytest.mark.parametrize("compensation", [1.0, 1.03, 2.0])
 def test_the_other_stem_is_what_inverting_a_spectrum_means(compensation):
-    """For any stem, from the first sample to the last, whatever the blocks in which the song comes."""
+    """This holds for any stem, from the first sample to the last, for any blocks of the song."""
     mix = song(1)[:, :40321]
     stem = unlike(mix)
     primary, rest = inverted(mix, stem, compensation)
@@ -145,7 +145,7 @@ def test_the_other_stem_is_what_inverting_a_spectrum_means(compensation):
 
 
 def test_bins_are_inverted_as_the_package_does():
-    """Its function for two spectra gives the same stem; around it, it hands over a stem that lies across the song."""
+    """The package's function for two spectra gives the same stem; only its caller passes a transposed stem."""
     mix = song(1)
     stem = unlike(mix)
     spectra = [np.stack([stft(one, n_fft=2048, hop_length=1024) for one in signal]) for signal in (mix, stem)]
@@ -155,7 +155,7 @@ def test_bins_are_inverted_as_the_package_does():
 
 
 def test_moving_and_size(mdx):
-    """A model that was moved is read again when it is needed; its size is about that of its file."""
+    """A moved model is read again on use; its size is that of its file."""
     model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     first = model.backend(32)
     assert model.backend(32) is first
@@ -166,14 +166,14 @@ def test_moving_and_size(mdx):
 
 
 def test_a_device_that_the_runtime_does_not_know(mdx):
-    """The job says that the processor computes."""
+    """The job warns that the network runs on the CPU."""
     model = load_mdx(own_audio_separator(mdx.checkpoint), device="cpu", threads=1)
     model.device = "cuda:3"
     assert "onnxruntime-gpu" in model.warning
 
 
 def test_numbers_of_two_models(mdx):
-    """More bins than the transform has cannot be meant."""
+    """More bins than the STFT has are refused."""
     source = own_audio_separator(mdx.checkpoint)
     with pytest.raises(CheckpointMismatch, match="512 of 257 bins"):
         load_mdx(replace(source, parameters=replace(source.parameters, n_fft=512)), device="cpu", threads=1)

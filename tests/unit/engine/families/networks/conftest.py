@@ -13,13 +13,13 @@ def case(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """The quickest network: two stems, vocals and other."""
+    """The fastest network, with the stems vocals and other."""
     return write_network(tmp_path / "nets", "mdx23c")
 
 
 @pytest.fixture
 def trio(tmp_path):
-    """Three networks; the second one has its stems in the other order and another chunk, the third one more."""
+    """Three networks; the second has its stems in reverse order and another chunk size, the third has one stem more."""
     return [
         write_network(tmp_path, "mdx23c", name="one", seed=1),
         write_network(tmp_path, "scnet", name="two", seed=2, stems=["other", "Vocals"], chunk_seconds=0.7),

@@ -12,7 +12,7 @@ def added(tmp_path, monkeypatch):
 
 
 def test_a_new_architecture_separates_by_its_files(case, tmp_path):
-    """From a checkpoint and a YAML file to stems: each is the song at its gain."""
+    """A checkpoint and a YAML file give stems, each the song times its gain."""
     checkpoint, config = write_toy_model(tmp_path / "toy")
     song = case.song()
     done, stems = case.run(song=song, model_path=str(checkpoint), config_path=str(config))
@@ -22,7 +22,7 @@ def test_a_new_architecture_separates_by_its_files(case, tmp_path):
 
 
 def test_a_new_architecture_separates_by_name(case, tmp_path):
-    """Once its files are in the models directory."""
+    """Files in the models directory can be used by name."""
     write_toy_model(tmp_path / "models" / "bsroformer")
     done, stems = case.run(model="toy")
     assert (done.model, list(stems)) == ("toy", list(STEMS))

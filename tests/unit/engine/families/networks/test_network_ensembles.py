@@ -1,4 +1,4 @@
-"""Ensembles of networks: averages and other ways, the rest, one reading of the song, what does not go together."""
+"""Ensembles of networks: averages and other blends, complements, decoding once, and incompatible members."""
 
 import msgspec
 import numpy as np
@@ -19,13 +19,13 @@ def members(*nets):
 
 
 def singles(case, song, nets):
-    """Each network's own result, with its stems named as the first one names them."""
+    """The result of each network, with stems named as in the first one."""
     results = [case.run(net, song)[1] for net in nets]
     return [{name.lower(): stem for name, stem in result.items()} for result in results]
 
 
 def test_an_average_counts_members_by_their_weights(case, trio):
-    """Over the stems that all have in common, matched by name."""
+    """Common stems are matched by name and averaged with weights."""
     song = case.song()
     alone = singles(case, song, trio)
     done, stems = case.run(song=song, ensemble=members(*trio))
@@ -39,7 +39,7 @@ def test_an_average_counts_members_by_their_weights(case, trio):
 
 @pytest.mark.parametrize("how", ["median", "min", "max"])
 def test_other_ways_over_the_waveform(case, trio, how):
-    """Median, and the value nearest to or farthest from zero, of every sample."""
+    """Each sample is the median, or the value nearest to or farthest from zero."""
     song = case.song()
     alone = singles(case, song, trio)
     done, stems = case.run(song=song, ensemble=members(*trio), ensemble_type=f"{how}_wave")
@@ -57,7 +57,7 @@ def test_other_ways_over_the_waveform(case, trio, how):
 
 @pytest.mark.parametrize("how", ["median", "min", "max"])
 def test_other_ways_over_the_spectrum(case, trio, how):
-    """As a whole transform of the members' own results gives it."""
+    """The blend equals one computed from the STFTs of the members' whole results."""
     song = case.song()
     alone = singles(case, song, trio)
     done, stems = case.run(song=song, ensemble=members(*trio), ensemble_type=f"{how}_fft")
@@ -78,7 +78,7 @@ def test_other_ways_over_the_spectrum(case, trio, how):
 
 
 def test_an_ensemble_gives_the_rest_too(case, trio):
-    """The complement is that of the blended stem."""
+    """The complement is computed from the blended stem."""
     song = case.song()
     _, stems = case.run(
         song=song, ensemble=members(*trio), ensemble_type="max_fft", stems=["vocals"], extract_instrumental=True
@@ -114,7 +114,7 @@ def test_an_ensemble_larger_than_the_cache_works(case, trio):
 
 
 def test_networks_without_a_common_stem_are_refused(case, tmp_path):
-    """The error says what each of them gives."""
+    """The error lists the stems of each member."""
     nets = [write_network(tmp_path, "mdx23c", name=name, stems=[name, f"no {name}"]) for name in ("bass", "piano")]
     with pytest.raises(InvalidRequest, match=r"no stem in common: `bass` bass, no bass; `piano` piano, no piano"):
         case.run(ensemble=members(*nets))

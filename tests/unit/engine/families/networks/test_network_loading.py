@@ -1,4 +1,4 @@
-"""Networks are found, loaded, kept and let go; what can be wrong with them and with what is asked of them."""
+"""Finding, loading, caching and releasing networks, and errors in networks and requests."""
 
 import shutil
 
@@ -26,7 +26,7 @@ from utils.store.registry import Registry
 
 
 def test_going_back_to_a_cached_network_costs_no_load(case, trio):
-    """One, another, and the first again: only the first two are read."""
+    """Using one network, another, and the first again reads only two."""
     song, events = case.song(0.5), []
     for net in (trio[0], trio[1], trio[0]):
         done, _ = case.run(net, song, job=Job(events.append))
@@ -35,7 +35,7 @@ def test_going_back_to_a_cached_network_costs_no_load(case, trio):
 
 
 def test_load_preload_and_the_active_network(case, trio):
-    """`load_model` makes a network the one that is meant when none is named; `preload_model` does not."""
+    """`load_model` makes a network the default for requests that name none; `preload_model` does not."""
     one, two, _ = [member(net) for net in trio]
     loaded = case.engine.load_model(NetworkLoad(**one), Job())
     assert (loaded.model, loaded.stems, loaded.cached) == ("one", ["vocals", "other"], False)
@@ -48,7 +48,7 @@ def test_load_preload_and_the_active_network(case, trio):
 
 
 def test_without_a_loaded_network_the_built_in_one_is_used(case):
-    """The reply names it, says that nothing was named, and how to get a better one. A loaded one comes before it."""
+    """The reply names it and says how to get a better one; a loaded network takes precedence."""
     job, next_job = Job(), Job()
     done, _ = case.run(song=case.song(0.5), job=job)
     assert (done.model, done.stems) == ("dsu_mini", ["drums", "bass", "other", "vocals"])
@@ -61,7 +61,7 @@ def test_without_a_loaded_network_the_built_in_one_is_used(case):
 
 
 def test_a_file_that_was_replaced_is_read_again(case, tmp_path, files):
-    """The same path with other weights is another network."""
+    """The same path with different weights is a different network."""
     song = case.song(0.5)
     _, before = case.run(files, song)
     other = write_network(tmp_path / "other", "mdx23c", seed=9)
@@ -72,7 +72,7 @@ def test_a_file_that_was_replaced_is_read_again(case, tmp_path, files):
 
 
 def test_networks_in_the_models_directory_have_names(case, tmp_path, files):
-    """A checkpoint beside a configuration of its name is listed and can be named; one without is not."""
+    """A checkpoint with a configuration of the same name is listed and usable by name; one without is not."""
     folder = tmp_path / "models" / "bsroformer"
     folder.mkdir(parents=True)
     shutil.copy(files.checkpoint, folder / "mine.ckpt")
@@ -90,8 +90,8 @@ def test_networks_in_the_models_directory_have_names(case, tmp_path, files):
     assert case.engine.list_models(ListModels(model="mine")).models == ["mine"]
 
 
-def test_a_broken_configuration_in_the_models_directory_is_told(case, tmp_path, files):
-    """The list still comes, and says what is wrong with it."""
+def test_a_broken_configuration_in_the_models_directory_is_listed_with_its_problem(case, tmp_path, files):
+    """The list still works, and describes the problem."""
     folder = tmp_path / "models" / "bsroformer"
     folder.mkdir(parents=True)
     shutil.copy(files.checkpoint, folder / "mine.ckpt")
@@ -102,7 +102,7 @@ def test_a_broken_configuration_in_the_models_directory_is_told(case, tmp_path, 
 
 
 def test_names_that_are_not_there(case):
-    """Unknown names suggest near ones; a public one that is not installed says how to get it."""
+    """Unknown names get suggestions; a public model that is not installed comes with instructions."""
     with pytest.raises(UnknownModel) as caught:
         case.run(model="vocal_melband")
     assert "vocals_melband" in caught.value.suggestions
@@ -114,7 +114,7 @@ def test_names_that_are_not_there(case):
 
 
 def test_events_come_in_order(case, files):
-    """`loading_model`, `separating`, then progress that ends with 100."""
+    """`loading_model`, `separating`, then progress up to 100."""
     events = []
     case.run(files, job=Job(events.append))
     kinds = [type(event) for event in events]
@@ -123,16 +123,16 @@ def test_events_come_in_order(case, files):
     assert events[-1].percent == 100
 
 
-def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch):
-    """Its file goes into the folder of its record; the reply tells path, size and hash, and then it is installed."""
+def test_a_public_network_is_downloaded_into_its_folder(case, monkeypatch):
+    """The file goes into the folder of its record, the reply has path, size and hash, and the model is installed."""
     file = FileRecord(name="net.ckpt", urls=("https://example.org/net.ckpt",), size_bytes=5, sha256="0" * 64)
     fields = {"worker": "bsroformer", "type": "mdx23c", "folder": "bsroformer", "stems": ("vocals",)}
     record = ModelRecord(name="net", description="", files=(file,), config="mdx23c/vocals_mdx23c.yaml", **fields)
     case.engine.host.registry = Registry([record], {})
-    asked = []
+    fetched = []
 
     def fetch(files, *, folder, **options):
-        asked.append((list(files), options["offline"]))
+        fetched.append((list(files), options["offline"]))
         folder.mkdir(parents=True)
         (folder / files[0].name).write_bytes(b"12345")
 
@@ -140,7 +140,7 @@ def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch
     reply = case.engine.download_model(DownloadModel(model="net"), Job())
     path = case.folder / "models" / "bsroformer" / "net.ckpt"
     assert (reply.path, reply.size_bytes, reply.sha256) == (str(path), 5, "0" * 64)
-    assert asked == [([file], False)]
+    assert fetched == [([file], False)]
     assert case.engine.list_models(ListModels(details=True, model="net")).details[0].installed
     with pytest.raises(UnknownModel):
         case.engine.download_model(DownloadModel(model="nett"), Job())
@@ -150,7 +150,7 @@ def test_a_public_network_is_downloaded_where_it_is_looked_for(case, monkeypatch
 
 
 def test_a_configuration_of_another_network_is_a_mismatch(case, tmp_path):
-    """Keys and shapes are named, and nothing is guessed."""
+    """The error names keys and shapes; nothing is guessed."""
     right = write_network(tmp_path, "mel_band_roformer", name="right")
     wrong = write_network(tmp_path, "mel_band_roformer", name="wrong", changes={"dim": 12, "depth": 3})
     with pytest.raises(CheckpointMismatch) as caught:
@@ -160,14 +160,14 @@ def test_a_configuration_of_another_network_is_a_mismatch(case, tmp_path):
 
 
 def test_a_configuration_that_describes_no_network(case, files):
-    """The key and what is wrong with it are named."""
+    """The error names the key and the problem."""
     edit(files.config, "model", num_scales="many")
     with pytest.raises(ConfigInvalid, match=r"mdx23c\.yaml.*num_scales"):
         case.run(files)
 
 
 def test_more_names_than_outputs(case, tmp_path):
-    """A network of two outputs cannot have three stems."""
+    """A network with two outputs cannot have three stems."""
     net = write_network(tmp_path, "scnet")
     edit(net.config, "training", instruments=["a", "b", "c"])
     with pytest.raises(ConfigInvalid, match=r"2 outputs.*names 3: a, b, c"):
@@ -175,21 +175,21 @@ def test_more_names_than_outputs(case, tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, -5, "long", 1.5, True, None])
-def test_a_chunk_size_that_is_none(case, files, value):
-    """It is named, with what was found."""
+def test_an_invalid_chunk_size(case, files, value):
+    """The error names the key and its value."""
     edit(files.config, "audio", chunk_size=value)
     with pytest.raises(ConfigInvalid, match=r"audio\.chunk_size"):
         case.run(files)
 
 
 def test_a_request_of_another_worker(case):
-    """The engine takes its own requests only."""
+    """The engine accepts only requests that it supports."""
     with pytest.raises(InvalidRequest):
         case.engine.separate(DemucsSeparate(input=str(case.song()), output=str(case.folder)), Job())
 
 
 def test_where_memory_runs_out_chunks_get_shorter(case, tmp_path, monkeypatch):
-    """Once, twice, until it fits; the reply says so, and the settings are those that were used."""
+    """Chunks are halved until they fit; the reply warns and reports the settings that were used."""
     net = write_network(tmp_path, "mdx23c", chunk_seconds=4.0)
     limit_memory(monkeypatch, most=1.5 * RATE)
     done, stems = case.run(net, case.song(3.0))
@@ -199,7 +199,7 @@ def test_where_memory_runs_out_chunks_get_shorter(case, tmp_path, monkeypatch):
 
 
 def test_where_memory_never_suffices_it_is_an_error(case, files, monkeypatch):
-    """Nothing is left behind."""
+    """The job fails and leaves no files."""
     limit_memory(monkeypatch, most=1000)
     with pytest.raises(OutOfMemory):
         case.run(files)
@@ -207,7 +207,7 @@ def test_where_memory_never_suffices_it_is_an_error(case, files, monkeypatch):
 
 
 def limit_memory(monkeypatch, most):
-    """Networks run out of memory for more than so many samples."""
+    """Make networks run out of memory above this many samples."""
     real = network.NetworkView.__call__
 
     def call(self, mix):

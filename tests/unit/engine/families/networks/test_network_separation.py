@@ -1,4 +1,4 @@
-"""Networks of the engine of dsu-bsroformer separate: every kind of network and file, stems, quality, pictures."""
+"""Separation with the networks of `models/`: all architectures and file formats, stems, quality, pictures."""
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from utils.engine.families.networks import network
 
 @pytest.mark.parametrize("kind", OWN)
 def test_each_kind_separates(case, tmp_path, kind):
-    """From files alone, the type worked out: stems of the song's length, none silent, all different."""
+    """From files alone, with the type detected: stems have the song's length, none is silent, all differ."""
     done, stems = case.run(write_network(tmp_path, kind))
     assert list(stems) == done.stems
     assert done.stems == (["restored"] if kind == "apollo" else ["vocals", "other"])
@@ -31,7 +31,7 @@ def test_each_kind_separates(case, tmp_path, kind):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_of_a_checkpoint_gives_the_same(case, tmp_path, form):
-    """Plain, wrapped, prefixed, in the old format or as safetensors: the same network. Half precision is near it."""
+    """Plain, wrapped, prefixed, legacy and safetensors files hold the same network; half precision comes close."""
     _, plain = case.run(write_network(tmp_path / "plain", "bs_roformer"))
     _, stems = case.run(write_network(tmp_path / form, "bs_roformer", form=form))
     close(plain, stems, atol=5e-3 if form == "half" else 0)
@@ -39,7 +39,7 @@ def test_each_form_of_a_checkpoint_gives_the_same(case, tmp_path, form):
 
 @pytest.mark.parametrize("kind", OWN)
 def test_a_type_that_is_named_is_taken(case, tmp_path, kind):
-    """All three, as the documents of the protocol show them."""
+    """An explicit `model_type` is respected, for all three in the protocol's documentation."""
     files = write_network(tmp_path, kind)
     _, worked_out = case.run(files)
     _, named = case.run(files, model_type=kind)
@@ -47,7 +47,7 @@ def test_a_type_that_is_named_is_taken(case, tmp_path, kind):
 
 
 def test_a_mono_network_separates_each_channel_by_itself(case, tmp_path):
-    """Both channels of a stereo song, as if each were a song."""
+    """The channels of a stereo song are separated independently."""
     net = write_network(tmp_path, "bs_roformer", changes={"stereo": False})
     song = case.song()
     _, both = case.run(net, song)
@@ -61,7 +61,7 @@ def test_a_mono_network_separates_each_channel_by_itself(case, tmp_path):
 
 
 def test_a_configuration_can_ask_for_a_scaled_song(case, files):
-    """With `normalize` the network sees every song at the same level, so a quieter song has quieter equal stems."""
+    """With `normalize` the level of the song does not matter: a quieter song has the same stems, only quieter."""
     loud, quiet = case.song(level=0.2), case.folder / "quiet.wav"
     soundfile.write(quiet, read(loud).T * 0.1, RATE, subtype="FLOAT")
     _, plain = case.run(files, loud)
@@ -76,7 +76,7 @@ def test_a_configuration_can_ask_for_a_scaled_song(case, files):
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.00003, 3.14159])
 @pytest.mark.parametrize("overlap", [1, 2, 3])
 def test_songs_of_any_length(case, files, seconds, overlap):
-    """Shorter than a chunk, exactly one, and odd lengths come back in full, also at the very ends."""
+    """Songs shorter than a chunk, of exactly one, and of odd lengths come back complete up to both ends."""
     song = case.song(seconds)
     _, stems = case.run(files, song, overlap=overlap)
     for samples in stems.values():
@@ -88,7 +88,7 @@ def test_songs_of_any_length(case, files, seconds, overlap):
 
 @pytest.mark.parametrize(("channels", "rate"), [(1, RATE), (6, RATE), (2, 48000), (1, 22050)])
 def test_songs_of_any_kind(case, files, channels, rate):
-    """Mono, 5.1 and other rates give stereo stems at the network's rate, as long as the song."""
+    """Mono, 5.1 and other sample rates give stereo stems at the network's rate with the song's length."""
     song = case.song(1.5, channels=channels, rate=rate)
     done, stems = case.run(files, song)
     assert done.sample_rate == RATE
@@ -99,7 +99,7 @@ def test_songs_of_any_kind(case, files, channels, rate):
 
 
 def test_silence_has_silent_stems(case, files):
-    """Without a network being asked."""
+    """No network runs."""
     song = case.song(level=0.0)
     soundfile.write(song, np.zeros((5000, 2)), RATE)
     _, stems = case.run(files, song)
@@ -110,7 +110,7 @@ def test_silence_has_silent_stems(case, files):
 
 
 def test_files_are_laid_out_as_track_and_stem(case, files):
-    """`OUT/TRACK/STEM.wav`, and the reply names them as the protocol says."""
+    """Files are `OUT/TRACK/STEM.wav`, and the reply lists them as documented in the protocol."""
     done, _ = case.run(files)
     assert done.output_dir == str(case.folder / "out" / "song")
     assert done.files == ["vocals.wav", "other.wav"]
@@ -118,7 +118,7 @@ def test_files_are_laid_out_as_track_and_stem(case, files):
 
 
 def test_one_stem_alone_is_what_it_is_among_all(case, files):
-    """Only the wanted head is run, and its result is the same."""
+    """Only the needed head runs, and its result is the same."""
     _, everything = case.run(files)
     done, one = case.run(files, stems=["OTHER"])
     assert done.stems == ["other"]
@@ -127,7 +127,7 @@ def test_one_stem_alone_is_what_it_is_among_all(case, files):
 
 @pytest.mark.parametrize("fields", [{"extract_instrumental": True}, {"stems": ["vocals", "instrumental"]}])
 def test_the_instrumental_is_the_mix_minus_the_vocals(case, files, fields):
-    """Sample for sample, whatever the other stems are."""
+    """The equality is sample-exact, whatever the other stems are."""
     song = case.song()
     _, stems = case.run(files, song, **fields)
     assert list(stems)[-1] == "instrumental"
@@ -156,7 +156,7 @@ def test_two_stems_are_the_stem_and_the_rest(case, files):
     ],
 )
 def test_what_is_left_is_called_after_the_configuration(case, tmp_path, instruments, target, name):
-    """The complement of vocals is the instrumental; of another single target, what the configuration calls the rest."""
+    """The complement of vocals is the instrumental; for another single target, the configuration names it."""
     net = write_network(tmp_path, "mdx23c", stems=instruments, target=target)
     song = case.song()
     _, stems = case.run(net, song, extract_instrumental=True)
@@ -167,7 +167,7 @@ def test_what_is_left_is_called_after_the_configuration(case, tmp_path, instrume
 
 
 def test_an_unknown_stem_names_those_there_are(case, files):
-    """The error lists them, and nothing is written."""
+    """The error lists the stems, and nothing is written."""
     with pytest.raises(InvalidRequest, match="vocals, other"):
         case.run(files, stems=["drums"])
     assert not (case.folder / "out").exists()
@@ -177,7 +177,7 @@ def test_an_unknown_stem_names_those_there_are(case, files):
 
 
 def test_numbers_come_from_the_preset_and_then_from_the_request(case, files):
-    """What was used is told, with the preset's name; a field that is given counts."""
+    """The reply reports the preset and the values used; explicit fields take precedence."""
     song = case.song(0.5)
     assert case.run(files, song)[0].settings == {"overlap": 1, "chunk_seconds": 1.0, "batch_size": 1, "use_tta": False}
     settings = case.run(files, song, quality="balanced")[0].settings
@@ -189,7 +189,7 @@ def test_numbers_come_from_the_preset_and_then_from_the_request(case, files):
 
 
 def test_augmentation_is_the_mean_of_three_views(case, files):
-    """As it is, with swapped channels, and inverted: each turned back."""
+    """The views are plain, channel-swapped and polarity-inverted, each reverted before averaging."""
     song = case.song()
     turns = [lambda x: x, lambda x: x[::-1], lambda x: -x]
     views = []
@@ -203,7 +203,7 @@ def test_augmentation_is_the_mean_of_three_views(case, files):
 
 
 def test_options_do_not_stay(case, files):
-    """A job with every option set leaves the next one what it always was."""
+    """Options of one job do not affect the next one."""
     song = case.song()
     _, before = case.run(files, song)
     case.run(
@@ -225,13 +225,13 @@ def test_options_do_not_stay(case, files):
 
 @pytest.mark.parametrize("fields", [{"batch_size": 3}, {"use_fast": False}])
 def test_what_changes_speed_does_not_change_the_result(case, files, fields):
-    """Larger batches, and the switch that other workers have."""
+    """Larger batches and `use_fast` give the same result."""
     song = case.song()
     close(case.run(files, song)[1], case.run(files, song, **fields)[1])
 
 
 def test_more_overlap_shows_the_network_more_windows(case, files, monkeypatch):
-    """Twice the windows for twice the overlap, and another result."""
+    """Doubling the overlap doubles the windows and changes the result."""
     shown = []
     real = network.NetworkView.__call__
     monkeypatch.setattr(network.NetworkView, "__call__", lambda self, mix: shown.append(1) or real(self, mix))
@@ -246,8 +246,8 @@ def test_more_overlap_shows_the_network_more_windows(case, files, monkeypatch):
 # Pictures -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_written_where_one_is_asked_for(case, files):
-    """Beside the stems, named as they are; the reply says where. Silence can be drawn too."""
+def test_a_picture_is_written_on_request(case, files):
+    """The picture is next to the stems with a similar name, and the reply has its path; silence can be drawn too."""
     done, _ = case.run(files, report=True)
     assert done.report == str(case.folder / "out" / "song" / "report.png")
     assert sorted(path.name for path in (case.folder / "out" / "song").iterdir()) == [
@@ -263,8 +263,8 @@ def test_a_picture_is_written_where_one_is_asked_for(case, files):
     assert case.run(files)[0].report is msgspec.UNSET
 
 
-def test_a_picture_that_exists_is_kept_where_nothing_may_be_replaced(case, files):
-    """The stems are written, and a warning says why there is no picture."""
+def test_a_picture_that_exists_is_kept_without_overwrite(case, files):
+    """The stems are written, and a warning explains why there is no picture."""
     target = case.folder / "out" / "song" / "report.png"
     target.parent.mkdir(parents=True)
     target.write_bytes(b"mine")

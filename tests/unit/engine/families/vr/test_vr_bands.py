@@ -1,4 +1,4 @@
-"""Band parameters: those of the package are read, those that contradict themselves are refused."""
+"""Band parameters: those of the package can be read, inconsistent ones are refused."""
 
 import pytest
 
@@ -17,7 +17,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layout_of_the_package(name):
-    """Each file is a sound layout, whose highest band has the song's rate."""
+    """Each file is a valid layout, and its highest band has the song's rate."""
     layout = read_layout(band_parameters(name), name, modern=False)
     assert layout.sample_rate == band_parameters(name)["sr"]
     assert [layout.ratio(index) for index in range(len(layout.bands))] == sorted(
@@ -27,39 +27,39 @@ def test_every_layout_of_the_package(name):
 
 
 def test_songs_that_run_backwards():
-    """The one layout that no public model uses says why it cannot be."""
+    """The one unsupported layout, which no public model uses, has an error that explains why."""
     with pytest.raises(ConfigInvalid, match="backwards"):
         read_layout(band_parameters("4band_44100_reverse"), "4band_44100_reverse", modern=False)
 
 
 def test_an_unknown_name():
-    """The error names the nearest ones."""
+    """The error suggests similar names."""
     with pytest.raises(ConfigInvalid, match="Did you mean: 4band_v3") as caught:
         band_parameters("4band_v33")
     assert caught.value.field == "vr_model_param"
 
 
 def changed(**changes):
-    """The parameters of two bands, with something changed in the first."""
+    """Parameters with two bands, with changes to the first."""
     raw = dict(band_parameters("2band_32000"))
     return raw | {"band": {**raw["band"], "1": {**raw["band"]["1"], **changes}}}
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "problem"),
     [
-        ({"sr": 44100, "band": {}, "bins": 5}, "no bins or no bands"),
+        ({"sr": 44100, "band": {}, "bins": 5}, "lack bins or bands"),
         ({"sr": 44100, "bins": 5}, "malformed"),
-        (changed(hl=65), "last longer"),
+        (changed(hl=65), "another duration"),
         (changed(hl=600), "gaps"),
         (changed(crop_stop=300), "no such bins"),
         (changed(lpf_start=-1), "does not fade out"),
-        (changed(convert_channels="upside_down"), "no way `upside_down`"),
+        (changed(convert_channels="upside_down"), "unknown `convert_channels`, `upside_down`"),
         (dict(band_parameters("2band_32000")) | {"bins": 400}, "more bins than the network"),
         (dict(band_parameters("1band_sr44100_hl512_cut")), "ends before it begins"),
     ],
 )
-def test_contradictions(raw, said):
-    """What cannot be is said before anything is computed."""
-    with pytest.raises(ConfigInvalid, match=said):
+def test_contradictions(raw, problem):
+    """Inconsistent parameters are an error before anything is computed."""
+    with pytest.raises(ConfigInvalid, match=problem):
         read_layout(raw, "mine", modern=True)

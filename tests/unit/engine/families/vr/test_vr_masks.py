@@ -1,4 +1,4 @@
-"""Masks between network and spectrum."""
+"""Post-processing of masks."""
 
 import numpy as np
 import pytest
@@ -23,18 +23,18 @@ def flags_of(lengths, begins_above):
 @settings(max_examples=60, deadline=None)
 @given(LENGTHS, st.booleans())
 def test_mending_is_the_packages(lengths, begins_above):
-    """Any pattern of long and short stretches is mended as the package does."""
+    """Any pattern of long and short stretches is mended exactly as in the package."""
     flags = flags_of(lengths, begins_above)
     mask = np.where(flags, 0.6, 0.1)[None, None].repeat(2, 0).repeat(3, 1)
-    wanted = package_function("merge_artifacts")(mask.copy(), thres=0.5)
+    expected = package_function("merge_artifacts")(mask.copy(), thres=0.5)
     own = mend(torch.from_numpy(mask), 0.5, (0, len(flags)))
-    np.testing.assert_allclose(own.numpy(), wanted, atol=1e-6)
+    np.testing.assert_allclose(own.numpy(), expected, atol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
 @given(LENGTHS, st.integers(0, 400))
 def test_mending_is_local(lengths, place):
-    """What is farther away than the reach does not matter, so that chunks can be mended one by one."""
+    """Frames beyond the reach have no effect, so chunks can be mended one by one."""
     rest = np.zeros(2 * MENDING_REACH, dtype=bool)
     flags = np.concatenate([rest, flags_of(lengths, begins_above=True), rest])
     core = slice(MENDING_REACH + min(place, len(flags) - 2 * MENDING_REACH - 1), None)
@@ -42,8 +42,8 @@ def test_mending_is_local(lengths, place):
     assert mending_weights(seen)[MENDING_REACH] == pytest.approx(mending_weights(flags)[core.start])
 
 
-def test_frames_beyond_the_song_are_not_looked_at():
-    """A mask beyond the song neither ends a stretch nor makes it longer."""
+def test_frames_outside_the_song_are_ignored():
+    """The mask outside the song neither ends a stretch nor extends it."""
     mask = torch.full((1, 2, 3, 100), 0.9)
     mended = mend(mask, 0.5, (20, 80))
     assert torch.equal(mended[..., :20], mask[..., :20])
@@ -57,14 +57,14 @@ def layout(**changes):
     return read_layout(raw, "test", modern=False)
 
 
-def test_no_aggressiveness_leaves_masks_alone():
-    """At 0 nothing is done, whatever the stem."""
+def test_zero_aggression_leaves_masks_unchanged():
+    """An aggression of 0 leaves masks unchanged, whatever the stem."""
     assert Sharpness.of(0, "Vocals", layout()) is None
 
 
 @pytest.mark.parametrize(("stem", "high"), [("Instrumental", 1.2), ("Vocals", 1.8)])
-def test_aggressiveness_works_the_other_way_for_what_is_no_accompaniment(stem, high):
-    """Above the split bin the exponent is 1 + 2a, or 2 - 2a; below it the change is a third."""
+def test_aggression_is_reversed_for_stems_that_are_not_an_accompaniment(stem, high):
+    """Above the split bin the exponent is 1 + 2a, or 2 - 2a; below it, the change is a third of that."""
     sharpness = Sharpness.of(10, stem, layout())
     assert sharpness.high == pytest.approx((high, high))
     assert sharpness.low == pytest.approx((1 + (high - 1) / 3,) * 2)
@@ -75,7 +75,7 @@ def test_aggressiveness_works_the_other_way_for_what_is_no_accompaniment(stem, h
 
 
 def test_layouts_may_correct_each_channel():
-    """A correction is added to the aggressiveness of its channel."""
+    """A correction is added to the aggression of its channel."""
     corrected = layout(aggr_correction={"left": 0.1, "right": -0.1})
     assert corrected.correction == Correction(0.1, -0.1)
     assert Sharpness.of(10, "Instrumental", corrected).high == pytest.approx((1.3, 1.1))

@@ -1,4 +1,4 @@
-"""From a file to files of stems, with VR and MDX models: the whole path."""
+"""The whole path from a file to stem files, with VR and MDX models."""
 
 from itertools import count
 from pathlib import Path
@@ -31,7 +31,7 @@ def engine(tmp_path):
 
 @pytest.fixture(params=["vr", "mdx"])
 def own(request, modern, mdx):
-    """The fields of requests that name either sort of model."""
+    """Request fields for a VR and an MDX model."""
     if request.param == "vr":
         return {"model": str(modern.checkpoint), "vr_window_size": 320}
     return {"model": str(mdx.checkpoint)}
@@ -49,7 +49,7 @@ def run(engine, own, tmp_path):
 
 
 def test_both_stems(run):
-    """Files are called after the song and the stem, as long as the song, and add up to about the song."""
+    """Files are named after song and stem, have the song's length, and sum to roughly the song."""
     samples = song(2)[:, :80001]
     done, stems = run(samples)
     assert done.files == ["song_(Vocals).wav", "song_(Instrumental).wav"]
@@ -59,7 +59,7 @@ def test_both_stems(run):
 
 
 def test_one_stem(run):
-    """`single_stem` and `stems` write just that one, in any letter case, the same as among both."""
+    """`single_stem` and `stems` write only that stem, ignoring case, identical to the one from a full job."""
     _, both = run()
     _, alone = run(single_stem="instrumental")
     _, listed = run(stems=["INSTRUMENTAL"])
@@ -77,7 +77,7 @@ def test_a_stem_and_the_rest(run):
 
 
 def test_stems_that_there_are_not(run):
-    """The error names those that there are; two ways of naming stems exclude each other."""
+    """The error lists the stems of the model; the ways to select stems are mutually exclusive."""
     with pytest.raises(InvalidRequest, match="it has Vocals, Instrumental"):
         run(single_stem="drums")
     with pytest.raises(InvalidRequest, match="either `single_stem`"):
@@ -85,7 +85,7 @@ def test_stems_that_there_are_not(run):
 
 
 def test_previews(run):
-    """A part of the song is measured and separated as a song of its own."""
+    """A preview is surveyed and separated like a song of its own."""
     samples = song(4)
     _, part = run(samples, preview=Preview(start=1.0, duration=2.0))
     _, own = run(samples[:, 44100 : 3 * 44100])
@@ -100,7 +100,7 @@ def test_silence(run):
 
 
 def test_cancel(run, tmp_path):
-    """A job cancelled while it separates leaves nothing."""
+    """A job cancelled during separation leaves no files."""
 
     def listen(event):
         if getattr(event, "stage", "") == "separate":
@@ -113,7 +113,7 @@ def test_cancel(run, tmp_path):
 
 
 def test_inverted_spectrum(engine, mdx, tmp_path):
-    """The primary stem stays as it is, and the other is taken from the spectrum, nearly the difference."""
+    """The primary stem is unchanged, and the other, computed per bin, is close to the difference."""
     write(tmp_path / "song.wav", song(2))
     found = {}
     for inverted in (False, True):
@@ -134,7 +134,7 @@ def test_inverted_spectrum(engine, mdx, tmp_path):
     indirect=["own"],
 )
 def test_requests_that_cannot_be_met_fail_before_the_song_is_separated(run, tmp_path, field, value):
-    """A window or a segment that the network cannot look through is known before anything is announced."""
+    """An unsupported window or segment is an error before any event."""
     events = []
     with pytest.raises(InvalidRequest, match=field):
         run(job=Job(events.append), **{field: value})
@@ -143,7 +143,7 @@ def test_requests_that_cannot_be_met_fail_before_the_song_is_separated(run, tmp_
 
 
 def decoded(monkeypatch):
-    """How often a song is opened to be read."""
+    """Counts how often the song is opened."""
     opened = []
     for module in (scanning, track):
         real = module.open_audio
@@ -158,7 +158,7 @@ def decoded(monkeypatch):
 
 @pytest.mark.parametrize(("own", "times"), [("vr", 3), ("mdx", 2)], indirect=["own"])
 def test_a_song_is_decoded_no_more_often_than_needed(run, monkeypatch, times):
-    """Once to scan it and once to separate it; VR networks must know its loudest bin before."""
+    """A song is decoded once for the scan and once for separation, and for VR once more for the survey."""
     opened = decoded(monkeypatch)
     run()
     assert len(opened) == times
@@ -166,7 +166,7 @@ def test_a_song_is_decoded_no_more_often_than_needed(run, monkeypatch, times):
 
 @pytest.mark.parametrize("own", ["vr"], indirect=True)
 def test_the_survey_of_a_song_is_a_stage(run, monkeypatch):
-    """It has progress of its own and its share of the time, and a job that is cancelled meanwhile ends there."""
+    """The survey has its own progress and timing, and the job can be cancelled during it."""
     stages = []
     done, _ = run(song(4), job=Job(lambda event: stages.append(getattr(event, "stage", "")), clock=count().__next__))
     assert [stage for stage in dict.fromkeys(stages) if stage] == ["scan", "survey", "separate", "write"]
@@ -180,12 +180,12 @@ def test_the_survey_of_a_song_is_a_stage(run, monkeypatch):
 
 @pytest.mark.parametrize("own", ["mdx"], indirect=True)
 def test_other_models_need_no_survey(run):
-    """Their timing does not have it."""
+    """Their timing has no survey."""
     assert run()[0].timing.survey is UNSET
 
 
 def test_a_model_is_hashed_once(run, own, monkeypatch):
-    """Its file is found by what it holds, which is read the first time only."""
+    """A model is looked up by the hash of its file, which is computed only once."""
     path = Path(own["model"])
     path.with_suffix(".json").rename(path.with_suffix(".away"))
     hashed = []
@@ -200,7 +200,7 @@ def test_a_model_is_hashed_once(run, own, monkeypatch):
 
 
 def test_a_name_is_resolved_once(run, engine, own, monkeypatch):
-    """For a job and for a load, loaded before or not."""
+    """A job and a load resolve the name once, whether the model is cached or not."""
     resolved = []
     real = audio_separator_models.own_audio_separator
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""VR networks from files: what fits, what does not, and what it says."""
+"""VR networks from files: valid and invalid ones, and their properties."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[5]
 
 
 def test_what_a_model_says(modern):
-    """Stems, rate, size; the name is that of the file."""
+    """A model has its stems, sample rate and size, and is named after its file."""
     model = loaded(modern)
     assert (model.source.name, model.stems) == ("modern.pth", ("Vocals", "Instrumental"))
     assert (model.sample_rate, model.channels) == (44100, 2)
@@ -33,13 +33,13 @@ def test_what_a_model_says(modern):
 
 
 def test_generations(modern, old):
-    """Capacities make a network one of version 5.1; it needs to see half as much around."""
+    """A capacity means version 5.1, which needs half as much context."""
     assert (loaded(modern).layout.modern, loaded(modern).offset) == (True, 64)
     assert (loaded(old).layout.modern, loaded(old).offset) == (False, 128)
 
 
 def test_half_precision_files(modern, tmp_path):
-    """Weights are computed with in single precision, whatever the file has."""
+    """Weights are converted to single precision."""
     path = tmp_path / "half.pth"
     state = torch.load(modern.checkpoint)
     torch.save({key: value.half() if value.is_floating_point() else value for key, value in state.items()}, path)
@@ -48,21 +48,21 @@ def test_half_precision_files(modern, tmp_path):
 
 
 def test_bands_of_another_model(modern):
-    """Weights that do not fit the described network are named."""
+    """The error names weights that do not fit the network."""
     fields = ModelFields(**numbers(modern) | {"vr_model_param": "4band_v3"})
     with pytest.raises(CheckpointMismatch, match="lstm"):
         load_vr(own_audio_separator(modern.checkpoint, fields), device="cpu")
 
 
 def test_a_network_of_the_wrong_generation(modern):
-    """Without its capacity, a network of version 5.1 is taken for an older one, and does not fit."""
+    """Without its capacity, a network of version 5.1 is mistaken for an older one, and does not fit."""
     fields = ModelFields(vr_model_param="1band_sr44100_hl512_nf1024", primary_stem="Vocals")
     with pytest.raises(CheckpointMismatch, match="missing keys"):
         load_vr(own_audio_separator(modern.checkpoint, fields), device="cpu")
 
 
 def test_an_mdx_network_is_no_vr_network(mdx):
-    """What a file is described as must be what is loaded."""
+    """Parameters of an MDX network are refused for a VR network."""
     with pytest.raises(CheckpointMismatch):
         load_vr(own_audio_separator(mdx.checkpoint), device="cpu")
 
@@ -77,14 +77,14 @@ def test_a_damaged_file(modern, tmp_path):
 
 
 class Harmful:
-    """What no checkpoint should hold."""
+    """A pickle that would run code."""
 
     def __reduce__(self):
         return (print, ("harm",))
 
 
 def test_code_in_a_file_is_not_run(modern, tmp_path, capsys):
-    """Weights only; anything else is refused by name."""
+    """Only weights are allowed; the error names anything else."""
     torch.save({"weights": Harmful()}, tmp_path / "harm.pth")
     shutil.copy(modern.numbers, tmp_path / "harm.json")
     with pytest.raises(CheckpointUnsafe, match="print"):
@@ -93,7 +93,7 @@ def test_code_in_a_file_is_not_run(modern, tmp_path, capsys):
 
 
 def test_unknown_bands(tmp_path):
-    """Parameters that nobody knows are named with those that there are."""
+    """The error names the unknown parameters and lists the known ones."""
     files = make_vr(tmp_path, "mine")
     with pytest.raises(ConfigInvalid, match="no band parameters `5band`"):
         load_vr(own_audio_separator(files.checkpoint, ModelFields(vr_model_param="5band")), device="cpu")
@@ -110,7 +110,7 @@ def test_the_package_is_missing(monkeypatch):
 
 
 def test_networks_come_without_the_program():
-    """Building both generations imports nothing that the package depends on, and leaves no trace of the package."""
+    """Building both generations imports none of the package's dependencies, and leaves no trace of the package."""
     code = (
         "import sys; from utils.engine.families.vr.package import build_vr, vr_kind\n"
         "build_vr(vr_kind(1000, None), 64); build_vr(vr_kind(1000, (8, 16)), 64)\n"
@@ -129,7 +129,7 @@ def sized_records():
 
 @pytest.mark.parametrize("record", sized_records(), ids=lambda record: record.name)
 def test_public_files_are_as_large_as_their_networks(record, tmp_path):
-    """The network that a public file's size and numbers stand for has as many weights as the file has room for."""
+    """The network identified by the size and parameters of a public file has as many weights as fit into that file."""
     path = tmp_path / record.name
     path.write_bytes(b"")
     parameters = own_audio_separator(path).parameters
@@ -141,7 +141,7 @@ def test_public_files_are_as_large_as_their_networks(record, tmp_path):
 
 
 def test_weights_that_a_network_uses_twice(tmp_path):
-    """The largest networks of the first generation have a layer under two names."""
+    """The largest networks of the first generation contain one layer under two names."""
     net = build_vr(vr_kind(1024 * 33966, None), 64)
     assign(net, random_weights(net, 0), path=tmp_path / "net.pth")
     twice = net.stg3_full_band_net.aspp

@@ -1,4 +1,4 @@
-"""Whole songs through the chunk loop and through the audio-separator package: the same stems."""
+"""Whole songs give the same stems through the chunk loop and through the audio-separator package."""
 
 import json
 
@@ -47,14 +47,14 @@ def ours(model, samples, **options):
 
 
 def theirs(model, path, *, bands, primary="Vocals", net=None, **options):
-    """The package's stems. The path of the network is that of a file that is not read."""
+    """The package's stems. The path of the network is a file that is not read."""
     separator = vr_separator(path, {"vr_model_param": bands, "primary_stem": primary}, **options)
     separator.is_vr_51_model = model.layout.modern
     return vr_stems(separator, path, net=net or Toy(model.offset))
 
 
 def require_equal(stems, reference):
-    """The package ends with the last whole hop."""
+    """Compare up to the last whole hop, where the package ends."""
     stems = stems[..., : reference.shape[-1]]
     for own, other in zip(stems, reference, strict=True):
         assert sdr_db(inside(other), inside(own)) > INSIDE_DB
@@ -63,7 +63,7 @@ def require_equal(stems, reference):
 
 @pytest.mark.parametrize(("bands", "modern"), LAYOUTS)
 def test_every_layout_of_bands(bands, modern, tmp_path):
-    """Analysis, mask and synthesis of each layout are the package's."""
+    """Analysis, mask and synthesis equal the package's for each layout."""
     model = toy_model(bands, modern=modern)
     samples = song(3.5, rate=model.sample_rate, hop=8 * model.layout.hop)
     path = write(tmp_path / "song.wav", samples, model.sample_rate)
@@ -74,7 +74,7 @@ def test_every_layout_of_bands(bands, modern, tmp_path):
 
 @pytest.mark.parametrize(("package", "own"), OPTIONS, ids=lambda options: "-".join(options) or "usual")
 def test_every_option(package, own, tmp_path):
-    """Aggressiveness, augmentation, high end and window mean what they mean to the package."""
+    """Aggression, augmentation, high end and window work as in the package."""
     model = toy_model("4band_v2", modern=False)
     samples = song(3.5, hop=8 * model.layout.hop)
     path = write(tmp_path / "song.wav", samples)
@@ -83,7 +83,7 @@ def test_every_option(package, own, tmp_path):
 
 @pytest.mark.parametrize("primary", ["Instrumental", "Wind Inst", "No Echo"])
 def test_aggressiveness_for_other_stems(primary, tmp_path):
-    """What aggressiveness does depends on the primary stem as it does for the package."""
+    """The effect of aggression depends on the primary stem as in the package."""
     model = toy_model("1band_sr44100_hl1024", modern=False, primary=primary)
     samples = song(3, hop=8192)
     path = write(tmp_path / "song.wav", samples)
@@ -92,7 +92,7 @@ def test_aggressiveness_for_other_stems(primary, tmp_path):
 
 
 class Opening(Toy):
-    """A mask that is open for long stretches, as a whole, so that there is something to mend."""
+    """A mask that is completely open for long stretches, so that there is something to mend."""
 
     def predict_mask(self, magnitude):
         level = magnitude.mean(dim=(1, 2), keepdim=True)
@@ -101,7 +101,7 @@ class Opening(Toy):
 
 
 def test_mending_of_masks(tmp_path):
-    """Post-processing gives back the same stretches, over the borders of chunks, and the threshold decides which."""
+    """Post-processing mends the same stretches as the package, across chunk borders, depending on the threshold."""
     net = Opening(128)
     model = toy_model("1band_sr44100_hl256", modern=False, net=net)
     samples = song(6, hop=256 * 8)
@@ -119,7 +119,7 @@ def test_mending_of_masks(tmp_path):
 
 
 def with_bands_in_a_file(fields, folder):
-    """The package knows bands by the name of their file only."""
+    """Write the bands to a file, since the package knows bands only by file name."""
     bands = fields["vr_model_param"]
     if isinstance(bands, str):
         return fields
@@ -129,7 +129,7 @@ def with_bands_in_a_file(fields, folder):
 
 @pytest.mark.parametrize("generation", ["modern", "banded", "old"])
 def test_real_networks(generation, request, tmp_path):
-    """From files in the real formats to the same masks and the same stems."""
+    """Files in the real formats give the same masks and stems."""
     files = request.getfixturevalue(generation)
     model = loaded(files)
     samples = song(1.5, hop=8 * model.layout.hop)
@@ -138,8 +138,8 @@ def test_real_networks(generation, request, tmp_path):
     reference = vr_stems(separator, path)
     window = torch.rand(1, 2, model.layout.bins + 1, 288, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        raw, wanted = model.mask(window), separator.model_run.predict_mask(window)
-    assert sdr_db(wanted.numpy(), raw.numpy()) > RAW_DB
-    assert wanted.std() > 0.05
+        raw, expected = model.mask(window), separator.model_run.predict_mask(window)
+    assert sdr_db(expected.numpy(), raw.numpy()) > RAW_DB
+    assert expected.std() > 0.05
     assert separator.is_vr_51_model == model.layout.modern
     require_equal(ours(model, samples), reference)

@@ -1,4 +1,4 @@
-"""How songs are cut for VR networks: the cut is not to be heard, and memory does not grow with the song."""
+"""Chunks for VR networks: they are inaudible, and memory does not grow with the song."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def model():
 
 @pytest.mark.parametrize("options", [{"tta": True}, {"post_process": True, "post_process_threshold": 0.4}], ids=str)
 def test_chunks_make_no_difference(model, options, monkeypatch):
-    """Many small chunks give what one large one gives, the ends included."""
+    """Many small chunks give the same result as one large chunk, up to both ends."""
     samples = song(9)
     chosen = replace(SMALL, **options)
     whole = separated(model, chosen, samples)
@@ -35,7 +35,7 @@ def test_chunks_make_no_difference(model, options, monkeypatch):
 
 
 def test_a_song_may_be_shorter_than_anything(model):
-    """A few samples come out as a few samples."""
+    """Even a few samples keep their number."""
     samples = song(1)[:, :1000]
     stems = separated(model, SMALL, samples)
     assert stems.shape == (2, 2, 1000)
@@ -43,21 +43,21 @@ def test_a_song_may_be_shorter_than_anything(model):
 
 
 def test_a_mask_and_the_rest_make_the_song():
-    """Over one band and without a filter, primary and secondary stem add up to the song, to its last sample."""
+    """With one band and no filter, both stems sum to the song, up to its last sample."""
     model = toy_model("1band_sr44100_hl512", modern=False)
     samples = song(2)[:, :80001]
     assert sdr_db(samples, separated(model, SMALL, samples).sum(axis=0)) > 35  # but for the topmost bin
 
 
 def test_only_the_stems_that_are_needed_are_made(model):
-    """One stem alone is the same as among both."""
+    """A single stem equals the one computed along with the other."""
     samples = song(3)
     both = separated(model, SMALL, samples)
     np.testing.assert_array_equal(separated(model, SMALL, samples, needed=(1,))[0], both[1])
 
 
 class Watched(SongBuffer):
-    """Notes how much it ever kept."""
+    """Records the most that it ever kept."""
 
     most = 0
 
@@ -81,7 +81,7 @@ def most_kept(model, seconds):
 
 
 def test_memory_does_not_grow_with_the_song():
-    """Neither what is kept of the song, nor what waits to be written, nor the number of lanes."""
+    """The song buffer, the output backlog and the number of lanes stay bounded."""
     model = toy_model("1band_sr44100_hl1024", modern=True)
     kept, part, lanes = most_kept(model, 30)
     longer = most_kept(model, 60)
@@ -91,7 +91,7 @@ def test_memory_does_not_grow_with_the_song():
 
 
 def test_the_loudest_bin_is_that_of_the_whole_song(model):
-    """The cheap pass over a song finds what one look at all of it finds, in blocks of any size."""
+    """The survey finds the maximum of the whole STFT, with blocks of any size."""
     samples = song(12)
     count = samples.shape[1]
     loudest = loudest_bin(model, blocks(samples), count)
@@ -102,14 +102,14 @@ def test_the_loudest_bin_is_that_of_the_whole_song(model):
 
 
 def test_loudness_does_not_matter(model):
-    """Networks see every song as loud as any other."""
+    """Networks get every song at the same level."""
     samples = song(3)
     stems = separated(model, SMALL, samples)
     assert sdr_db(0.1 * stems, separated(model, SMALL, (0.1 * samples).astype(np.float32))) > 80
 
 
 def test_patches_outside_the_song_are_not_computed():
-    """A chunk of many patches over a short song asks the network only for those with song in them."""
+    """A chunk of many patches over a short song computes only the patches that overlap the song."""
     net = Counting(64)
     model = toy_model("1band_sr44100_hl512", modern=True, net=net)
     samples = song(2)  # 173 frames; a patch has 192
@@ -126,7 +126,7 @@ class Counting(Toy):
 
 
 def test_a_job_is_cancelled_between_patches(model):
-    """Networks may be slow, so a long chunk does not hold up a cancel."""
+    """Networks may be slow, so a job can be cancelled within a long chunk."""
     job, samples = Job(), song(9)
     counted = 0
 
@@ -145,8 +145,8 @@ def test_a_job_is_cancelled_between_patches(model):
 
 
 @pytest.mark.parametrize("size", [128, 100, 330, -16])
-def test_windows_that_the_network_cannot_look_through(model, size):
-    """A window must leave a middle and be halved four times."""
+def test_unsupported_windows(model, size):
+    """A window must be longer than its context and divisible by 16."""
     with pytest.raises(InvalidRequest, match="above 128 that is a multiple of 16") as caught:
         geometry_of(model, VrOptions(window_size=size))
     assert caught.value.field == "vr_window_size"
@@ -156,14 +156,14 @@ def test_windows_that_the_network_cannot_look_through(model, size):
     ("field", "value"), [("aggression", 101), ("aggression", -101), ("post_process_threshold", 1.5)]
 )
 def test_options_out_of_range(field, value):
-    """A number out of its range names its field."""
+    """An error for a value out of range names its field."""
     with pytest.raises(InvalidRequest) as caught:
         VrOptions(**{field: value})
     assert caught.value.field == f"vr_{field}"
 
 
 def test_every_frame_is_in_one_chunk():
-    """The cores of all plans tile the song; only chunks near the ends know their place."""
+    """The cores of all plans tile the song; only chunks near the ends have a location."""
     options = VrOptions(window_size=320, tta=True)
     sizes = geometry(options, hop=512, offset=64, multiple=16, tail=6, margin=6)
     found = list(plans(sizes, 44100 * 300))

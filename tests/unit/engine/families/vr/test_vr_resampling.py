@@ -1,4 +1,4 @@
-"""Resampling by whole ratios: the filters that networks were made with, and no delay."""
+"""Resampling by rational factors, with the filters that networks were trained with, and without delay."""
 
 from fractions import Fraction
 
@@ -23,9 +23,9 @@ def test_polyphase_is_scipys(ratio):
     """The polyphase filter gives scipy's samples, the ends included."""
     samples = noise()
     made = Resampler(ratio, POLYPHASE)(torch.from_numpy(samples)).numpy()
-    wanted = scipy.signal.resample_poly(samples, ratio.numerator, ratio.denominator, axis=-1)
-    assert made.shape == wanted.shape
-    np.testing.assert_allclose(made, wanted, atol=1e-5)
+    expected = scipy.signal.resample_poly(samples, ratio.numerator, ratio.denominator, axis=-1)
+    assert made.shape == expected.shape
+    np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("ratio", RATIOS, ids=str)
@@ -33,14 +33,14 @@ def test_sinc_is_that_of_samplerate(ratio):
     """The fitted filter is `sinc_fastest` to 90 dB, away from the ends."""
     samples = noise()
     made = Resampler(ratio, SINC_FASTEST)(torch.from_numpy(samples)).numpy()
-    wanted = samplerate.resample(samples.T, float(ratio), "sinc_fastest").T
-    count = min(made.shape[1], wanted.shape[1])
+    expected = samplerate.resample(samples.T, float(ratio), "sinc_fastest").T
+    count = min(made.shape[1], expected.shape[1])
     middle = slice(count // 4, 3 * count // 4)
-    assert sdr_db(wanted[:, middle], made[:, middle]) > 90
+    assert sdr_db(expected[:, middle], made[:, middle]) > 90
 
 
 def test_stretches_fit_together():
-    """A stretch with enough around it gives the samples of the whole."""
+    """A stretch with enough context gives the same samples as the whole signal."""
     resampler = Resampler(Fraction(1, 3), POLYPHASE)
     samples = torch.from_numpy(noise())
     whole = resampler(samples)
@@ -50,6 +50,6 @@ def test_stretches_fit_together():
 
 
 def test_every_kind_of_resampling_has_a_filter():
-    """Band parameters name scipy's filter or some sinc."""
+    """Band parameters use scipy's polyphase filter or a variant of sinc."""
     assert filter_named("polyphase") is POLYPHASE
     assert filter_named("sinc_best") is filter_named("kaiser_fast") is SINC_FASTEST
