@@ -221,7 +221,7 @@ def refuse(event, args):
     if event.startswith(("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")):
         raise RuntimeError(f"{event} {args}")
 sys.addaudithook(refuse)
-sys.path.insert(0, "tests/unit/models")
+sys.path.insert(0, "tests/aids")
 from audiosep_case import fill
 from models.audiosep.text import TextEncoder
 TextEncoder.from_files(Path(sys.argv[1]), Path(sys.argv[2]), fill=fill).embed(["drums"])
