@@ -35,7 +35,7 @@ with packages_of_project():
     import soundfile
 
     from benchmarks.worker_process import Line, MemoryWatch, WorkerFailed, WorkerProcess, command
-    from tools.choose_models import APOLLO, KINDS, Choice, choose, models_directory
+    from tools.choose_models import APOLLO, KINDS, ModelChoice, choose, models_directory
     from utils.core.bootstrap import use_utf8
     from utils.core.errors import DsuError
     from workers import WORKERS
@@ -145,7 +145,7 @@ def tail(errors: IO[bytes]) -> str:
 # Measuring ------------------------------------------------------------------------------------------------------------
 
 
-def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+def measure(worker: TimedWorker, kind: Kind, choice: ModelChoice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
     """The figures of one life of a worker."""
     watch = MemoryWatch(worker.pid)
     first = worker.wait_for(None)
@@ -222,7 +222,7 @@ def usable_input(path: Path) -> Path:
     return path.absolute()
 
 
-def own_model(options: argparse.Namespace) -> Choice | None:
+def own_model(options: argparse.Namespace) -> ModelChoice | None:
     """The model whose files are named, if any are."""
     given = {
         option: path
@@ -241,7 +241,7 @@ def own_model(options: argparse.Namespace) -> Choice | None:
         raise Unusable("Give either --model or the files of a model, not both.")
     load = {fields[option]: str(path.absolute()) for option, path in given.items()}
     name = given.get("checkpoint", next(iter(given.values()))).stem
-    return Choice(name, load, models_directory(options.models_dir), f"The model is `{name}`, whose files were named.")
+    return ModelChoice(name, load, models_directory(options.models_dir), f"The model is `{name}`, whose files were named.")
 
 
 def program_of(worker: str, exe: Path | None) -> str:
