@@ -34,7 +34,7 @@ with packages_of_project():
     import soundfile
 
     from benchmarks.worker_process import Line, MemoryWatch, WorkerFailed, WorkerProcess, command
-    from tools.choose_models import APOLLO, KINDS, Choice, choose, models_directory
+    from tools.choose_models import APOLLO, KINDS, ModelChoice, choose, models_directory
     from workers import WORKERS
 
 INPUT = Path(__file__).resolve().parent / "audio" / "test_4s.wav"
@@ -144,7 +144,7 @@ def tail(errors: IO[bytes]) -> str:
 # Measuring ------------------------------------------------------------------------------------------------------------
 
 
-def measure(worker: TimedWorker, kind: Kind, choice: Choice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+def measure(worker: TimedWorker, kind: Kind, choice: ModelChoice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
     """The figures of one run of a worker, from start to exit."""
     watch = MemoryWatch(worker.pid)
     first = worker.wait_for(None)
@@ -221,7 +221,7 @@ def usable_input(path: Path) -> Path:
     return path.absolute()
 
 
-def own_model(options: argparse.Namespace) -> Choice | None:
+def own_model(options: argparse.Namespace) -> ModelChoice | None:
     """The model whose files are given as options, if any are."""
     given = {
         option: path
@@ -240,7 +240,7 @@ def own_model(options: argparse.Namespace) -> Choice | None:
         raise Unusable("Give either --model or the model's files, not both.")
     load = {fields[option]: str(path.absolute()) for option, path in given.items()}
     name = given.get("checkpoint", next(iter(given.values()))).stem
-    return Choice(name, load, models_directory(options.models_dir), f"Using `{name}`, given by its files.")
+    return ModelChoice(name, load, models_directory(options.models_dir), f"Using `{name}`, given by its files.")
 
 
 def program_of(worker: str, exe: Path | None) -> str:
