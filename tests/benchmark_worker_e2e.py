@@ -144,7 +144,9 @@ def tail(errors: IO[bytes]) -> str:
 # Measuring ------------------------------------------------------------------------------------------------------------
 
 
-def measure(worker: TimedWorker, kind: Kind, choice: ModelChoice, job: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+def measure(
+    worker: TimedWorker, kind: Kind, choice: ModelChoice, job: Mapping[str, Any], repeat: int
+) -> dict[str, Any]:
     """The figures of one run of a worker, from start to exit."""
     watch = MemoryWatch(worker.pid)
     first = worker.wait_for(None)
