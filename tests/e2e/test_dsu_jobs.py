@@ -187,3 +187,18 @@ def test_requests_of_all_families_fit_the_description(dsu):
     for fields in ({"family": "demucs", "shifts": 2}, {"overlap": 0.5}, {"vr_aggression": 3}, {"texts": ["drums"]}):
         assert not list(validator.iter_errors({**base, **fields})), fields
     assert list(validator.iter_errors({**base, "family": "spleeter", "format": "nonsense"}))
+
+
+@pytest.mark.parametrize("family", [[], {}, 7, "", "nope"])
+def test_a_family_that_is_no_family_waits_for_its_turn(dsu, family):
+    """Whatever its type it is a wrong request, answered in order."""
+    error = finish(dsu, cmd="separate", input="a.wav", output="b", family=family)
+    assert (error["code"], error["field"]) == ("invalid_request", "family")
+
+
+def test_a_repo_finds_its_own_models(start, models, songs, tmp_path):
+    """A field that one family alone has decides before the name is looked up."""
+    dsu = start("dsu", "--models-dir", str(tmp_path))
+    fields = {"model": "tiny", "repo": str(models / "demucs"), "shifts": 0}
+    done = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path / "out"), **fields)
+    assert (done["status"], done["model"]) == ("done", "tiny")

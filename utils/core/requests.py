@@ -273,6 +273,11 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         return self.pcm_type or self.subtype or "PCM_16"
 
     @property
+    def wanted_two_stems(self) -> str | None:
+        """The stem to write with everything else as another one, if any."""
+        return self.two_stems
+
+    @property
     def wanted_stems(self) -> list[str] | None:
         """The stems to write, or None for all. Raises `InvalidRequest` where they are named in two ways."""
         return self.stems
@@ -566,6 +571,11 @@ class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
         float, Meta(ge=0, le=60, description="Length of the cross-fade between chunks in seconds.")
     ] = 0.5
     addition: Annotated[bool, Meta(description="Also write `addition`, what the restoration has added.")] = False
+
+    @property
+    def wanted_two_stems(self) -> str | None:
+        """None: a restoration has no rest; `addition` is what it changed."""
+        return None
 
     @property
     def model_key(self) -> str | None:

@@ -273,7 +273,7 @@ class Engine:
         families = [self.families[model.source.family] for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
-        selection = offer.select(stems=request.wanted_stems, two_stems=request.two_stems)
+        selection = offer.select(stems=request.wanted_stems, two_stems=request.wanted_two_stems)
         if len(models) == 1:
             recipe = families[0].recipe(models[0], request, selection, track, job, chunk_s=chunk_s)
         else:

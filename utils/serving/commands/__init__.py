@@ -49,25 +49,34 @@ class Command:
         if not self.by_family:
             return self, fields
         family = fields.get("family")
-        if family is None and isinstance(fields.get("model"), str) and fields["model"]:
-            family = engine.family_of(fields["model"])
         if family is None:
-            family = self._family_with(fields)
+            family = self._family_meant(fields, engine)
         if family is None:
             return self, fields
-        if family not in self.by_family:
+        form = next((form for name, form in self.by_family.items() if name == family), None)
+        if form is None:
             choices = list(self.by_family)
             raise InvalidRequest(
                 f"`family` must be one of {', '.join(choices)}, not `{family}`.", field="family", suggestions=choices
             )
-        return self.by_family[family], {name: value for name, value in fields.items() if name != "family"}
+        return form, {name: value for name, value in fields.items() if name != "family"}
 
-    def _family_with(self, fields: Fields) -> Family | None:
-        """The first family that has all fields of a request; None if that says nothing, since all families have them."""
+    def _family_meant(self, fields: Fields, engine: Engine) -> Family | None:
+        """The family of a request that does not say it: by a field that one family alone has, or by the model's name.
+
+        Fields that several families have mean the active model if it is of one of them, otherwise the first of them.
+        """
         special = {name for form in self.by_family.values() for name in form.request.__struct_fields__}
         given = special & fields.keys() - set(self.request.__struct_fields__)
-        fitting = (family for family, form in self.by_family.items() if given <= set(form.request.__struct_fields__))
-        return next(fitting, None) if given else None
+        fitting = [family for family, form in self.by_family.items() if given <= set(form.request.__struct_fields__)]
+        if given and len({self.by_family[family].request for family in fitting}) == 1:
+            return fitting[0]
+        if isinstance(fields.get("model"), str) and fields["model"]:
+            return engine.family_of(fields["model"])
+        if not given or not fitting:
+            return None
+        active = engine.family_of(None)
+        return active if active in fitting else fitting[0]
 
     def check(self, request: Request) -> None:
         """Raise what is wrong with a request beyond the types of its fields."""

@@ -19,14 +19,17 @@ from utils.store.demucs_models import DemucsSource
 class DemucsBag:
     """The networks of a model; a single network is a bag of one."""
 
-    def __init__(self, source: DemucsSource, *, device: str, mapped: bool, allow_unsafe: bool) -> None:
+    def __init__(self, source: DemucsSource, job: Job, *, device: str, mapped: bool, allow_unsafe: bool) -> None:
+        """`job` is the one that needs the bag: only the first network of a user's own bag says which stems it has."""
         self.source = source
         self._device = device
         self._mapped = mapped
         self._allow_unsafe = allow_unsafe
         self._nets: dict[int, DemucsNet] = {}
         self._lock = threading.Lock()
-        self.stems = tuple(source.record.stems) if source.record is not None else self.net(0).stems
+        if source.record is None:
+            self.read([0], job)
+        self.stems = tuple(source.record.stems) if source.record is not None else self._nets[0].stems
         self.gains = self._normalised_weights()
 
     def __len__(self) -> int:

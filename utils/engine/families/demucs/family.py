@@ -61,7 +61,7 @@ class DemucsFamily:
     def load(self, source: DemucsSource, request: Asked, job: Job) -> DemucsBag:
         """The bag. A load request reads all its networks; otherwise they are read when needed."""
         bag = DemucsBag(
-            source, device=self._host.device, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe
+            source, job, device=self._host.device, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe
         )
         if isinstance(request, requests.LoadModel):
             bag.read(range(len(bag)), job)
