@@ -209,7 +209,7 @@ def test_many_files_and_a_batch(worker, separate, nets, songs, tmp_path):
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"config_path": "scnet"}, "checkpoint_mismatch", "lacks"),
+        ({"config_path": "scnet"}, "checkpoint_mismatch", "missing"),
         ({"config_path": "scnet", "model_type": "mdx23c"}, "config_invalid", "model"),
         ({"config_path": "missing.yaml"}, "config_invalid", "missing.yaml"),
         ({"model_path": "missing.ckpt"}, "model_not_installed", "missing.ckpt"),

@@ -22,7 +22,7 @@ from utils.engine.pipeline.chunking import plan_on_grid
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
-from utils.engine.pipeline.track import Track
+from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, resolve_network
 from utils.store.records import ModelRecord
 
@@ -109,6 +109,9 @@ class ApolloFamily:
         options = _as_apollo(request)
         chunk_s = options.chunk_seconds if chunk_s is None else chunk_s
         rate = model.sample_rate
+        channels = track.channels_in(request.audio_format)
+        if not isinstance(request, requests.Apollo):  # `separate` gives at most two channels, whatever the network
+            channels = min(channels, STEREO)
 
         def lanes(heard: Heard) -> list[Lane]:
             plan = plan_on_grid(
@@ -123,7 +126,7 @@ class ApolloFamily:
         return Recipe(
             model=model.source.name,
             sample_rate=rate,
-            channels=track.channels_in(request.audio_format),
+            channels=channels,
             selection=selection,
             main=catalogue.RESTORED,
             lanes=lanes,
