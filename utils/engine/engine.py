@@ -236,17 +236,18 @@ class Engine:
         kind = type(request)
         started = time.perf_counter()
         with self.cache.lease() as lease:
-            cached = [lease.get(source) for source in sources]
-            size_bytes = sum(model.size_bytes() for model in cached if model is not None)
-            models = [
-                model if model is not None else self._load(source, request, lease, job, announced=True)
-                for source, model in zip(sources, cached, strict=True)
-            ]
+            models: list[Model] = []
+            from_cache = True
+            for source in sources:  # one by one, so that a model that is named twice is loaded once
+                model = lease.get(source)
+                from_cache = from_cache and model is not None
+                models.append(model if model is not None else self._load(source, request, lease, job, announced=True))
+            size_bytes = sum(model.size_bytes() for model in models)
             if kind not in WITHOUT_ACTIVATION:
                 self.cache.activate(models[0])
             recipe = self._recipe(request, models, track, lease, job)
             grown = sum(model.size_bytes() for model in models) > size_bytes
-            loaded = ModelLoad(time.perf_counter() - started, from_cache=None not in cached and not grown)
+            loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
             while True:
                 job.announce(EVENTS.get(kind, replies.Separating)(input=track.path.name))
                 try:

@@ -28,7 +28,7 @@ class Host:
     device: str
     threads: int
     listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
-    unnamed_is_active: bool = False  # also for Demucs requests, whose own program has a default model instead
+    unnamed_is_active: bool = False  # also where the family's own program has a default model instead
     mapped: bool = True  # memory-map checkpoints instead of reading them
 
     @cached_property

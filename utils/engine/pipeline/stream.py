@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -79,8 +79,9 @@ class Stream:
             return
         lanes = self.recipe.lanes(Heard(self.stats, self._survey()))
         blend = self.recipe.blend() if self.recipe.blend is not None else Unblended()
-        for stretch in self._stretches(lanes):
-            yield from self._rendered(blend.push(stretch))
+        with closing(self._stretches(lanes)) as stretches:
+            for stretch in stretches:
+                yield from self._rendered(blend.push(stretch))
         yield from self._rendered(blend.finish())
 
     def _survey(self) -> float:
@@ -101,7 +102,7 @@ class Stream:
         _report(self.job, "survey", 1.0)
         return found
 
-    def _stretches(self, lanes: list[Lane]) -> Iterator[Stretch]:
+    def _stretches(self, lanes: list[Lane]) -> Generator[Stretch]:
         recipe, job = self.recipe, self.job
         with (
             self._open() as reader,

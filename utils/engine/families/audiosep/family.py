@@ -69,7 +69,7 @@ class AudioSepFamily:
             active is not None
             and active.family == self.name
             and not named.any
-            and isinstance(options, requests.Separate)
+            and (isinstance(options, requests.Separate) or self._host.unnamed_is_active)
         ):
             return (active,)
         host = self._host

@@ -125,3 +125,12 @@ def test_networks_of_different_rates_are_refused(case, tmp_path, files):
     other = write_network(tmp_path, "mdx23c", name="low", sample_rate=22050)
     with pytest.raises(InvalidRequest, match="`mdx23c` 44100 Hz, `low` 22050 Hz"):
         case.run(ensemble=members(files, other))
+
+
+def test_a_network_that_is_named_twice_is_loaded_once(case, files):
+    """Both members are the same model, and the average of them is its own result."""
+    events = []
+    song = case.song()
+    _, both = case.run(song=song, ensemble=members(files, files), job=Job(events.append))
+    assert sum(isinstance(event, LoadingModel) for event in events) == 1
+    close(both, case.run(files, song)[1])
