@@ -202,3 +202,46 @@ def test_a_repo_finds_its_own_models(start, models, songs, tmp_path):
     fields = {"model": "tiny", "repo": str(models / "demucs"), "shifts": 0}
     done = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path / "out"), **fields)
     assert (done["status"], done["model"]) == ("done", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("active", "family", "answer"),
+    [
+        ("my_apollo", "networks", "dsu_mini"),
+        ("my_net", "networks", "my_net"),
+        ("my_net", "apollo", "invalid_request"),
+        ("my_apollo", "apollo", "my_apollo"),
+        ("my_net", "audio-separator", "invalid_request"),
+        ("my_mdx.onnx", "audio-separator", "my_mdx.onnx"),
+    ],
+)
+def test_a_family_without_a_model_restricts_the_active_one(dsu, songs, tmp_path, active, family, answer):
+    """The active model is used only if it is of that family; otherwise the family's own default, if it has one."""
+    assert finish(dsu, cmd="load_model", model=active)["status"] == "model_loaded"
+    reply = finish(dsu, cmd="separate", family=family, input=str(songs / "short.wav"), output=str(tmp_path))
+    assert reply.get("model", reply.get("code")) == answer
+
+
+def test_fields_of_several_families_mean_the_active_model(dsu, songs, tmp_path):
+    """If it has them: `overlap` is a part of one in Demucs, and a number of windows elsewhere."""
+    separate = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path)}
+    finish(dsu, cmd="load_model", model="tiny")
+    assert finish(dsu, **separate, overlap=0.5)["model"] == "tiny"
+    finish(dsu, cmd="load_model", model="my_net")
+    assert finish(dsu, **separate, overlap=2)["model"] == "my_net"
+
+
+def test_a_model_of_a_batch_that_nobody_knows_fails_its_own_job(dsu, songs, tmp_path):
+    """The others are run where the batch goes on after errors."""
+    job = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path)}
+    done = finish(dsu, cmd="batch", jobs=[{**job, "model": "nope"}, {**job, "model": "my_net"}], continue_on_error=True)
+    assert [reply["status"] for reply in done["results"]] == ["error", "done"]
+    assert done["results"][0]["code"] == "unknown_model"
+
+
+def test_a_wrong_job_of_a_batch_keeps_all_from_running(dsu, songs, tmp_path):
+    """Also one whose family only the active model decides."""
+    job = {"cmd": "separate", "output": str(tmp_path / "out")}
+    error = finish(dsu, cmd="batch", jobs=[{**job, "input": str(songs / "short.wav")}, job])
+    assert (error["code"], error["field"]) == ("invalid_request", "jobs[1].input")
+    assert not (tmp_path / "out").exists()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from utils.core import replies, requests
 from utils.core.api import Engine
-from utils.core.errors import InputNotFound, InvalidRequest, RequestError, did_you_mean, nearest
+from utils.core.errors import InputNotFound, InvalidRequest, ModelError, RequestError, did_you_mean, nearest
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import hand_over_warnings, part_of
@@ -101,12 +101,25 @@ def _check_job(
     stem = _earlier_stem(fields.get("input"), earlier)
     if stem is not None:
         fields = {**fields, "input": f"the result of jobs[{stem.index}]"}
-    command, fields = command.form_of(fields, engine)
+    try:
+        command, fields = command.form_of(fields, engine)
+    except ModelError as error:  # of this job alone, like a model that turns out to be missing
+        return Step(index, _failing(command, error), Request(), messages.request_id(fields), None, [])
     if resume and issubclass(command.request, Separate):
         fields = {"resume": True, **fields}
     decoded = messages.decode(fields, command.request, strict=strict)
     command.check(decoded.request)
     return Step(index, command, decoded.request, messages.request_id(fields), stem, decoded.warnings)
+
+
+def _failing(command: Command, error: ModelError) -> Command:
+    """The command, which raises this at its turn."""
+
+    def run(context: Context, request: Request, job: Job) -> Reply:
+        del context, request, job
+        raise error
+
+    return replace(command, run=run)
 
 
 def _earlier_stem(value: object, earlier: Sequence[Step]) -> EarlierStem | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from utils.core import replies, requests
-from utils.core.catalogue import Family, family_of
+from utils.core.catalogue import DEFAULT_NETWORK, Family, family_of
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import Reply
+from utils.core.requests import Request
 from utils.serving.commands import Command, Context, Group, audio_separator, audiosep, bsroformer, demucs
-from utils.serving.commands.shared import EVENTS, download_model
+from utils.serving.commands.shared import EVENTS, check, download_model
 
 GROUP = Group("dsu")
 
@@ -21,13 +25,31 @@ GROUPS: dict[Family, Group] = {
     "apollo": bsroformer.GROUP,
     "audiosep": audiosep.GROUP,
 }
+NEEDS_A_NAME = ("audio-separator", "apollo")  # they have no model for requests that name none
 LOADING = (replies.LoadingModel, replies.Downloading)
 PRELOADING = (replies.PreloadingModel, replies.Downloading)
 
 
 def forms(command: str) -> dict[Family, Command]:
-    """The command as each family has it."""
-    return {family: group.commands[command] for family, group in GROUPS.items()}
+    """The command as each family has it, restricted to models of that family."""
+    return {family: _within(family, group.commands[command]) for family, group in GROUPS.items()}
+
+
+def _within(family: Family, command: Command) -> Command:
+    """The command, which uses the active model only if that is of the family, as a request that names none would."""
+
+    def run(context: Context, request: Request, job: Job) -> Reply:
+        named = any(getattr(request, name, None) for name in ("model", "model_path", "ensemble"))
+        if not named and context.engine.family_of(None) != family:
+            if family in NEEDS_A_NAME:
+                raise InvalidRequest(
+                    f"Name a model of the family `{family}` in `model`: none is active.", field="model"
+                )
+            if family == "networks":
+                request = msgspec.structs.replace(request, model=DEFAULT_NETWORK)
+        return command.run(context, request, job)
+
+    return replace(command, run=run)
 
 
 @GROUP.control(requests.DsuListModels, replies.Models)
@@ -38,7 +60,7 @@ def list_models(context: Context, request: requests.DsuListModels) -> replies.Mo
     return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
 
 
-def as_the_active_model(context: Context, request: requests.Request, job: Job) -> Reply:
+def as_the_active_model(context: Context, request: Request, job: Job) -> Reply:
     """A request that says nothing of its family means that of the active model, at its turn."""
     command = context.commands[str(request.__struct_config__.tag)]
     form = command.by_family[context.engine.family_of(None)]
@@ -58,6 +80,7 @@ GROUP.job(
     replies.AudioSepDone,
     replies.ManyDone,
     events=EVENTS,
+    checks=(check,),
     by_family=forms("separate"),
 )(as_the_active_model)
 GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
