@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from utils.core.replies import CachedModel
+from utils.device import is_out_of_memory
 from utils.engine.family import Model, ModelSource
 
 MB = 1e6
@@ -117,7 +118,12 @@ class ModelCache:
                 return model
             parked = self._parked.pop(identifier, None)
         if parked is not None:
-            parked.move(self._device)
+            try:
+                parked.move(self._device)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                return None  # loading it makes room for it
         return parked
 
     def _keep(self, identifier: str, model: Model) -> None:

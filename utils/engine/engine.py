@@ -309,8 +309,20 @@ class Engine:
         job.checkpoint()
         if announced:
             job.announce(replies.LoadingModel(model=source.name))
-        with job.step("load"):
-            model = self.families[source.family].load(source, request, job)
+        while True:
+            try:
+                with job.step("load"):
+                    model = self.families[source.family].load(source, request, job)
+                break
+            except Exception as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                if not lease.release_others():
+                    raise OutOfMemory(
+                        f"There is not enough memory to load `{source.name}`.",
+                        hint="Close other programs, use a smaller model, or run on the CPU with `--device cpu`.",
+                    ) from error
+                job.warn("Memory ran out; the other cached models were released.")
         lease.put(model)
         if self.cache.max_models == 0 and not announced:
             job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 from demucs_case import write_song
 from network_case import member
 
 from tools.fixtures.audio_separator import make_mdx, make_vr
 from tools.fixtures.demucs import make_repo
 from tools.fixtures.networks import write_network
+from utils.core.errors import OutOfMemory
 from utils.core.job import Job
 from utils.core.requests import (
     Apollo,
@@ -149,3 +151,40 @@ def test_separating_and_restoring_in_turns(engine_of, song, ran, tmp_path, max_m
     assert results[:3] == results[3:]
     assert set(ran) == {CARD}
     assert len(engine.list_cached().models) == max_models
+
+
+def short_of_memory(monkeypatch, engine, most):
+    """Moving a network to the card fails while more than so many models are in the cache."""
+    move = TorchBackend.move
+
+    def moved(self, device):
+        if device == CARD and len(engine.list_cached().models) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        move(self, device)
+
+    monkeypatch.setattr(TorchBackend, "move", moved)
+
+
+@pytest.mark.parametrize("parked", [False, True])
+def test_memory_that_runs_out_while_a_model_is_loaded_releases_others(engine_of, networks, song, monkeypatch, parked):
+    """Those that are not leased, also where the model comes back from the host's memory; the reply says so."""
+    fields = [{"model_path": str(files.checkpoint), "config_path": str(files.config)} for files in networks]
+    engine = engine_of(2)
+    order = [0, 1, 2, 0] if parked else [1, 2, 0]
+    for number in order[:-1]:
+        engine.separate(NetworkSeparate(**song, **fields[number]), Job())
+    short_of_memory(monkeypatch, engine, most=0)
+    job = Job()
+    engine.separate(NetworkSeparate(**song, **fields[order[-1]]), job)
+    assert any("released" in warning for warning in job.warnings)
+    assert [model.name for model in engine.list_cached().models] == ["a"]
+
+
+def test_a_model_that_never_fits_is_an_error(engine_of, networks, song, monkeypatch):
+    """It names the model, and nothing is left in the cache."""
+    engine = engine_of(2)
+    short_of_memory(monkeypatch, engine, most=-1)
+    fields = {"model_path": str(networks[0].checkpoint), "config_path": str(networks[0].config)}
+    with pytest.raises(OutOfMemory, match="to load `a`"):
+        engine.separate(NetworkSeparate(**song, **fields), Job())
+    assert engine.list_cached().models == []
