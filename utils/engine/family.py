@@ -28,7 +28,7 @@ class Host:
     device: str
     threads: int
     listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
-    unnamed_is_active: bool = False  # also where the family's own program has a default model instead
+    unnamed_is_active: bool = False  # requests that name no model use the active one, never a default
     mapped: bool = True  # memory-map checkpoints instead of reading them
 
     @cached_property
@@ -101,7 +101,7 @@ class Model(Protocol):
 
 
 # A request as the client sent it. Families that accept several types of request read their own options from it.
-Asked = requests.Separate | requests.LoadModel | requests.LoadApollo
+Asked = requests.Separate | requests.LoadModel
 
 
 class Family(Protocol):
