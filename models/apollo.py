@@ -27,7 +27,7 @@ POWER_EPSILON = torch.finfo(torch.float32).eps
 
 
 @dataclass(frozen=True)
-class ApolloParams:
+class ApolloNetworkParams:
     """The `model` section of a public configuration. `win` is the window's length in milliseconds."""
 
     sr: int = 44100
@@ -42,12 +42,12 @@ class ApolloParams:
             raise ValueError("`model.win` is too short for the bands at this `model.sr`.")
 
     @classmethod
-    def tiny(cls) -> ApolloParams:
+    def tiny(cls) -> ApolloNetworkParams:
         """Small enough for a test: one narrow layer at a low sample rate."""
         return cls(sr=8000, feature_dim=16, layer=1)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> ApolloParams:
+    def from_config(cls, config: Mapping[str, Any]) -> ApolloNetworkParams:
         """The parameters that a public configuration describes."""
         model = Section(config, "model")
         model.reject_unknown(("sr", "win", "feature_dim", "layer"))
@@ -80,10 +80,10 @@ class Affine(NamedTuple):
     bias: Tensor
 
 
-class Apollo(nn.Module):
+class ApolloNetwork(nn.Module):
     """The network. Features are (signals, frames, bands, width); a signal is one audio channel of one example."""
 
-    def __init__(self, params: ApolloParams) -> None:
+    def __init__(self, params: ApolloNetworkParams) -> None:
         super().__init__()
         width = params.feature_dim
         self.params = params

@@ -58,7 +58,7 @@ OWN: dict[str, Architecture] = {
         tensors=("bottleneck_block.blocks.0.shortcut.weight",),
     ),
     "apollo": Architecture(
-        "models.apollo:Apollo",
+        "models.apollo:ApolloNetwork",
         options=("feature_dim",),
         tensors=("BN.0.0.weight",),
     ),

@@ -19,7 +19,7 @@ from utils.core.catalogue import Worker
 from utils.core.settings import Settings
 
 if TYPE_CHECKING:
-    from utils.core.api import Engine
+    from utils.core.api import EngineApi
     from utils.core.replies import ModelDetails
 
 
@@ -39,7 +39,7 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
     return status
 
 
-def make_engine(name: str, settings: Settings) -> Engine:
+def make_engine(name: str, settings: Settings) -> EngineApi:
     """Import torch, and with it the engine: called after the client has got its first line."""
     settings = msgspec.structs.replace(settings, threads=bootstrap.limit_threads(settings.threads))
     from utils.engine import programs

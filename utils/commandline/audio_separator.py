@@ -18,7 +18,7 @@ from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.catalogue import ADDITION, AUDIO_SEPARATOR_SUFFIXES, RESTORED
 from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.replies import ModelDetails
@@ -69,7 +69,7 @@ def understand(typed: Typed) -> Options[AudioSeparatorSeparate]:
     return typed.understand(AudioSeparatorSeparate)
 
 
-def find_models(engine: Engine, request: Separate) -> list[ModelDetails]:
+def find_models(engine: EngineApi, request: Separate) -> list[ModelDetails]:
     """The model that is named. Of a file of the user's own only its path is known before it is read."""
     path = own_file(request)
     if path is None:

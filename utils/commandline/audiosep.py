@@ -11,7 +11,7 @@ from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Switch, closing, template_option
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.catalogue import DEFAULT_AUDIOSEP, RESIDUAL
 from utils.core.errors import InvalidRequest
 from utils.core.replies import ModelDetails
@@ -55,7 +55,7 @@ def name_output(typed: Typed) -> None:
     words.format = extension
 
 
-def find_models(engine: Engine, request: AudioSepSeparate) -> list[ModelDetails]:
+def find_models(engine: EngineApi, request: AudioSepSeparate) -> list[ModelDetails]:
     """The model that is named. Where parts of it are the user's own, nothing is downloaded for it."""
     if any(getattr(request, field) is not None for field in OWN_PARTS):
         return []

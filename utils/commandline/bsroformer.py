@@ -10,7 +10,7 @@ from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, closing, template_option
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.asked_networks import OwnFiles, check_choice, choices_of
 from utils.core.catalogue import DEFAULT_NETWORK, INSTRUMENTAL, VOCALS
 from utils.core.errors import InvalidRequest
@@ -39,7 +39,7 @@ def understand(typed: Typed) -> Options[NetworkSeparate]:
     return options
 
 
-def find_models(engine: Engine, request: NetworkSeparate) -> list[ModelDetails]:
+def find_models(engine: EngineApi, request: NetworkSeparate) -> list[ModelDetails]:
     """The networks that are named; nothing is known of the user's files before they are read."""
     named = dict.fromkeys(choice for choice in choices_of(request) if isinstance(choice, str))
     return [describe_model(engine, ListModels(details=True, model=name)) for name in named]

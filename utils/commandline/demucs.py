@@ -17,7 +17,7 @@ from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
 from utils.commandline.options import Options, Typed, template_fields
 from utils.commandline.program import Program, describe_model
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.catalogue import DEFAULT_DEMUCS, TEMPLATE_FIELDS
 from utils.core.errors import InvalidRequest
 from utils.core.replies import ModelDetails
@@ -31,7 +31,7 @@ def understand(typed: Typed) -> Options[DemucsSeparate]:
     return typed.understand(DemucsSeparate)
 
 
-def find_models(engine: Engine, request: DemucsSeparate) -> list[ModelDetails]:
+def find_models(engine: EngineApi, request: DemucsSeparate) -> list[ModelDetails]:
     return [describe_model(engine, DemucsListModels(details=True, repo=request.repo, model=request.model))]
 
 

@@ -22,10 +22,10 @@ from utils import __version__
 from utils.commandline import audio_separator, audiosep, bsroformer, demucs
 from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
 from utils.commandline.model_list import INSTEAD, described, named, table, unknown
-from utils.commandline.options import Parser, Typed, new_parser, read
+from utils.commandline.options import SongsParser, Typed, new_parser, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
-from utils.core.api import Engine
-from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, Family, family_of
+from utils.core.api import EngineApi
+from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, FamilyName, family_of
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.requests import Separate
@@ -97,7 +97,7 @@ class SeparateRun(Run, frozen=True, kw_only=True):
     """What only `dsu separate` has."""
 
     family: Annotated[
-        Family | None,
+        FamilyName | None,
         Meta(description="The family of the model, where its name does not say it."),
     ] = None
 
@@ -157,7 +157,7 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
     Raises `InvalidRequest` or `UnknownModel`.
     """
     words = argv[: argv.index("--")] if "--" in argv else argv
-    parser = Parser(SEPARATE, add_help=False)
+    parser = SongsParser(SEPARATE, add_help=False)
     for flags in (("-m", "--model"), ("--family",), ("--models-dir",)):
         parser.add_argument(*flags)
     for flag in NAMING:
@@ -230,7 +230,7 @@ def flags_of(layout: Layout) -> set[str]:
 class ModelsRun(Run, frozen=True, kw_only=True):
     """What `dsu models` shows."""
 
-    family: Annotated[Family | None, Meta(description="Only models of this family.")] = None
+    family: Annotated[FamilyName | None, Meta(description="Only models of this family.")] = None
     installed: Annotated[bool, Meta(description="Only models that are installed.")] = False
     json: Annotated[bool, Meta(description="Print one JSON document: a list with an object for each model.")] = False
 
@@ -303,7 +303,7 @@ def download_models(typed: Typed, listing: Listing, make_engine: MakeEngine) -> 
         if name not in known:
             raise unknown(name, known)
 
-    def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
+    def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
         for name in names:
             download(known[name], engine, job, report)
         return []

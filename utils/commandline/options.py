@@ -46,7 +46,7 @@ class Options(Generic[R_co]):
 # From fields to options -------------------------------------------------------------------------------------------
 
 
-class Parser(argparse.ArgumentParser):
+class SongsParser(argparse.ArgumentParser):
     """A parser that raises what is wrong instead of ending the process, and takes songs before, between and after options."""
 
     def error(self, message: str) -> NoReturn:
@@ -99,9 +99,9 @@ class Refuse(argparse.Action):
         raise InvalidRequest(str(self.const))
 
 
-def new_parser(layout: Layout) -> Parser:
+def new_parser(layout: Layout) -> SongsParser:
     """The parser of a command line."""
-    parser = Parser(layout)
+    parser = SongsParser(layout)
     parser.set_defaults(**dict.fromkeys(layout.fields))  # also what cannot be typed here is there, as None
     metavar, meaning = layout.things
     parser.add_argument("tracks", nargs="*", metavar=metavar, help=meaning)

@@ -20,7 +20,7 @@ from utils.commandline.journal import Journal
 from utils.commandline.layout import Layout, Run
 from utils.commandline.options import Options, R, Typed, read
 from utils.commandline.wording import Wording, one_line
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import collect_inputs, separate_each
@@ -29,7 +29,7 @@ from utils.core.requests import DownloadModel, ListModels, Separate
 from utils.core.settings import Settings, resolve
 
 T = TypeVar("T", bound="HasWording")
-MakeEngine = Callable[[Settings], Engine]
+MakeEngine = Callable[[Settings], EngineApi]
 Listing = Callable[[Path, Path | None], Sequence[ModelDetails]]  # of a models directory, and a folder of Demucs models
 
 
@@ -39,7 +39,7 @@ class Program(Generic[R]):
 
     layout: Layout
     understand: Callable[[Typed], Options[R]]  # raises `InvalidRequest`
-    find_models: Callable[[Engine, R], list[ModelDetails]]  # what is known of the models before they are read
+    find_models: Callable[[EngineApi, R], list[ModelDetails]]  # what is known of the models before they are read
     results: Callable[[R, Sequence[ModelDetails]], Results]  # what is written for each song
 
     def parse(self, argv: Sequence[str]) -> Options[R]:
@@ -63,7 +63,7 @@ class Program(Generic[R]):
         """Download and separate."""
         request, settings = options.request, resolve(options.settings)
 
-        def work(engine: Engine, job: Job, report: Report) -> list[dict[str, Any]]:
+        def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:
                 report.inputs = collect_inputs(options.tracks, leave_out=request.folder)
             engine.start()
@@ -112,7 +112,7 @@ def answered(program: str, parse: Callable[[], T], act: Callable[[T], int]) -> i
 
 
 def performed(
-    engine: Engine, run: Run, wording: Wording, work: Callable[[Engine, Job, Report], Sequence[dict[str, Any]]]
+    engine: EngineApi, run: Run, wording: Wording, work: Callable[[EngineApi, Job, Report], Sequence[dict[str, Any]]]
 ) -> int:
     """The status of a job. The first Ctrl-C ends it, and what is unfinished is rolled back."""
     try:
@@ -137,7 +137,7 @@ def complain(program: str, text: str) -> None:
 # Work -------------------------------------------------------------------------------------------------------------
 
 
-def describe_model(engine: Engine, wanted: ListModels) -> ModelDetails:
+def describe_model(engine: EngineApi, wanted: ListModels) -> ModelDetails:
     """The one model that a request names. Raises `UnknownModel`."""
     details = engine.list_models(wanted).details
     if not details:
@@ -145,7 +145,7 @@ def describe_model(engine: Engine, wanted: ListModels) -> ModelDetails:
     return details[0]
 
 
-def download(model: ModelDetails, engine: Engine, job: Job, report: Report) -> None:
+def download(model: ModelDetails, engine: EngineApi, job: Job, report: Report) -> None:
     """Download what is missing of a model, and say where all of it is."""
     try:
         report.downloaded(engine.download_model(DownloadModel(model=model.name), job), model.size_bytes)
@@ -155,7 +155,7 @@ def download(model: ModelDetails, engine: Engine, job: Job, report: Report) -> N
         report.own(model.name)
 
 
-def _separate_all(engine: Engine, request: Separate, job: Job, report: Report) -> list[dict[str, Any]]:
+def _separate_all(engine: EngineApi, request: Separate, job: Job, report: Report) -> list[dict[str, Any]]:
     """The result of each song. If all of them failed that is raised, but each has already said why."""
     try:
         return separate_each(engine, request, report.inputs, job, report.file_done).results

@@ -1,4 +1,4 @@
-"""The one interface between the two columns: serving and the command line call an `Engine`; engines implement it.
+"""The one interface between the two columns: serving and the command line see the engine as an `EngineApi`.
 
 Requests and replies are values from `utils.core.requests` and `utils.core.replies`. Methods that take a `Job` are jobs
 (one at a time, on the main thread); the others may be called from any thread at any time and return at once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from utils.core import replies, requests
-from utils.core.catalogue import Family
+from utils.core.catalogue import FamilyName
 from utils.core.job import Job
 
 
@@ -33,7 +33,7 @@ class Readiness(NamedTuple):
     models_dir: str
 
 
-class Engine(Protocol):
+class EngineApi(Protocol):
     """Everything about models, audio and files; nothing about JSON."""
 
     def start(self) -> Readiness:
@@ -42,7 +42,7 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release models and device memory."""
 
-    def family_of(self, model: str | None) -> Family:
+    def family_of(self, model: str | None) -> FamilyName:
         """The family of the model called `model`; of None, that of the active model. Raises `UnknownModel`."""
 
     def ping(self) -> replies.Pong: ...

@@ -23,10 +23,10 @@ class Worker:
 
 
 # Families of models as clients name them.
-Family = Literal["networks", "demucs", "audio-separator", "apollo", "audiosep"]
+FamilyName = Literal["networks", "demucs", "audio-separator", "apollo", "audiosep"]
 
 # The families whose models have types of their own; every other type is one of the networks.
-FAMILY_OF_TYPE: dict[str, Family] = {
+FAMILY_OF_TYPE: dict[str, FamilyName] = {
     "demucs": "demucs",
     "vr": "audio-separator",
     "mdx": "audio-separator",
@@ -62,6 +62,6 @@ TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}
 
 
-def family_of(model_type: str) -> Family:
+def family_of(model_type: str) -> FamilyName:
     """The family of a model of this type."""
     return FAMILY_OF_TYPE.get(model_type, "networks")

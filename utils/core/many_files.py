@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET
 
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.errors import DsuError, InputNotFound, InvalidRequest
 from utils.core.failures import error_reply
 from utils.core.job import Job, JobCancelled, PartOfJob
@@ -99,7 +99,7 @@ def _key(name: str) -> str:
 
 
 def separate_each(
-    engine: Engine,
+    engine: EngineApi,
     request: Separate,
     inputs: Sequence[Path],
     job: Job,

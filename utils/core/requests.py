@@ -675,7 +675,7 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
 # Requests of `dsu`, which has models of every family ----------------------------------------------------------------
 
 ModelFamily = Annotated[
-    catalogue.Family | None,
+    catalogue.FamilyName | None,
     Meta(description="The family of the model; without it, the model's name and the other fields decide."),
 ]
 
@@ -683,7 +683,7 @@ ModelFamily = Annotated[
 class DsuListModels(DemucsListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
     """List the names of the models of all families, or of one."""
 
-    family: Annotated[catalogue.Family | None, Meta(description="Only models of this family.")] = None
+    family: Annotated[catalogue.FamilyName | None, Meta(description="Only models of this family.")] = None
 
 
 class DsuLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):

@@ -202,14 +202,14 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
     """Read the arguments of worker mode. `action` is `serve`, `help`, `version` or `list_models`."""
     import argparse
 
-    class Parser(argparse.ArgumentParser):
+    class SettingsParser(argparse.ArgumentParser):
         def error(self, message: str) -> Any:
             raise InvalidRequest(
                 f"The command line is not understood: {message}.",
                 hint=f"`{program} --worker --help` lists the options.",
             )
 
-    parser = Parser(prog=program, description=description, add_help=False, allow_abbrev=False)
+    parser = SettingsParser(prog=program, description=description, add_help=False, allow_abbrev=False)
     parser.add_argument("--worker", action="store_true", help="answer JSON commands from standard input")
     for name, field in FIELDS.items():
         if name == "log":  # a variable or a key only

@@ -59,7 +59,7 @@ class ModelCache:
                 self._leases.remove(lease)
                 dropped = lease.models.keys() - self._models.keys()
                 lease.models.clear()
-                self._park_all(self._trim())
+                self.trim()
             if dropped:  # somebody cleared the cache while they were in use
                 self._on_drop()
 
@@ -76,7 +76,7 @@ class ModelCache:
         """Change the bound and drop excess models that are not leased. They are not parked: this may be any thread."""
         with self._lock:
             self._max_models = max_models
-            self._trim()
+            self._drop_excess()
 
     def activate(self, model: Model) -> None:
         """Make this the model that serves requests which name none."""
@@ -109,7 +109,9 @@ class ModelCache:
         with self._lock:
             return [model.source for model in self._models.values()]
 
-    def _get(self, identifier: str) -> Model | None:
+    # For leases -------------------------------------------------------------------------------------------------
+
+    def get(self, identifier: str) -> Model | None:
         """The model, now the most recently used and no longer parked; None if it is not loaded."""
         with self._lock:
             model = self._models.get(identifier)
@@ -126,14 +128,20 @@ class ModelCache:
                 return None  # loading it makes room for it
         return parked
 
-    def _keep(self, identifier: str, model: Model) -> None:
+    def put(self, identifier: str, model: Model) -> None:
         """Keep a model, at the expense of the least recently used ones without a lease."""
         with self._lock:
             self._models[identifier] = model
             self._models.move_to_end(identifier)
-            self._park_all(self._trim())
+            self.trim()
 
-    def _keep_only_leased(self) -> bool:
+    def trim(self) -> None:
+        """Bring the cache back within its bounds, for example after a model has grown."""
+        with self._lock:
+            self._park_all(self._drop_excess())
+
+    def release_others(self) -> bool:
+        """Drop all models that are not leased. False if there were none."""
         with self._lock:
             others = [key for key in self._models if key not in self._leased()]
             self._park_all([self._drop(key) for key in others])
@@ -142,7 +150,7 @@ class ModelCache:
     def _leased(self) -> set[str]:
         return {identifier for lease in self._leases for identifier in lease.models}
 
-    def _trim(self) -> list[Model]:
+    def _drop_excess(self) -> list[Model]:
         """Drop models until both bounds hold. Leased ones stay, and so does the newest unless the cache is off."""
         leased, dropped = self._leased(), []
         for identifier in list(self._models):
@@ -181,16 +189,16 @@ class Lease:
 
     def get(self, source: ModelSource) -> Model | None:
         """Lease the model of this source if it is loaded."""
-        model = self.models.get(source.identifier) or self._cache._get(source.identifier)  # noqa: SLF001
+        model = self.models.get(source.identifier) or self._cache.get(source.identifier)
         if model is not None:
             self.put(model)
         return model
 
     def put(self, model: Model) -> None:
-        """Lease a model that was just loaded or has grown, and keep it in the cache."""
+        """Lease a model that was just loaded, and keep it in the cache."""
         self.models[model.source.identifier] = model
-        self._cache._keep(model.source.identifier, model)  # noqa: SLF001
+        self._cache.put(model.source.identifier, model)
 
     def release_others(self) -> bool:
         """Drop all models that are not leased. False if there were none."""
-        return self._cache._keep_only_leased()  # noqa: SLF001
+        return self._cache.release_others()

@@ -127,7 +127,7 @@ class Engine:
             raise unknown_model(request.model, [entry.name for entry in everything])
         return found
 
-    def family_of(self, model: str | None) -> catalogue.Family:
+    def family_of(self, model: str | None) -> catalogue.FamilyName:
         """The family of a model, by the name that clients use."""
         if model is None:
             active = self.cache.active
@@ -257,7 +257,7 @@ class Engine:
                     if recipe.chunk_s is None or recipe.chunk_s / 2 < SHORTEST_CHUNK_S:
                         raise
                 job.warn("Memory ran out; the separation restarted with chunks half as long.")
-                recipe = self._recipe(request, models, track, lease, job, chunk_s=recipe.chunk_s / 2)
+                recipe = self._recipe(request, models, track, lease, job, longest_chunk_s=recipe.chunk_s / 2)
         return ANSWERS[kind](done) if kind in ANSWERS else done
 
     def _recipe(
@@ -268,15 +268,15 @@ class Engine:
         lease: Lease,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
-        """How the models carry out a request. `chunk_s` overrides the chunk length if memory ran out."""
+        """How the models carry out a request, with chunks of at most `longest_chunk_s` after memory ran out."""
         families = [self.families[model.source.family] for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
         selection = offer.select(stems=request.wanted_stems, two_stems=request.wanted_two_stems)
         if len(models) == 1:
-            recipe = families[0].recipe(models[0], request, selection, track, job, chunk_s=chunk_s)
+            recipe = families[0].recipe(models[0], request, selection, track, job, longest_chunk_s=longest_chunk_s)
         else:
             if not isinstance(request, requests.NetworkSeparate):
                 raise InvalidRequest("Only requests of dsu-bsroformer can name several models.", field="ensemble")
@@ -287,22 +287,22 @@ class Engine:
                 for each in offers
             ]
             recipes = [
-                family.recipe(model, request, own, track, job, chunk_s=chunk_s)
+                family.recipe(model, request, own, track, job, longest_chunk_s=longest_chunk_s)
                 for family, model, own in zip(families, models, selections, strict=True)
             ]
             weights = weights_of(request) or [1.0] * len(recipes)
             recipe = ensemble(recipes, selection, kind=request.ensemble_type, weights=weights)
-        for model in models:  # a model that is read in parts may have grown
-            lease.put(model)
+        self.cache.trim()  # a model that is read in parts may have grown
         return replace(recipe, free_memory=lease.release_others)
 
     def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
         """The models that a request refers to."""
         active = self.cache.active
-        for family in self.families.values():
-            if family.takes(request, active):
-                return family.resolve(request, active, job)
-        raise InvalidRequest(f"{self.program} does not support this type of request.")
+        taking = [family for family in self.families.values() if isinstance(request, family.request_types)]
+        if not taking:
+            raise InvalidRequest(f"{self.program} does not support this type of request.")
+        claiming = [family for family in taking if family.claims(request.model, active)]
+        return [*claiming, *taking][0].resolve(request, active, job)
 
     def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
         """Read a model and lease it. `announced` tells the client that its job first has to load the model."""

@@ -108,6 +108,7 @@ class Family(Protocol):
     """One family of models. `describe`, `offer` and `recipe` are given a model that its own `load` returned."""
 
     name: str
+    request_types: tuple[type[Asked], ...]  # the types of request that it takes
 
     def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
         """The known models of this family, or only the one that the request names. Raises `UnknownModel`."""
@@ -115,8 +116,11 @@ class Family(Protocol):
     def record(self, name: str) -> ModelRecord | None:
         """The registry's record of a public model; None if this family has no such model."""
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        """Is the request for a model of this family? `active` is the source of the active model."""
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        """Is a request for this family, where several families take its type? `model` is the name that it gives.
+
+        A request that names none means the active model. What nobody claims goes to the first of the families.
+        """
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The models that a request refers to, with their files present. Raises one of the model errors."""
@@ -138,6 +142,6 @@ class Family(Protocol):
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
-        """How the model carries out a request; `chunk_s` overrides the chunk length."""
+        """How the model carries out a request. After memory ran out, chunks are at most `longest_chunk_s`."""

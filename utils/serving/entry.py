@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from utils import __version__
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.bootstrap import Streams, claim_streams
 from utils.core.catalogue import Worker
 from utils.core.errors import DsuError
@@ -21,7 +21,7 @@ FAILED_STATUS = 1
 def run_worker(
     worker: Worker,
     argv: Sequence[str],
-    make_engine: Callable[[Settings], Engine],
+    make_engine: Callable[[Settings], EngineApi],
     list_model_names: Callable[[Path], list[str]],
 ) -> int:
     """Serve, or print what the arguments ask for. Returns only if no worker was started; otherwise the process ends."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import cleanup
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.bootstrap import Streams, claim_streams
 from utils.core.catalogue import Worker
 from utils.core.errors import DeviceUnavailable
@@ -38,7 +38,7 @@ NO_DEVICE_STATUS = 2
 
 
 def serve(
-    worker: Worker, settings: Settings, make_engine: Callable[[Settings], Engine], streams: Streams | None = None
+    worker: Worker, settings: Settings, make_engine: Callable[[Settings], EngineApi], streams: Streams | None = None
 ) -> int:
     """Answer commands until `exit`, the end of the input, or a reason to shut down. Returns the exit status."""
     return _Server(worker, settings, streams or claim_streams()).run(make_engine)
@@ -57,7 +57,7 @@ class _Server:
         self._reason: StopReason | None = None
         self._over = threading.Event()
 
-    def run(self, make_engine: Callable[[Settings], Engine]) -> int:
+    def run(self, make_engine: Callable[[Settings], EngineApi]) -> int:
         with watching(self._stop, self._streams.parent_pid, self._streams.output_fd):
             try:
                 message = f"Starting {self._worker.name} {__version__}."
@@ -77,7 +77,7 @@ class _Server:
         finally:
             self._dispatcher.receive([None])
 
-    def _serve(self, make_engine: Callable[[Settings], Engine]) -> int:
+    def _serve(self, make_engine: Callable[[Settings], EngineApi]) -> int:
         try:
             engine = make_engine(self._settings)
             readiness = engine.start()

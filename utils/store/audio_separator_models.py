@@ -124,14 +124,14 @@ def resolve_audio_separator(
 
 
 def requested_audio_separator(
-    name: str,
     request: AudioSeparatorLoad | AudioSeparatorSeparate,
-    *,
     registry: Registry,
     folders: ModelFolders,
+    *,
     offline: bool = False,
 ) -> AudioSeparatorSource:
-    """The model called `name` as a request means it: below the directory that it names, a path of its own, or a name."""
+    """The model that a request names: below the directory that it names, by a path of its own, or by name."""
+    name = request.model or ""
     fields = ModelFields(
         **{field.name: getattr(request, field.name, None) for field in msgspec.structs.fields(ModelFields)}
     )

@@ -10,7 +10,7 @@ import pytest
 from scripted_engine import ScriptedEngine, Terminal, details
 
 from utils.commandline import dsu
-from utils.core.catalogue import Family, family_of
+from utils.core.catalogue import FamilyName, family_of
 from utils.core.errors import InvalidRequest, UnknownModel
 from utils.core.requests import Apollo, AudioSeparatorSeparate, AudioSepSeparate, DemucsSeparate, NetworkSeparate
 
@@ -107,7 +107,7 @@ def test_each_family_has_its_own_layout_of_files(family):
 
 def test_families_are_those_of_the_catalogue():
     """Whatever the order."""
-    assert dsu.FAMILIES.keys() == set(get_args(Family))
+    assert dsu.FAMILIES.keys() == set(get_args(FamilyName))
     assert {family_of(kind) for kind in ("scnet", "apollo", "vr", "demucs", "audiosep")} == dsu.FAMILIES.keys()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from networks import noise, run, scrambled, tiny, twin
 
-from models.apollo import Apollo, ApolloParams
+from models.apollo import ApolloNetwork, ApolloNetworkParams
 
 MODEL = {"sr": 44100, "win": 20, "feature_dim": 16, "layer": 1}
 VARIANTS = {
@@ -20,7 +20,7 @@ VARIANTS = {
 def test_golden_forward(name):
     """The reference weights give the reference output."""
     case = golden.read_case(name)
-    net = Apollo(ApolloParams.from_config(case.config)).eval()
+    net = ApolloNetwork(ApolloNetworkParams.from_config(case.config)).eval()
     net.load_state_dict(case.state)
     assert golden.largest_difference(run(net, case.chunk), case.output) <= golden.TOLERANCE
 
@@ -29,7 +29,7 @@ def test_golden_forward(name):
 def test_full_size_keys_and_shapes(name):
     """A network built from a public configuration has exactly the public checkpoint's tensors."""
     with torch.device("meta"):
-        net = Apollo(ApolloParams.from_config(golden.full_size_config(name)))
+        net = ApolloNetwork(ApolloNetworkParams.from_config(golden.full_size_config(name)))
     assert golden.shapes(net) == golden.full_size_shapes(name)
 
 
@@ -48,7 +48,7 @@ def test_another_implementation_agrees(peer_class, variant, samples):
     model = MODEL | VARIANTS[variant]
     torch.manual_seed(0)
     peer = scrambled(peer_class(**model))
-    ours = twin(Apollo(ApolloParams.from_config({"model": model})), peer)
+    ours = twin(ApolloNetwork(ApolloNetworkParams.from_config({"model": model})), peer)
     mix = noise(2, 2, samples)
     reference = run(peer, mix)
     assert reference.std() > 0.01
@@ -75,7 +75,7 @@ def test_audio_channels_are_restored_independently():
 
 def test_band_widths_cover_all_bins():
     """The public window has 79 bands of 5 bins, and one with the other 47 of its 442."""
-    widths = ApolloParams().band_widths
+    widths = ApolloNetworkParams().band_widths
     assert widths == [5] * 79 + [47]
 
 
@@ -93,4 +93,4 @@ def test_band_widths_cover_all_bins():
 def test_a_wrong_value_is_refused_by_name(wrong, key):
     """A value that no network can have is an error that names its key."""
     with pytest.raises(ValueError, match=f"`{key}`"):
-        ApolloParams.from_config({"model": MODEL | wrong})
+        ApolloNetworkParams.from_config({"model": MODEL | wrong})

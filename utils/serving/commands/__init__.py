@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from utils.core.api import Engine
-from utils.core.catalogue import Family, Worker
+from utils.core.api import EngineApi
+from utils.core.catalogue import FamilyName, Worker
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import Event, Reply
@@ -39,9 +39,9 @@ class Command:
     events: tuple[type[Event], ...] = ()
     checks: tuple[Check[Any], ...] = ()
     at_end: bool = False
-    by_family: Mapping[Family, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
+    by_family: Mapping[FamilyName, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
 
-    def form_of(self, fields: Fields, engine: Engine) -> tuple[Command, Fields]:
+    def form_of(self, fields: Fields, engine: EngineApi) -> tuple[Command, Fields]:
         """The command of the family that a request means, and the request's fields there.
 
         That is the command itself where only the model that is active at its turn decides.
@@ -61,7 +61,7 @@ class Command:
             )
         return form, {name: value for name, value in fields.items() if name != "family"}
 
-    def _family_meant(self, fields: Fields, engine: Engine) -> Family | None:
+    def _family_meant(self, fields: Fields, engine: EngineApi) -> FamilyName | None:
         """The family of a request that does not say it: by a field that one family alone has, or by the model's name.
 
         Fields that several families have mean the active model if it is of one of them, otherwise the first of them.
@@ -90,7 +90,7 @@ class Context:
 
     worker: Worker
     settings: Settings
-    engine: Engine
+    engine: EngineApi
     queue: JobQueue
     commands: Mapping[str, Command]
     started_s: float
@@ -113,7 +113,7 @@ class Group:
                 del job
                 return function(context, request)
 
-            self._add(Command(tag_of(request), self.name, request, replies, run, at_end=at_end))
+            self.add(Command(tag_of(request), self.name, request, replies, run, at_end=at_end))
             return function
 
         return register
@@ -124,12 +124,12 @@ class Group:
         *replies: type[Reply],
         events: Iterable[type[Event]] = (),
         checks: Iterable[Check[Q]] = (),
-        by_family: Mapping[Family, Command] | None = None,
+        by_family: Mapping[FamilyName, Command] | None = None,
     ) -> Callable[[Work[Q]], Work[Q]]:
         """Register a command that waits for its turn. Each of `checks` may raise before the job is queued."""
 
         def register(function: Work[Q]) -> Work[Q]:
-            self._add(
+            self.add(
                 Command(
                     tag_of(request),
                     self.name,
@@ -146,7 +146,8 @@ class Group:
 
         return register
 
-    def _add(self, command: Command) -> None:
+    def add(self, command: Command) -> None:
+        """Register a command as another group has it."""
         if command.name in self.commands:
             raise ValueError(f"The command `{command.name}` is registered twice in the group `{self.name}`.")
         self.commands[command.name] = command

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from utils.core import replies, requests
-from utils.core.api import Engine
+from utils.core.api import EngineApi
 from utils.core.errors import InputNotFound, InvalidRequest, ModelError, RequestError, did_you_mean, nearest
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import Job, JobCancelled
@@ -67,7 +67,7 @@ class Step:
 def plan_batch(
     jobs: Sequence[dict[str, Any]],
     commands: Mapping[str, Command],
-    engine: Engine,
+    engine: EngineApi,
     *,
     strict: bool = False,
     resume: bool = False,
@@ -88,7 +88,7 @@ def _check_job(
     index: int,
     fields: dict[str, Any],
     commands: Mapping[str, Command],
-    engine: Engine,
+    engine: EngineApi,
     earlier: Sequence[Step],
     *,
     strict: bool,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from utils.core import replies, requests
-from utils.core.catalogue import DEFAULT_NETWORK, Family, family_of
+from utils.core.catalogue import DEFAULT_NETWORK, FamilyName, family_of
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import Reply
@@ -18,7 +18,7 @@ from utils.serving.commands.shared import EVENTS, check, download_model
 GROUP = Group("dsu")
 
 # Networks come first: they are meant where several families have the fields of a request.
-GROUPS: dict[Family, Group] = {
+GROUPS: dict[FamilyName, Group] = {
     "networks": bsroformer.GROUP,
     "demucs": demucs.GROUP,
     "audio-separator": audio_separator.GROUP,
@@ -30,12 +30,12 @@ LOADING = (replies.LoadingModel, replies.Downloading)
 PRELOADING = (replies.PreloadingModel, replies.Downloading)
 
 
-def forms(command: str) -> dict[Family, Command]:
+def forms(command: str) -> dict[FamilyName, Command]:
     """The command as each family has it, restricted to models of that family."""
     return {family: _within(family, group.commands[command]) for family, group in GROUPS.items()}
 
 
-def _within(family: Family, command: Command) -> Command:
+def _within(family: FamilyName, command: Command) -> Command:
     """The command, which uses the active model only if that is of the family, as a request that names none would."""
 
     def run(context: Context, request: Request, job: Job) -> Reply:
@@ -85,4 +85,4 @@ GROUP.job(
 )(as_the_active_model)
 GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
 for name in ("apollo", "load_apollo"):
-    GROUP.commands[name] = audio_separator.GROUP.commands[name]
+    GROUP.add(audio_separator.GROUP.commands[name])

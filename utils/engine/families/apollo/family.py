@@ -33,6 +33,7 @@ class ApolloFamily:
     """Apollo networks. The networks family lists those in the registry and the models directory."""
 
     name = "apollo"
+    request_types = (requests.Apollo, requests.LoadApollo)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -45,9 +46,9 @@ class ApolloFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        del active
-        return isinstance(request, requests.Apollo | requests.LoadApollo)
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        del model, active
+        return True
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The network whose files or whose name the request gives."""
@@ -103,11 +104,11 @@ class ApolloFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         del job
         options = _as_apollo(request)
-        chunk_s = options.chunk_seconds if chunk_s is None else chunk_s
+        chunk_s = min(options.chunk_seconds, longest_chunk_s or options.chunk_seconds)
         rate = model.sample_rate
         channels = track.channels_in(request.audio_format)
         if not isinstance(request, requests.Apollo):  # `separate` gives at most two channels, whatever the network

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.apollo import Apollo as ApolloNet
-from models.apollo import ApolloParams
+from models.apollo import ApolloNetwork, ApolloNetworkParams
 from utils.core import catalogue
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid
 from utils.engine.backends import Backend
@@ -63,7 +62,7 @@ class ApolloModel:
 
     stems = (catalogue.RESTORED,)
 
-    def __init__(self, source: ModelSource, backend: Backend, params: ApolloParams, checkpoint: Path) -> None:
+    def __init__(self, source: ModelSource, backend: Backend, params: ApolloNetworkParams, checkpoint: Path) -> None:
         self.source = source
         self.backend = backend
         self.sizes = Sizes(params.feature_dim, params.layer)
@@ -94,16 +93,16 @@ def load_apollo(
     """Read a network. Its sizes come from the checkpoint; a configuration that contradicts them is an error."""
     tensors = unwrap_state(read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe), checkpoint)
     sizes = sizes_of(tensors, checkpoint)
-    stated = ApolloParams()
+    stated = ApolloNetworkParams()
     if config is not None:
         try:
-            stated = ApolloParams.from_config(read_config(config))
+            stated = ApolloNetworkParams.from_config(read_config(config))
         except ValueError as error:
             raise ConfigInvalid(f"`{config.name}` does not describe an Apollo network: {error}") from error
         require_sizes(Sizes(stated.feature_dim, stated.layer), sizes, checkpoint, f"`{config.name}` has")
-    params = ApolloParams(sr=stated.sr, win=stated.win, feature_dim=sizes.feature_dim, layer=sizes.layer)
+    params = ApolloNetworkParams(sr=stated.sr, win=stated.win, feature_dim=sizes.feature_dim, layer=sizes.layer)
     with without_data():
-        net = ApolloNet(params)
+        net = ApolloNetwork(params)
     assign(net, tensors, path=checkpoint)
     return ApolloModel(source, TorchBackend(for_inference(net)), params, checkpoint)
 

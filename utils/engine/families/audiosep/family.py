@@ -32,6 +32,7 @@ class AudioSepFamily:
     """Networks that are queried by text."""
 
     name = "audiosep"
+    request_types = (requests.AudioSepSeparate, requests.AudioSepLoad)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -42,9 +43,9 @@ class AudioSepFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        del active
-        return isinstance(request, requests.AudioSepSeparate | requests.AudioSepLoad)
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        del model, active
+        return True
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         """The files that the request names, otherwise the active model, otherwise the public model."""
@@ -106,12 +107,12 @@ class AudioSepFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         options = cast(requests.AudioSepSeparate, request)
         queries = options.queries
         rates = Rates.of(track.info.sample_rate, model.sample_rate)
-        lengths = lengths_of(options, chunk_s)
+        lengths = lengths_of(options, longest_chunk_s)
         device = self._host.device
 
         def lanes(heard: Heard) -> list[Lane]:

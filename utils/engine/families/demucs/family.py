@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ class DemucsFamily:
     """Models of the demucs package."""
 
     name = "demucs"
+    request_types = (requests.DemucsSeparate, requests.DemucsLoad)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -41,9 +43,9 @@ class DemucsFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        del active
-        return isinstance(request, requests.DemucsSeparate | requests.DemucsLoad)
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        del model, active
+        return True
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[DemucsSource]:
         del job
@@ -82,14 +84,18 @@ class DemucsFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         del track
         options = cast(requests.DemucsSeparate, request)
         members = model.counting(selection.needed)
         model.read(members, job)
-        segment_s = options.segment_s if chunk_s is None else chunk_s
-        longest_s = max(float(model.segment_s(member, segment_s)) for member in members)
+        segments_s = {member: model.segment_s(member, options.segment_s) for member in members}
+        if longest_chunk_s is not None:
+            shortened = Fraction(longest_chunk_s).limit_denominator(1_000_000)
+            segments_s = {member: min(segment_s, shortened) for member, segment_s in segments_s.items()}
+        by_network = options.segment_s is None and longest_chunk_s is None
+        longest_s = float(max(segments_s.values()))
         shifts = options.shifts if options.shifts is not None else int(model.source.name not in WITHOUT_SHIFTS)
         first = model.net(members[0])
 
@@ -100,8 +106,8 @@ class DemucsFamily:
             found: list[Lane] = []
             for member in members:
                 net = model.net(member)
-                chunk = max(1, int(model.segment_s(member, segment_s) * net.sample_rate))
-                view = SegmentView(net, chunk if segment_s is not None else None, selection.needed)
+                chunk = max(1, int(segments_s[member] * net.sample_rate))
+                view = SegmentView(net, None if by_network else chunk, selection.needed)
                 gains = model.gains[member, list(selection.needed)] / max(1, shifts)
                 longest = int(LONGEST_SHIFT_S * net.sample_rate)
                 for origin in [-chance.randint(0, longest) for _ in range(shifts)] or [0]:

@@ -37,6 +37,7 @@ class MdxFamily:
     """MDX models, named after their files."""
 
     name = "mdx"
+    request_types = (requests.AudioSeparatorSeparate, requests.AudioSeparatorLoad)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -49,26 +50,16 @@ class MdxFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
-            return False
-        if request.model:
-            return Path(request.model).suffix == SUFFIX
-        return active is not None and active.family == self.name
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        return Path(model).suffix == SUFFIX if model else active is not None and active.family == self.name
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         del job
         if not request.model and active is not None:
             return (active,)
-        options = cast(requests.AudioSeparatorSeparate, request)
-        source = requested_audio_separator(
-            options.model or "",
-            options,
-            registry=self._host.registry,
-            folders=self._host.folders,
-            offline=self._host.offline,
-        )
-        return (source,)
+        host = self._host
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        return (requested_audio_separator(asked, host.registry, host.folders, offline=host.offline),)
 
     def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> MdxModel:
         del request, job
@@ -90,10 +81,10 @@ class MdxFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         """Raises `InvalidRequest` for a segment that the model does not support."""
-        del track, chunk_s
+        del track, longest_chunk_s
         options = MdxOptions.of(cast(requests.AudioSeparatorSeparate, request))
         parameters = model.parameters
         inverted = options.invert_spectrum and 1 in selection.needed

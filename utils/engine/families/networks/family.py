@@ -29,6 +29,12 @@ class NetworksFamily:
     """Separation networks. This family also resolves the names of Apollo networks, which share the same folder."""
 
     name = "networks"
+    request_types = (
+        requests.NetworkSeparate,
+        requests.NetworkLoad,
+        requests.AudioSeparatorSeparate,
+        requests.AudioSeparatorLoad,
+    )
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -41,14 +47,8 @@ class NetworksFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        if isinstance(request, requests.NetworkSeparate | requests.NetworkLoad):
-            return True
-        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
-            return False
-        if request.model:
-            return Path(request.model).suffix not in AUDIO_SEPARATOR_SUFFIXES
-        return _is_network(active)
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        return Path(model).suffix not in AUDIO_SEPARATOR_SUFFIXES if model else _is_network(active)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         choices: list[Choice] = [request.model or None]
@@ -100,14 +100,17 @@ class NetworksFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         del job
         options = _as_networks(request)
         effort = effort_of(options)
         inference = model.inference
-        chunk_s = chunk_s if chunk_s is not None else options.chunk_seconds
-        chunk = inference.chunk if chunk_s is None else max(1, round(chunk_s * inference.sample_rate))
+        chunk = inference.chunk
+        if options.chunk_seconds is not None:
+            chunk = max(1, round(options.chunk_seconds * inference.sample_rate))
+        if longest_chunk_s is not None:
+            chunk = max(1, min(chunk, round(longest_chunk_s * inference.sample_rate)))
         mono = model.channels == 1
         compute = self._host.compute(options, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
         quality = {} if options.quality is None else {"quality": options.quality}

@@ -30,13 +30,13 @@ from utils.store.records import ModelRecord
 
 SUFFIX = ".pth"
 USUAL_RATE = 44100  # of stems, even if the network's own rate is lower
-OTHERS = ("mdx", "networks", "apollo")  # families that serve a dsu-audio-separator request if their model is active
 
 
 class VrFamily:
     """VR models, named after their files."""
 
     name = "vr"
+    request_types = (requests.AudioSeparatorSeparate, requests.AudioSeparatorLoad)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -48,32 +48,22 @@ class VrFamily:
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
 
-    def takes(self, request: Asked, active: ModelSource | None) -> bool:
-        if not isinstance(request, requests.AudioSeparatorSeparate | requests.AudioSeparatorLoad):
-            return False
-        if request.model:
-            return Path(request.model).suffix == SUFFIX
-        return active is None or active.family not in OTHERS
+    def claims(self, model: str | None, active: ModelSource | None) -> bool:
+        return Path(model).suffix == SUFFIX if model else active is not None and active.family == self.name
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         del job
         if not request.model:
-            if active is None or active.family != self.name:
+            if active is None or active.family != self.name:  # nobody claims the request
                 raise ModelNotInstalled(
                     "Name a model in `model`: no model is loaded yet.",
                     hint='{"cmd":"list_models"} lists them.',
                     field="model",
                 )
             return (active,)
-        options = cast(requests.AudioSeparatorSeparate, request)
-        source = requested_audio_separator(
-            options.model or "",
-            options,
-            registry=self._host.registry,
-            folders=self._host.folders,
-            offline=self._host.offline,
-        )
-        return (source,)
+        host = self._host
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        return (requested_audio_separator(asked, host.registry, host.folders, offline=host.offline),)
 
     def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> VrModel:
         del request, job
@@ -96,10 +86,10 @@ class VrFamily:
         track: Track,
         job: Job,
         *,
-        chunk_s: float | None = None,
+        longest_chunk_s: float | None = None,
     ) -> Recipe:
         """Raises `InvalidRequest` for a window that the network does not support."""
-        del track, chunk_s
+        del track, longest_chunk_s
         options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
         geometry_of(model, options)
         return Recipe(

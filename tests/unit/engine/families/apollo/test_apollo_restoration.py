@@ -7,7 +7,7 @@ import soundfile
 import torch
 from demucs_case import write_song
 
-from models.apollo import ApolloParams
+from models.apollo import ApolloNetworkParams
 from tools.fixtures.networks import write_network
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid, InvalidRequest, UnsupportedFormat
 from utils.core.job import Job
@@ -76,7 +76,7 @@ def agreement_db(one, other):
 
 def test_sizes_come_from_the_checkpoint(files):
     """Sizes are found without a configuration or request fields, and agree with correct ones."""
-    tiny = ApolloParams.tiny()
+    tiny = ApolloNetworkParams.tiny()
     held = Sizes(tiny.feature_dim, tiny.layer)
     assert load(files, config=None).sizes == held
     assert load(files).sizes == held

@@ -18,7 +18,7 @@ from utils.core.errors import (
 )
 from utils.core.job import Job
 from utils.core.replies import LoadingModel, Progress, Separating
-from utils.core.requests import DemucsSeparate, DownloadModel, ListModels, NetworkLoad, NetworkPreload
+from utils.core.requests import DemucsSeparate, DownloadModel, ListModels, NetworkLoad, NetworkMember, NetworkPreload
 from utils.engine import engine as engine_module
 from utils.engine.families.networks import network
 from utils.store.records import FileRecord, ModelRecord
@@ -192,10 +192,33 @@ def test_where_memory_runs_out_chunks_get_shorter(case, tmp_path, monkeypatch):
     """Chunks are halved until they fit; the reply warns and reports the settings that were used."""
     net = write_network(tmp_path, "mdx23c", chunk_seconds=4.0)
     limit_memory(monkeypatch, most=1.5 * RATE)
-    done, stems = case.run(net, case.song(3.0))
+    job = Job()
+    done, stems = case.run(net, case.song(3.0), job=job)
     assert done.settings["chunk_seconds"] == 1.0
-    assert any("half as long" in warning for warning in done.warnings) or done.warnings == []
+    assert any("half as long" in warning for warning in job.warnings)
     assert stems["vocals"].shape == (2, 3 * RATE)
+
+
+def test_where_memory_runs_out_an_ensemble_shortens_its_longest_chunks(case, tmp_path, monkeypatch):
+    """The member with the shorter chunks keeps them, also where halving the others' would still be longer."""
+    short, long = [
+        NetworkMember(**member(write_network(tmp_path, "mdx23c", name=name, chunk_seconds=seconds)))
+        for name, seconds in (("short", 0.5), ("long", 4.0))
+    ]
+    lengths = limit_memory(monkeypatch, most=2.5 * RATE)
+    done, _ = case.run(song=case.song(3.0), ensemble=[short, long])
+    assert done.settings["chunk_seconds"] == 2.0
+    assert {round(length / RATE, 1) for length in lengths} == {0.5, 2.0}
+
+
+def test_a_cache_that_is_cleared_during_a_job_stays_empty(case, tmp_path, monkeypatch):
+    """Also where memory runs out afterwards, so that the job starts again with the network that it has."""
+    net = write_network(tmp_path, "mdx23c", chunk_seconds=4.0)
+    limit_memory(monkeypatch, most=2.5 * RATE, meanwhile=case.engine.clear_cache)
+    job = Job()
+    case.run(net, case.song(3.0), job=job)
+    assert any("half as long" in warning for warning in job.warnings)
+    assert case.engine.list_cached().models == []
 
 
 def test_where_memory_never_suffices_it_is_an_error(case, files, monkeypatch):
@@ -206,13 +229,19 @@ def test_where_memory_never_suffices_it_is_an_error(case, files, monkeypatch):
     assert not (case.folder / "out").exists()
 
 
-def limit_memory(monkeypatch, most):
-    """Make networks run out of memory above this many samples."""
-    real = network.NetworkView.__call__
+def limit_memory(monkeypatch, most, meanwhile=lambda: None):
+    """Make networks run out of memory above this many samples, and do something else meanwhile.
+
+    Returns the lengths of the chunks that fit.
+    """
+    real, lengths = network.NetworkView.__call__, []
 
     def call(self, mix):
         if mix.shape[0] * mix.shape[-1] > most:
+            meanwhile()
             raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        lengths.append(mix.shape[-1])
         return real(self, mix)
 
     monkeypatch.setattr(network.NetworkView, "__call__", call)
+    return lengths
