@@ -397,7 +397,7 @@ export interface DemucsSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results. */
+  /** Directory for the results; default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
@@ -720,7 +720,7 @@ export interface NetworkSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results. */
+  /** Directory for the results; default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
@@ -843,7 +843,7 @@ export interface AudioSeparatorSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results. */
+  /** Directory for the results; default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
@@ -1181,7 +1181,7 @@ export interface AudioSepSeparate {
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** Description in English of the sounds to separate. */
+  /** Description in English of the sounds to separate; default `speech`. */
   text?: string | null;
   /** Several descriptions, with one file for each. */
   texts?: Array<string> | null;
@@ -1295,7 +1295,7 @@ export interface DsuSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results. */
+  /** Directory for the results; default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;

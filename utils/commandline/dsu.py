@@ -29,7 +29,7 @@ from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, Fami
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.requests import Separate
-from utils.core.settings import resolve
+from utils.core.settings import resolve, with_dashes
 
 FAMILIES: dict[str, Program[Any]] = {
     "networks": bsroformer.FAMILY,
@@ -156,7 +156,7 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
 
     Raises `InvalidRequest` or `UnknownModel`.
     """
-    words = argv[: argv.index("--")] if "--" in argv else argv
+    words = with_dashes(argv[: argv.index("--")] if "--" in argv else argv)
     parser = SongsParser(SEPARATE, add_help=False)
     for flags in (("-m", "--model"), ("--family",), ("--models-dir",)):
         parser.add_argument(*flags)

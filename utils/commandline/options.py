@@ -25,6 +25,7 @@ from utils.core.errors import InvalidRequest, did_you_mean, nearest
 from utils.core.fields import Field, alternatives
 from utils.core.requests import Separate
 from utils.core.settings import FIELDS as SETTINGS
+from utils.core.settings import with_dashes
 
 R = TypeVar("R", bound=Separate)
 R_co = TypeVar("R_co", bound=Separate, covariant=True)
@@ -54,7 +55,11 @@ class SongsParser(argparse.ArgumentParser):
         raise InvalidRequest(f"{text[:1].upper()}{text[1:]}.")
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
-        """What was typed. After `--` everything is a song, also what looks like an option."""
+        """What was typed. After `--` everything is a song, also what looks like an option.
+
+        The name of an option may be cut short where only one begins so, and written with `_` for `-`.
+        """
+        argv = with_dashes(argv)
         end = argv.index("--") if "--" in argv else len(argv)
         typed, unknown = self.parse_known_intermixed_args(argv[:end])
         if unknown:
@@ -71,7 +76,6 @@ class SongsParser(argparse.ArgumentParser):
             epilog=layout.epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             add_help=add_help,
-            allow_abbrev=False,
         )
         self._instead = layout.instead
 

@@ -38,6 +38,8 @@ FAMILY_OF_TYPE: dict[str, FamilyName] = {
 DEFAULT_DEMUCS = "htdemucs"
 DEFAULT_NETWORK = "dsu_mini"  # comes with DSU
 DEFAULT_AUDIOSEP = "audiosep_base"
+DEFAULT_QUERY = "speech"  # of requests to separate by text that have none
+DEFAULT_FOLDER = "output"  # of requests that name no place for their results, in the working directory
 
 # Extensions of VR and MDX model files. These models are named after their files.
 AUDIO_SEPARATOR_SUFFIXES = {".pth": "vr", ".onnx": "mdx"}

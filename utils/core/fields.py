@@ -11,6 +11,8 @@ from msgspec import inspect
 
 T = TypeVar("T", bound=inspect.Type)
 
+BY_COMMAS = {"by_commas": True}  # `extra` of a list's annotation: it may also be one string, with commas
+
 
 class Field(NamedTuple):
     """One field of a struct. `types` are the alternatives that a value may have, without null."""
@@ -20,6 +22,7 @@ class Field(NamedTuple):
     choices: tuple[str, ...]  # the values of a Literal, as written
     default: object  # None where there is none
     description: str
+    by_commas: bool = False  # a list of names that may be written as one string
 
     @property
     def phrase(self) -> str:
@@ -44,6 +47,7 @@ def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
             tuple(_choices(hints[field.name])),
             None if field.default is msgspec.NODEFAULT else field.default,
             next(_descriptions(field.type), ""),
+            any(_marks(field.type)),
         )
         for field in fields
     ]
@@ -69,6 +73,16 @@ def _descriptions(kind: inspect.Type) -> Iterator[str]:
     elif isinstance(kind, inspect.UnionType):
         for one in kind.types:
             yield from _descriptions(one)
+
+
+def _marks(kind: inspect.Type) -> Iterator[bool]:
+    """For each annotation whether it has the mark `BY_COMMAS`."""
+    if isinstance(kind, inspect.Metadata):
+        yield kind.extra == BY_COMMAS
+        yield from _marks(kind.type)
+    elif isinstance(kind, inspect.UnionType):
+        for one in kind.types:
+            yield from _marks(one)
 
 
 def _choices(hint: Any) -> Iterator[str]:

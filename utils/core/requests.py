@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from utils.core import catalogue
-from utils.core.catalogue import RESIDUAL
+from utils.core.catalogue import DEFAULT_FOLDER, DEFAULT_QUERY, RESIDUAL
 from utils.core.errors import InvalidRequest, UnsupportedFormat
+from utils.core.fields import BY_COMMAS
 
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -203,14 +204,16 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         list[str] | None,
         Meta(description="Several files and folders to separate: one `file_done` line for each file, then `done`."),
     ] = None
-    output: Annotated[str | None, Meta(description="Directory for the results.")] = None
+    output: Annotated[
+        str | None, Meta(description="Directory for the results; default `output` in the worker's working directory.")
+    ] = None
     output_dir: Annotated[str | None, Meta(description="Another name for `output`.")] = None
     model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
     format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
     pcm_type: Annotated[SampleType | None, Meta(description="Sample type of the stems; default `PCM_16`.")] = None
     subtype: Annotated[SampleType | None, Meta(description="Another name for `pcm_type`.")] = None
     bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
-    stems: Annotated[list[str] | None, Meta(description="Write only these stems.")] = None
+    stems: Annotated[list[str] | None, Meta(description="Write only these stems.", extra=BY_COMMAS)] = None
     two_stems: Annotated[str | None, Meta(description="Write only this stem and `no_STEM`, everything else.")] = None
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
@@ -253,10 +256,7 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     @property
     def folder(self) -> str:
         """The directory for the results."""
-        folder = self.output if self.output is not None else self.output_dir
-        if not folder:
-            raise InvalidRequest("`separate` needs an output directory in `output`.", field="output")
-        return folder
+        return self.output or self.output_dir or DEFAULT_FOLDER
 
     @property
     def file(self) -> str | None:
@@ -383,6 +383,7 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
                 min_length=2,
                 max_length=16,
                 description="Several networks instead of `model`, by name or by their files.",
+                extra=BY_COMMAS,
             ),
         ]
         | None
@@ -391,7 +392,8 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
         EnsembleType, Meta(description="How the members' results are combined, as waveforms or as spectrograms.")
     ] = "avg_wave"
     ensemble_weights: Annotated[
-        list[Annotated[float, Meta(ge=0)]] | None, Meta(description="Weight of each member in an average.")
+        list[Annotated[float, Meta(ge=0)]] | None,
+        Meta(description="Weight of each member in an average.", extra=BY_COMMAS),
     ] = None
 
     @property
@@ -531,12 +533,7 @@ class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separa
             )
         if self.output:
             return str(PurePath(self.output).parent)
-        if not self.output_dir:
-            command = self.__struct_config__.tag
-            raise InvalidRequest(
-                f"`{command}` needs a file to write in `output`, or a directory in `output_dir`.", field="output"
-            )
-        return self.output_dir
+        return self.output_dir or DEFAULT_FOLDER
 
     @property
     def file(self) -> str | None:
@@ -615,7 +612,9 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
     model: Annotated[
         str | None, Meta(description="Name of the model; default the one loaded last, or else `audiosep_base`.")
     ] = None
-    text: Annotated[str | None, Meta(description="Description in English of the sounds to separate.")] = None
+    text: Annotated[
+        str | None, Meta(description=f"Description in English of the sounds to separate; default `{DEFAULT_QUERY}`.")
+    ] = None
     texts: (
         Annotated[
             list[str], Meta(min_length=1, max_length=32, description="Several descriptions, with one file for each.")
@@ -651,7 +650,8 @@ class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag
         if self.text is not None and self.texts is not None:
             raise InvalidRequest("Give either `text` or `texts`, not both.", field="texts")
         field = "text" if self.texts is None else "texts"
-        queries = [text.strip() for text in (self.texts if self.texts is not None else [self.text or ""])]
+        asked = self.texts if self.texts is not None else [DEFAULT_QUERY if self.text is None else self.text]
+        queries = [text.strip() for text in asked]
         if not all(queries):
             raise InvalidRequest(
                 f"`{field}` must describe what to separate in words, such as `a singing voice`.", field=field

@@ -198,6 +198,16 @@ ACTIONS = {
 }
 
 
+def with_dashes(argv: Sequence[str]) -> list[str]:
+    """The arguments with `-` for `_` in the names of options: both spellings are in use, and mean the same."""
+    end = list(argv).index("--") if "--" in argv else len(argv)
+    words = []
+    for word in argv[:end]:
+        name, equals, value = word.partition("=")
+        words.append(name.replace("_", "-") + equals + value if word.startswith("--") else word)
+    return [*words, *argv[end:]]
+
+
 def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Arguments:
     """Read the arguments of worker mode. `action` is `serve`, `help`, `version` or `list_models`."""
     import argparse
@@ -209,7 +219,7 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
                 hint=f"`{program} --worker --help` lists the options.",
             )
 
-    parser = SettingsParser(prog=program, description=description, add_help=False, allow_abbrev=False)
+    parser = SettingsParser(prog=program, description=description, add_help=False)
     parser.add_argument("--worker", action="store_true", help="answer JSON commands from standard input")
     for name, field in FIELDS.items():
         if name == "log":  # a variable or a key only
@@ -222,7 +232,7 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
             parser.add_argument(option, metavar=metavar, help=field.phrase)
     for action, text in ACTIONS.items():
         parser.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=text)
-    flags = vars(parser.parse_args(argv))
+    flags = vars(parser.parse_args(with_dashes(argv)))
     del flags["worker"]
     action = flags.pop("action") or "serve"
     return Arguments(action.replace("-", "_"), flags, parser.format_help() if action == "help" else "")

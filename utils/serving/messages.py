@@ -6,15 +6,17 @@ be, and suggests the nearest known name.
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, inspect
 
 from utils.core.errors import InvalidJson, InvalidRequest, UnknownCommand, did_you_mean, nearest
+from utils.core.fields import alternatives, fields_of
 from utils.core.replies import Reply
 from utils.core.requests import Request, RequestId
 
@@ -23,6 +25,7 @@ R = TypeVar("R", bound=Reply)
 LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
 # Larger integers are not exact in JavaScript, nor as a float here, so `1e300` stays a float.
 LARGEST_EXACT = 2**53
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # The types of JSON in words, by msgspec's name or by that of the Python type.
 WORDS = {
     "int": "a whole number",
@@ -48,7 +51,7 @@ class Decoded(NamedTuple):
 
 
 def parse(line: bytes) -> Fields:
-    """The object on a line."""
+    """The object on a line, without fields that are null or an empty string: clients mean "not given" by both."""
     try:
         fields = msgspec.json.decode(line)
     except UnicodeDecodeError as error:
@@ -61,7 +64,20 @@ def parse(line: bytes) -> Fields:
         raise InvalidJson(
             f'The line holds {WORDS[type(fields).__name__]}, but must hold an object such as {{"cmd":"ping"}}.'
         )
-    return fields
+    return _given(fields)
+
+
+def _given(fields: Fields) -> Fields:
+    """These fields and those of the objects in them, without what is not given."""
+    return {
+        name: _given(value)
+        if isinstance(value, dict)
+        else [_given(item) if isinstance(item, dict) else item for item in value]
+        if isinstance(value, list)
+        else value
+        for name, value in fields.items()
+        if value is not None and (value != "" or name == "id")
+    }
 
 
 def request_id(fields: Fields) -> RequestId | None:
@@ -86,7 +102,7 @@ def command_name(fields: Fields, known: Collection[str]) -> str:
 def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> Decoded:
     """The typed request. Fields of the wrong type are errors; unknown fields are warnings, or errors if strict."""
     try:
-        typed = msgspec.convert(_with_whole_numbers(fields), request)
+        typed = msgspec.convert(_with_whole_numbers(_with_values(fields, request)), request)
     except msgspec.ValidationError as error:
         raise explain(str(error), request) from error
     unknown = list(unknown_fields(fields, request))
@@ -94,6 +110,42 @@ def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> D
         name, near = unknown[0]
         raise InvalidRequest(_unknown_sentence(name, near), field=name, suggestions=near, hint=LIST_COMMANDS)
     return Decoded(typed, [_unknown_sentence(name, near) for name, near in unknown])
+
+
+def _with_values(fields: Fields, request: type[Request]) -> Fields:
+    """With numbers, truth values and lists for the strings that some clients write them as: `"1"`, `"true"`, `"a,b"`."""
+    if not any(isinstance(value, str) for value in fields.values()):
+        return fields
+    kinds = _kinds_of(request)
+    return {
+        name: _value_of(value, kinds[name]) if isinstance(value, str) and name in kinds else value
+        for name, value in fields.items()
+    }
+
+
+@functools.cache
+def _kinds_of(request: type[Request]) -> dict[str, tuple[inspect.Type, ...]]:
+    """The types of those fields that may be written as strings without being strings."""
+    return {
+        field.name: field.types
+        for field in fields_of(request)
+        if not field.type_of(inspect.StrType) and (field.by_commas or not field.type_of(inspect.ListType))
+    }
+
+
+def _value_of(text: str, kinds: Iterable[inspect.Type]) -> Any:
+    """What a string stands for in a field of these types; the string itself where that is none of them."""
+    for kind in kinds:
+        if isinstance(kind, inspect.ListType):
+            items = list(alternatives(kind.item_type))
+            return [_value_of(part.strip(), items) for part in text.split(",")]
+        if isinstance(kind, inspect.StrType):
+            return text
+        if isinstance(kind, inspect.BoolType) and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if isinstance(kind, inspect.IntType | inspect.FloatType) and NUMBER.fullmatch(text):
+            return float(text)
+    return text
 
 
 def _with_whole_numbers(value: Any) -> Any:

@@ -110,7 +110,8 @@ def test_songs_stand_anywhere(program, words, tracks):
         (["--overwrite", "--skip-existing"], "--skip-existing: not allowed with argument --overwrite."),
         (["--format", "wma"], "--format: invalid choice: 'wma'"),
         (["--clip-mode", "hard"], "--clip-mode: invalid choice: 'hard'"),
-        (["--offlin"], "There is no option --offlin. Did you mean: --offline"),
+        (["--oflin"], "There is no option --oflin. Did you mean: --offline"),
+        (["--fl"], "Ambiguous option: --fl could match --fl"),
         (["--two-stms=vocals"], "There is no option --two-stms. Did you mean: --two-stems"),
     ],
 )
@@ -119,6 +120,13 @@ def test_what_is_wrong_is_refused(program, words, message):
     with pytest.raises(InvalidRequest) as caught:
         program.one(*words)
     assert caught.value.message.startswith(message)
+
+
+def test_options_may_be_cut_short_and_have_underscores(program):
+    """As in programs whose options argparse reads, and in those that write them with `_`; values keep theirs."""
+    assert program.one("--two_st=vocals_2", "--sample_ra", "22050", "--offlin").request.two_stems == "vocals_2"
+    assert program.one("--print_paths").run.print_paths
+    assert program.parse(program.typed("--", "--a_b.wav")).tracks == ("--a_b.wav",)
 
 
 def test_a_missing_value_is_refused(program):

@@ -27,7 +27,6 @@ def test_texts_are_taken_in_order_and_trimmed(fields, queries):
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({}, "text"),
         ({"text": "  "}, "text"),
         ({"texts": ["drums", ""]}, "texts"),
         ({"text": "drums", "texts": ["drums"]}, "texts"),
@@ -56,15 +55,20 @@ def test_other_values_are_refused(fields):
 
 
 @pytest.mark.parametrize(
-    ("fields", "folder"), [({"output": "out/a.wav"}, "out"), ({"output": "a.wav"}, "."), ({"output_dir": "out"}, "out")]
+    ("fields", "folder"),
+    [({"output": "out/a.wav"}, "out"), ({"output": "a.wav"}, "."), ({"output_dir": "out"}, "out"), ({}, "output")],
 )
 def test_the_folder_is_that_of_the_file_or_the_directory(fields, folder):
     """Where the results lie."""
     assert asked(**fields).folder == folder
 
 
-@pytest.mark.parametrize("fields", [{}, {"output": "a.wav", "output_dir": "out"}])
-def test_there_is_one_place_to_write_to(fields):
+def test_there_is_one_place_to_write_to():
     """A file or a directory."""
     with pytest.raises(InvalidRequest, match="`output`"):
-        _ = asked(**fields).folder
+        _ = asked(output="a.wav", output_dir="out").folder
+
+
+def test_without_a_text_it_is_speech():
+    """What most clients want, and what they got from the first worker of this kind."""
+    assert asked().queries == ["speech"]

@@ -108,7 +108,7 @@ def test_a_job_whose_origin_failed_fails_too(run):
         ({"cmd": "batch", "jobs": [{"cmd": "ping"}]}, InvalidRequest, "jobs[1].cmd"),
         ({"cmd": "cancel"}, InvalidRequest, "jobs[1].cmd"),
         ({"cmd": "nonsense"}, UnknownCommand, "jobs[1]"),
-        ({"cmd": "separate", "input": "a.wav"}, InvalidRequest, "jobs[1].output"),
+        ({"cmd": "separate", "output": "out"}, InvalidRequest, "jobs[1].input"),
         (separate(shifts="x"), InvalidRequest, "jobs[1].shifts"),
         (separate(source={"from": 1, "stem": "drums"}), InvalidRequest, "jobs[1].input.from"),
         (separate(source={"from": -1, "stem": "drums"}), InvalidRequest, "jobs[1].input.from"),

@@ -52,14 +52,12 @@ def test_commands_are_called_as_their_requests_say(group):
     ("fields", "field"),
     [
         ({}, "input"),
-        ({"input": "a.wav"}, "output"),
         ({"input": "", "output": "o"}, "input"),
         ({"inputs": [], "output": "o"}, "input"),
         ({"input": "a.wav", "inputs": ["b.wav"], "output": "o"}, "inputs"),
-        ({"input": "a.wav", "output_dir": ""}, "output"),
     ],
 )
-def test_separate_needs_one_kind_of_input_and_an_output(fields, field):
+def test_separate_needs_one_kind_of_input(fields, field):
     """What is missing or contradicts is named."""
     with pytest.raises(InvalidRequest) as caught:
         check(requests.Separate(**fields))
@@ -69,4 +67,11 @@ def test_separate_needs_one_kind_of_input_and_an_output(fields, field):
 @pytest.mark.parametrize("fields", [{"input": "a.wav", "output": "o"}, {"inputs": ["a.wav"], "output_dir": "o"}])
 def test_separate_takes_either_name_of_its_fields(fields):
     """`input` or `inputs`, `output` or `output_dir`."""
-    assert check(requests.Separate(**fields)) is None
+    request = requests.Separate(**fields)
+    assert check(request) is None
+    assert request.folder == "o"
+
+
+def test_results_without_a_place_go_to_a_folder_of_the_working_directory():
+    """It is called `output`."""
+    assert requests.Separate(input="a.wav").folder == "output"

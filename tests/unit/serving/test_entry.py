@@ -35,7 +35,7 @@ def test_list_models_uses_the_models_directory(tmp_path):
     assert run("--list-models", "--models-dir", str(tmp_path)).stdout.split("\n") == ["quick", str(tmp_path), ""]
 
 
-@pytest.mark.parametrize("flags", [["--devise", "cpu"], ["--device"], ["song.wav"], ["--dev", "cpu"]])
+@pytest.mark.parametrize("flags", [["--devise", "cpu"], ["--device"], ["song.wav"], ["--de", "cpu"]])
 def test_a_wrong_command_line_is_an_error_line(flags):
     """The client that started the worker can read it; the status is 2."""
     done = run(*flags)

@@ -6,7 +6,15 @@ import pytest
 
 from utils.core.errors import InvalidJson, InvalidRequest, UnknownCommand
 from utils.core.replies import Pong
-from utils.core.requests import Batch, DemucsSeparate, Ping, SetCacheSize, SetStorageType
+from utils.core.requests import (
+    AudioSeparatorSeparate,
+    Batch,
+    DemucsSeparate,
+    NetworkSeparate,
+    Ping,
+    SetCacheSize,
+    SetStorageType,
+)
 from utils.serving import messages
 
 
@@ -26,7 +34,8 @@ def refusal(request, **fields):
         ({"overlap": 1}, "overlap", "`overlap` must be less than 1."),
         ({"segment": 0}, "segment", "`segment` must be at least 0.001."),
         ({"progress": "yes"}, "progress", "`progress` must be true or false, not a string."),
-        ({"stems": "vocals"}, "stems", "`stems` must be a list, not a string."),
+        ({"segment": "nan"}, "segment", "`segment` must be a number, not a string."),
+        ({"inputs": "a.wav,b.wav"}, "inputs", "`inputs` must be a list, not a string."),
         ({"stems": ["vocals", 3]}, "stems[1]", "`stems[1]` must be a string, not a whole number."),
         ({"preview": {"start": -1}}, "preview.start", "`preview.start` must be at least 0."),
         ({"preview": [1, 2]}, "preview", "`preview` must be an object, not a list."),
@@ -65,6 +74,39 @@ def test_whole_numbers_may_be_written_with_a_point():
     assert messages.decode({"cmd": "separate", "shifts": 2.0}, DemucsSeparate).request.shifts == 2
     assert messages.decode({"cmd": "separate", "segment": 7.0}, DemucsSeparate).request.segment_s == 7
     assert "whole number" in refusal(SetCacheSize, n=1e300).message
+
+
+@pytest.mark.parametrize(
+    ("request_type", "given", "meant"),
+    [
+        (
+            DemucsSeparate,
+            {"segment": "1", "shifts": "2", "overlap": ".5"},
+            {"segment": 1.0, "shifts": 2, "overlap": 0.5},
+        ),
+        (DemucsSeparate, {"overwrite": "False", "seed": "3"}, {"overwrite": False, "seed": 3}),
+        (DemucsSeparate, {"output_sample_rate": "source"}, {"output_sample_rate": "source"}),
+        (DemucsSeparate, {"output_sample_rate": "22050"}, {"output_sample_rate": 22050}),
+        (DemucsSeparate, {"model": "1", "id": "7"}, {"model": "1", "id": "7"}),
+        (AudioSeparatorSeparate, {"vr_aggression": "10"}, {"vr_aggression": 10}),
+        (
+            NetworkSeparate,
+            {"ensemble": "a, b", "ensemble_weights": "1.0,0.5", "stems": "vocals"},
+            {"ensemble": ["a", "b"], "ensemble_weights": [1.0, 0.5], "stems": ["vocals"]},
+        ),
+    ],
+)
+def test_strings_stand_for_numbers_and_lists(request_type, given, meant):
+    """Where a field has another type than a string, as old clients write it."""
+    typed = messages.decode({"cmd": "separate", **given}, request_type).request
+    assert {name: getattr(typed, name) for name in meant} == meant
+
+
+def test_null_and_empty_strings_are_not_given():
+    """In each field of each command, also within objects and lists; an id is an id."""
+    line = b'{"cmd":"batch","id":"","stop_on_error":null,"jobs":[{"cmd":"separate","format":null,"preview":{"start":null}}]}'
+    job = {"cmd": "separate", "preview": {}}
+    assert messages.parse(line) == {"cmd": "batch", "id": "", "jobs": [job]}
 
 
 def test_unknown_fields_are_warnings_with_the_nearest_known_one():

@@ -50,7 +50,7 @@ EVENTS = (
 
 
 def check(request: Separate) -> None:
-    """Raise what is wrong with the input and the output directory, before anything runs."""
+    """Raise what is wrong with the input and the output, before anything runs."""
     command = request.__struct_config__.tag
     if request.input is None and request.inputs is None:
         raise InvalidRequest(f"`{command}` needs an audio file in `input`, or several in `inputs`.", field="input")
@@ -58,7 +58,7 @@ def check(request: Separate) -> None:
         raise InvalidRequest("Give either `input` or `inputs`, not both.", field="inputs")
     if not (request.input or request.inputs):
         raise InvalidRequest("The input is empty. Give at least one audio file.", field="input")
-    _ = request.folder  # raises if there is none
+    _ = request.folder  # raises if there are two
 
 
 def check_file(request: IntoFile) -> None:
