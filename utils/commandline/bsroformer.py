@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, closing, template_option
+from utils.commandline.layout import (
+    FORMAT,
+    MODELS,
+    SHARED,
+    STEMS,
+    Layout,
+    Option,
+    Run,
+    Switch,
+    closing,
+    template_option,
+)
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
 from utils.core.api import EngineApi
@@ -73,7 +87,7 @@ FAMILY = Program(
         requests=(NetworkSeparate,),
         groups={
             "model": ("model", *MODELS),
-            "a model of your own": ("model_path", "config_path", "model_type"),
+            "a model of your own": ("model_path", "config_path", "model_type", "configs_dir"),
             "several models": ("ensemble", "ensemble_type", "ensemble_weights"),
             "output": ("output", "name_template", *FORMAT),
             "separation": (STEMS, "extract_instrumental", "quality", "overlap", "chunk_seconds", "use_tta"),
@@ -86,6 +100,7 @@ FAMILY = Program(
             ),
             "model_path": Option(metavar="FILE"),
             "config_path": Option(metavar="FILE"),
+            "configs_dir": Option(metavar="DIR"),
             "ensemble": Option(help="names of models whose results become one"),
             "name_template": template_option(NetworkSeparate.template),
             "use_tta": Option(("--tta",)),
@@ -109,5 +124,67 @@ examples:
 Results are OUT/TRACK/STEM.EXT, whatever the model; {{model}} in --name-template
 keeps those of several models apart.
 {closing("dsu-bsroformer --worker")}"""
-PROGRAM = replace(FAMILY, layout=replace(FAMILY.layout, program="dsu-bsroformer", epilog=EPILOG))
+
+
+# As users of the first dsu-bsroformer know it ------------------------------------------------------------------------
+
+REASON = "{} is not supported: {}."
+
+
+class BsroformerRun(Run, frozen=True, kw_only=True):
+    """What only this program has."""
+
+    input_folder: Annotated[list[str] | None, Meta(description="A file or a folder.")] = None
+
+
+def understand_earlier(typed: Typed) -> Options[NetworkSeparate]:
+    """With the words of the earlier command line."""
+    words = typed.words
+    words.tracks += words.input_folder or []
+    if words.name_template is not None:
+        words.name_template = words.name_template.replace("{file_name}", "{track}").replace("{instr}", "{stem}")
+    return understand(typed)
+
+
+def _earlier(layout: Layout) -> Layout:
+    options = {**SHARED, **layout.options}
+    also = {
+        "output": ("--store-dir",),
+        "model_path": ("--start-check-point",),
+        "use_tta": ("--use-tta",),
+        "name_template": ("--filename-template",),
+        "pcm_type": ("--pcm-type",),
+    }
+    flac = (*options["format"].switches, Switch("--flac-file", "flac", ""))
+    return replace(
+        layout,
+        options={
+            **layout.options,
+            **{name: options[name]._replace(also=flags) for name, flags in also.items()},
+            "format": options["format"]._replace(switches=flac),
+            "device": options["device"]._replace(switches=(Switch("--force-cpu", "cpu", ""),)),
+            "input_folder": Option((), repeated=True, also=("-i", "--input", "--input-folder")),
+            "use_fast": Option((), also=("--fast",)),
+            "precision": Option(words={"high": "fp32", "medium": "auto"}),
+        },
+        groups={**layout.groups, "earlier words": ("input_folder", "use_fast")},
+        hidden=layout.hidden - {"use_fast"},
+        refused={
+            "--init-registry": REASON.format("--init-registry", "models need no list; --list-models shows them"),
+            "--draw-spectro": REASON.format("--draw-spectro", "--report draws waveforms and spectrograms"),
+            "--device-ids": REASON.format("--device-ids", "--device cuda:N chooses the graphics card"),
+            **{
+                flag: REASON.format(flag, "merge the adapter into the network's checkpoint first")
+                for flag in ("--lora-checkpoint-peft", "--lora-checkpoint-loralib")
+            },
+        },
+        run=BsroformerRun,
+    )
+
+
+PROGRAM = replace(
+    FAMILY,
+    layout=_earlier(replace(FAMILY.layout, program="dsu-bsroformer", epilog=EPILOG)),
+    understand=understand_earlier,
+)
 main = PROGRAM.main

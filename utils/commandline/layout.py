@@ -38,7 +38,7 @@ class Switch(NamedTuple):
 
     flag: str
     value: object
-    help: str
+    help: str  # empty for a spelling of another program, which is understood but not in the help
 
 
 class Option(NamedTuple):
@@ -50,6 +50,8 @@ class Option(NamedTuple):
     default: object = None  # of the program, where it is not the request's
     switches: tuple[Switch, ...] = ()
     repeated: bool = False  # a list is typed one by one
+    also: tuple[str, ...] = ()  # spellings of other programs, which are understood but not in the help
+    words: Mapping[str, str] = {}  # values of other programs, by what they mean here
 
 
 def names_in(item: str | tuple[str, ...]) -> tuple[str, ...]:

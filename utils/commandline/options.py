@@ -125,17 +125,17 @@ def new_parser(layout: Layout) -> SongsParser:
 
 def _add_option(group: argparse._ActionsContainer, one: Field, option: Option) -> None:
     flags = (f"--{one.name.replace('_', '-')}",) if option.flags is None else option.flags
-    if flags and one.type_of(inspect.BoolType):
-        flags = tuple(f"--no-{flag[2:]}" for flag in flags) if one.default is True else flags
-        group.add_argument(
-            *flags, dest=one.name, action="store_const", const=one.default is not True, help=_help(one, option)
-        )
-    elif flags:
-        group.add_argument(
-            *flags, dest=one.name, default=option.default, help=_help(one, option), **_value(one, option)
-        )
+    is_switch = one.type_of(inspect.BoolType) is not None
+    if is_switch and one.default is True:
+        flags = tuple(f"--no-{flag[2:]}" for flag in flags)
+    kind = {"action": "store_const", "const": one.default is not True} if is_switch else _value(one, option)
+    for spellings, text in ((flags, _help(one, option)), (option.also, argparse.SUPPRESS)):
+        if spellings:
+            group.add_argument(*spellings, dest=one.name, default=option.default, help=text, **kind)
     for switch in option.switches:
-        group.add_argument(switch.flag, dest=one.name, action="store_const", const=switch.value, help=switch.help)
+        group.add_argument(
+            switch.flag, dest=one.name, action="store_const", const=switch.value, help=switch.help or argparse.SUPPRESS
+        )
 
 
 def _value(one: Field, option: Option) -> dict[str, Any]:
@@ -156,6 +156,8 @@ def _value(one: Field, option: Option) -> dict[str, Any]:
         kind["choices"] = one.choices
         if not _are_many(one.choices):
             kind["metavar"] = None  # argparse shows the choices
+    if option.words:
+        kind["type"] = lambda text: option.words.get(text, text)
     return kind | ({"metavar": option.metavar} if option.metavar else {})
 
 

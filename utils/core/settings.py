@@ -54,6 +54,10 @@ class Settings(msgspec.Struct, frozen=True):
             description="The least severe messages on standard error: `debug`, `info`, `warning` (default) or `error`."
         ),
     ] = "warning"
+    configs_dir: Annotated[
+        Path | None,
+        Meta(description="A folder with configurations of networks of your own, for those that `models.json` lists."),
+    ] = None
 
 
 FIELDS = {field.name: field for field in fields_of(Settings)}
@@ -158,9 +162,9 @@ def _from_config(path: Path | None) -> dict[str, Source]:
         logging.getLogger("dsu.settings").warning(
             "%s: the key `%s` is not known and is ignored.%s", path, key, did_you_mean(nearest(key, FILE_FIELDS))
         )
-    folder = entries.get("models_dir")
-    if isinstance(folder, str) and folder:
-        entries["models_dir"] = str(path.parent / Path(folder).expanduser())
+    for key in ("models_dir", "configs_dir"):
+        if isinstance(folder := entries.get(key), str) and folder:
+            entries[key] = str(path.parent / Path(folder).expanduser())
     return {
         key: Source(value, f"`{key}` in {path}")
         for key, value in entries.items()

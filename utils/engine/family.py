@@ -33,7 +33,7 @@ class Host:
 
     @cached_property
     def folders(self) -> ModelFolders:
-        return ModelFolders(self.settings.models_dir)
+        return ModelFolders(self.settings.models_dir, self.settings.configs_dir)
 
     @cached_property
     def registry(self) -> Registry:

@@ -23,26 +23,45 @@ def _root() -> Path:
     return Path(sys.executable).parent if getattr(sys, "frozen", False) else Path(__file__).parents[2]
 
 
+WEIGHTS = "weights"  # where earlier versions kept checkpoints, below their models directory
+
+
 class ModelFolders:
-    """The models directory, with a sub-folder for each kind of model. Files that lie directly in it, and those that
-    come with the program, are found as well.
+    """The models directory, with a sub-folder for each kind of model.
+
+    Files that lie directly in it or in folders called `weights` are found as well, also under the names that they were
+    published by, and so are those that come with the program. `configs_dir` has configurations of the user's networks.
     """
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, configs_dir: Path | None = None) -> None:
         self.models_dir = models_dir
+        self.configs_dir = configs_dir
 
     def folder(self, sub: str) -> Path:
-        """The sub-folder `sub`, whether it exists or not."""
+        """The sub-folder `sub`, whether it exists or not; the models directory itself if that is such a folder."""
         require_plain_path(sub)
-        return self.models_dir / sub
+        below = self.models_dir / sub
+        return self.models_dir if self.models_dir.name == sub and not below.exists() else below
+
+    def places(self, sub: str) -> list[Path]:
+        """The folders of the models directory in which files for `sub` are found, in the order of the search."""
+        folders = dict.fromkeys((self.folder(sub), self.models_dir))
+        return [place for folder in folders for place in (folder, folder / WEIGHTS)]
 
     def path_of(self, record: ModelRecord, file: FileRecord) -> Path:
         """Where a file of a model belongs."""
         return file.below(self.folder(record.folder))
 
     def find(self, record: ModelRecord, file: FileRecord) -> Path | None:
-        """Where a file is, if it is there and has the right size."""
-        for path in (self.path_of(record, file), file.below(self.models_dir), file.below(embedded_folder())):
+        """Where a file is, if it is there and has the right size.
+
+        Under another name than its own it must have a known size, which tells it from other files of that name.
+        """
+        folders = [*self.places(record.folder), embedded_folder()]
+        paths = [file.below(folder) for folder in folders]
+        if file.size_bytes is not None:
+            paths += [folder / name for folder in folders for name in record.other_names(file)]
+        for path in paths:
             try:
                 if path.is_file() and file.size_bytes in (None, path.stat().st_size):
                     return path

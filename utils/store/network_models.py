@@ -7,22 +7,21 @@ keys of the checkpoint's state dict decide.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from models.architectures import OWN
 from utils.core.errors import ConfigInvalid, InvalidRequest, ModelNotInstalled, did_you_mean, nearest
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
+from utils.store.found_networks import FoundNetwork, found_networks
 from utils.store.installed import public_details, require_installed
 from utils.store.network_config import output_stems, read_config
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry, unknown_model
 
 WORKER = "bsroformer"
-CHECKPOINT_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".th"})
-CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,11 @@ def resolve_network(
     """
     record = registry.find(name, WORKER)
     if record is None:
-        found = found_networks(folders)
+        found = found_networks(folders, WORKER)
         if name not in found:
             raise unknown_model(name, [*registry.names(WORKER), *found])
-        return own_network(found[name].checkpoint, found[name].config, None, allow_unsafe=allow_unsafe)
+        source = own_network(found[name].checkpoint, found[name].config, found[name].type, allow_unsafe=allow_unsafe)
+        return replace(source, name=name)
     if record.config is None or len(record.files) != 1:
         raise ConfigInvalid(f"In the list of models, `{name}` must have one configuration and one file.")
     (checkpoint,) = require_installed(record, folders, offline=offline).values()
@@ -115,8 +115,8 @@ def own_network(
 
 def list_networks(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
     """All networks, or just the one called `name`: those of the registry in its order, then the user's own."""
-    found = found_networks(folders)
-    names = [*registry.names(WORKER), *found]
+    found = found_networks(folders, WORKER)
+    names = list(dict.fromkeys([*registry.names(WORKER), *found]))
     if name is not None and name not in found and registry.find(name, WORKER) is None:
         raise unknown_model(name, names)
     return [
@@ -127,32 +127,14 @@ def list_networks(registry: Registry, folders: ModelFolders, name: str | None = 
     ]
 
 
-class FoundFiles(NamedTuple):
-    """A checkpoint and the configuration beside it."""
-
-    checkpoint: Path
-    config: Path
-
-
-def found_networks(folders: ModelFolders) -> dict[str, FoundFiles]:
-    """The user's own networks in the models directory: a checkpoint and a configuration of the same name."""
-    folder = folders.folder(WORKER)
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    configs = {path.stem: path for path in files if path.suffix in CONFIG_SUFFIXES}
-    return {
-        path.stem: FoundFiles(path, configs[path.stem])
-        for path in files
-        if path.suffix in CHECKPOINT_SUFFIXES and path.stem in configs
-    }
-
-
-def _found_details(name: str, files: FoundFiles) -> ModelDetails:
-    kind: str | None = None
+def _found_details(name: str, files: FoundNetwork) -> ModelDetails:
+    kind = files.type
     stems: tuple[str, ...] = ()
-    description = f"Your own, `{files.checkpoint.name}`."
+    installed = files.checkpoint.is_file()
+    description = files.description or f"Your own, `{files.checkpoint.name}`."
     try:
         config = read_config(files.config)
-        kind, stems = _recognised(config), output_stems(config, files.config)
+        kind, stems = kind or _recognised(config), output_stems(config, files.config)
     except ConfigInvalid as error:
         description = error.message
     return ModelDetails(
@@ -160,8 +142,8 @@ def _found_details(name: str, files: FoundFiles) -> ModelDetails:
         type=kind or "unknown",
         stems=list(stems),
         description=description,
-        installed=True,
-        size_bytes=files.checkpoint.stat().st_size,
+        installed=installed,
+        size_bytes=files.checkpoint.stat().st_size if installed else None,
         sdr=None,
         license=None,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -86,6 +87,13 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The file of each member of the bag; empty if there is no bag."""
         members = dict.fromkeys(self.bag.members) if self.bag is not None else {}
         return dict(zip(members, self.files, strict=True)) if members else {}
+
+    def other_names(self, file: FileRecord) -> list[str]:
+        """What else a file of this model may be called: as it was published, or like the model."""
+        names = [PurePosixPath(unquote(urlsplit(url).path)).name for url in file.urls]
+        if len(self.files) == 1:
+            names.append(self.name + PurePosixPath(file.name).suffix)
+        return [name for name in dict.fromkeys(names) if name not in ("", file.name)]
 
     @property
     def size_bytes(self) -> int | None:

@@ -50,8 +50,11 @@ def test_every_variable_is_read(tmp_path):
         "DSU_STRICT": "TRUE",
         "DSU_DEBUG": "0",
         "DSU_LOG": "Debug",
+        "DSU_CONFIGS_DIR": str(tmp_path / "configs"),
     }
-    expected = Settings(tmp_path, "cuda:1", 4, 0, offline=True, strict=True, debug=False, log="debug")
+    expected = Settings(
+        tmp_path, "cuda:1", 4, 0, offline=True, strict=True, log="debug", configs_dir=tmp_path / "configs"
+    )
     assert resolve({}, environ, []) == expected
 
 

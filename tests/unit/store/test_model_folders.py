@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from utils.store.folders import ModelFolders
@@ -62,6 +63,42 @@ def test_folder_is_not_a_file(tmp_path):
     """A folder of a file's name is not the file."""
     (tmp_path / "demucs" / "b.th").mkdir(parents=True)
     assert ModelFolders(tmp_path).find(RECORD, UNSIZED) is None
+
+
+@pytest.mark.parametrize("place", ["demucs/weights", "weights", "demucs", "."])
+def test_files_lie_where_earlier_versions_put_them(tmp_path, place):
+    """In folders for weights too."""
+    file = put(tmp_path / place / "a.th")
+    assert ModelFolders(tmp_path).find(RECORD, SIZED) == file
+
+
+@pytest.mark.parametrize("place", [".", "weights"])
+def test_the_models_directory_may_be_that_of_one_worker(tmp_path, place):
+    """It is not looked for, nor created, inside itself."""
+    folders = ModelFolders(tmp_path / "demucs")
+    assert folders.path_of(RECORD, SIZED) == tmp_path / "demucs" / "a.th"
+    file = put(tmp_path / "demucs" / place / "a.th")
+    assert folders.find(RECORD, SIZED) == file
+
+
+def test_a_folder_of_the_same_name_below_is_the_workers(tmp_path):
+    """Where somebody keeps models of all workers in a folder that happens to be called like one."""
+    below = put(tmp_path / "demucs" / "demucs" / "a.th")
+    assert ModelFolders(tmp_path / "demucs").path_of(RECORD, SIZED) == below
+
+
+@pytest.mark.parametrize("name", ["single.ckpt", "published as.ckpt"])
+def test_files_have_the_names_that_they_were_published_by_or_that_of_the_model(tmp_path, name):
+    """They must have the right size, which tells them from others of the name."""
+    urls = ("https://example.org/net.ckpt", "https://example.org/x/published%20as.ckpt?download=true")
+    record = msgspec.structs.replace(RECORD, name="single", files=(FileRecord("net.ckpt", urls, 3, None),))
+    folders = ModelFolders(tmp_path)
+    path = put(tmp_path / "demucs" / name, b"abcd")
+    assert not folders.installed(record)
+    put(path)
+    assert folders.find(record, record.files[0]) == path
+    unsized = msgspec.structs.replace(record, files=(FileRecord("net.ckpt", urls, None, None),))
+    assert not folders.installed(unsized)
 
 
 def test_sub_folders_do_not_climb(tmp_path):
