@@ -176,11 +176,18 @@ def test_many_files_and_batches(worker, separate, song, tmp_path):
     assert (tmp_path / "rain.wav").is_file()
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_without_a_text_it_is_speech(worker, separate, tmp_path, nothing):
+    """As with the worker that clients had before; the file that they name has it."""
+    worker.send(separate(text=nothing, output=str(tmp_path / "said.wav")))
+    assert worker.expect("done", "error")["stems"] == ["speech"]
+    assert (tmp_path / "said.wav").is_file()
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"text": None}, "invalid_request"),
-        ({"text": ""}, "invalid_request"),
+        ({"text": " "}, "invalid_request"),
         ({"texts": ["a"]}, "invalid_request"),
         ({"output_dir": "x"}, "invalid_request"),
         ({"output": "out.xyz"}, "unsupported_format"),
