@@ -212,7 +212,6 @@ def test_a_batch_stops_at_the_first_error_unless_told_otherwise(worker, separate
         ({"model": "broken", "repo": "BROKEN"}, "checkpoint_invalid"),
         ({"model": "attack", "repo": "BROKEN"}, "checkpoint_unsafe"),
         ({"stems": ["voice"]}, "invalid_request"),
-        ({"stems": "vocals"}, "invalid_request"),
         ({"overlap": 1.5}, "invalid_request"),
         ({"segment": 99}, "invalid_request"),
         ({"format": "flac", "pcm_type": "FLOAT"}, "unsupported_format"),
