@@ -203,10 +203,10 @@ class _Process:
     # What it writes --------------------------------------------------------------------------------------------------
 
     def _read_stderr(self) -> None:
-        stream = _stream(self._child.stderr)
-        while chunk := stream.read(65536):
-            self._stderr += chunk
-            del self._stderr[:-STDERR_KEPT_BYTES]
+        with _stream(self._child.stderr) as stream:
+            while chunk := stream.read(65536):
+                self._stderr += chunk
+                del self._stderr[:-STDERR_KEPT_BYTES]
 
     def _read_stdout(self) -> None:
         descriptor = _stream(self._child.stdout).fileno()
