@@ -1,7 +1,7 @@
 """What the tests of the Python client share: real workers, the misbehaving one of the Node client, and songs."""
 
-import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,4 @@ def gone(pid):
 
 def temporary_files():
     """The client's folders that are still there."""
-    import tempfile
-
-    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("dsu-client-")}
+    return set(Path(tempfile.gettempdir()).glob("dsu-client-*"))

@@ -84,7 +84,7 @@ def test_an_error_has_its_class_and_parts(face):
 def test_a_worker_that_dies_is_an_error_and_starts_again(face):
     """The error tells the status and the end of stderr; the next request has a new process."""
     client = face()
-    with pytest.raises(WorkerError, match="status 139.*Segmentation fault") as caught:
+    with pytest.raises(WorkerError, match=r"status 139.*Segmentation fault") as caught:
         client.separate("die")
     assert (caught.value.code, caught.value.exit_code) == ("worker_died", 139)
     assert "core dumped" in caught.value.stderr
@@ -125,16 +125,15 @@ def test_an_exception_of_a_callback_cancels_the_job_first(face):
     assert client.client.pid == pid
 
 
-def test_a_worker_that_does_not_cancel_is_killed(face):
+def test_a_worker_that_does_not_cancel_is_killed(face, monkeypatch):
     """The caller is not kept waiting for ever."""
     client = face(limits=Limits(cancel_s=0.2))
-
-    def stop(line):
-        raise ValueError
-
     assert client.separate("good")["status"] == "done"  # so that it is ready
     pid = client.client.pid
-    threading.Timer(0.1, client.client.cancel).start()
+    sent = threading.Event()
+    send = client.client._connection.send
+    monkeypatch.setattr(client.client._connection, "send", lambda *words: (send(*words), sent.set())[0])
+    threading.Thread(target=lambda: sent.wait() and client.client.cancel()).start()
     with pytest.raises(WorkerError) as caught:
         client.separate("deaf")
     assert caught.value.code == "worker_silent"
@@ -209,14 +208,21 @@ def test_settings_are_passed_on_the_command_line(node, tmp_path):
 
 def test_a_program_that_is_none_is_an_error(tmp_path):
     """With the reason of the system."""
-    with DSU(command=[str(tmp_path / "none")]) as dsu, pytest.raises(WorkerError, match="could not be started") as caught:
+    with (
+        DSU(command=[str(tmp_path / "none")]) as dsu,
+        pytest.raises(WorkerError, match="could not be started") as caught,
+    ):
         dsu.ping()
     assert caught.value.code == "spawn_failed"
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
-    [({"stems": ["x" * 2_000_000]}, "request_too_long"), ({"seed": object()}, "invalid_request"), ({"seed": float("nan")}, "invalid_request")],
+    [
+        ({"stems": ["x" * 2_000_000]}, "request_too_long"),
+        ({"seed": object()}, "invalid_request"),
+        ({"seed": float("nan")}, "invalid_request"),
+    ],
 )
 def test_a_request_that_is_no_line_is_refused(node, options, code):
     """Before anything is sent, by an error of the request."""

@@ -156,7 +156,9 @@ def host(tmp_path, then, env=None):
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, **(env or {})})
 
 
-@pytest.mark.parametrize("then", ["raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)", "import os; os._exit(1)"])
+@pytest.mark.parametrize(
+    "then", ["raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)", "import os; os._exit(1)"]
+)
 def test_no_worker_outlives_its_host(tmp_path, then):
     """However the host ends, and although it never closed the client."""
     program = host(tmp_path, then)
@@ -177,7 +179,9 @@ def test_nothing_on_the_hosts_path_gets_into_the_worker(tmp_path):
     for path in tmp_path.glob("*.py"):
         if path.stem in {"numpy", "json"}:
             path.unlink()
-    program = host(tmp_path, "print(dsu.load_model(model='dsu_mini')['status'])\ndsu.close()", {"PYTHONPATH": str(shadows)})
+    program = host(
+        tmp_path, "print(dsu.load_model(model='dsu_mini')['status'])\ndsu.close()", {"PYTHONPATH": str(shadows)}
+    )
     with program:
         printed = program.stdout.read()
     assert program.returncode == 0
