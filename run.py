@@ -38,7 +38,11 @@ MAC_TORCH_LOCK = "locks/torch-mac-mps.txt"
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
-GENERATORS = {"docs": "tools.protocol_docs", "client types": "clients.node.generate_types"}
+GENERATORS = {
+    "docs": "tools.protocol_docs",
+    "client types": "clients.node.generate_types",
+    "Python client": "clients.python.generate_protocol",
+}
 CHECKS: dict[str, tuple[str, ...]] = {
     "lock": ("tools.lock", "--check"),
     "ruff check": ("ruff", "check", "."),

@@ -1,0 +1,59 @@
+"""`get_model`: a model as programs hold it, a name and what is known of it. The worker has the network."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from dsu_client.compat.host import worker
+from dsu_client.errors import ModelError
+
+from .apply import BagOfModels
+from .repo import ModelLoadingError
+
+DEFAULT_MODEL = "htdemucs"
+SOURCES = ["drums", "bass", "other", "vocals"]
+# How many networks the published bags have, and the seconds of their segments where they are not those of htdemucs.
+MEMBERS = dict.fromkeys(("htdemucs_ft", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q", "repro_mdx_a"), 4)
+SEGMENT_S = 7.8
+LONG_SEGMENT_S = 44.0
+
+
+def get_model(name: str, repo: Path | None = None) -> BagOfModels:
+    """Load a model in the worker, or raise `ModelLoadingError`."""
+    check_repo(repo)
+    try:
+        if repo is None:
+            reply = worker().load_model(family="demucs", model=name)
+        else:
+            reply = worker().load_model(family="demucs", model=name, repo=str(repo))
+    except ModelError as error:
+        raise ModelLoadingError(str(error)) from error
+    members, segment = _described(name, repo)
+    return BagOfModels(name, repo, reply["stems"], members, segment)
+
+
+def check_repo(repo: Path | None) -> None:
+    """End the program where the folder of models is none, as demucs does."""
+    if repo is not None and not Path(repo).is_dir():
+        fatal(f"{repo} must exist and be a directory.")
+
+
+def fatal(*words: object) -> NoReturn:
+    """Say what is wrong and end the program."""
+    sys.stderr.write(f"error: {' '.join(map(str, words))}\n")
+    sys.exit(1)
+
+
+def _described(name: str, repo: Path | None) -> tuple[int, float]:
+    """The number of networks in a bag, and the seconds of a segment."""
+    bag = Path(repo) / f"{name}.yaml" if repo is not None else None
+    if bag is None or not bag.is_file():
+        return MEMBERS.get(name, 1), SEGMENT_S if name.startswith("htdemucs") or repo else LONG_SEGMENT_S
+    text = bag.read_text(encoding="utf-8")
+    models = re.search(r"^models:(?P<flow>[^\n]*)(?P<block>(?:\n\s*- [^\n]*)*)", text, re.MULTILINE)
+    segment = re.search(r"^segment:\s*([\d.]+)", text, re.MULTILINE)
+    words = re.findall(r"[\w-]{2,}", models.group("flow") + models.group("block")) if models else []
+    return max(1, len(words)), float(segment.group(1)) if segment else SEGMENT_S

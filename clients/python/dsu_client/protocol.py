@@ -1,0 +1,1050 @@
+"""The protocol: options, replies and events, and the tables that the client reads.
+
+Written by `python -m clients.python.generate_protocol` from the types in utils/core. Do not edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, Required, TypeAlias, TypedDict
+
+PROTOCOL_VERSION = 1
+
+WorkerKind: TypeAlias = Literal["demucs", "bsroformer", "audio-separator", "audiosep", "dsu"]
+
+# The name of each program, and its script in a checkout.
+WORKERS: dict[str, tuple[str, str]] = {
+    "demucs": ("dsu-demucs", "workers/demucs_worker.py"),
+    "bsroformer": ("dsu-bsroformer", "workers/bsroformer_worker.py"),
+    "audio-separator": ("dsu-audio-separator", "workers/audio_separator_worker.py"),
+    "audiosep": ("dsu-audiosep", "workers/audiosep_worker.py"),
+    "dsu": ("dsu", "workers/dsu_worker.py"),
+}
+
+# For each command the statuses that end it, besides `error`.
+ENDS: dict[str, list[str]] = {
+    "ping": ["pong"],
+    "get_status": ["status"],
+    "cancel": ["cancel_requested"],
+    "describe": ["description"],
+    "exit": ["exiting"],
+    "list_models": ["models"],
+    "load_model": ["model_loaded", "cancelled"],
+    "preload_model": ["model_preloaded", "cancelled"],
+    "download_model": ["model_downloaded", "cancelled"],
+    "separate": ["done", "cancelled"],
+    "list_cached": ["cached_models"],
+    "clear_cache": ["cache_cleared"],
+    "set_cache_size": ["cache_size_updated"],
+    "set_storage_type": ["storage_configured"],
+    "batch": ["done", "cancelled"],
+    "apollo": ["done", "cancelled"],
+    "load_apollo": ["model_loaded", "cancelled"],
+}
+
+# Statuses of lines that end nothing.
+EVENTS = frozenset(
+    [
+        "downloading",
+        "file_done",
+        "loading",
+        "loading_model",
+        "preloading_model",
+        "progress",
+        "ready",
+        "restoring",
+        "separating",
+        "shutdown",
+    ]
+)
+
+# For each code the class of its errors, in errors.py.
+FAMILIES: dict[str, str] = {
+    "invalid_request": "RequestError",
+    "invalid_json": "RequestError",
+    "unknown_command": "RequestError",
+    "unknown_model": "ModelError",
+    "model_not_installed": "ModelError",
+    "config_invalid": "ModelError",
+    "checkpoint_invalid": "ModelError",
+    "checkpoint_unsafe": "ModelError",
+    "checkpoint_mismatch": "ModelError",
+    "download_failed": "ModelError",
+    "checksum_mismatch": "ModelError",
+    "input_unreadable": "InputError",
+    "input_not_found": "InputError",
+    "input_empty": "InputError",
+    "output_not_writable": "OutputError",
+    "unsupported_format": "OutputError",
+    "disk_full": "OutputError",
+    "device_unavailable": "DeviceError",
+    "out_of_memory": "DeviceError",
+    "internal": "DSUError",
+}
+
+
+class Preview(TypedDict):
+    """An excerpt of the input, in seconds."""
+
+    start: NotRequired[float]
+    """Where the excerpt begins."""
+    duration: NotRequired[float]
+    """Length of the excerpt."""
+
+
+class NetworkMember(TypedDict):
+    """A network of your own as a member of an ensemble."""
+
+    model_path: str
+    """Checkpoint of the network."""
+    config_path: str
+    """YAML configuration of the network."""
+    model_type: NotRequired[str | None]
+    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+
+
+class PingOptions(TypedDict, total=False):
+    """What `ping` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class GetStatusOptions(TypedDict, total=False):
+    """What `get_status` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class DescribeOptions(TypedDict, total=False):
+    """What `describe` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class ListModelsOptions(TypedDict, total=False):
+    """What `list_models` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    details: bool
+    """Also describe each model."""
+    model: str | None
+    """List only this model; the signature of a network in a bag works too."""
+    repo: str | None
+    """Folder whose models are listed as well."""
+    family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
+    """Only models of this family."""
+
+
+class LoadModelOptions(TypedDict, total=False):
+    """What `load_model` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: str | None
+    """Name of the model; default the worker's default model."""
+    repo: str | None
+    """Folder of local models."""
+    model_path: str | None
+    """Checkpoint of a network of your own, instead of `model`."""
+    config_path: str | None
+    """YAML configuration of the network in `model_path`."""
+    model_type: str | None
+    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    model_file_dir: str | None
+    """Directory of the model file; default the models directory."""
+    checkpoint_path: str | None
+    """Checkpoint of the separation network; default the model's file in the models directory."""
+    clap_checkpoint_path: str | None
+    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    roberta_dir: str | None
+    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    device: str | None
+    """Device of the model: the one the worker was started with, or `auto`."""
+    mmap: bool | None
+    """Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."""
+    use_torch_stft: bool | str | None
+    """Accepted for compatibility; has no effect, because the STFT always runs on the device."""
+    auto_stft_seconds: float | None
+    """Accepted for compatibility; has no effect."""
+    family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
+    """The family of the model; without it, the model's name and the other fields decide."""
+
+
+class PreloadModelOptions(TypedDict, total=False):
+    """What `preload_model` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: str | None
+    """Name of the model; default the worker's default model."""
+    repo: str | None
+    """Folder of local models."""
+    model_path: str | None
+    """Checkpoint of a network of your own, instead of `model`."""
+    config_path: str | None
+    """YAML configuration of the network in `model_path`."""
+    model_type: str | None
+    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    model_file_dir: str | None
+    """Directory of the model file; default the models directory."""
+    checkpoint_path: str | None
+    """Checkpoint of the separation network; default the model's file in the models directory."""
+    clap_checkpoint_path: str | None
+    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    roberta_dir: str | None
+    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    device: str | None
+    """Device of the model: the one the worker was started with, or `auto`."""
+    mmap: bool | None
+    """Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."""
+    use_torch_stft: bool | str | None
+    """Accepted for compatibility; has no effect, because the STFT always runs on the device."""
+    auto_stft_seconds: float | None
+    """Accepted for compatibility; has no effect."""
+    family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
+    """The family of the model; without it, the model's name and the other fields decide."""
+
+
+class DownloadModelOptions(TypedDict, total=False):
+    """What `download_model` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: Required[str]
+    """Name of the model."""
+
+
+class SeparateOptions(TypedDict, total=False):
+    """What `separate` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: str | None
+    """Name of the model; default the worker's default model."""
+    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
+    """File format of the stems."""
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Sample type of the stems; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Another name for `pcm_type`."""
+    bitrate: int | None
+    """Bit rate of lossy formats, in kbit/s."""
+    stems: Sequence[str] | None
+    """Write only these stems."""
+    two_stems: str | None
+    """Write only this stem and `no_STEM`, everything else."""
+    output_sample_rate: int | Literal["source"] | None
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    clip: Literal["clamp", "none", "rescale"]
+    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    overwrite: bool
+    """Replace existing files; if false, they are an error."""
+    resume: bool
+    """Skip files that an earlier job with `resume` has finished and that have not changed since."""
+    progress: bool
+    """Send `progress` lines."""
+    report: bool
+    """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    batch_size: int | None
+    """Number of chunks that run through the network together."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"]
+    """Arithmetic precision of the network."""
+    seed: int
+    """Seed of the random shifts."""
+    preview: Preview | None
+    """Separate only an excerpt."""
+    name_template: str | None
+    """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
+    channels: Literal["model", "source"]
+    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    shifts: int | None
+    """Number of random time shifts to average over; default 1, or 0 for quantized bags."""
+    overlap: float | int | None
+    """Overlap of adjacent segments, as a fraction."""
+    segment: float | None
+    """Length of a segment in seconds; default that of the model."""
+    segments: float | None
+    """Another name for `segment`."""
+    jobs: int
+    """On the CPU: number of segments that run in parallel, each in its own thread."""
+    repo: str | None
+    """Folder of local models: `.th` files, and `.yaml` files for bags."""
+    other_method: Literal["add", "minus", "none"]
+    """How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`)."""
+    model_path: str | None
+    """Checkpoint of a network of your own, instead of `model`."""
+    config_path: str | None
+    """YAML configuration of the network in `model_path`."""
+    model_type: str | None
+    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    quality: Literal["balanced", "best", "fast"] | None
+    """Preset for `overlap` and `use_tta`; either of them overrides it."""
+    num_overlap: int | None
+    """Another name for `overlap`."""
+    chunk_seconds: float | None
+    """Length of a window in seconds; default from the model's configuration."""
+    use_fast: bool
+    """Accepted for compatibility; has no effect."""
+    use_tta: bool | None
+    """Average with separations of swapped channels and of inverted polarity; takes 3 times as long."""
+    extract_instrumental: bool
+    """Also write `instrumental`, the mix minus the vocals."""
+    ensemble: Sequence[str | NetworkMember] | None
+    """Several networks instead of `model`, by name or by their files."""
+    ensemble_type: Literal[
+        "avg_fft", "avg_wave", "max_fft", "max_wave", "median_fft", "median_wave", "min_fft", "min_wave"
+    ]
+    """How the members' results are combined, as waveforms or as spectrograms."""
+    ensemble_weights: Sequence[float] | None
+    """Weight of each member in an average."""
+    model_file_dir: str | None
+    """Directory of the model file; default the models directory."""
+    single_stem: str | None
+    """Write only this stem."""
+    invert_spect: bool
+    """MDX: subtract the stem from the mix as a spectrogram instead of as a waveform."""
+    vr_aggression: int
+    """VR: how aggressively the primary stem is cut out; typically 5."""
+    vr_enable_tta: bool
+    """VR: run the network a second time with shifted windows; takes twice as long."""
+    vr_high_end_process: bool
+    """VR: mirror the network's frequency range into the range above it."""
+    vr_post_process: bool
+    """VR: give the primary stem everything in passages where nearly everything belongs to it."""
+    vr_post_process_threshold: float
+    """VR: `vr_post_process` applies to passages in which the whole mask is above this value."""
+    vr_window_size: int
+    """VR: frames per window; 320 is slower and slightly better than 512."""
+    mdx_segment_size: int | None
+    """MDX: frames per segment; default that of the model."""
+    mdx_overlap: float
+    """MDX: overlap of adjacent chunks, as a fraction."""
+    mdx_enable_denoise: bool
+    """MDX: run the network twice so that its own noise cancels out; takes twice as long."""
+    primary_stem: str | None
+    """For an unknown model file: the stem that its network outputs."""
+    secondary_stem: str | None
+    """For an unknown model file: the stem that remains."""
+    vr_model_param: str | Mapping[str, Any] | None
+    """For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."""
+    nout: int | None
+    """For an unknown VR 5.1 file: its number of output channels."""
+    nout_lstm: int | None
+    """For an unknown VR 5.1 file: the number of output channels of its LSTM."""
+    mdx_n_fft_scale_set: int | None
+    """For an unknown MDX file: its FFT size."""
+    mdx_dim_f_set: int | None
+    """For an unknown MDX file: its number of frequency bins."""
+    mdx_dim_t_set: int | None
+    """For an unknown MDX file: its number of frames, as an exponent of 2."""
+    compensate: float | None
+    """For an unknown MDX file: the gain of its stem before it is subtracted from the mix."""
+    text: str | None
+    """Description in English of the sounds to separate."""
+    texts: Sequence[str] | None
+    """Several descriptions, with one file for each."""
+    residual: bool
+    """Also write `residual`, the input without everything that was separated."""
+    use_chunk: bool | Literal["auto"]
+    """Split a long input into short chunks (`auto`, true) or a few long ones (false); the result is the same."""
+    checkpoint_path: str | None
+    """Checkpoint of the separation network; default the model's file in the models directory."""
+    clap_checkpoint_path: str | None
+    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    roberta_dir: str | None
+    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
+    """The family of the model; without it, the model's name and the other fields decide."""
+
+
+class ListCachedOptions(TypedDict, total=False):
+    """What `list_cached` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class ClearCacheOptions(TypedDict, total=False):
+    """What `clear_cache` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class SetCacheSizeOptions(TypedDict, total=False):
+    """What `set_cache_size` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    n: int | None
+    """Number of models."""
+    max_cached_models: int | None
+    """Another name for `n`."""
+
+
+class SetStorageTypeOptions(TypedDict, total=False):
+    """What `set_storage_type` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    type: Required[Literal["hdd", "ssd"]]
+    """Kind of disk."""
+
+
+class BatchOptions(TypedDict, total=False):
+    """What `batch` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    jobs: Required[Sequence[Mapping[str, Any]]]
+    """The jobs, each written like a request of its own."""
+    continue_on_error: bool
+    """Go on after a job has failed."""
+    group_by_model: bool
+    """Run jobs that use the same model one after another; the results keep the order of `jobs`."""
+    resume: bool
+    """Default of `resume` for all jobs."""
+    progress: bool
+    """Send `progress` lines for the batch."""
+
+
+class ApolloOptions(TypedDict, total=False):
+    """What `apollo` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    input: str | None
+    """Audio file to separate."""
+    inputs: Sequence[str] | None
+    """Several files and folders to separate: one `file_done` line for each file, then `done`."""
+    output: str | None
+    """File to write; its extension determines the format."""
+    output_dir: str | None
+    """Directory for `TRACK_(STEM).wav`, instead of `output`."""
+    model: str | None
+    """Name of the model; default the worker's default model."""
+    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
+    """File format of the stems."""
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Sample type of the stems; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Another name for `pcm_type`."""
+    bitrate: int | None
+    """Bit rate of lossy formats, in kbit/s."""
+    stems: Sequence[str] | None
+    """Write only these stems."""
+    two_stems: str | None
+    """Write only this stem and `no_STEM`, everything else."""
+    output_sample_rate: int | Literal["source"] | None
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    clip: Literal["clamp", "none", "rescale"]
+    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    overwrite: bool
+    """Replace existing files; if false, they are an error."""
+    resume: bool
+    """Skip files that an earlier job with `resume` has finished and that have not changed since."""
+    progress: bool
+    """Send `progress` lines."""
+    report: bool
+    """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    batch_size: int | None
+    """Number of chunks that run through the network together."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"]
+    """Arithmetic precision of the network."""
+    seed: int
+    """Seed of the random shifts."""
+    preview: Preview | None
+    """Separate only an excerpt."""
+    name_template: str | None
+    """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
+    channels: Literal["model", "source"]
+    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    model_path: str | None
+    """Checkpoint of a network of your own, instead of `model`."""
+    config_path: str | None
+    """YAML configuration of the network in `model_path`."""
+    feature_dim: int | None
+    """Feature dimension of the network; default from its configuration or checkpoint."""
+    layer: int | None
+    """Number of layers of the network; default from its configuration or checkpoint."""
+    chunk_seconds: float
+    """Length of a chunk in seconds."""
+    chunk_overlap: float
+    """Length of the cross-fade between chunks in seconds."""
+    addition: bool
+    """Also write `addition`, what the restoration has added."""
+
+
+class LoadApolloOptions(TypedDict, total=False):
+    """What `load_apollo` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: str | None
+    """Name of the model; default the worker's default model."""
+    model_path: str | None
+    """Checkpoint of a network of your own, instead of `model`."""
+    config_path: str | None
+    """YAML configuration of the network in `model_path`."""
+    feature_dim: int | None
+    """Feature dimension of the network; default from its configuration or checkpoint."""
+    layer: int | None
+    """Number of layers of the network; default from its configuration or checkpoint."""
+
+
+class Loading(TypedDict):
+    """The first line, before anything heavy is imported."""
+
+    status: Literal["loading"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    message: str
+    worker: str
+    version: str
+    pid: int
+
+
+class Ready(TypedDict):
+    """The worker is ready for commands."""
+
+    status: Literal["ready"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    device: str
+    """`cpu`, `cuda`, `cuda:N` or `mps`."""
+    threads: int
+    """CPU threads in use: the number set for the worker, or else that of the physical cores."""
+    cache_enabled: bool
+    max_cached_models: int
+    models_dir: str
+    version: str
+    protocol: int
+
+
+class Shutdown(TypedDict):
+    """The last line when the worker shuts down for another reason than `exit` or the end of its input."""
+
+    status: Literal["shutdown"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    detail: str
+    """`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`."""
+    reason: str
+
+
+class Downloading(TypedDict):
+    """How far the download of a model's file is."""
+
+    status: Literal["downloading"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    file: str
+    percent: float
+    received_bytes: int
+    total_bytes: int | None
+    eta: float | None
+
+
+class FileDone(TypedDict):
+    """One file of `inputs` has succeeded or failed."""
+
+    status: Literal["file_done"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    input: str
+    index: int
+    """Index of the file, starting at 0."""
+    ok: bool
+    output_dir: NotRequired[str]
+    files: NotRequired[list[str]]
+    stems: NotRequired[list[str]]
+    paths: NotRequired[dict[str, str]]
+    error: NotRequired[dict[str, str]]
+    skipped: NotRequired[bool]
+    """With `resume`: the file was already done."""
+    model: NotRequired[str]
+    elapsed: NotRequired[float]
+    """Seconds spent on this file in this run."""
+
+
+class LoadingModel(TypedDict):
+    """A model is being loaded."""
+
+    status: Literal["loading_model"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+
+
+class PreloadingModel(TypedDict):
+    """A model is being loaded without becoming the active one."""
+
+    status: Literal["preloading_model"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+
+
+class Progress(TypedDict):
+    """How far a job is."""
+
+    status: Literal["progress"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    percent: float
+    stage: str
+    eta: float | None
+    """Estimated seconds left."""
+    index: NotRequired[int]
+    """Many files or a batch: index of the current file or job, starting at 0."""
+    count: NotRequired[int]
+    """Number of files or jobs."""
+    part_percent: NotRequired[float]
+    """How far the current file or job is."""
+    part_stage: NotRequired[str]
+    """Stage of the current file or job."""
+
+
+class Restoring(TypedDict):
+    """The restoration of a file has begun."""
+
+    status: Literal["restoring"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    input: str
+    """File name without its folder."""
+
+
+class Separating(TypedDict):
+    """The separation of a file has begun."""
+
+    status: Literal["separating"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    input: str
+    """File name without its folder."""
+
+
+class Pong(TypedDict):
+    """The worker is alive."""
+
+    status: Literal["pong"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model_loaded: str | None
+    separator_model: NotRequired[str | None]
+    """dsu-audio-separator: the active model for `separate`."""
+    apollo_model: NotRequired[str | None]
+    """dsu-audio-separator: the active model for `apollo`."""
+
+
+class ErrorReply(TypedDict):
+    """A request failed. The worker can still be used."""
+
+    status: Literal["error"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    message: str
+    code: str
+    hint: NotRequired[str]
+    suggestions: NotRequired[list[str]]
+    field: NotRequired[str]
+    traceback: NotRequired[str]
+
+
+class Status(TypedDict):
+    status: Literal["status"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model_loaded: str | None
+    device: str
+    ready: bool
+    busy: bool
+    queued: int
+    cached_models: list[str]
+    cache_size: int
+    max_cache_size: int
+    threads: int
+    memory: Memory
+    uptime: float
+    jobs_done: int
+    jobs_failed: int
+
+
+class Memory(TypedDict):
+    rss_mb: float
+    device_allocated_mb: float | None
+    device_free_mb: float | None
+
+
+class CancelRequested(TypedDict):
+    """Answers `cancel` itself; the cancelled job has a reply of its own."""
+
+    status: Literal["cancel_requested"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    found: bool
+    """Whether there was such a job."""
+
+
+class Description(TypedDict):
+    status: Literal["description"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    protocol: int
+    worker: str
+    version: str
+    commands: dict[str, Any]
+    """The request and response schemas of each command."""
+    events: dict[str, Any]
+    """The schema of each event, by its status."""
+    definitions: dict[str, Any]
+    """The types that the schemas refer to."""
+
+
+class Exiting(TypedDict):
+    """The last line after `exit`."""
+
+    status: Literal["exiting"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+
+
+class Models(TypedDict):
+    status: Literal["models"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    models: list[str]
+    details: NotRequired[list[ModelDetails]]
+
+
+class ModelDetails(TypedDict):
+    name: str
+    type: str
+    stems: list[str]
+    description: str
+    installed: bool
+    size_bytes: int | None
+    sdr: dict[str, float] | None
+    license: str | None
+
+
+class ModelLoaded(TypedDict):
+    status: Literal["model_loaded"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    stems: list[str]
+    cached: bool
+    elapsed: float
+
+
+class CancelledReply(TypedDict):
+    """A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists."""
+
+    status: Literal["cancelled"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    message: str
+    results: NotRequired[list[dict[str, Any]]]
+    """Many files or a batch: the replies up to then."""
+
+
+class ModelPreloaded(TypedDict):
+    status: Literal["model_preloaded"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    stems: list[str]
+    already_cached: bool
+    cached_count: int
+
+
+class ModelDownloaded(TypedDict):
+    """A model was downloaded. `path`, `size_bytes` and `sha256` are those of the first file; `files` lists all."""
+
+    status: Literal["model_downloaded"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    path: str
+    size_bytes: int
+    sha256: str
+    files: list[str]
+
+
+class Done(TypedDict):
+    """A separation succeeded. `warnings` is always present."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: list[str]
+    elapsed: float
+    """Seconds spent on the separation itself."""
+    output_dir: str
+    files: list[str]
+    """File names in `output_dir`."""
+    stems: list[str]
+    paths: dict[str, str]
+    """Absolute path of each stem."""
+    duration: float
+    """Length of the audio in seconds."""
+    speed: float
+    """Speed as a multiple of real time."""
+    sample_rate: int
+    model: str
+    device: str
+    model_from_cache: bool
+    timing: Timing
+    gain: float
+    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    settings: dict[str, Any]
+    """Settings that were used, such as shifts and overlap."""
+    report: NotRequired[str]
+    """Absolute path of `report.png`, if it was requested."""
+    skipped: NotRequired[bool]
+    """With `resume`: the file was already done, and the other fields are those of that job."""
+
+
+class Timing(TypedDict):
+    """Seconds spent on each step."""
+
+    load: float
+    decode: float
+    infer: float
+    encode: float
+    survey: NotRequired[float]
+    """Of VR models: the pass over the song that finds its loudest bin."""
+
+
+class ManyDone(TypedDict):
+    """A request with `inputs` ended, and at least one file succeeded."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    elapsed: float
+    results: list[dict[str, Any]]
+    """The `done` or `error` of each file, in order."""
+    succeeded: int
+    failed: int
+    skipped: int
+    """How many of the files that succeeded were already done."""
+    files: list[str]
+    """Absolute paths of all stems."""
+
+
+class CachedModels(TypedDict):
+    status: Literal["cached_models"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    models: list[CachedModel]
+    count: int
+    max: int
+
+
+class CachedModel(TypedDict):
+    identifier: str
+    name: str
+    stems: list[str]
+    active: bool
+    size_mb: float
+
+
+class CacheCleared(TypedDict):
+    status: Literal["cache_cleared"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    models_cleared: int
+
+
+class CacheSizeUpdated(TypedDict):
+    status: Literal["cache_size_updated"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    max_cached_models: int
+    cache_enabled: bool
+
+
+class StorageConfigured(TypedDict):
+    status: Literal["storage_configured"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    type: str
+    mmap_enabled: bool
+    mmap_supported: bool
+
+
+class BatchDone(TypedDict):
+    """Every job of a batch succeeded."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    results: list[dict[str, Any]]
+    message: str
+    elapsed: float
+
+
+class BatchFailed(TypedDict):
+    """A job of a batch failed. `results` holds the replies up to then."""
+
+    status: Literal["error"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    results: list[dict[str, Any]]
+    message: str
+    code: str
+    elapsed: float
+
+
+class Restored(TypedDict):
+    """A restoration succeeded. `files` holds absolute paths."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: list[str]
+    elapsed: float
+    """Seconds spent on the separation itself."""
+    output_dir: str
+    files: list[str]
+    """File names in `output_dir`."""
+    stems: list[str]
+    paths: dict[str, str]
+    """Absolute path of each stem."""
+    duration: float
+    """Length of the audio in seconds."""
+    speed: float
+    """Speed as a multiple of real time."""
+    sample_rate: int
+    model: str
+    device: str
+    model_from_cache: bool
+    timing: Timing
+    gain: float
+    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    settings: dict[str, Any]
+    """Settings that were used, such as shifts and overlap."""
+    report: NotRequired[str]
+    """Absolute path of `report.png`, if it was requested."""
+    skipped: NotRequired[bool]
+    """With `resume`: the file was already done, and the other fields are those of that job."""
+    cached: bool
+    """Whether the network was already loaded."""
+
+
+class ApolloLoaded(TypedDict):
+    status: Literal["model_loaded"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    stems: list[str]
+    cached: bool
+    elapsed: float
+    type: str
+    feature_dim: int
+    layer: int
+
+
+class AudioSepDone(TypedDict):
+    """The sounds that a text describes were separated. Each stem is named after its text."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: list[str]
+    elapsed: float
+    """Seconds spent on the separation itself."""
+    output_dir: str
+    files: list[str]
+    """Absolute paths."""
+    stems: list[str]
+    paths: dict[str, str]
+    """Absolute path of each stem."""
+    duration: float
+    """Length of the audio in seconds."""
+    speed: float
+    """Speed as a multiple of real time."""
+    sample_rate: int
+    model: str
+    device: str
+    model_from_cache: bool
+    timing: Timing
+    gain: float
+    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    settings: dict[str, Any]
+    """Settings that were used, such as shifts and overlap."""
+    report: NotRequired[str]
+    """Absolute path of `report.png`, if it was requested."""
+    skipped: NotRequired[bool]
+    """With `resume`: the file was already done, and the other fields are those of that job."""
+
+
+Line: TypeAlias = (
+    Loading
+    | Ready
+    | Shutdown
+    | Downloading
+    | FileDone
+    | LoadingModel
+    | PreloadingModel
+    | Progress
+    | Restoring
+    | Separating
+    | Pong
+    | ErrorReply
+    | Status
+    | CancelRequested
+    | Description
+    | Exiting
+    | Models
+    | ModelLoaded
+    | CancelledReply
+    | ModelPreloaded
+    | ModelDownloaded
+    | Done
+    | ManyDone
+    | CachedModels
+    | CacheCleared
+    | CacheSizeUpdated
+    | StorageConfigured
+    | BatchDone
+    | BatchFailed
+    | Restored
+    | ApolloLoaded
+    | AudioSepDone
+)
