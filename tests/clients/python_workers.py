@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "clients" / "node" / "test" / "fake-worker.js"
@@ -29,17 +28,6 @@ def song(seconds=1.0, channels=2):
     chord = sum(np.sin(2 * np.pi * hertz * time) for hertz in (220.0, 277.2, 329.6)) / 12
     noise = np.random.default_rng(7).normal(0, 0.02, (channels, len(time)))
     return (chord + noise).astype(np.float32)
-
-
-def gone(pid):
-    """Wait until a process has ended; one that its parent has not asked about counts as ended."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(60)
-    except psutil.NoSuchProcess:
-        pass
-    return True
 
 
 def temporary_files():

@@ -7,7 +7,8 @@ import threading
 import psutil
 import pytest
 from dsu_client import DSU, AsyncDSU, InputError, JobCancelled, Limits, Pool, RequestError, WorkerError
-from python_workers import fake, gone, temporary_files
+from python_workers import fake, temporary_files
+from worker_process import wait_until_ended
 
 SONG = "song.wav"
 
@@ -137,7 +138,7 @@ def test_a_worker_that_does_not_cancel_is_killed(face, monkeypatch):
     with pytest.raises(WorkerError) as caught:
         client.separate("deaf")
     assert caught.value.code == "worker_silent"
-    assert gone(pid)
+    wait_until_ended(pid)
 
 
 def test_cancel_ends_what_others_wait_for(face):
@@ -238,7 +239,8 @@ def test_a_pool_gives_each_song_to_a_free_worker(node):
         pids = {worker.pid for worker in pool.workers}
     assert [reply["input"][-5:] for reply in replies] == [f"{number}.wav" for number in range(6)]
     assert None in pids or len(pids) == 2
-    assert all(pid is None or gone(pid) for pid in pids)
+    for pid in filter(None, pids):
+        wait_until_ended(pid)
 
 
 def test_a_song_that_fails_in_a_pool_fails_alone(node):

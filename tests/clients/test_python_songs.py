@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dsu_client
 import numpy as np
-import psutil
 import pytest
 import soundfile
 from dsu_client import DSU, AsyncDSU, InputError, ModelError, RequestError
-from python_workers import RATE, ROOT, gone, real, song, temporary_files
+from python_workers import RATE, ROOT, real, song, temporary_files
+from worker_process import wait_until_ended
 
 pytestmark = pytest.mark.e2e
 MODEL = "dsu_mini"
@@ -164,8 +164,7 @@ def test_no_worker_outlives_its_host(tmp_path, then):
     program = host(tmp_path, then)
     with program:
         pid = int(program.stdout.readline())
-    assert gone(pid)
-    assert not psutil.pid_exists(pid)
+    wait_until_ended(pid)
 
 
 def test_nothing_on_the_hosts_path_gets_into_the_worker(tmp_path):

@@ -360,7 +360,7 @@ class SeparateOptions(TypedDict, total=False):
     compensate: float | None
     """For an unknown MDX file: the gain of its stem before it is subtracted from the mix."""
     text: str | None
-    """Description in English of the sounds to separate."""
+    """Description in English of the sounds to separate; default `speech`."""
     texts: Sequence[str] | None
     """Several descriptions, with one file for each."""
     residual: bool
