@@ -1608,7 +1608,7 @@ export interface WorkerMethods<K extends WorkerKind> {
   /** Download a model's files into the models directory and check their size and SHA-256. */
   downloadModel: MethodWithFields<K, "download_model">;
   /** Of `demucs` and `bsroformer` and `audio-separator` and `audiosep` and `dsu` only. */
-  separate: FileMethod<"demucs" | "bsroformer" | "audio-separator" | "audiosep" | "dsu", "separate">;
+  separate: FileMethod<Extract<K, "demucs" | "bsroformer" | "audio-separator" | "audiosep" | "dsu">, "separate">;
   /** List the loaded models. */
   listCached: Method<K, "list_cached">;
   /** Unload all models. A running job keeps its model until it ends. */

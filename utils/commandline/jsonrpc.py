@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from utils.commandline.model_list import INSTEAD
+from utils.commandline.wording import Wording
 from utils.core.failures import error_reply
 from utils.core.job import JobCancelled
 
@@ -17,6 +19,8 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 SERVER_ERROR = -32000  # whatever goes wrong in a method
+
+WORDING = Wording((), INSTEAD)  # hints are read by people, who cannot send commands to a worker
 
 
 class RpcError(Exception):
@@ -97,7 +101,7 @@ def _called(name: str, params: dict[str, Any] | list[Any] | None, methods: Mappi
         raise RpcError(SERVER_ERROR, "The request was cancelled. No file was written.") from cancelled
     except (Exception, SystemExit) as error:
         found = error_reply(error)
-        hint = found.hint if isinstance(found.hint, str) else None
+        hint = WORDING.of_hint(found.hint) if isinstance(found.hint, str) else None
         message = found.message if hint is None else f"{found.message} {hint}"
         raise RpcError(SERVER_ERROR, message, {"code": found.code, "hint": hint}) from error
 

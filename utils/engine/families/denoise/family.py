@@ -30,7 +30,7 @@ from utils.store.registry import unknown_model
 
 
 @dataclass(frozen=True)
-class Method:
+class EnvelopeMatched:
     """The method, and the recording of the noise that a request names."""
 
     files: tuple[Path, ...] = ()
@@ -96,16 +96,16 @@ class DenoiseFamily:
         if request.model not in (None, catalogue.ENVELOPE_MATCHED):
             raise unknown_model(request.model, [catalogue.ENVELOPE_MATCHED])
         if not isinstance(request, requests.Denoise):
-            return (Method(),)
+            return (EnvelopeMatched(),)
         noise = Path(request.noise).expanduser()
         try:
             probe(noise)
         except InputError as error:
             error.field = "noise_profile"
             raise
-        return (Method((noise,)),)
+        return (EnvelopeMatched((noise,)),)
 
-    def load(self, source: Method, request: Asked, job: Job) -> Denoiser:
+    def load(self, source: EnvelopeMatched, request: Asked, job: Job) -> Denoiser:
         del request, job
         return Denoiser(replace(source, files=()))
 
