@@ -53,12 +53,11 @@ class Follower:
             if self._most is None:
                 self._most = HEADROOM * before
             self._held = self._pace.hold
-        self._level = level
-        if self._held == 0 or self._most is None:
+        elif self._held == 0:
             self._most = None
-            return self._smooth
-        self._held -= 1
-        return min(self._smooth, self._most)
+        self._held = max(0, self._held - 1)
+        self._level = level
+        return self._smooth if self._most is None else min(self._smooth, self._most)
 
 
 def survey_jumps(blocks: Iterable[Samples], sample_rate: int, channels: int, job: Job) -> tuple[float, ...]:
