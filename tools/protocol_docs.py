@@ -210,6 +210,7 @@ def render_lines(types: Iterable[type[Reply]]) -> str:
 # Replies that share their status with another type.
 VARIANTS: dict[type[Reply], str] = {
     replies.Restored: " (restored)",
+    replies.Denoised: " (denoised)",
     replies.AudioSepDone: " (by text)",
     replies.ManyDone: " (many files)",
     replies.BatchDone: " (batch)",

@@ -33,6 +33,13 @@ WORKERS: dict[str, Worker] = {
         groups=("control", "audiosep", "cache", "batch"),
         description="AudioSep: whatever a text describes",
     ),
+    "denoise": Worker(
+        name="dsu-denoise",
+        script="workers/denoise_worker.py",
+        command_line="utils.commandline.denoise",
+        groups=("control", "denoise", "cache", "batch"),
+        description="Noise reduction by a recording of the noise",
+    ),
     "dsu": Worker(
         name="dsu",
         script="workers/dsu_worker.py",

@@ -143,6 +143,8 @@ def method_text(method: str, name: str) -> str:
     owners = {kind: commands_of(worker)[name] for kind, worker in WORKERS.items() if name in commands_of(worker)}
     everywhere = len(owners) == len(WORKERS)
     workers = "K" if everywhere else union(json.dumps(kind) for kind in owners)
+    if not everywhere and len({command.request for command in owners.values()}) > 1:
+        workers = f"Extract<K, {workers}>"  # each of them has fields of its own
     if any(ManyDone in command.replies for command in owners.values()):
         signature = "FileMethod"
     elif any(field.required for command in owners.values() for field in msgspec.structs.fields(command.request)):

@@ -3,7 +3,7 @@ import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress
 
 export type * from './protocol';
 
-/** `demucs`, `bsroformer`, `audio-separator` or `audiosep`. */
+/** `demucs`, `bsroformer`, `audio-separator`, `audiosep`, `denoise` or `dsu`. */
 export type WorkerKind = keyof WorkerCommands;
 
 // Commands -----------------------------------------------------------------------------------------------------------
@@ -203,13 +203,14 @@ export type Step = {
     /** The stem that the next step takes; not needed if there is only one. */
     take?: string;
   } & (
-    | ({ cmd?: 'separate' } & Omit<FieldsOf<K, 'separate'>, 'input' | 'inputs'>)
+    | (K extends 'denoise' ? never : { cmd?: 'separate' } & Omit<FieldsOf<K, 'separate'>, 'input' | 'inputs'>)
+    | (K extends 'denoise' | 'dsu' ? { cmd: 'denoise' } & Omit<FieldsOf<K, 'denoise'>, 'input' | 'inputs'> : never)
     | (K extends 'audio-separator' ? { cmd: 'apollo' } & Omit<FieldsOf<K, 'apollo'>, 'input' | 'inputs'> : never)
   );
 }[WorkerKind];
 
 /** The `done` of one file. */
-export type StepResult = Exclude<ReplyOf<WorkerKind, 'separate'> | ReplyOf<'audio-separator', 'apollo'>, ManyDone>;
+export type StepResult = Exclude<ReplyOf<WorkerKind, 'separate'> | ReplyOf<'audio-separator', 'apollo'> | ReplyOf<'denoise', 'denoise'>, ManyDone>;
 
 export interface PipelineOptions {
   input: string;

@@ -38,6 +38,15 @@ export interface Shutdown {
   reason: string;
 }
 
+/** The noise reduction of a file has begun. */
+export interface Denoising {
+  status: "denoising";
+  id?: string | number;
+  warnings?: Array<string>;
+  /** File name without its folder. */
+  input: string;
+}
+
 /** How far the download of a model's file is. */
 export interface Downloading {
   status: "downloading";
@@ -501,7 +510,7 @@ export interface Timing {
   decode: number;
   infer: number;
   encode: number;
-  /** Of VR models: the pass over the song that finds its loudest bin. */
+  /** Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes. */
   survey?: number;
 }
 
@@ -1233,6 +1242,133 @@ export interface AudioSepDone {
   skipped?: boolean;
 }
 
+/** Accepted for compatibility: `envelope_matched` is a method without files, so there is nothing to load. */
+export interface DenoiseLoad {
+  cmd: "load_model";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** `envelope_matched`, the only method. */
+  model?: string | null;
+}
+
+/** Accepted for compatibility, as `load_model` is. */
+export interface DenoisePreload {
+  cmd: "preload_model";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** `envelope_matched`, the only method. */
+  model?: string | null;
+}
+
+/** Reduce noise that is as loud as its recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. */
+export interface Denoise {
+  cmd: "denoise";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Audio file to separate. */
+  input?: string | null;
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
+  inputs?: Array<string> | null;
+  /** File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input. */
+  output?: string | null;
+  /** Directory for `TRACK_denoised.wav`, instead of `output`. */
+  output_dir?: string | null;
+  /** `envelope_matched`, the only method. */
+  model?: string | null;
+  /** File format of the stems. */
+  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
+  /** Sample type of the stems; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Another name for `pcm_type`. */
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Bit rate of lossy formats, in kbit/s. */
+  bitrate?: number | null;
+  /** Write only these stems. */
+  stems?: Array<string> | null;
+  /** Write only this stem and `no_STEM`, everything else. */
+  two_stems?: string | null;
+  /** Sample rate of the result in Hz; default that of the input. */
+  output_sample_rate?: number | "source" | null;
+  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale";
+  /** Replace existing files; if false, they are an error. */
+  overwrite?: boolean;
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
+  resume?: boolean;
+  /** Send `progress` lines. */
+  progress?: boolean;
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
+  report?: boolean;
+  /** Number of chunks that run through the network together. */
+  batch_size?: number | null;
+  /** Arithmetic precision of the network. */
+  precision?: "auto" | "bf16" | "fp16" | "fp32";
+  /** Seed of the random shifts. */
+  seed?: number;
+  /** Separate only an excerpt. */
+  preview?: Preview | null;
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
+  name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
+  /** Audio file with nothing but the noise, best two seconds or more. */
+  noise_profile?: string | null;
+  /** Another name for `noise_profile`. */
+  noise_path?: string | null;
+  /** Preset for `release_time`: 0.1 s for voices and melodies, 0.3 s for `drums`, and 0.5 s (`slow`) for sustained sounds. */
+  mode?: "default" | "drums" | "slow";
+  /** How much of the estimated noise is subtracted; 1 is all of it. */
+  subtraction_factor?: number;
+  /** How fast the noise estimate follows a rising level, in seconds. */
+  attack_time?: number;
+  /** How fast it follows a falling level, in seconds; default that of the `mode`. */
+  release_time?: number | null;
+}
+
+/** Noise was reduced. `files` holds absolute paths. */
+export interface Denoised {
+  status: "done";
+  id?: string | number;
+  warnings: Array<string>;
+  /** Seconds spent on the separation itself. */
+  elapsed: number;
+  output_dir: string;
+  /** File names in `output_dir`. */
+  files: Array<string>;
+  stems: Array<string>;
+  /** Absolute path of each stem. */
+  paths: Record<string, string>;
+  /** Length of the audio in seconds. */
+  duration: number;
+  /** Speed as a multiple of real time. */
+  speed: number;
+  sample_rate: number;
+  model: string;
+  device: string;
+  model_from_cache: boolean;
+  timing: Timing;
+  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
+  gain: number;
+  /** Settings that were used, such as shifts and overlap. */
+  settings: Record<string, unknown>;
+  /** Absolute path of `report.png`, if it was requested. */
+  report?: string;
+  /** With `resume`: the file was already done, and the other fields are those of that job. */
+  skipped?: boolean;
+}
+
 /** List the names of the models of all families, or of one. */
 export interface DsuListModels {
   cmd: "list_models";
@@ -1345,7 +1481,7 @@ export interface DsuSeparate {
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
-export type Line = Loading | Ready | Shutdown | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone;
+export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone | Denoised;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -1419,6 +1555,23 @@ export interface WorkerCommands {
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
     batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
   };
+  "denoise": {
+    ping: { request: Ping; reply: Pong; event: never };
+    get_status: { request: GetStatus; reply: Status; event: never };
+    cancel: { request: Cancel; reply: CancelRequested; event: never };
+    describe: { request: Describe; reply: Description; event: never };
+    exit: { request: Exit; reply: Exiting; event: never };
+    list_models: { request: ListModels; reply: Models; event: never };
+    load_model: { request: DenoiseLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
+    preload_model: { request: DenoisePreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
+    download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
+    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Denoising };
+    list_cached: { request: ListCached; reply: CachedModels; event: never };
+    clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
+    set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
+    set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+  };
   "dsu": {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
@@ -1432,6 +1585,7 @@ export interface WorkerCommands {
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
     apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
+    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Denoising };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
@@ -1453,7 +1607,8 @@ export interface WorkerMethods<K extends WorkerKind> {
   preloadModel: Method<K, "preload_model">;
   /** Download a model's files into the models directory and check their size and SHA-256. */
   downloadModel: MethodWithFields<K, "download_model">;
-  separate: FileMethod<K, "separate">;
+  /** Of `demucs` and `bsroformer` and `audio-separator` and `audiosep` and `dsu` only. */
+  separate: FileMethod<Extract<K, "demucs" | "bsroformer" | "audio-separator" | "audiosep" | "dsu">, "separate">;
   /** List the loaded models. */
   listCached: Method<K, "list_cached">;
   /** Unload all models. A running job keeps its model until it ends. */
@@ -1468,4 +1623,6 @@ export interface WorkerMethods<K extends WorkerKind> {
   apollo: FileMethod<"audio-separator" | "dsu", "apollo">;
   /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` and `dsu` only. */
   loadApollo: Method<"audio-separator" | "dsu", "load_apollo">;
+  /** Reduce noise that is as loud as its recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
+  denoise: FileMethod<"denoise" | "dsu", "denoise">;
 }

@@ -158,7 +158,7 @@ def test_models_are_listed_in_both_ways(worker):
     detailed = worker.ask(cmd="list_models", details=True)
     assert names
     assert [one["name"] for one in detailed["details"]] == detailed["models"] == names
-    assert {one["name"] for one in detailed["details"] if one["installed"]} <= {"dsu_mini"}
+    assert {one["name"] for one in detailed["details"] if one["installed"]} <= {"dsu_mini", "envelope_matched"}
 
 
 def test_a_model_that_does_not_exist_is_an_error(worker):
@@ -169,10 +169,14 @@ def test_a_model_that_does_not_exist_is_an_error(worker):
     assert worker.ask(cmd="ping")["status"] == "pong"
 
 
-def test_a_model_that_is_not_installed_is_an_error(worker):
-    """It says how to get it."""
-    name = worker.ask(cmd="list_models")["models"][0]
-    worker.send({"cmd": "load_model", "model": name})
+def test_a_model_that_is_not_installed_is_an_error(row, worker):
+    """It says how to get it. What dsu-denoise has is no file."""
+    models = worker.ask(cmd="list_models", details=True)["details"]
+    absent = [model["name"] for model in models if not model["installed"]]
+    if row.name == "dsu-denoise":
+        assert absent == []
+        return
+    worker.send({"cmd": "load_model", "model": absent[0]})
     error = worker.expect("error")
     assert error["code"] == "model_not_installed"
     assert error["hint"]

@@ -46,7 +46,7 @@ LAYERS = {
     "utils/engine/backends": Layer(("utils.core", "utils.store", "utils.engine.backends"), ANY),
     **{
         f"utils/engine/families/{family}": Layer((*FAMILY, f"utils.engine.families.{family}"), ANY)
-        for family in ("demucs", "networks", "vr", "mdx", "apollo", "audiosep")
+        for family in ("demucs", "networks", "vr", "mdx", "apollo", "audiosep", "denoise")
     },
     "utils/serving": Layer(("utils", "utils.core", "utils.serving"), frozenset({"msgspec"})),
     "utils/commandline": Layer(

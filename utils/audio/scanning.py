@@ -49,6 +49,11 @@ class Moments:
     def std(self) -> float:
         return math.sqrt(self._squares / (self.count - 1)) if self.count > 1 else 0.0
 
+    @property
+    def population_std(self) -> float:
+        """The standard deviation of these values alone: it divides by n."""
+        return math.sqrt(self._squares / self.count) if self.count else 0.0
+
 
 def scan(
     path: Path,

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from utils import __version__
-from utils.commandline import audio_separator, audiosep, bsroformer, demucs
+from utils.commandline import audio_separator, audiosep, bsroformer, demucs, provider
 from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
 from utils.commandline.model_list import INSTEAD, described, named, table, unknown
 from utils.commandline.options import SongsParser, Typed, new_parser, read
@@ -52,6 +52,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]
        dsu download [options] NAME ...
        dsu worker [options]
+       dsu jsonrpc [options]
 
 Separate songs into stems, restore them, or separate what a text describes.
 
@@ -60,6 +61,7 @@ commands:
   models      list models, or show what is known of one
   download    download models
   worker      answer JSON commands from standard input, for programs
+  jsonrpc     answer JSON-RPC requests, as a separation provider for USDB Syncer
 
 options:
   -h, --help  show this help message and exit
@@ -87,6 +89,8 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
             lambda: read(DOWNLOAD, rest),
             partial(download_models, listing=listing, make_engine=make_engine),
         )
+    if command == "jsonrpc":
+        return provider.main(rest, make_engine, listing)
     return separate(rest if command == "separate" else argv, make_engine, listing)
 
 

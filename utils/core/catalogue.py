@@ -41,6 +41,9 @@ DEFAULT_AUDIOSEP = "audiosep_base"
 DEFAULT_QUERY = "speech"  # of requests to separate by text that have none
 DEFAULT_FOLDER = "output"  # of requests that name no place for their results, in the working directory
 
+# What `denoise` is done with. It is a method and has no files.
+ENVELOPE_MATCHED = "envelope_matched"
+
 # Extensions of VR and MDX model files. These models are named after their files.
 AUDIO_SEPARATOR_SUFFIXES = {".pth": "vr", ".onnx": "mdx"}
 
@@ -52,12 +55,14 @@ VOCALS = "vocals"
 INSTRUMENTAL = "instrumental"
 RESTORED = "restored"
 ADDITION = "addition"  # what a restoration has added to its input
+DENOISED = "denoised"
 RESIDUAL = "residual"  # the input without everything that texts describe
 
 # Default paths of stems below the output directory.
 MODEL_TRACK_STEM = "{model}/{track}/{stem}"
 TRACK_STEM = "{track}/{stem}"
 TRACK_WITH_STEM = "{track}_({stem})"
+TRACK_AND_STEM = "{track}_{stem}"
 TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 
 # Alternative extensions of output formats.

@@ -116,6 +116,12 @@ class Restoring(Event, frozen=True, kw_only=True, tag_field="status", tag="resto
     input: Annotated[str, Meta(description="File name without its folder.")]
 
 
+class Denoising(Event, frozen=True, kw_only=True, tag_field="status", tag="denoising"):
+    """The noise reduction of a file has begun."""
+
+    input: Annotated[str, Meta(description="File name without its folder.")]
+
+
 class Progress(Event, frozen=True, kw_only=True, tag_field="status", tag="progress"):
     """How far a job is."""
 
@@ -290,7 +296,12 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     infer: float
     encode: float
     survey: (
-        Annotated[float, Meta(description="Of VR models: the pass over the song that finds its loudest bin.")]
+        Annotated[
+            float,
+            Meta(
+                description="Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes."
+            ),
+        ]
         | UnsetType
     ) = UNSET
 
@@ -329,6 +340,10 @@ class Restored(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
     """A restoration succeeded. `files` holds absolute paths."""
 
     cached: Annotated[bool, Meta(description="Whether the network was already loaded.")]
+
+
+class Denoised(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):
+    """Noise was reduced. `files` holds absolute paths."""
 
 
 class AudioSepDone(Done, frozen=True, kw_only=True, tag_field="status", tag="done"):

@@ -65,6 +65,9 @@ RobertaDir = Annotated[
     Meta(description="Folder of roberta-base with its vocabulary; default the one in the models directory."),
 ]
 
+# How fast the noise estimate of `denoise` follows a falling level, by mode.
+RELEASE_S = {"default": 0.1, "drums": 0.3, "slow": 0.5}
+
 # The shortest length, instead of "more than 0": msgspec would check that against the smallest float, which counts as
 # zero once torch flushes denormals.
 SHORTEST_S = 0.001
@@ -577,6 +580,85 @@ class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
     @property
     def model_key(self) -> str | None:
         return self.model_path or self.model
+
+
+class DenoiseLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
+    """Accepted for compatibility: `envelope_matched` is a method without files, so there is nothing to load."""
+
+    model: Annotated[str | None, Meta(description="`envelope_matched`, the only method.")] = None
+
+
+class DenoisePreload(DenoiseLoad, frozen=True, kw_only=True, tag_field="cmd", tag="preload_model"):
+    """Accepted for compatibility, as `load_model` is."""
+
+
+class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise"):
+    """Reduce noise that is as loud as its recording, by a recording of the noise alone.
+
+    The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next
+    to the input.
+    """
+
+    template = catalogue.TRACK_AND_STEM
+
+    output: Annotated[
+        str | None,
+        Meta(
+            description="File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input."
+        ),
+    ] = None
+    output_dir: Annotated[str | None, Meta(description="Directory for `TRACK_denoised.wav`, instead of `output`.")] = (
+        None
+    )
+    model: Annotated[str | None, Meta(description="`envelope_matched`, the only method.")] = None
+    output_sample_rate: Annotated[
+        Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
+        Meta(description="Sample rate of the result in Hz; default that of the input."),
+    ] = None
+    noise_profile: Annotated[
+        str | None, Meta(description="Audio file with nothing but the noise, best two seconds or more.")
+    ] = None
+    noise_path: Annotated[str | None, Meta(description="Another name for `noise_profile`.")] = None
+    mode: Annotated[
+        Literal["default", "drums", "slow"],
+        Meta(
+            description="Preset for `release_time`: 0.1 s for voices and melodies, 0.3 s for `drums`, and 0.5 s (`slow`) for sustained sounds."
+        ),
+    ] = "default"
+    subtraction_factor: Annotated[
+        float, Meta(ge=0, le=10, description="How much of the estimated noise is subtracted; 1 is all of it.")
+    ] = 0.9
+    attack_time: Annotated[
+        float, Meta(ge=0, le=60, description="How fast the noise estimate follows a rising level, in seconds.")
+    ] = 0.01
+    release_time: (
+        Annotated[
+            float,
+            Meta(
+                ge=0, le=60, description="How fast it follows a falling level, in seconds; default that of the `mode`."
+            ),
+        ]
+        | None
+    ) = None
+
+    @property
+    def folder(self) -> str:
+        """The directory for the results: that of the input, unless the request names one."""
+        if not self.output and not self.output_dir and self.input:
+            return str(PurePath(self.input).parent)
+        return super().folder
+
+    @property
+    def noise(self) -> str:
+        """The file with the noise. Raises `InvalidRequest`."""
+        noise = self.noise_profile or self.noise_path
+        if not noise:
+            raise InvalidRequest("`denoise` needs a recording of the noise in `noise_profile`.", field="noise_profile")
+        return noise
+
+    @property
+    def release_s(self) -> float:
+        return RELEASE_S[self.mode] if self.release_time is None else self.release_time
 
 
 class AudioSepLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):

@@ -336,9 +336,12 @@ class Engine:
 # How commands differ in their events and replies ---------------------------------------------------------------------
 
 # Commands beside `separate` that do not change which model `separate` uses.
-WITHOUT_ACTIVATION = frozenset({requests.Apollo})
+WITHOUT_ACTIVATION = frozenset({requests.Apollo, requests.Denoise})
 LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {requests.LoadApollo: replies.ApolloLoaded}
-EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring]] = {requests.Apollo: replies.Restoring}
+EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring | replies.Denoising]] = {
+    requests.Apollo: replies.Restoring,
+    requests.Denoise: replies.Denoising,
+}
 
 
 def _with_absolute_files(kind: type[replies.Done], done: replies.Done, **more: Any) -> replies.Done:
@@ -348,5 +351,6 @@ def _with_absolute_files(kind: type[replies.Done], done: replies.Done, **more: A
 
 ANSWERS: dict[type[Asked], Callable[[replies.Done], replies.Done]] = {
     requests.Apollo: lambda done: _with_absolute_files(replies.Restored, done, cached=done.model_from_cache),
+    requests.Denoise: lambda done: _with_absolute_files(replies.Denoised, done),
     requests.AudioSepSeparate: lambda done: _with_absolute_files(replies.AudioSepDone, done),
 }

@@ -17,6 +17,7 @@ FAMILIES = {
     "mdx": "utils.engine.families.mdx.family:MdxFamily",
     "apollo": "utils.engine.families.apollo.family:ApolloFamily",
     "audiosep": "utils.engine.families.audiosep.family:AudioSepFamily",
+    "denoise": "utils.engine.families.denoise.family:DenoiseFamily",
 }
 
 
@@ -39,7 +40,8 @@ PROGRAMS = {
         names_restorer=True,
     ),
     "dsu-audiosep": EngineSpec(("audiosep",)),
-    "dsu": EngineSpec(("networks", "demucs", "vr", "mdx", "apollo", "audiosep"), unnamed_is_active=True),
+    "dsu-denoise": EngineSpec(("denoise",)),
+    "dsu": EngineSpec(("networks", "demucs", "vr", "mdx", "apollo", "audiosep", "denoise"), unnamed_is_active=True),
 }
 
 

@@ -383,7 +383,7 @@ test('every message has a handler, and an unknown one is an error', async (t) =>
   max.fire('sepparate', 'x');
   assert.match((await max.heard('error'))[1], /no message `sepparate x`.*help/);
   max.fire('worker', 'vocoder');
-  await max.heard('error', 'There is no worker `vocoder`. The workers are: demucs, bsroformer, audio-separator, audiosep, dsu.');
+  await max.heard('error', 'There is no worker `vocoder`. The workers are: demucs, bsroformer, audio-separator, audiosep, denoise, dsu.');
   max.fire('option');
   await max.heard('error', 'Write `option KEY VALUE`, or `option clear`.');
 });

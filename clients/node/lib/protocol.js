@@ -20,6 +20,10 @@ exports.WORKERS = {
     "name": "dsu-audiosep",
     "script": "workers/audiosep_worker.py"
   },
+  "denoise": {
+    "name": "dsu-denoise",
+    "script": "workers/denoise_worker.py"
+  },
   "dsu": {
     "name": "dsu",
     "script": "workers/dsu_worker.py"
@@ -135,6 +139,13 @@ exports.COMMANDS = {
       "model_loaded",
       "cancelled"
     ]
+  },
+  "denoise": {
+    "job": true,
+    "ends": [
+      "done",
+      "cancelled"
+    ]
   }
 };
 
@@ -153,10 +164,12 @@ exports.METHODS = {
   "setStorageType": "set_storage_type",
   "batch": "batch",
   "apollo": "apollo",
-  "loadApollo": "load_apollo"
+  "loadApollo": "load_apollo",
+  "denoise": "denoise"
 };
 
 exports.EVENTS = [
+  "denoising",
   "downloading",
   "file_done",
   "loading",

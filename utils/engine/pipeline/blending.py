@@ -1,7 +1,8 @@
-"""Blends for ensembles: the median, the quietest or the loudest of several networks' stems, per sample or per STFT bin.
+"""Blends: what makes stems of the rows that leave the chunk loop, in order and from the start of a song to its end.
 
-A blend takes stretches with the rows of all members and returns stretches with one row per stem, in order. Spectral
-blends lag a little behind their input, since a frame needs its neighbours for overlap-add; they buffer nothing else.
+Those here are for ensembles: the median, the quietest or the loudest of several networks' stems, per sample or per STFT
+bin. Spectral blends lag a little behind their input, since a frame needs its neighbours for overlap-add; they buffer
+nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from utils.engine.pipeline.demix import Stretch
+from utils.engine.pipeline.song import Samples
 
 # The STFT in which members are compared, with the sizes that other programs use for ensembles.
 FRAME = 2048
@@ -42,6 +44,27 @@ class Unblended:
         return ()
 
 
+class Lagging:
+    """Puts samples that come out late back in step with the mix, and drops those before and after the song."""
+
+    def __init__(self, first: int) -> None:
+        self._position = first  # of the next sample that comes out; it may be before the song
+        self._mix: Samples | None = None
+
+    def hear(self, mix: Samples) -> None:
+        """The mix at the position of the input."""
+        self._mix = mix if self._mix is None else np.concatenate([self._mix, mix], axis=1)
+
+    def give(self, rows: Tensor) -> Iterator[Stretch]:
+        """The next samples that come out, as far as they are within the song."""
+        start = max(self._position, 0)
+        kept = rows[..., start - self._position :]
+        self._position += rows.shape[-1]
+        if self._mix is not None and (length := min(kept.shape[-1], self._mix.shape[1])) > 0:
+            mix, self._mix = np.split(self._mix, [length], axis=1)
+            yield Stretch(start, kept[..., :length], mix)
+
+
 class WaveBlend:
     """Chooses among the members for every sample."""
 
@@ -68,15 +91,13 @@ class SpectrumBlend:
         self._norm = squares[:HOP] + squares[HOP:]  # two frames cover each sample
         self._buffer: Tensor | None = None  # input samples that later frames still need
         self._pending = torch.zeros(0)  # the second half of the last frame, completed by the next one
-        self._mix = np.zeros((0, 0), dtype=np.float32)
-        self._position = -HOP  # of the next output sample; the first frame starts before the song
+        self._lagging = Lagging(-HOP)  # the first frame starts before the song
 
     def push(self, stretch: Stretch) -> Iterator[Stretch]:
         if self._buffer is None:
             self._buffer = stretch.rows.new_zeros(*stretch.rows.shape[:-1], HOP)
-            self._mix = stretch.mix[:, :0]
         self._buffer = torch.cat([self._buffer, stretch.rows], dim=-1)
-        self._mix = np.concatenate([self._mix, stretch.mix], axis=1)
+        self._lagging.hear(stretch.mix)
         yield from self._advance()
 
     def finish(self) -> Iterator[Stretch]:
@@ -96,16 +117,7 @@ class SpectrumBlend:
         previous = self._pending if self._pending.numel() else torch.zeros_like(second[..., :1, :])
         finished = (first + torch.cat([previous, second[..., :-1, :]], dim=-2)) / self._norm
         self._pending = second[..., -1:, :]
-        yield from self._within_song(finished.flatten(-2))
-
-    def _within_song(self, samples: Tensor) -> Iterator[Stretch]:
-        """Trim samples before and after the song, and add the mix."""
-        start = max(self._position, 0)
-        samples = samples[..., start - self._position :][..., : self._mix.shape[1]]
-        self._position += HOP if samples.shape[-1] == 0 else samples.shape[-1] + start - self._position
-        if samples.shape[-1] > 0:
-            mix, self._mix = np.split(self._mix, [samples.shape[-1]], axis=1)
-            yield Stretch(start, samples, mix)
+        yield from self._lagging.give(finished.flatten(-2))
 
 
 # Choosing ---------------------------------------------------------------------------------------------------------

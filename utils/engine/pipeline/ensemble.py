@@ -65,5 +65,5 @@ def ensemble(
         lanes=lanes,
         settings=settings,
         chunk_s=max(chunks) if len(chunks) == len(recipes) else None,
-        blend=blend,
+        blend=None if blend is None else lambda _: blend(),
     )

@@ -13,9 +13,9 @@ from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Selection
 from utils.engine.pipeline.song import Samples
 
-# An additional pass over the song, for networks that need a fact which the scan does not find. It maps the song's blocks
-# and number of samples to a number.
-Survey = Callable[[Iterable[Samples], int, Job], float]
+# An additional pass over the song, for facts that the scan does not find. It maps the song's blocks and number of samples
+# to numbers.
+Survey = Callable[[Iterable[Samples], int, Job], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Heard:
     """What is known about a song before the networks run."""
 
     stats: AudioStats
-    surveyed: float = 0.0  # the result of the recipe's survey
+    surveyed: tuple[float, ...] = ()  # the result of the recipe's survey
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Recipe:
     compute: Compute
     settings: dict[str, object]  # the numbers used, echoed in `done`
     chunk_s: float | None = None  # the longest chunk, where shorter ones are possible when memory runs out
-    blend: Callable[[], Blend] | None = None  # where lanes have rows of their own: how rows become stems
+    blend: Callable[[Heard], Blend] | None = None  # where rows are not stems yet: what makes them
     survey: Survey | None = None
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's

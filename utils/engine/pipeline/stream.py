@@ -77,16 +77,17 @@ class Stream:
                 silence = np.zeros((self.recipe.channels, length), dtype=np.float32)
                 yield Part(start, dict.fromkeys(self.recipe.selection.names, silence), silence)
             return
-        lanes = self.recipe.lanes(Heard(self.stats, self._survey()))
-        blend = self.recipe.blend() if self.recipe.blend is not None else Unblended()
+        heard = Heard(self.stats, self._survey())
+        lanes = self.recipe.lanes(heard)
+        blend = self.recipe.blend(heard) if self.recipe.blend is not None else Unblended()
         with closing(self._stretches(lanes)) as stretches:
             for stretch in stretches:
                 yield from self._rendered(blend.push(stretch))
         yield from self._rendered(blend.finish())
 
-    def _survey(self) -> float:
+    def _survey(self) -> tuple[float, ...]:
         if self.recipe.survey is None:
-            return 0.0
+            return ()
 
         def counted(blocks: Iterable[Samples]) -> Iterator[Samples]:
             done = 0

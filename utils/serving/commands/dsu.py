@@ -12,7 +12,7 @@ from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.replies import Reply
 from utils.core.requests import Request
-from utils.serving.commands import Command, Context, Group, audio_separator, audiosep, bsroformer, demucs
+from utils.serving.commands import Command, Context, Group, audio_separator, audiosep, bsroformer, demucs, denoise
 from utils.serving.commands.shared import EVENTS, check, download_model
 
 GROUP = Group("dsu")
@@ -86,3 +86,4 @@ GROUP.job(
 GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
 for name in ("apollo", "load_apollo"):
     GROUP.add(audio_separator.GROUP.commands[name])
+GROUP.add(denoise.GROUP.commands["denoise"])

@@ -13,6 +13,7 @@ from utils.serving.commands import (
     cache,
     control,
     demucs,
+    denoise,
     dsu,
     merge,
 )
@@ -26,6 +27,7 @@ GROUPS: dict[str, Group] = {
         bsroformer.GROUP,
         audio_separator.GROUP,
         audiosep.GROUP,
+        denoise.GROUP,
         dsu.GROUP,
         batch.GROUP,
     )

@@ -26,6 +26,9 @@ await worker.downloadModel({});
 // @ts-expect-error no such event
 worker.on('finished', () => {});
 
+const cleaned = await (await startWorker('denoise')).denoise({ input: 'take.wav', noise_profile: 'hiss.wav', mode: 'drums' });
+cleaned.files satisfies string[];
+
 const { model_loaded: loaded } = await worker.ping();
 loaded satisfies string | null;
 const models = await worker.listModels({ details: true });

@@ -183,11 +183,11 @@ def test_a_survey_reads_the_song_before_the_networks():
     heard = []
 
     def survey(blocks, samples, job):
-        return float(sum(block.shape[1] for block in blocks)) / samples
+        return (float(sum(block.shape[1] for block in blocks)) / samples,)
 
     base = recipe_of()
     recipe = recipe_of(survey=survey, lanes=lambda found: heard.append(found.surveyed) or base.lanes(found))
     found = stream(recipe, Waveform(noise(), RATE), Job())
     list(found)
-    assert heard == [1.0]
+    assert heard == [(1.0,)]
     assert found.spent.survey_s > 0

@@ -106,5 +106,5 @@ class MdxFamily:
                 "mdx_enable_denoise": options.denoise,
                 "invert_spect": inverted,
             },
-            blend=(lambda: InvertedRest(parameters.compensation)) if inverted else None,
+            blend=(lambda _: InvertedRest(parameters.compensation)) if inverted else None,
         )

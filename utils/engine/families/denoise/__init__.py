@@ -1,0 +1,1 @@
+"""Noise reduction by a recording of the noise. It has no network and no model."""
