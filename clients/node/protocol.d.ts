@@ -1268,7 +1268,7 @@ export interface DenoisePreload {
   model?: string | null;
 }
 
-/** Reduce noise that is as loud as its recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. */
+/** Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. */
 export interface Denoise {
   cmd: "denoise";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -1623,6 +1623,6 @@ export interface WorkerMethods<K extends WorkerKind> {
   apollo: FileMethod<"audio-separator" | "dsu", "apollo">;
   /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` and `dsu` only. */
   loadApollo: Method<"audio-separator" | "dsu", "load_apollo">;
-  /** Reduce noise that is as loud as its recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
+  /** Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
   denoise: FileMethod<"denoise" | "dsu", "denoise">;
 }

@@ -51,8 +51,8 @@ def results(request: Denoise, models: Sequence[ModelDetails]) -> Results:
 PROGRAM = Program(
     Layout(
         program="dsu-denoise",
-        description="Reduce noise that is as loud as its recording, such as the hiss of a preamplifier,\n"
-        "by a recording of the noise alone.",
+        description="Reduce noise that gets louder and softer with the recording, such as the hiss\n"
+        "of a preamplifier, by a recording of the noise alone.",
         requests=(Denoise,),
         groups={
             "noise": ("noise_profile", "mode", "subtraction_factor", "attack_time", "release_time"),

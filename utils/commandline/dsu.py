@@ -61,7 +61,7 @@ commands:
   models      list models, or show what is known of one
   download    download models
   worker      answer JSON commands from standard input, for programs
-  jsonrpc     answer JSON-RPC requests, as a separation provider for USDB Syncer
+  jsonrpc     answer JSON-RPC requests, for USDB Syncer
 
 options:
   -h, --help  show this help message and exit

@@ -52,8 +52,8 @@ REQUESTS: dict[FamilyName, type[Separate]] = {
 
 LAYOUT = Layout(
     program="dsu jsonrpc",
-    description="Answer JSON-RPC 2.0 requests, one a line, from standard input: a separation provider for\n"
-    "USDB Syncer and programs like it.",
+    description="Answer JSON-RPC 2.0 requests, one a line, from standard input: a separation\n"
+    "provider for USDB Syncer and programs like it.",
     requests=(),
     groups={},
     ungrouped=("models_dir", "offline", "allow_unsafe_checkpoints", "device", "threads", "max_cached_models"),

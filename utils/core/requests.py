@@ -593,7 +593,7 @@ class DenoisePreload(DenoiseLoad, frozen=True, kw_only=True, tag_field="cmd", ta
 
 
 class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise"):
-    """Reduce noise that is as loud as its recording, by a recording of the noise alone.
+    """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone.
 
     The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next
     to the input.
