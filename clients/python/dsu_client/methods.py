@@ -18,6 +18,8 @@ from .protocol import (
     CachedModels,
     CacheSizeUpdated,
     ClearCacheOptions,
+    Denoised,
+    DenoiseOptions,
     DescribeOptions,
     Description,
     Downloading,
@@ -112,6 +114,10 @@ class Commands(ABC):
         """Load an Apollo network in advance, so that the first `apollo` starts sooner."""
         return cast("ApolloLoaded", self._command("load_apollo", options, on_progress))
 
+    def denoise(self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]) -> Denoised | ManyDone:
+        """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input."""
+        return cast("Denoised | ManyDone", self._command("denoise", options, on_progress))
+
 
 class AsyncCommands(ABC):
     """Commands whose replies are awaited."""
@@ -184,3 +190,9 @@ class AsyncCommands(ABC):
     ) -> ApolloLoaded:
         """Load an Apollo network in advance, so that the first `apollo` starts sooner."""
         return cast("ApolloLoaded", await self._command("load_apollo", options, on_progress))
+
+    async def denoise(
+        self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]
+    ) -> Denoised | ManyDone:
+        """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input."""
+        return cast("Denoised | ManyDone", await self._command("denoise", options, on_progress))

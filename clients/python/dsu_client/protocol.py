@@ -10,7 +10,7 @@ from typing import Any, Literal, NotRequired, Required, TypeAlias, TypedDict
 
 PROTOCOL_VERSION = 1
 
-WorkerKind: TypeAlias = Literal["demucs", "bsroformer", "audio-separator", "audiosep", "dsu"]
+WorkerKind: TypeAlias = Literal["demucs", "bsroformer", "audio-separator", "audiosep", "denoise", "dsu"]
 
 # The name of each program, and its script in a checkout.
 WORKERS: dict[str, tuple[str, str]] = {
@@ -18,6 +18,7 @@ WORKERS: dict[str, tuple[str, str]] = {
     "bsroformer": ("dsu-bsroformer", "workers/bsroformer_worker.py"),
     "audio-separator": ("dsu-audio-separator", "workers/audio_separator_worker.py"),
     "audiosep": ("dsu-audiosep", "workers/audiosep_worker.py"),
+    "denoise": ("dsu-denoise", "workers/denoise_worker.py"),
     "dsu": ("dsu", "workers/dsu_worker.py"),
 }
 
@@ -40,11 +41,13 @@ ENDS: dict[str, list[str]] = {
     "batch": ["done", "cancelled"],
     "apollo": ["done", "cancelled"],
     "load_apollo": ["model_loaded", "cancelled"],
+    "denoise": ["done", "cancelled"],
 }
 
 # Statuses of lines that end nothing.
 EVENTS = frozenset(
     [
+        "denoising",
         "downloading",
         "file_done",
         "loading",
@@ -526,6 +529,73 @@ class LoadApolloOptions(TypedDict, total=False):
     """Number of layers of the network; default from its configuration or checkpoint."""
 
 
+class DenoiseOptions(TypedDict, total=False):
+    """What `denoise` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    input: str | None
+    """Audio file to separate."""
+    inputs: Sequence[str] | None
+    """Several files and folders to separate: one `file_done` line for each file, then `done`."""
+    output: str | None
+    """File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input."""
+    output_dir: str | None
+    """Directory for `TRACK_denoised.wav`, instead of `output`."""
+    model: str | None
+    """`envelope_matched`, the only method."""
+    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
+    """File format of the stems."""
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Sample type of the stems; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Another name for `pcm_type`."""
+    bitrate: int | None
+    """Bit rate of lossy formats, in kbit/s."""
+    stems: Sequence[str] | None
+    """Write only these stems."""
+    two_stems: str | None
+    """Write only this stem and `no_STEM`, everything else."""
+    output_sample_rate: int | Literal["source"] | None
+    """Sample rate of the result in Hz; default that of the input."""
+    clip: Literal["clamp", "none", "rescale"]
+    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    overwrite: bool
+    """Replace existing files; if false, they are an error."""
+    resume: bool
+    """Skip files that an earlier job with `resume` has finished and that have not changed since."""
+    progress: bool
+    """Send `progress` lines."""
+    report: bool
+    """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    batch_size: int | None
+    """Number of chunks that run through the network together."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"]
+    """Arithmetic precision of the network."""
+    seed: int
+    """Seed of the random shifts."""
+    preview: Preview | None
+    """Separate only an excerpt."""
+    name_template: str | None
+    """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
+    channels: Literal["model", "source"]
+    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    noise_profile: str | None
+    """Audio file with nothing but the noise, best two seconds or more."""
+    noise_path: str | None
+    """Another name for `noise_profile`."""
+    mode: Literal["default", "drums", "slow"]
+    """Preset for `release_time`: 0.1 s for voices and melodies, 0.3 s for `drums`, and 0.5 s (`slow`) for sustained sounds."""
+    subtraction_factor: float
+    """How much of the estimated noise is subtracted; 1 is all of it."""
+    attack_time: float
+    """How fast the noise estimate follows a rising level, in seconds."""
+    release_time: float | None
+    """How fast it follows a falling level, in seconds; default that of the `mode`."""
+
+
 class Loading(TypedDict):
     """The first line, before anything heavy is imported."""
 
@@ -564,6 +634,16 @@ class Shutdown(TypedDict):
     detail: str
     """`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`."""
     reason: str
+
+
+class Denoising(TypedDict):
+    """The noise reduction of a file has begun."""
+
+    status: Literal["denoising"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    input: str
+    """File name without its folder."""
 
 
 class Downloading(TypedDict):
@@ -849,7 +929,7 @@ class Timing(TypedDict):
     infer: float
     encode: float
     survey: NotRequired[float]
-    """Of VR models: the pass over the song that finds its loudest bin."""
+    """Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes."""
 
 
 class ManyDone(TypedDict):
@@ -1014,10 +1094,44 @@ class AudioSepDone(TypedDict):
     """With `resume`: the file was already done, and the other fields are those of that job."""
 
 
+class Denoised(TypedDict):
+    """Noise was reduced. `files` holds absolute paths."""
+
+    status: Literal["done"]
+    id: NotRequired[str | int | float]
+    warnings: list[str]
+    elapsed: float
+    """Seconds spent on the separation itself."""
+    output_dir: str
+    files: list[str]
+    """File names in `output_dir`."""
+    stems: list[str]
+    paths: dict[str, str]
+    """Absolute path of each stem."""
+    duration: float
+    """Length of the audio in seconds."""
+    speed: float
+    """Speed as a multiple of real time."""
+    sample_rate: int
+    model: str
+    device: str
+    model_from_cache: bool
+    timing: Timing
+    gain: float
+    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    settings: dict[str, Any]
+    """Settings that were used, such as shifts and overlap."""
+    report: NotRequired[str]
+    """Absolute path of `report.png`, if it was requested."""
+    skipped: NotRequired[bool]
+    """With `resume`: the file was already done, and the other fields are those of that job."""
+
+
 Line: TypeAlias = (
     Loading
     | Ready
     | Shutdown
+    | Denoising
     | Downloading
     | FileDone
     | LoadingModel
@@ -1047,4 +1161,5 @@ Line: TypeAlias = (
     | Restored
     | ApolloLoaded
     | AudioSepDone
+    | Denoised
 )
