@@ -1,6 +1,5 @@
 """Apollo restoration: sizes, the seamless sum of chunks, channels, rates, files."""
 
-import msgspec
 import numpy as np
 import pytest
 import soundfile
