@@ -284,5 +284,5 @@ def test_another_package_is_never_replaced(tmp_path, capsys):
     assert install.main(["demucs", "--target", str(tmp_path)]) == 1
     assert "another package" in capsys.readouterr().err
     assert list((tmp_path / "demucs").iterdir()) == []
-    assert install.main(["demucs", "--target", str(tmp_path / "own")]) == 0
-    assert install.main(["demucs", "--target", str(tmp_path / "own")]) == 0
+    assert install.main(["demucs", "--target", str(tmp_path / "site")]) == 0
+    assert install.main(["demucs", "--target", str(tmp_path / "site")]) == 0

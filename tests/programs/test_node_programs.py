@@ -29,6 +29,7 @@ PROGRAMS = (
     "test_all_workers_final",
     "test_workers_optimized",
 )
+WITH_MODELS = [name for name in WORKERS if name not in ("dsu", "denoise")]  # each has kinds of its own
 KINDS = ["demucs", "bsroformer", "vr", "mdx", "apollo", "audiosep"]
 RATE = 44100
 SECONDS = 2.0
@@ -203,7 +204,7 @@ def test_all_workers_preload_and_find_their_models(run, tmp_path):
     assert "  PASS  apollo: the second job finds the model in the cache" in done.stdout
     assert re.search(r"^PASSED: (\d+) of \1 checks passed\.$", done.stdout, re.MULTILINE)
     report = report_of(tmp_path / "out")
-    assert [worker["worker"] for worker in report["workers"]] == [name for name in WORKERS if name != "dsu"]
+    assert [worker["worker"] for worker in report["workers"]] == WITH_MODELS
     results = [result for worker in report["workers"] for result in worker["results"]]
     assert all(Path(path).is_file() for result in results for path in result["paths"].values())
 
@@ -218,7 +219,7 @@ def test_the_final_run_compares_cold_with_cached_and_tries_the_protocol(run, tmp
     assert [result["kind"] for result in results] == KINDS
     assert all(result["cold_s"] > 0 and result["cached_s"] > 0 for result in results)
     names = {check["name"] for check in report["checks"]}
-    for worker in {*WORKERS} - {"dsu"}:  # the others have a kind of model each
+    for worker in WITH_MODELS:
         assert {
             f"{worker}: a missing file is an `input_not_found`",
             f"{worker}: a running batch is cancelled",

@@ -75,7 +75,8 @@ def test_bench_and_gen_run_their_modules(started):
     run.main(["bench", "memory", "--minutes", "1", "2"])
     run.main(["gen"])
     assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
-    assert [argv for argv, _ in started[3:]] == [["-m", "tools.protocol_docs"], ["-m", "clients.node.generate_types"]]
+    modules = ["tools.protocol_docs", "clients.node.generate_types", "clients.python.generate_protocol"]
+    assert [argv for argv, _ in started[3:]] == [["-m", module] for module in modules]
 
 
 def test_lock_passes_its_arguments_to_the_generator(started):
@@ -100,7 +101,8 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "run_quietly", run_quietly)
     assert run.main(["check"]) == 1
-    assert seen == ["tools.lock", "ruff", "ruff", "mypy", "tools.protocol_docs", "clients.node.generate_types"]
+    generators = ["tools.protocol_docs", "clients.node.generate_types", "clients.python.generate_protocol"]
+    assert seen == ["tools.lock", "ruff", "ruff", "mypy", *generators]
     err = capsys.readouterr().err
     assert "no docs\ngenerated docs failed." in err
     assert "fine" not in err
