@@ -42,6 +42,17 @@ def prepare_process() -> None:
     if is_frozen():
         sys.dont_write_bytecode = True  # the folder may be read-only or shared by several users
         quieten_frozen_imports()
+        ignore_readers_that_left()
+
+
+def ignore_readers_that_left() -> None:
+    """As Python does when it is not frozen: writing to a pipe without a reader is an error, which can be handled, and not
+    the end of the process, which would leave half-written files.
+    """
+    import signal
+
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 # Streams ----------------------------------------------------------------------------------------------------------
