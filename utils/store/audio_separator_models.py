@@ -113,12 +113,11 @@ def resolve_audio_separator(
 
     Raises `UnknownModel`, `ModelNotInstalled` or `ConfigInvalid`, with what to do about it.
     """
-    record = registry.find(name, WORKER)
-    if record is None:
-        found = found_models(folders)
-        if name not in found:
-            raise unknown_model(name, [*registry.names(WORKER), *found])
+    record, found = registry.find(name, WORKER), found_models(folders)
+    if name in found and (record is None or name != record.name):
         return own_audio_separator(found[name], fields)
+    if record is None:
+        raise unknown_model(name, [*registry.names(WORKER), *found])
     (path,) = require_installed(record, folders, offline=offline).values()
     return _source(path, fields, record)
 
@@ -155,16 +154,17 @@ def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSep
 
 def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
     """All models, or just the one called `name`: those of the registry in its order, then the user's own."""
-    found = found_models(folders)
-    known = [*registry.names(WORKER), *(other for other in found if registry.find(other, WORKER) is None)]
-    if name is not None and name not in known:
-        raise unknown_model(name, known)
-    return [
-        _found_details(found[each])
-        if (record := registry.find(each, WORKER)) is None
-        else public_details(record, folders)
-        for each in (known if name is None else [name])
-    ]
+    public = registry.names(WORKER)
+    own = {other: path for other, path in found_models(folders).items() if other not in public}
+    if name is None:
+        listed = [public_details(registry.get(each, WORKER), folders) for each in public]
+        return listed + [_found_details(path) for path in own.values()]
+    if name in own:
+        return [_found_details(own[name])]
+    record = registry.find(name, WORKER)
+    if record is None:
+        raise unknown_model(name, [*public, *own])
+    return [public_details(record, folders)]
 
 
 def found_models(folders: ModelFolders) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.installed import public_details, require_installed
 from utils.store.records import ModelRecord
-from utils.store.registry import Registry, unknown_model
+from utils.store.registry import Registry
 
 WORKER = "audiosep"
 SIZES = "config.json"
@@ -113,10 +113,8 @@ def resolve_audiosep(
 
 def list_audiosep(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
     """All models, or just the one called `name`."""
-    known = registry.names(WORKER)
-    if name is not None and name not in known:
-        raise unknown_model(name, known)
-    return [public_details(registry.get(each, WORKER), folders) for each in (known if name is None else [name])]
+    names = registry.names(WORKER) if name is None else [name]
+    return [public_details(registry.get(each, WORKER), folders) for each in names]
 
 
 def _require_roberta(folder: Path) -> None:

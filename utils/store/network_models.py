@@ -75,7 +75,7 @@ def resolve_network(
     if record.config is None or len(record.files) != 1:
         raise ConfigInvalid(f"In the list of models, `{name}` must have one configuration and one file.")
     (checkpoint,) = require_installed(record, folders, offline=offline).values()
-    return NetworkSource(name, record.type, checkpoint, configs_folder() / record.config, record.stems, record)
+    return NetworkSource(record.name, record.type, checkpoint, configs_folder() / record.config, record.stems, record)
 
 
 def own_network(

@@ -88,11 +88,22 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         members = dict.fromkeys(self.bag.members) if self.bag is not None else {}
         return dict(zip(members, self.files, strict=True)) if members else {}
 
+    @property
+    def aliases(self) -> list[str]:
+        """What else the model is called: like the file of its bag, or like its only file, also as that was published."""
+        if self.bag is not None:
+            return [f"{self.name}.yaml"]
+        if len(self.files) > 1:
+            return []
+        (file,) = self.files
+        return [name for name in (file.name, *self.other_names(file)) if name != self.name]
+
     def other_names(self, file: FileRecord) -> list[str]:
         """What else a file of this model may be called: as it was published, or like the model."""
         names = [PurePosixPath(unquote(urlsplit(url).path)).name for url in file.urls]
-        if len(self.files) == 1:
-            names.append(self.name + PurePosixPath(file.name).suffix)
+        suffix = PurePosixPath(file.name).suffix
+        if len(self.files) == 1 and not self.name.endswith(suffix):
+            names.append(self.name + suffix)
         return [name for name in dict.fromkeys(names) if name not in ("", file.name)]
 
     @property

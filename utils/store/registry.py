@@ -8,6 +8,7 @@ occur.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,11 @@ T = TypeVar("T")
 
 
 class Registry:
-    """Model records by worker and name; single members of bags by their signature."""
+    """Model records by worker and name; single members of bags by their signature.
+
+    A model is also found by the names of its file, which is how other programs call it. Where two have a name, the first
+    of the list is meant.
+    """
 
     def __init__(self, records: Iterable[ModelRecord], files: Mapping[str, FileRecord]) -> None:
         self._files = dict(files)
@@ -54,7 +59,7 @@ class Registry:
         return list(dict.fromkeys(member for record in records if record.bag for member in record.bag.members))
 
     def find(self, name: str, worker: str) -> ModelRecord | None:
-        """The record of a model, or of a single member of a bag by its signature."""
+        """The record of a model by its name or an alias, or of a single member of a bag by its signature."""
         records = self._records.get(worker, {})
         if name in records:
             return records[name]
@@ -70,7 +75,17 @@ class Registry:
                     sdr_source=None,
                     notes=(),
                 )
-        return None
+        return self._by_alias.get(worker, {}).get(name)
+
+    @cached_property
+    def _by_alias(self) -> dict[str, dict[str, ModelRecord]]:
+        found: dict[str, dict[str, ModelRecord]] = {}
+        for worker, records in self._records.items():
+            aliases = found.setdefault(worker, {})
+            for record in records.values():
+                for alias in record.aliases:
+                    aliases.setdefault(alias, record)
+        return found
 
     def get(self, name: str, worker: str) -> ModelRecord:
         """As `find`, but raises `UnknownModel` with the nearest models."""

@@ -57,15 +57,55 @@ def known_as(monkeypatch, digest, fields):
 # The table and the list in the project ------------------------------------------------------------------------------
 
 
+# Public tables have a row for each of these files, but do not say which hash is whose. The bytes of the real file find it.
+FOUND_BY_HASH = {
+    "UVR-MDX-NET-Inst_1.onnx",
+    "UVR-MDX-NET-Inst_2.onnx",
+    "UVR-MDX-NET-Inst_full_292.onnx",
+    "UVR-MDX-NET_Inst_82_beta.onnx",
+    "UVR-MDX-NET_Inst_90_beta.onnx",
+    "UVR-MDX-NET_Inst_187_beta.onnx",
+    "UVR-MDX-NET_Main_340.onnx",
+    "UVR-MDX-NET_Main_390.onnx",
+    "UVR-MDX-NET_Main_406.onnx",
+    "UVR-MDX-NET_Main_427.onnx",
+    "UVR-MDX-NET_Main_438.onnx",
+}
+FOR_SUPPORTERS = FOUND_BY_HASH - {"UVR-MDX-NET-Inst_1.onnx", "UVR-MDX-NET-Inst_2.onnx"}
+
+
 def test_every_model_of_the_list_has_its_numbers(registry, folders, place):
     """Each record's file, of whatever content, resolves to the record's stems and type."""
     for name in registry.names(WORKER):
         record = registry.get(name, WORKER)
-        source = own_audio_separator(place(name))
-        assert (source.family, source.stems) == (record.type, record.stems)
         assert [file.name for file in record.files] == [name]
-        assert record.files[0].urls
+        assert bool(record.files[0].urls) == (name not in FOR_SUPPORTERS)
         assert all(url.startswith("https://") for url in record.files[0].urls)
+        if name not in FOUND_BY_HASH:
+            source = own_audio_separator(place(name))
+            assert (source.family, source.stems) == (record.type, record.stems)
+
+
+def test_there_are_rows_for_the_files_that_only_their_hash_finds():
+    """Each stem has at least as many hashes without a name as there are such files."""
+    nameless = [(row.fields.primary_stem, len(row.hashes)) for row in audio_separator_models._table() if not row.names]
+    for stem, mark in (("Vocals", "Main"), ("Instrumental", "Inst")):
+        files = [name for name in FOUND_BY_HASH if mark in name]
+        assert sum(count for primary, count in nameless if primary == stem) >= len(files)
+
+
+def test_other_published_names(registry, folders, tmp_path):
+    """A model is found by any name that its file is published under; a file of the user's that has the name comes first."""
+    alias = "UVR-DeReverb-aufr33-jarredou_4band_v4_ms_fullband.pth"
+    (details,) = list_audio_separator(registry, folders, alias)
+    assert details.name == "UVR-De-Reverb-aufr33-jarredou.pth"
+    with pytest.raises(ModelNotInstalled, match=details.name):
+        resolve_audio_separator(alias, registry=registry, folders=folders)
+    own = folders.folder(WORKER) / alias
+    own.write_bytes(b"mine")
+    assert [entry.name for entry in list_audio_separator(registry, folders, alias)] == [alias]
+    with pytest.raises(ConfigInvalid, match=alias):
+        resolve_audio_separator(alias, registry=registry, folders=folders)
 
 
 def test_numbers_of_public_models(place):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from utils.store.registry import Registry
 WORKERS = ["demucs", "bsroformer"]
 NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo", "bandit", "htdemucs", "mask_unet"}
 SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "apollo_lew_uni"}
+FOR_SUPPORTERS = {"mdx23c_instvoc_hq_2", "mdx23c_d1581"}  # of UVR, who have them already
 BUILT_IN = "dsu_mini"
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
 
@@ -137,7 +139,7 @@ def test_networks_are_one_file_each_published_securely(registry):
     for name in registry.names("bsroformer"):
         record = registry.get(name, "bsroformer")
         (file,) = record.files
-        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS | {BUILT_IN})
+        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS | FOR_SUPPORTERS | {BUILT_IN})
         assert len(set(file.urls)) == len(file.urls)
         assert all(url.startswith("https://") for url in file.urls)
         assert file.size_bytes is not None or name in SUPPLIED_BY_USERS
@@ -217,6 +219,32 @@ def test_configs_are_found_beside_a_frozen_program(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "dsu-demucs"))
     assert configs_folder() == tmp_path / "configs"
+
+
+def test_names_of_the_audio_separator_catalogue(registry):
+    """Each name that audio-separator has for a model is the name of one of ours, or an alias."""
+    workers = ("bsroformer", "demucs", "audio-separator")
+    catalogue = json.loads((Path(__file__).parents[2] / "compat" / "audio_separator_catalogue.json").read_bytes())
+    found = {
+        name: [record.name for worker in workers if (record := registry.find(name, worker)) is not None]
+        for name in catalogue
+    }
+    assert found == {name: [model] for name, model in catalogue.items()}
+
+
+def test_a_name_goes_before_an_alias(load, document):
+    """A model is found by what its files are called, unless another model has that name, or had it first."""
+    file = {"name": "net.ckpt", "urls": ["https://example.org/a/published%20net.ckpt?download=true"], "size_bytes": 5}
+    second = {**file, "name": "second.ckpt"}
+    for name, files in (("one.yaml", [file]), ("two", [second])):
+        document["models"].append({**document["models"][0], "name": name, "files": files})
+        del document["models"][-1]["bag"]
+    registry = load(document)
+    assert registry.get("one", "demucs").aliases == ["one.yaml"]
+    assert registry.get("one.yaml", "demucs").name == "one.yaml"
+    assert registry.get("two", "demucs").aliases == ["second.ckpt", "published net.ckpt", "two.ckpt"]
+    assert registry.get("second.ckpt", "demucs").name == "two"
+    assert registry.get("published net.ckpt", "demucs").name == "one.yaml"
 
 
 # Reading -----------------------------------------------------------------------------------------------------------
