@@ -40,6 +40,7 @@ BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
 GENERATORS = {
     "docs": "tools.protocol_docs",
+    "compatibility": "tools.compatibility_docs",
     "client types": "clients.node.generate_types",
     "Python client": "clients.python.generate_protocol",
 }

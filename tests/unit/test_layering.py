@@ -64,6 +64,7 @@ LAYERS = {
     "tools/command_line": Layer(("utils.core.bootstrap", "utils.core.errors"), frozenset()),
     "tools/demo": Layer(("utils.core", "utils.audio", "tools.metrics"), ANY),
     "tools/metrics": Layer((), ANY),
+    "tools/compatibility_docs": Layer((), frozenset()),
     "tools/protocol_docs": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
     "tools/lock": Layer(("run", "tools.freeze"), ANY),

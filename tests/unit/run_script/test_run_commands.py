@@ -75,7 +75,7 @@ def test_bench_and_gen_run_their_modules(started):
     run.main(["bench", "memory", "--minutes", "1", "2"])
     run.main(["gen"])
     assert started[1][0] == ["-m", "benchmarks.memory", "--minutes", "1", "2"]
-    modules = ["tools.protocol_docs", "clients.node.generate_types", "clients.python.generate_protocol"]
+    modules = list(run.GENERATORS.values())
     assert [argv for argv, _ in started[3:]] == [["-m", module] for module in modules]
 
 
@@ -101,7 +101,7 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "run_quietly", run_quietly)
     assert run.main(["check"]) == 1
-    generators = ["tools.protocol_docs", "clients.node.generate_types", "clients.python.generate_protocol"]
+    generators = list(run.GENERATORS.values())
     assert seen == ["tools.lock", "ruff", "ruff", "mypy", *generators]
     err = capsys.readouterr().err
     assert "no docs\ngenerated docs failed." in err

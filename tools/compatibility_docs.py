@@ -1,0 +1,78 @@
+"""Writes docs/compatibility.md from the tables that the tests of compatibility are parametrized over.
+
+    python -m tools.compatibility_docs           write the file
+    python -m tools.compatibility_docs --check   exit with 1 if it is stale
+
+Each `tests/compat/*_rows.py` is a section: TITLE, INTRODUCTION (markdown), ROWS, and DIFFERENCES, which says what is not the
+same on purpose, and why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tests" / "compat"
+TARGET = ROOT / "docs" / "compatibility.md"
+HEAD = """\
+# Compatibility
+
+What DSU takes the place of, and what is the same. Each row below is tested, most of them side by side with the original
+program; where a row says nothing about a difference, exit status, files, formats and samples are the same.
+
+<!-- Written by `python -m tools.compatibility_docs` from `tests/compat/*_rows.py`. -->
+"""
+
+
+def sections() -> list[Any]:
+    """The modules with rows, by name."""
+    if str(FOLDER) not in sys.path:
+        sys.path.insert(0, str(FOLDER))
+    return [importlib.import_module(path.stem) for path in sorted(FOLDER.glob("*_rows.py"))]
+
+
+def render_section(section: Any) -> str:
+    """A title, what the section is about, a table, and a list of differences."""
+    with_reasons = any(row.differs for row in section.ROWS)
+    head = ("what", "shows", "differs")[: 2 + with_reasons]
+    lines = [(_code(row.words), row.shows, row.differs)[: len(head)] for row in section.ROWS]
+    table = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in (head, ("---",) * len(head), *lines))
+    parts = [f"## {section.TITLE}", section.INTRODUCTION.strip(), table]
+    if section.DIFFERENCES:
+        listed = "\n".join(f"- {difference}" for difference in section.DIFFERENCES)
+        parts += ["What differs on purpose:", listed]
+    return "\n\n".join(parts)
+
+
+def _code(words: str) -> str:
+    """Words as code, also where they hold backticks."""
+    return f"`` {words} ``" if "`" in words else f"`{words}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def render() -> str:
+    """The whole of docs/compatibility.md."""
+    return "\n".join([HEAD, *(f"{render_section(section)}\n" for section in sections())])
+
+
+def main(argv: Sequence[str]) -> int:
+    text = render()
+    if "--check" in argv:
+        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
+        if not fresh:
+            sys.stderr.write(f"{TARGET.name} is stale; `python -m tools.compatibility_docs` writes it.\n")
+        return 0 if fresh else 1
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
