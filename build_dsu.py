@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from run import FLAVORS
 from tools.freeze import archives, contents, distributions, inventory, licences, manifest, sbom, slimming
 from utils import PROTOCOL_VERSION, __version__
 from workers import WORKERS
@@ -55,6 +56,11 @@ class Target(NamedTuple):
         return f"{self.system}-{self.kind}"
 
     @property
+    def flavor(self) -> str:
+        """What run.py calls it."""
+        return "mac-mps" if self.system == "mac" else self.kind
+
+    @property
     def archive(self) -> str:
         return f"dsu-{self.name}{ARCHIVE_ENDINGS.get(self.name, '.tar.gz')}"
 
@@ -83,8 +89,7 @@ def target(system: str, machine: str, torch_version: str, installed: Sequence[st
 
 def requirements(built: Target) -> list[str]:
     """The requirements files whose packages go into the folder."""
-    flavor = "mac-mps" if built.system == "mac" else built.kind
-    return [f"requirements-{flavor}.txt", "requirements-alone.txt"]
+    return [f"requirements-{built.flavor}.txt", "requirements-alone.txt"]
 
 
 # Freezing ---------------------------------------------------------------------------------------------------------
@@ -209,8 +214,8 @@ def refuse_two_openmp(lib: Path) -> None:
 # The recipe -------------------------------------------------------------------------------------------------------
 
 
-def build(output: Path, timestamp: int) -> tuple[Path, Target]:
-    """Build the folder from scratch and return it."""
+def build(output: Path, timestamp: int, flavor: str | None) -> tuple[Path, Target]:
+    """Build the folder from scratch and return it. A flavor that was asked for must be that of the installed torch."""
     available = distributions.installed()
     if FREEZER not in available:
         raise BuildFailed(
@@ -218,6 +223,11 @@ def build(output: Path, timestamp: int) -> tuple[Path, Target]:
         )
     torch_version = available["torch"].version if "torch" in available else ""
     built = target(sys.platform, platform.machine(), torch_version, [*available])
+    if flavor not in (None, built.flavor):
+        raise BuildFailed(
+            f"The flavor {flavor} was asked for, but torch {torch_version}, which is installed here, makes a build for "
+            f"{built.flavor}. docs/building.md tells where the torch of each flavor comes from."
+        )
     sources = Sources.of(requirements(built), available)
     folder = output / FOLDER
     remove(folder)
@@ -276,16 +286,21 @@ def step(text: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser("build_dsu.py", description="Build the frozen folder dsu.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        "run.py build", description="Freeze the programs into a folder that runs without Python.", allow_abbrev=False
+    )
     parser.add_argument("--archive", action="store_true", help="also pack the folder")
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="where to put the folder and the archive (default: dist)"
+    )
+    parser.add_argument(
+        "--flavor", choices=FLAVORS, help="what the build computes on; by default what the installed torch is for"
     )
     options = parser.parse_args(words)
     timestamp = int(os.environ.get("SOURCE_DATE_EPOCH", TIMESTAMP))
     started = time.monotonic()
     try:
-        folder, built = build(options.output.absolute(), timestamp)
+        folder, built = build(options.output.absolute(), timestamp, options.flavor)
         write_report(folder, built)
         if options.archive:
             archive(folder, built, timestamp)

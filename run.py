@@ -35,6 +35,17 @@ BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
 # Elsewhere torch has no hashes; tools/lock.py says why.
 MAC_TORCH_LOCK = "locks/torch-mac-mps.txt"
+# PyTorch's own indexes have the builds that PyPI lacks: a small one for CPUs on Linux, and those for one version of CUDA.
+TORCH_INDEXES = {
+    "cpu": "https://download.pytorch.org/whl/cpu",
+    "cuda": "https://download.pytorch.org/whl/cu126",
+}
+# What pip calls its settings of places to install from. Whoever has set one decides where torch comes from.
+PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
+# What there is to fetch, on Linux; elsewhere it is about as much.
+MEGABYTES = {RUNTIME_LOCK: 125, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90}
+TORCH_MEGABYTES = {"cpu": 190, "cuda": 2800}
+MEGABYTES_PER_S = 6  # of a line with 50 Mbit/s
 OLDEST_PYTHON = (3, 11)
 BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
 
@@ -281,6 +292,27 @@ def create_venv() -> None:
     must_succeed("Creating .venv", [base, "-m", "venv", VENV])
 
 
+def announce(files: Sequence[str], flavor: str) -> None:
+    """Say what will be fetched and about how long that takes."""
+    size = sum(MEGABYTES.get(name, TORCH_MEGABYTES.get(flavor, 0)) for name in files)
+    minutes = max(1, round(size / MEGABYTES_PER_S / 60))
+    say(
+        f"Setting up .venv for the flavor {flavor}: about {size} MB to download unless pip has them, which takes some "
+        f"{minutes} min at 50 Mbit/s."
+    )
+
+
+def index_of_torch(flavor: str) -> list[str]:
+    """Where pip looks for torch: on PyTorch's index of this flavor, unless the user has told pip where to look."""
+    if flavor not in TORCH_INDEXES:
+        return []
+    settings = run_quietly([venv_python(), "-m", "pip", "config", "list"]).output
+    if re.search(rf"^\S+\.({'|'.join(PLACES)})=", settings, re.MULTILINE):
+        say("pip is set to install from places of yours; torch comes from there too.")
+        return []
+    return ["--index-url", TORCH_INDEXES[flavor]]
+
+
 def install(files: Sequence[str], flavor: str) -> None:
     pip: list[str | Path] = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     locks = [name for name in files if name.startswith("locks/")]
@@ -292,7 +324,7 @@ def install(files: Sequence[str], flavor: str) -> None:
         if name not in locks:
             lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
             torch = next(line for line in lines if line.startswith("torch=="))
-            must_succeed(f"Installing torch ({flavor})", [*pip, torch])
+            must_succeed(f"Installing torch ({flavor})", [*pip, *index_of_torch(flavor), torch])
 
 
 def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False) -> Path:
@@ -308,6 +340,7 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
             stamp = {}
         if plan.install:
             UNFINISHED.touch()
+            announce(plan.install, flavor)
             install(plan.install, flavor)
             done = {"flavor": flavor, "files": {**stamp.get("files", {}), **files}}
             STAMP.write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
@@ -391,7 +424,8 @@ def lock(words: list[str]) -> int:
 def build(words: list[str]) -> int:
     """freeze the workers into dist/dsu, which runs without Python; --archive packs it"""
     flavor, rest = split_flavor(words)
-    return run_openly([set_up(flavor, build=True), ROOT / "build_dsu.py", *rest])
+    asked = ["--flavor", flavor] if flavor else []
+    return run_openly([set_up(flavor, build=True), ROOT / "build_dsu.py", *asked, *rest])
 
 
 def worker(words: list[str]) -> int:

@@ -106,8 +106,17 @@ def test_a_build_without_the_freezer_says_how_to_get_it(monkeypatch, tmp_path):
     (tmp_path / "dsu").mkdir()
     monkeypatch.setattr(distributions, "installed", dict)
     with pytest.raises(build_dsu.BuildFailed, match=r"requirements-build\.txt"):
-        build_dsu.build(tmp_path, build_dsu.TIMESTAMP)
+        build_dsu.build(tmp_path, build_dsu.TIMESTAMP, None)
     assert (tmp_path / "dsu").is_dir()
+
+
+def test_a_torch_that_does_not_suit_the_flavor_stops_the_build(monkeypatch, tmp_path, capsys):
+    """Nothing is built that is not what was asked for, and the status says so."""
+    other = "cuda" if "+cpu" in metadata.version("torch") else "cpu"
+    monkeypatch.setattr(build_dsu, "freeze", lambda *_: pytest.fail("it must not start"))
+    assert build_dsu.main(["--flavor", other, "--output", str(tmp_path)]) == 1
+    assert f"The flavor {other} was asked for, but torch {metadata.version('torch')}" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_folder_in_use_is_explained(monkeypatch, tmp_path):
@@ -128,8 +137,8 @@ def faked(monkeypatch, tmp_path):
     built = build_dsu.Target("linux", "cpu")
     asked = []
 
-    def build(output, timestamp):
-        asked.append((output, timestamp))
+    def build(output, timestamp, flavor):
+        asked.append((output, timestamp, flavor))
         (output / "dsu").mkdir(parents=True)
         (output / "dsu" / "sbom.cdx.json").write_text("{}")
         return output / "dsu", built
@@ -142,7 +151,7 @@ def faked(monkeypatch, tmp_path):
 def test_sizes_are_shown_and_written(faked, tmp_path, capsys):
     """They go to the screen and next to the folder; nothing is packed without --archive."""
     assert build_dsu.main(["--output", str(tmp_path / "out")]) == 0
-    assert faked == [(tmp_path / "out", build_dsu.TIMESTAMP)]
+    assert faked == [(tmp_path / "out", build_dsu.TIMESTAMP, None)]
     kept = (tmp_path / "out" / "dsu-linux-cpu-sizes.txt").read_text(encoding="utf-8")
     assert kept.rstrip() in capsys.readouterr().err
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"dsu", "dsu-linux-cpu-sizes.txt"}
@@ -171,7 +180,7 @@ def test_archives_come_with_checksums_and_sbom(faked, tmp_path, monkeypatch):
 def test_what_stops_a_build_is_one_sentence(monkeypatch, tmp_path, capsys, failure):
     """The exit status is 1."""
 
-    def build(output, timestamp):
+    def build(output, timestamp, flavor):
         raise failure
 
     monkeypatch.setattr(build_dsu, "build", build)

@@ -67,7 +67,10 @@ def test_frozen_tests_need_a_frozen_folder(started, monkeypatch, tmp_path, capsy
 def test_build_passes_its_arguments_to_the_recipe(started):
     """It installs the build tools and returns the recipe's exit status."""
     assert run.main(["build", "--archive", "--flavor", "cpu"]) == 7
-    assert started == [("set_up", "cpu", "build"), ([str(run.ROOT / "build_dsu.py"), "--archive"], None)]
+    assert started == [
+        ("set_up", "cpu", "build"),
+        ([str(run.ROOT / "build_dsu.py"), "--flavor", "cpu", "--archive"], None),
+    ]
 
 
 def test_bench_and_gen_run_their_modules(started):

@@ -17,10 +17,13 @@ class FakeCommands:
         self.root = root
         self.commands = []
         self.pip_fails_with = None
+        self.pip_settings = ""
         self.interrupted = False
 
     def __call__(self, argv, tick=None):
         words = [str(word) for word in argv]
+        if words[-2:] == ["config", "list"]:
+            return run.Finished(0, self.pip_settings)
         self.commands.append(words)
         if "venv" in words:
             make_venv(self.root / ".venv")
@@ -107,6 +110,39 @@ def test_nothing_but_torch_is_installed_without_its_hash(commands, flavor):
     assert locks == {run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK} | (
         {run.MAC_TORCH_LOCK} if not unchecked else set()
     )
+
+
+@pytest.mark.parametrize(("flavor", "index"), [("cpu", "/whl/cpu"), ("cuda", "/whl/cu126")])
+def test_torch_comes_from_the_index_that_has_its_flavor(commands, flavor, index):
+    """PyPI's torch for Linux brings CUDA along; nothing else is taken from PyTorch's index."""
+    commands.pip_settings = "global.cert='/etc/ssl/ca.crt'\n:env:.default-timeout='60'\n"
+    run.set_up(flavor)
+    *others, torch = [words for words in commands.commands if "venv" not in words]
+    assert torch[-3] == "--index-url"
+    assert torch[-2].endswith(index)
+    assert not any("--index-url" in words for words in others)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["global.index-url='x'", "install.find-links='/wheels'", ":env:.extra-index-url='x'", ":env:.no-index='1'"],
+)
+def test_places_of_the_user_go_before_that(commands, capsys, setting):
+    """Whoever has set where pip installs from gets torch from there, and is told so."""
+    commands.pip_settings = f"global.cert='c'\n{setting}\n"
+    run.set_up("cpu")
+    assert not any("--index-url" in words for words in commands.commands)
+    assert "torch comes from there too" in capsys.readouterr().err
+
+
+def test_what_there_is_to_fetch_is_said_before(commands, capsys):
+    """The size and about how long it takes, of what is missing only."""
+    run.set_up("cuda")
+    run.set_up("cuda", dev=True)
+    first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
+    assert "cuda: about 2925 MB" in first
+    assert "some 8 min" in first
+    assert "cuda: about 105 MB" in second
 
 
 @pytest.mark.parametrize(
