@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKE = ROOT / "clients" / "node" / "test" / "fake-worker.js"
+FAKE = ROOT / "clients" / "node" / "testing" / "fake-worker.js"
 RATE = 44100
 
 

@@ -44,6 +44,12 @@ def test_the_client_passes_its_own_tests(node, path, worker_dir):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_npm_test_runs_nothing_but_tests():
+    """`node --test` runs every file in a folder `test`; a helper there, such as the worker that misbehaves, would never end."""
+    assert json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))["scripts"]["test"] == "node --test"
+    assert {path.name.partition(".")[2] for path in (CLIENT / "test").iterdir()} == {"test.js"}
+
+
 def test_types_and_tables_are_those_of_the_workers():
     """What is generated from the protocol is fresh."""
     stale = [path.name for path, text in generate_types.render().items() if path.read_text(encoding="utf-8") != text]
@@ -129,7 +135,7 @@ def test_the_types_fit_a_strict_program(node, installed):
     if done.returncode != 0 and UNREACHABLE.search(done.stderr):
         missing("npm's registry cannot be reached, and the compiler comes from there.")
     assert done.returncode == 0, done.stderr
-    for path in (CLIENT / "test" / "types").iterdir():
+    for path in (CLIENT / "testing" / "types").iterdir():
         shutil.copy(path, installed)
     compiled = run(node, installed / "node_modules" / "typescript" / "bin" / "tsc", "-p", ".", cwd=installed)
     assert compiled.returncode == 0, compiled.stdout

@@ -4,7 +4,7 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
-const { gone, isAlive, real } = require('./helpers');
+const { gone, isAlive, real } = require('../testing/helpers');
 
 const WINDOWS = process.platform === 'win32';
 const POSIX = { skip: WINDOWS && 'there are no signals between processes' };
@@ -13,7 +13,7 @@ const AT_ONCE = 8;
 
 /** A program with a worker; answers both, as soon as the worker has said its pid. */
 async function parentWithWorker(how, env = {}, kind = 'demucs') {
-  const file = path.join(__dirname, 'parent.js');
+  const file = path.join(__dirname, '..', 'testing', 'parent.js');
   const parent = spawn(process.execPath, [file, how, kind], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(parent, 'exit');
   const [text] = await once(parent.stdout, 'data');

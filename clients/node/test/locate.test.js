@@ -5,7 +5,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { findWorker } = require('..');
 const { kindOf } = require('../lib/locate');
-const { temporaryFolder } = require('./helpers');
+const { temporaryFolder } = require('../testing/helpers');
 
 const EXE = process.platform === 'win32' ? '.exe' : '';
 

@@ -4,7 +4,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 const { WorkerPool } = require('..');
-const { fake, gone, isAlive, noMockTimers } = require('./helpers');
+const { fake, gone, isAlive, noMockTimers } = require('../testing/helpers');
 
 function fakePool(t, options = {}) {
   const pool = new WorkerPool(fake({ handleSignals: false, ...options }));

@@ -6,7 +6,7 @@ const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { CancelledError, DSUWorker, WorkerPool } = require('..');
 const { COMMANDS, METHODS } = require('../lib/protocol');
-const { real, temporaryFolder, writeSong } = require('./helpers');
+const { real, temporaryFolder, writeSong } = require('../testing/helpers');
 
 const STEMS = ['bass', 'drums', 'other', 'vocals'];
 const outer = { after };

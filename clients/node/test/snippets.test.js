@@ -7,8 +7,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, test } = require('node:test');
 const { findWorker } = require('..');
-const { fakeWorker, gone, real, temporaryFolder, writeSong } = require('./helpers');
-const { WorkerPool, batchProcess, processBatchOptimized } = require('./snippets/batches');
+const { fakeWorker, gone, real, temporaryFolder, writeSong } = require('../testing/helpers');
+const { WorkerPool, batchProcess, processBatchOptimized } = require('../testing/snippets/batches');
 
 const WINDOWS = process.platform === 'win32';
 const POSIX = { skip: WINDOWS && 'the launcher of these tests is a shell script' };
@@ -27,7 +27,7 @@ function launcher() {
 
 /** A program of the snippets; `heard(text)` waits until it has printed that. */
 function run(name, env) {
-  const file = path.join(__dirname, 'snippets', name);
+  const file = path.join(__dirname, '..', 'testing', 'snippets', name);
   const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (output += text));

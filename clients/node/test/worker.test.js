@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { test } = require('node:test');
 const { CancelledError, DSUError, DSUWorker, startWorker } = require('..');
-const { FAKE, fake, fakeWorker, gone, noMockTimers } = require('./helpers');
+const { FAKE, fake, fakeWorker, gone, noMockTimers } = require('../testing/helpers');
 
 const job = (model, more = {}) => ({ cmd: 'separate', model, input: 'song.wav', ...more });
 
