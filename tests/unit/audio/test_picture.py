@@ -1,33 +1,29 @@
-"""The picture of a separation: what is gathered of a signal, whatever its length, and what is drawn."""
+"""The picture of a separation: what is drawn."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from utils.audio.picture import (
-    BANDS,
+from utils.audio.cells import BANDS
+from utils.audio.drawing import (
+    GAP,
     LEFT,
-    PAPER,
+    MIX_COLOUR,
+    PALETTES,
     PLOT_WIDTH,
     ROW_GAP,
     ROW_HEIGHT,
+    STEM_COLOURS,
     TOP,
     WAVE_HEIGHT,
-    Cells,
-    Sketch,
-    _Gatherer,
+    _gain_db,
     heat_map,
+    time_of,
 )
+from utils.audio.picture import Sketch
 from utils.core.errors import OutputNotWritable
 
 RATE = 44100
-
-
-def gathered(signal, size=10_000):
-    whole = _Gatherer(RATE)
-    for start in range(0, signal.shape[1], size):
-        whole.add(signal[:, start : start + size])
-    return whole.finish()
 
 
 def tone(hz, seconds, level=0.5):
@@ -35,53 +31,11 @@ def tone(hz, seconds, level=0.5):
     return np.tile(level * np.sin(2 * np.pi * hz * t), (2, 1)).astype(np.float32)
 
 
-@pytest.mark.parametrize("seconds", [0.001, 0.3, 10.0, 240.0])
-def test_what_is_kept_does_not_grow_with_the_song(seconds):
-    """Never more than twice the columns of the picture, and at least one cell."""
-    cells = gathered(np.zeros((2, round(seconds * RATE)), np.float32), size=1 << 17)
-    assert 1 <= len(cells) <= 2 * PLOT_WIDTH
-    assert cells.power.shape == (len(cells), BANDS)
-
-
-@pytest.mark.parametrize("seconds", [5.0, 100.0, 200.0])
-def test_an_event_stays_at_its_place_in_time(seconds):
-    """However often cells were joined: a click at three quarters is found at three quarters."""
-    signal = np.zeros((1, round(seconds * RATE)), np.float32)
-    signal[0, round(0.75 * signal.shape[1])] = 0.8
-    cells = gathered(signal, size=1 << 17)
-    assert cells.high.max() == pytest.approx(0.8)
-    assert cells.high.argmax() / len(cells) == pytest.approx(0.75, abs=0.01)
-    assert cells.power.max(axis=1).argmax() / len(cells) == pytest.approx(0.75, abs=0.02)
-
-
-def test_the_size_of_blocks_does_not_matter():
-    """The same cells from many small blocks as from one."""
-    signal = np.random.default_rng(0).standard_normal((2, 50_000)).astype(np.float32)
-    one, many = gathered(signal, size=50_000), gathered(signal, size=777)
-    np.testing.assert_allclose(one.power, many.power, rtol=1e-6)
-    np.testing.assert_array_equal(one.high, many.high)
-
-
-@pytest.mark.parametrize("hz", [100, 1000, 8000])
-def test_a_tone_is_in_the_band_of_its_frequency(hz):
-    """At its level: full scale is 0 dB."""
-    power = gathered(tone(hz, 1.0)).power.mean(axis=0)
-    centre_hz = np.geomspace(40, 18000, BANDS)[power.argmax()]
-    assert centre_hz == pytest.approx(hz, rel=0.12)
-    assert 10 * np.log10(power.max()) == pytest.approx(20 * np.log10(0.5), abs=1)
-
-
-def test_neighbours_are_joined_by_their_extremes():
-    """The last may stand for fewer."""
-    cells = Cells(np.array([-1.0, -3, -2]), np.array([1.0, 2, 5]), np.arange(3.0)[:, None]).joined(2)
-    assert (cells.low.tolist(), cells.high.tolist(), cells.power[:, 0].tolist()) == ([-3, -2], [2, 5], [1, 2])
-
-
 def test_loud_cells_are_bright_and_high_frequencies_on_top():
     """Silence is darkest."""
     power = np.zeros((3, 2))
     power[0, 1] = 1.0
-    brightness = heat_map(power, loudest=1.0).sum(axis=-1)
+    brightness = heat_map(power, 1.0, (200, 60, 60)).sum(axis=-1)
     assert brightness.shape == (2, 3)
     assert brightness.argmax() == 0
     assert brightness[0, 0] > 5 * brightness[1, 2]
@@ -97,7 +51,7 @@ def test_a_picture_of_a_mix_and_two_stems(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report.png"]
     pixels = np.asarray(Image.open(tmp_path / "report.png"))
     inked = [
-        (pixels[top : top + WAVE_HEIGHT, LEFT : LEFT + PLOT_WIDTH] != PAPER).any(axis=-1).mean()
+        (pixels[top : top + WAVE_HEIGHT, LEFT : LEFT + PLOT_WIDTH] != PALETTES["light"].paper).any(axis=-1).mean()
         for top in (TOP + number * (ROW_HEIGHT + ROW_GAP) for number in range(3))
     ]
     assert inked[1] > 0.5
@@ -120,3 +74,82 @@ def test_a_folder_that_is_gone_is_an_error_about_the_file(tmp_path):
     with pytest.raises(OutputNotWritable):
         sketch.save(tmp_path / "gone" / "report.png", title="")
     assert list(tmp_path.iterdir()) == []
+
+
+def drawn(tmp_path, signals, **options):
+    sketch = Sketch(list(signals), RATE)
+    for name, signal in signals.items():
+        sketch.add(name, signal)
+    sketch.save(tmp_path / "report.png", title="song", **options)
+    return np.asarray(Image.open(tmp_path / "report.png")).astype(int)
+
+
+def wave_of(pixels, number, scale=1):
+    top = TOP + number * (ROW_HEIGHT + ROW_GAP)
+    return pixels[top * scale : (top + WAVE_HEIGHT) * scale, LEFT * scale : (LEFT + PLOT_WIDTH) * scale]
+
+
+def heat_of(pixels, number):
+    top = TOP + number * (ROW_HEIGHT + ROW_GAP) + WAVE_HEIGHT + GAP
+    return pixels[top : top + BANDS, LEFT : LEFT + PLOT_WIDTH]
+
+
+def test_each_signal_has_its_colour(tmp_path):
+    """The wave is drawn in it, and the spectrogram tinted with it."""
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 2 * RATE)).astype(np.float32)
+    pixels = drawn(tmp_path, {"the mix": noise, "one": noise, "two": noise})
+    for number, colour in enumerate((MIX_COLOUR, *STEM_COLOURS[:2])):
+        assert (wave_of(pixels, number) == colour).all(axis=-1).mean() > 0.3
+        if number > 0:  # that of the mix is grey
+            assert heat_of(pixels, number).reshape(-1, 3).mean(axis=0).argmax() == np.argmax(colour)
+
+
+def test_a_quiet_stem_is_drawn_larger(tmp_path):
+    """By whole steps, so that it fits; the louder one of two stays as it is."""
+    pixels = drawn(tmp_path, {"the mix": tone(440, 2.0), "quiet": tone(440, 2.0, level=0.5 / 8.2)})
+    heights = [(wave_of(pixels, number) != PALETTES["light"].paper).any(axis=(1, 2)).sum() for number in range(2)]
+    assert heights[0] > 0.9 * WAVE_HEIGHT
+    assert heights[1] > 0.85 * WAVE_HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("peak", "loudest", "gain_db"),
+    [(1, 1, 0), (0.51, 1, 0), (0.49, 1, 6), (0.24, 1, 12), (1e-6, 1, 30), (0, 1, 0), (0, 0, 0)],
+)
+def test_steps_of_gain(peak, loudest, gain_db):
+    """None for silence, and not more than makes noise of nothing."""
+    assert _gain_db(peak, loudest) == gain_db
+
+
+def test_themes_and_scales(tmp_path):
+    """A dark picture is dark; one of twice the scale has four times the pixels and shows the same."""
+    signals = {"the mix": tone(440, 2.0), "stem": tone(880, 2.0)}
+    light = drawn(tmp_path, signals)
+    dark = drawn(tmp_path, signals, theme="dark")
+    large = drawn(tmp_path, signals, scale=2)
+    assert tuple(light[2, 2]) == PALETTES["light"].paper
+    assert tuple(dark[2, 2]) == PALETTES["dark"].paper
+    assert large.shape == (2 * light.shape[0], 2 * light.shape[1], 3)
+    small = np.asarray(Image.fromarray(large.astype(np.uint8)).reduce(2)).astype(int)
+    assert np.abs(wave_of(small, 1) - wave_of(light, 1)).mean() < 20
+
+
+@pytest.mark.parametrize(("second", "text"), [(0, "0:00"), (75, "1:15"), (3600, "1:00:00"), (7325, "2:02:05")])
+def test_times_have_no_decimals(second, text):
+    """Hours only where there are any."""
+    assert time_of(second) == text
+
+
+@pytest.mark.parametrize("seconds", [0.5, 9.0, 3600.0, 40 * 3600.0])
+def test_times_above_and_below_do_not_run_into_each_other(tmp_path, monkeypatch, seconds):
+    """However long the song: between a few and a dozen on each axis, at the same places."""
+    from utils.audio.cells import Cells
+    from utils.audio.drawing import Drawing, Row
+
+    written = []
+    monkeypatch.setattr("utils.audio.drawing.time_of", lambda second: written.append(second) or time_of(second))
+    cells = Cells(np.zeros(10), np.zeros(10), np.zeros((10, BANDS)))
+    Drawing([Row("the mix", cells, -120.0)], RATE, seconds).draw(title="", note="")
+    above, below = written[: len(written) // 2], written[len(written) // 2 :]
+    assert above == below == sorted(set(above))
+    assert 1 <= len(above) <= 12
