@@ -63,6 +63,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     **{f"generated {title}": (module, "--check") for title, module in GENERATORS.items()},
 }
 
+MOST_TEST_PROCESSES = 6
+
 FROZEN = ROOT / "dist" / "dsu"
 FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 
@@ -374,7 +376,14 @@ def test(words: list[str]) -> int:
     if "--frozen" in rest:
         rest.remove("--frozen")
         rest += [*FROZEN_TESTS, "--worker-dir", str(frozen_folder())]
-    return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
+    elif any((ROOT / word.partition("::")[0]).exists() for word in rest):
+        return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
+    return run_openly([set_up(flavor, dev=True), "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
+
+
+def in_parallel() -> list[str]:
+    """Options that spread the files of tests over processes. Each process takes up to two gigabytes of memory."""
+    return ["-n", str(max(1, min(os.cpu_count() or 1, MOST_TEST_PROCESSES))), "--dist", "loadfile"]
 
 
 def frozen_folder() -> Path:

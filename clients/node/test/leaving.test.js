@@ -8,7 +8,7 @@ const { gone, isAlive, real } = require('../testing/helpers');
 
 const WINDOWS = process.platform === 'win32';
 const POSIX = { skip: WINDOWS && 'there are no signals between processes' };
-const KILLS = Number(process.env.DSU_TEST_KILLS ?? 200);
+const KILLS = Number(process.env.DSU_TEST_KILLS ?? 80);
 const AT_ONCE = 8;
 
 /** A program with a worker; answers both, as soon as the worker has said its pid. */
@@ -51,6 +51,6 @@ test('workers of programs that are killed go too, however often', async () => {
   };
   for (let i = 0; i < KILLS; i += AT_ONCE) {
     // At different moments of its start, from its first line on.
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, KILLS - i) }, (_, k) => cycle(((i + k) * 7) % 200)));
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, KILLS - i) }, (_, k) => cycle(((i + k) * 200) / KILLS)));
   }
 });

@@ -53,7 +53,8 @@ def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "FROZEN", tmp_path)
     (tmp_path / "VERSION.txt").touch()
     run.main(["test", "--frozen", "-x"])
-    assert started[1][0] == ["-m", "pytest", "-x", "tests/e2e", "tests/frozen", "--worker-dir", str(tmp_path)]
+    tests = ["-x", "tests/e2e", "tests/frozen", "--worker-dir", str(tmp_path)]
+    assert started[1][0] == ["-m", "pytest", *run.in_parallel(), *tests]
 
 
 def test_frozen_tests_need_a_frozen_folder(started, monkeypatch, tmp_path, capsys):
@@ -115,6 +116,16 @@ def test_check_passes_if_all_pass(started, monkeypatch):
     """The exit status is 0 if every check passes."""
     monkeypatch.setattr(run, "run_quietly", lambda argv, tick=None: run.Finished(0, ""))
     assert run.main(["check"]) == 0
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, "1"), (2, "2"), (64, "6"), (None, "1")])
+def test_all_tests_run_in_parallel_and_a_selection_does_not(started, monkeypatch, cores, processes):
+    """As many processes as there are cores, within bounds; to start them is not worth while for a few tests."""
+    monkeypatch.setattr(run.os, "cpu_count", lambda: cores)
+    run.main(["test", "-q"])
+    run.main(["test", "tests/unit/core/test_job.py::test_progress", "-q"])
+    assert started[1][0] == ["-m", "pytest", "-n", processes, "--dist", "loadfile", "-q"]
+    assert started[3][0] == ["-m", "pytest", "tests/unit/core/test_job.py::test_progress", "-q"]
 
 
 @pytest.mark.parametrize("name", ["demucs", "dsu-demucs"])
