@@ -35,12 +35,25 @@ def choose(requested: str) -> str:
     device = "cuda:0" if requested == "cuda" else requested
     if device not in devices:
         raise DeviceUnavailable(
-            f"The device `{requested}` is not available here; available: {', '.join(devices)}.",
+            f"The device `{requested}` is not available here; available: {', '.join(devices)}.{_cause(requested)}",
             hint="Use `--device auto`, or install the build for your graphics card and its driver.",
             suggestions=devices,
             field="device",
         )
     return requested
+
+
+def _cause(requested: str) -> str:
+    """What else is known about a missing device, in torch's own words, which programs look for."""
+    import torch
+
+    lacks_cuda = requested.startswith("cuda") and torch.version.cuda is None
+    return " Torch not compiled with CUDA enabled." if lacks_cuda else ""
+
+
+def out_of_memory(device: str) -> str:
+    """How an error begins when memory has run out: on graphics cards with torch's words, which programs look for."""
+    return "CUDA out of memory: there" if device.startswith("cuda") else "There"
 
 
 def prepare_torch(threads: int) -> None:
@@ -96,6 +109,17 @@ def model_budget_bytes(device: str) -> int:
     import psutil
 
     return int(0.5 * psutil.virtual_memory().total)
+
+
+def free_bytes(device: str) -> int:
+    """The free memory of the device; of a Mac's graphics processor, that of the host that it shares."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def release_unused(device: str) -> None:

@@ -35,8 +35,7 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
 
         return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
     command_line: Any = importlib.import_module(worker.command_line)
-    status: int = command_line.main(argv, start_engine, models)
-    return status
+    return bootstrap.end(command_line.main(argv, start_engine, models))
 
 
 def make_engine(name: str, settings: Settings) -> EngineApi:

@@ -32,7 +32,7 @@ class StemPlan:
 
     @property
     def is_spooled(self) -> bool:
-        return self.output.clip == "rescale" and not self.output.holds_overs
+        return self.output.clip == "rescale_each" or (self.output.clip == "rescale" and not self.output.holds_overs)
 
     @property
     def needed_bytes(self) -> int:
@@ -58,6 +58,7 @@ class StemFile:
         self.target = target
         self.part = temporary.part_path(target)
         self.peak = 0.0
+        self.gain = 1.0  # what spooled samples are multiplied by
         self._spool_path = temporary.part_path(target)
         self._plan = plan
         self._due = plan.frames
@@ -98,8 +99,8 @@ class StemFile:
         elif self._encoder is not None:
             self._encoder.write(np.clip(block, -1.0, 1.0) if self._plan.output.clip == "clamp" else block)
 
-    def encode(self, gain: float, on_block: Callable[[int], None]) -> None:
-        """Encode the spooled floats times `gain`. `on_block` gets the length of each block."""
+    def encode(self, on_block: Callable[[int], None]) -> None:
+        """Encode the spooled floats times the gain. `on_block` gets the length of each block."""
         if self._spool is None:
             return
         with self._lock:
@@ -108,7 +109,7 @@ class StemFile:
             self._encoder = encoder = self._plan.encoder(self.part)
         for block in self._spool.blocks():
             on_block(len(block))
-            encoder.write(block if gain == 1.0 else block * np.float32(gain))
+            encoder.write(block if self.gain == 1.0 else block * np.float32(self.gain))
         encoder.close()
         self._spool.close()
         temporary.remove(self._spool_path)

@@ -1,4 +1,4 @@
-"""Temporary files beside the final ones: their names, and what a killed process has left of them.
+"""Temporary files near the final ones: their places and names, and what a killed process has left of them.
 
 A name holds the machine and the process that writes the file. So leftovers can be distinguished from work in
 progress, even in a folder that several machines share.
@@ -23,10 +23,15 @@ _MAX_STEM_BYTES = 120
 _PART = re.compile(r"\..*\.(?P<pid>\d{1,10})-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}\.part", re.DOTALL)
 
 
+def part_folder(target: Path) -> Path:
+    """The folder of `target` or, while there is none, the nearest one above it. Both are on the same disk."""
+    return next((folder for folder in target.parents if os.path.lexists(os_path(folder))), target.parent)
+
+
 def part_path(target: Path) -> Path:
-    """A new temporary name in the folder of `target`."""
+    """A new temporary name for `target`."""
     name = target.name.encode("utf-8", "surrogateescape")[:_MAX_STEM_BYTES].decode("utf-8", "ignore")
-    return target.with_name(f".{name}.{os.getpid()}-{_machine()}{secrets.token_hex(4)}.part")
+    return part_folder(target) / f".{name}.{os.getpid()}-{_machine()}{secrets.token_hex(4)}.part"
 
 
 def _machine() -> str:

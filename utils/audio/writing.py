@@ -1,7 +1,8 @@
 """Writes stems to files that appear under their names all together and complete, or not at all.
 
-Every stem is written to a temporary file beside the final one. If all stems are to be scaled by one gain, because the
-format cannot hold samples above full scale, they are spooled as floats first: the gain depends on the last sample.
+Every stem is written to a temporary file beside the final one or, where its folder does not exist yet, beside that: a
+folder of results holds whole files from its first moment on. If stems are to be scaled, because the format cannot hold
+samples above full scale, they are spooled as floats first: the gain depends on the last sample.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ from utils.core.cleanup import undone_on_exit
 from utils.core.errors import OutputNotWritable
 from utils.core.job import JobCancelled
 
+# By how much a stem with a gain of its own stays below full scale, as in the demucs package.
+HEADROOM = 1.01
+
 __all__ = ["OutputFormat", "StemSet", "Written", "check_disk_space", "check_output", "open_stems"]
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was published: absolute paths, and the gain that was applied to all stems."""
+    """What was published: absolute paths, and the gain that was applied to all stems, or the lowest of their own."""
 
     paths: dict[str, Path]
     gain: float
@@ -77,7 +81,7 @@ def open_stems(
     plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
     plan.require_size()
     check_disk_space(folder, plan.needed_bytes * len(files))
-    return StemSet(files, plan, tags, overwrite=overwrite)
+    return StemSet(files, root, plan, tags, overwrite=overwrite)
 
 
 def _require_free(path: Path, *, overwrite: bool) -> None:
@@ -96,8 +100,11 @@ class StemSet:
     `write` is called from one thread. `rollback` may be called from any thread at any time.
     """
 
-    def __init__(self, targets: Mapping[str, Path], plan: StemPlan, tags: TagSet | None, *, overwrite: bool) -> None:
+    def __init__(
+        self, targets: Mapping[str, Path], root: Path, plan: StemPlan, tags: TagSet | None, *, overwrite: bool
+    ) -> None:
         self._targets = dict(targets)
+        self._root = root
         self._plan = plan
         self._tags = tags
         self._overwrite = overwrite
@@ -125,17 +132,19 @@ class StemSet:
         self._registered.close()
 
     def _prepare(self) -> None:
-        for target in self._targets.values():
-            try:
-                self._folders += temporary.make_folder(target.parent)
-            except OSError as error:
-                raise output_error(error, target.parent) from error
-        temporary.remove_stale_parts(target.parent for target in self._targets.values())
+        self._make_folder(self._root)
+        temporary.remove_stale_parts(temporary.part_folder(target) for target in self._targets.values())
         for name, target in self._targets.items():
             with self._lock:
                 self._require_unsettled()
                 self._stems[name] = stem = StemFile(target, self._plan)
                 stem.open()
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            self._folders += temporary.make_folder(folder)
+        except OSError as error:
+            raise output_error(error, folder) from error
 
     def write(self, stem: str, block: Block) -> None:
         """Append a (channels, samples) block to a stem, at the model's rate."""
@@ -149,9 +158,9 @@ class StemSet:
         """Finish all files, then publish them. The callbacks are called from several threads, but never concurrently."""
         for stem in self._stems.values():
             stem.finish()
-        gain = self._linked_gain()
+        gain = self._choose_gains()
         if self._plan.is_spooled:
-            self._encode(gain, _EncodingProgress(self._plan.frames * len(self._stems), on_progress, checkpoint))
+            self._encode(_EncodingProgress(self._plan.frames * len(self._stems), on_progress, checkpoint))
         self._tag()
         if checkpoint is not None:
             checkpoint()
@@ -160,19 +169,25 @@ class StemSet:
             on_progress(1.0)
         return Written(dict(self._targets), gain, list(self._warnings))
 
-    def _linked_gain(self) -> float:
-        """The gain that keeps every stem within full scale; 1 if they already are."""
+    def _choose_gains(self) -> float:
+        """The gains that keep every stem within full scale; 1 if they already are. Returns the lowest."""
+        if self._plan.output.clip == "rescale_each":
+            for stem in self._stems.values():
+                stem.gain = 1.0 / max(HEADROOM * stem.peak, 1.0)
+            return min((stem.gain for stem in self._stems.values()), default=1.0)
         peak = max((stem.peak for stem in self._stems.values()), default=0.0)
         if peak <= 1.0:
             return 1.0
         gain = full_scale(self._plan.output) / peak
+        for stem in self._stems.values():
+            stem.gain = gain
         self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that none of them clips.")
         return gain
 
-    def _encode(self, gain: float, progress: _EncodingProgress) -> None:
+    def _encode(self, progress: _EncodingProgress) -> None:
         threads = max(min(len(self._stems), os.cpu_count() or 1), 1)
         with ThreadPoolExecutor(threads, "encode") as pool:
-            jobs = [pool.submit(stem.encode, gain, progress.count) for stem in self._stems.values()]
+            jobs = [pool.submit(stem.encode, progress.count) for stem in self._stems.values()]
             try:
                 finished, _ = wait(jobs, return_when=FIRST_EXCEPTION)
                 for job in finished:
@@ -216,6 +231,7 @@ class StemSet:
         """Give the file its final name, and add it to `added` if no file had that name."""
         _require_free(stem.target, overwrite=self._overwrite)
         is_new = not os.path.lexists(os_path(stem.target))
+        self._make_folder(stem.target.parent)
         try:
             os.replace(os_path(stem.part), os_path(stem.target))  # noqa: PTH105 - a Path would undo the extended form
         except OSError as error:

@@ -1,27 +1,34 @@
-"""`dsu-demucs SONG ...`, for people: the options that users of demucs know, and what is written.
+"""`dsu-demucs SONG ...`, for people, and for programs that start `demucs`: its options, its files, its streams.
 
-An option of demucs that cannot be honoured is refused with the reason, never accepted and ignored.
+Programs look for demucs' own sentences on stdout and for its bars on stderr, so these are as there. docs/compatibility.md
+lists what is tried side by side.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePath
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args
 
-from msgspec import Meta
+import msgspec
+from msgspec import UNSET, Meta
 
+from utils.commandline.bars import Bars, open_bars
 from utils.commandline.existing import Results, expected_stems
+from utils.commandline.journal import Journal
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
-from utils.commandline.options import Options, Typed, template_fields
-from utils.commandline.program import Program, describe_model
+from utils.commandline.options import LOSSY, Options, Typed, template_fields
+from utils.commandline.program import Listing, Program, Report, describe_model, separate_all
+from utils.commandline.wording import Wording
 from utils.core.api import EngineApi
-from utils.core.catalogue import DEFAULT_DEMUCS, TEMPLATE_FIELDS
-from utils.core.errors import InvalidRequest
-from utils.core.replies import ModelDetails
-from utils.core.requests import DemucsListModels, DemucsSeparate
+from utils.core.catalogue import DEFAULT_DEMUCS, EXTENSION_ALIASES, TEMPLATE_FIELDS
+from utils.core.errors import InputNotFound, InvalidRequest, OutputNotWritable
+from utils.core.job import Job
+from utils.core.replies import FileDone, ModelDetails
+from utils.core.requests import AudioFormat, DemucsListModels, DemucsSeparate
 
 DEFAULT_FILENAME = "{track}/{stem}.{ext}"
 FILENAME_FIELDS = {*TEMPLATE_FIELDS, "trackext", "ext"}
@@ -37,7 +44,8 @@ def find_models(engine: EngineApi, request: DemucsSeparate) -> list[ModelDetails
 
 def results(request: DemucsSeparate, models: Sequence[ModelDetails]) -> Results:
     (model,) = models
-    return Results(model.name, expected_stems(request, model.stems, rest=request.other_method != "none"))
+    has_rest = request.other_method != "none"
+    return Results(model.name, expected_stems(request, model.stems, rest=has_rest, rest_name=request.rest_name))
 
 
 FAMILY = Program(
@@ -48,7 +56,7 @@ FAMILY = Program(
         groups={
             "model": ("model", "repo", *MODELS),
             "output": ("output", "name_template", *FORMAT),
-            "separation": (STEMS, "other_method", "shifts", "overlap", "segment", "seed"),
+            "separation": (STEMS, "other_method", "shifts", "overlap", ("split", "segment"), "seed"),
         },
         options={
             "model": Option(("-m", "--model"), f"default {DEFAULT_DEMUCS}", default=DEFAULT_DEMUCS),
@@ -58,7 +66,7 @@ FAMILY = Program(
             "jobs": Option(("-j", "--jobs")),
         },
         machine=(*Layout.machine, "jobs"),
-        hidden=frozenset({"segments"}),
+        hidden=frozenset({"segments", "rest_name"}),
     ),
     understand,
     find_models,
@@ -72,7 +80,12 @@ FAMILY = Program(
 class DemucsRun(Run, frozen=True, kw_only=True):
     """What only this program has."""
 
-    mp3_bitrate: Annotated[int | None, Meta(description="Of --mp3; default 320.")] = None
+    filename: str = DEFAULT_FILENAME
+    mp3_bitrate: Annotated[int, Meta(description="Of mp3 files.")] = 320
+    mp3_preset: Annotated[
+        Literal["2", "3", "4", "5", "6", "7"] | None,
+        Meta(description="Accepted as by demucs; mp3 files are always encoded in the best quality"),
+    ] = None
 
 
 EPILOG = f"""\
@@ -81,65 +94,158 @@ examples:
   dsu-demucs -n htdemucs_ft --two-stems vocals --flac song.mp3
   dsu-demucs -n htdemucs_ft --download
 
-Results are OUT/MODEL/TRACK/STEM.EXT.
+Results are OUT/MODEL/TRACK/STEM.EXT. Progress is on stderr.
 {closing("dsu-demucs --worker")}"""
 
 
 def understand_demucs(typed: Typed) -> Options[DemucsSeparate]:
     """With the options of demucs that have no field of their own."""
     words = typed.words
-    if words.mp3_bitrate is not None and words.format != "mp3":
-        raise InvalidRequest("--mp3-bitrate needs --mp3.")
-    if words.bitrate is None:
-        words.bitrate = words.mp3_bitrate
-    words.name_template = _name_template(words)
-    return understand(typed)
+    words.filename, words.name_template = words.name_template, None
+    if words.other_method == "minus" and words.two_stems is not None:
+        words.rest_name = f"minus_{words.two_stems}"
+    options = understand(typed)
+    if not options.tracks:
+        return options
+    template = request_for(Path(options.tracks[0]), options).name_template  # each song has its own, but of the same form
+    return replace(options, request=msgspec.structs.replace(options.request, name_template=template))
 
 
-def _name_template(words: argparse.Namespace) -> str | None:
-    """The request's template for a `--filename` of demucs, which starts at OUT/MODEL and includes the extension."""
-    filename, audio_format = words.name_template, words.format or "wav"
-    if filename == DEFAULT_FILENAME:
-        return None
-    fields = template_fields(filename, "--filename", FILENAME_FIELDS)
-    whole = filename.replace("{ext}", audio_format)
-    if "trackext" in fields:  # one template serves all songs
-        extensions = {PurePath(track).suffix.lstrip(".") for track in words.tracks}
-        if len(extensions) != 1 or "" in extensions:
-            raise InvalidRequest("{trackext} in --filename needs songs of one extension, given one by one.")
-        whole = whole.replace("{trackext}", extensions.pop())
-    stem, dot, extension = whole.rpartition(".")
-    if not dot or extension != audio_format:
-        raise InvalidRequest(f"--filename must end in .{{ext}} (or .{audio_format}, the format of the stems).")
-    return f"{{model}}/{stem}"
+def request_for(path: Path, options: Options[DemucsSeparate]) -> DemucsSeparate:
+    """The request for one song: `--filename` may speak of the song's extension, and its own decides on the format.
+
+    The request's template, unlike that of `--filename`, starts at OUT and is without an extension.
+    """
+    request, run = options.request, cast(DemucsRun, options.run)
+    template_fields(run.filename, "--filename", FILENAME_FIELDS)
+    extension = path.name.rpartition(".")[2].replace("{", "{{").replace("}", "}}")
+    whole = run.filename.replace("{ext}", request.format).replace("{trackext}", extension)
+    stem, dot, ending = whole.rpartition(".")
+    ending = EXTENSION_ALIASES.get(ending.lower(), ending.lower())
+    if not dot or ending not in get_args(AudioFormat):
+        raise InvalidRequest(f"--filename must end in .{{ext}} or in the extension of a format, such as .{request.format}.")
+    is_float = request.pcm_type == "FLOAT"
+    return msgspec.structs.replace(
+        request,
+        format=ending,
+        name_template=None if run.filename == DEFAULT_FILENAME else f"{{model}}/{stem}",
+        bitrate=run.mp3_bitrate if ending == "mp3" and request.bitrate is None else request.bitrate,
+        pcm_type=None if ending in LOSSY or (is_float and ending == "flac") else request.pcm_type,
+    )
 
 
-PROGRAM = replace(
-    FAMILY,
-    layout=replace(
-        FAMILY.layout,
-        program="dsu-demucs",
-        epilog=EPILOG,
-        groups={**FAMILY.layout.groups, "output": ("output", "name_template", *FORMAT, "mp3_bitrate")},
-        options={
-            **FAMILY.layout.options,
-            "model": Option(("-n", "--name"), f"default {DEFAULT_DEMUCS}", "MODEL", default=DEFAULT_DEMUCS),
-            "name_template": Option(
-                ("--filename",),
-                "names below OUT/MODEL from {track} {trackext} {stem} {ext} {model} {index}; "
-                f"default {DEFAULT_FILENAME}",
-                default=DEFAULT_FILENAME,
-            ),
-            "mp3_bitrate": Option(metavar="KBIT"),
-        },
-        refused={
-            "--no-split": "--no-split is not supported: songs are always separated in segments, so that memory stays "
-            "bounded. --segment sets their length.",
-            "--mp3-preset": "--mp3-preset is not supported: the encoder has one quality setting for a bitrate. "
-            "Use --mp3-bitrate.",
-        },
-        run=DemucsRun,
+class DemucsReport(Report):
+    """What demucs says: where results go and which song is separated on stdout, errors and bars on stderr."""
+
+    display: Bars
+
+    def begin(self, model: ModelDetails, request: DemucsSeparate) -> None:
+        """Say what is to come, and make the folder of the results, where programs may look at once."""
+        if model.networks is not UNSET:
+            self.display.passes = model.networks * max(request.shifts or 0, 1)
+            self.display.say(
+                f"Selected model is a bag of {model.networks} models. You will see that many progress bars per track."
+            )
+        else:
+            self.display.passes = max(request.shifts or 0, 1)
+        folder = Path(request.folder).expanduser() / model.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputNotWritable(f"The folder `{folder}` cannot be made: {error.strerror}.", field="output") from error
+        self.display.say(f"Separated tracks will be stored in {folder.resolve()}")
+
+    def missing(self, path: Path) -> None:
+        """A song that is not there is told and left out. As for demucs, that is no failure of the others."""
+        text = (
+            f"File {path} does not exist. If the path contains spaces, "
+            'please try again after surrounding the entire path with quotes "".'
+        )
+        error = {"code": InputNotFound.code, "message": text}
+        self._journal.file_done(FileDone(input=str(path), index=self.inputs.index(path), ok=False, error=error))
+        self.inputs.remove(path)
+        self.display.line(text)
+
+    def separated(self, done: FileDone) -> None:
+        """The files are there; demucs says no more."""
+        if done.skipped is True:
+            super().separated(done)
+
+
+class DemucsProgram(Program[DemucsSeparate]):
+    """The program, as far as it talks like demucs."""
+
+    def list_models(self, listing: Listing, models_dir: Path, repo: Path | None) -> Iterator[str]:
+        """Bags, then single networks; with a folder, only those in it."""
+        models = listing(models_dir, repo)
+        if repo is not None:
+            others = listing(models_dir, None)
+            models = [model for model in models if model not in others]
+        for title, is_bag in (("Bag of models", True), ("Single models", False)):
+            yield f"{title}:\n"
+            yield from (f"    {model.name}\n" for model in models if (model.networks is not UNSET) == is_bag)
+
+    @contextlib.contextmanager
+    def open_report(self, run: Run, wording: Wording, journal: Journal) -> Iterator[Report]:
+        """With `--print-paths` stdout is for paths alone."""
+        with open_bars(sys.stderr if run.print_paths else sys.stdout, sys.stderr) as bars:
+            yield DemucsReport(run, wording, bars, journal)
+
+    def separate(
+        self,
+        engine: EngineApi,
+        options: Options[DemucsSeparate],
+        models: Sequence[ModelDetails],
+        job: Job,
+        report: Report,
+    ) -> list[dict[str, Any]]:
+        """Separate the songs that are there."""
+        told = cast(DemucsReport, report)
+        told.begin(models[0], options.request)
+        for path in [path for path in told.inputs if not path.exists()]:
+            told.missing(path)
+
+        def begin(path: Path) -> DemucsSeparate:
+            told.display.say(f"Separating track {path}")
+            return request_for(path, options)
+
+        return separate_all(engine, options.request, job, told, begin) if told.inputs else []
+
+
+LAYOUT = replace(
+    FAMILY.layout,
+    program="dsu-demucs",
+    epilog=EPILOG,
+    groups={**FAMILY.layout.groups, "output": ("output", "name_template", *FORMAT, "mp3_bitrate", "mp3_preset")},
+    options={
+        **FAMILY.layout.options,
+        "model": Option(
+            ("-n", "--name"), f"default {DEFAULT_DEMUCS}", "MODEL", default=DEFAULT_DEMUCS, also=("-s", "--sig")
+        ),
+        "name_template": Option(
+            ("--filename",),
+            "names below OUT/MODEL from {track} {trackext} {stem} {ext} {model} {index}; "
+            f"default {DEFAULT_FILENAME}",
+            default=DEFAULT_FILENAME,
+        ),
+        "clip": Option(
+            ("--clip-mode",),
+            "where stems would clip: lower each by its own gain (rescale, the default), or all by one, so that they still "
+            "sum to the song (rescale_all), clamp their samples, or do nothing (none)",
+            default="rescale",
+            words={"rescale": "rescale_each", "rescale_all": "rescale"},
+        ),
+        "shifts": Option(default=1),
+        "mp3_bitrate": Option(metavar="KBIT"),
+    },
+    first=frozenset(
+        {
+            *("--sig", "--name", "--repo", "--list-models", "--verbose", "--out", "--filename", "--device", "--shifts"),
+            *("--overlap", "--no-split", "--segment", "--two-stems", "--other-method", "--int24", "--float32"),
+            *("--clip-mode", "--flac", "--mp3", "--mp3-bitrate", "--mp3-preset", "--jobs", "--help"),
+        }
     ),
-    understand=understand_demucs,
+    run=DemucsRun,
 )
+PROGRAM = DemucsProgram(LAYOUT, understand_demucs, find_models, results, refusal=1)
 main = PROGRAM.main

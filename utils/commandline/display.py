@@ -31,11 +31,19 @@ class Display(Protocol):
     def event(self, event: Event) -> None:
         """An event of the job."""
 
+    def counted(self, stage: str, done: float, total: float) -> None:
+        """How far a stage of a job is, in its own unit; for displays that make something of it."""
+        return
+
     def line(self, text: str) -> None:
-        """A sentence that stays."""
+        """A sentence that stays: an error, a warning."""
+
+    def say(self, text: str) -> None:
+        """A sentence that stays when all is well."""
+        self.line(text)
 
 
-class Lines:
+class Lines(Display):
     """For pipes and log files: only what stays."""
 
     def __init__(self, out: IO[str]) -> None:
@@ -50,7 +58,7 @@ class Lines:
         self._out.flush()
 
 
-class Bar:
+class Bar(Display):
     """For terminals: one bar below the lines that stay."""
 
     def __init__(self, progress: rich.progress.Progress) -> None:

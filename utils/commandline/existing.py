@@ -42,11 +42,16 @@ def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> t
 
 
 def expected_stems(
-    request: Separate, model_stems: Sequence[str], *, rest: bool = True, also: Sequence[str] = ()
+    request: Separate,
+    model_stems: Sequence[str],
+    *,
+    rest: bool = True,
+    rest_name: str | None = None,
+    also: Sequence[str] = (),
 ) -> tuple[str | None, ...]:
-    """The stems that a request gives. `rest` says whether `two_stems` writes both; `also` are further ones."""
+    """The stems that a request gives. `rest` says whether `two_stems` writes what it leaves; `also` are further ones."""
     if request.two_stems is not None:
-        own: list[str | None] = [request.two_stems, f"no_{request.two_stems}"] if rest else [request.two_stems]
+        own: list[str | None] = [request.two_stems, *([rest_name or f"no_{request.two_stems}"] if rest else [])]
     else:
         own = [*(request.stems or model_stems or (None,))]
     return (*own, *also)

@@ -1,24 +1,27 @@
-"""Ctrl-C on the command line: the first cancels the job, the second exits at once. Neither leaves half-written files."""
+"""Ctrl-C on the command line: the first cancels the job, the second exits at once. Neither leaves half-written files.
+
+A program that a signal ended ends by that signal, as its parent expects: a status below 0 is the signal's number, for
+`utils.core.bootstrap.end` to send once all is cleaned up.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from utils.core import cleanup
+from utils.core import bootstrap, cleanup
 from utils.core.job import Job
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
-def leave_now(status: int) -> None:
-    """Remove half-written files and end the process."""
+def leave_now(number: int) -> None:
+    """Remove half-written files and end the process by the signal."""
     cleanup.run_all()
-    os._exit(status)
+    bootstrap.end_by(number)
 
 
 class Interrupts:
@@ -32,8 +35,8 @@ class Interrupts:
 
     @property
     def status(self) -> int:
-        """The exit status of a program that a signal ended."""
-        return 128 + (self.number if self.number is not None else signal.SIGINT)
+        """The status of a program that a signal ended."""
+        return -(self.number if self.number is not None else signal.SIGINT)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         del frame
@@ -42,7 +45,8 @@ class Interrupts:
             self._job.cancel()
             _in_a_thread(lambda: self._show("Stopping. Press Ctrl-C again to stop at once."))
         else:
-            _in_a_thread(lambda: self._leave(self.status))
+            signal.signal(self.number, signal.SIG_DFL)  # only this thread, the main one, may do so
+            _in_a_thread(lambda: self._leave(-self.status))
 
 
 def _in_a_thread(action: Callable[[], None]) -> None:

@@ -73,6 +73,7 @@ class Layout:
     options: Mapping[str, Option] = field(default_factory=dict)
     machine: tuple[str, ...] = ("device", "threads", "batch_size", "precision")  # the last group
     hidden: frozenset[str] = frozenset()
+    first: frozenset[str] = frozenset()  # flags that a beginning stands for, even where others begin so too
     refused: Mapping[str, str] = field(default_factory=dict)  # flags that others have, with the reason
     run: type[Run] = Run
     instead: Mapping[str, str] = field(default_factory=lambda: INSTEAD)  # of commands that hints tell programs to send

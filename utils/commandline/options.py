@@ -47,12 +47,16 @@ class Options(Generic[R_co]):
 # From fields to options -------------------------------------------------------------------------------------------
 
 
+class NoCommandLine(InvalidRequest):
+    """What was typed cannot be read: an option that does not exist, or that lacks its value, or has a wrong one."""
+
+
 class SongsParser(argparse.ArgumentParser):
     """A parser that raises what is wrong instead of ending the process, and takes songs before, between and after options."""
 
     def error(self, message: str) -> NoReturn:
         text = re.sub(r"^argument (\S+): ", r"\1: ", message)
-        raise InvalidRequest(f"{text[:1].upper()}{text[1:]}.")
+        raise NoCommandLine(f"{text[:1].upper()}{text[1:]}.")
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """What was typed. After `--` everything is a song, also what looks like an option.
@@ -64,7 +68,7 @@ class SongsParser(argparse.ArgumentParser):
         typed, unknown = self.parse_known_intermixed_args(argv[:end])
         if unknown:
             option = unknown[0].partition("=")[0]
-            raise InvalidRequest(f"There is no option {option}.{did_you_mean(nearest(option, self.wording.options))}")
+            raise NoCommandLine(f"There is no option {option}.{did_you_mean(nearest(option, self.wording.options))}")
         typed.tracks = [*typed.tracks, *argv[end + 1 :]]
         return typed
 
@@ -78,6 +82,13 @@ class SongsParser(argparse.ArgumentParser):
             add_help=add_help,
         )
         self._instead = layout.instead
+        self._first = layout.first
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """The options that begin so, as argparse collects them: the layout's first ones, if there are any."""
+        found: list[Any] = super()._get_option_tuples(option_string)
+        first = [one for one in found if not self._first.isdisjoint(one[0].option_strings)]
+        return first or found
 
     @property
     def wording(self) -> Wording:

@@ -1,14 +1,16 @@
 """One run of a program for people: from what was typed to stems on disk. Knows no worker.
 
-Exit status 0, 1 (a song failed), 2 (usage), 128 + signal. The engine comes from the caller, so that an answer to a
+Exit status 0, 1 (a song failed), 2 (usage); a signal ends the process by itself. The engine comes from the caller, so that an answer to a
 mistake or to `--help` never waits for torch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -18,7 +20,7 @@ from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
 from utils.commandline.layout import Layout, Run
-from utils.commandline.options import Options, R, Typed, read
+from utils.commandline.options import NoCommandLine, Options, R, Typed, read
 from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
 from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
@@ -41,6 +43,7 @@ class Program(Generic[R]):
     understand: Callable[[Typed], Options[R]]  # raises `InvalidRequest`
     find_models: Callable[[EngineApi, R], list[ModelDetails]]  # what is known of the models before they are read
     results: Callable[[R, Sequence[ModelDetails]], Results]  # what is written for each song
+    refusal: int = 2  # the exit status where what was typed can be read, but not be done
 
     def parse(self, argv: Sequence[str]) -> Options[R]:
         """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
@@ -53,11 +56,15 @@ class Program(Generic[R]):
             if not options.run.list_models:
                 return self.run(options, make_engine)
             repo = getattr(options.request, "repo", None)
-            models = listing(resolve(options.settings).models_dir, Path(repo).expanduser() if repo else None)
-            sys.stdout.writelines(f"{model.name}\n" for model in models)
+            models_dir = resolve(options.settings).models_dir
+            sys.stdout.writelines(self.list_models(listing, models_dir, Path(repo).expanduser() if repo else None))
             return 0
 
-        return answered(self.layout.program, lambda: self.parse(argv), act)
+        return answered(self.layout.program, lambda: self.parse(argv), act, refusal=self.refusal)
+
+    def list_models(self, listing: Listing, models_dir: Path, repo: Path | None) -> Iterable[str]:
+        """The lines of `--list-models`: the names that can be given."""
+        return (f"{model.name}\n" for model in listing(models_dir, repo))
 
     def run(self, options: Options[R], make_engine: MakeEngine) -> int:
         """Download and separate."""
@@ -78,9 +85,20 @@ class Program(Generic[R]):
                 for model in models:
                     if not model.installed:
                         engine.download_model(DownloadModel(model=model.name), job)
-            return _separate_all(engine, request, job, report) if report.inputs else []
+            return self.separate(engine, options, models, job, report) if report.inputs else []
 
-        return performed(make_engine(settings), options.run, options.wording, work)
+        return performed(make_engine(settings), options.run, options.wording, work, self.open_report)
+
+    def open_report(self, run: Run, wording: Wording, journal: Journal) -> AbstractContextManager[Report]:
+        """What tells of a run while it lasts."""
+        return open_report(run, wording, journal)
+
+    def separate(
+        self, engine: EngineApi, options: Options[R], models: Sequence[ModelDetails], job: Job, report: Report
+    ) -> list[dict[str, Any]]:
+        """Separate the songs of the report; returns the result of each."""
+        del models
+        return separate_all(engine, options.request, job, report)
 
 
 # Exit statuses ----------------------------------------------------------------------------------------------------
@@ -93,7 +111,7 @@ class HasWording(Protocol):
     def wording(self) -> Wording: ...
 
 
-def answered(program: str, parse: Callable[[], T], act: Callable[[T], int]) -> int:
+def answered(program: str, parse: Callable[[], T], act: Callable[[T], int], *, refusal: int = 2) -> int:
     """The exit status of what a command line asks for, or of what is wrong with it."""
     try:
         options = parse()
@@ -101,24 +119,46 @@ def answered(program: str, parse: Callable[[], T], act: Callable[[T], int]) -> i
         return int(end.code or 0)
     except DsuError as error:
         complain(program, one_line(f"{error.message} {error.hint or ''}"))
-        return 1 if isinstance(error, ModelError) else 2
+        return 2 if isinstance(error, NoCommandLine) else 1 if isinstance(error, ModelError) else refusal
     try:
         return act(options)
     except DsuError as error:
         complain(program, options.wording.of_error(error.message, error.hint, error.field))
-        return 2 if isinstance(error, RequestError | DeviceUnavailable) else 1
+        return refusal if isinstance(error, RequestError | DeviceUnavailable) else 1
     except KeyboardInterrupt:  # before there is a job that could be cancelled
-        return 128 + signal.SIGINT
+        return -signal.SIGINT
+
+
+class ShownJob(Job):
+    """A job that a display follows."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__(display.event)
+        self.display = display
+
+    def counted(self, stage: str, done: float, total: float) -> None:
+        self.display.counted(stage, done, total)
+
+
+@contextlib.contextmanager
+def open_report(run: Run, wording: Wording, journal: Journal) -> Iterator[Report]:
+    """A report on stderr."""
+    with open_display(sys.stderr) as display:
+        yield Report(run, wording, display, journal)
 
 
 def performed(
-    engine: EngineApi, run: Run, wording: Wording, work: Callable[[EngineApi, Job, Report], Sequence[dict[str, Any]]]
+    engine: EngineApi,
+    run: Run,
+    wording: Wording,
+    work: Callable[[EngineApi, Job, Report], Sequence[dict[str, Any]]],
+    open_report: Callable[[Run, Wording, Journal], AbstractContextManager[Report]] = open_report,
 ) -> int:
     """The status of a job. The first Ctrl-C ends it, and what is unfinished is rolled back."""
     try:
-        with open_display(sys.stderr) as display, Journal(run.journal) as journal:
-            report, job = Report(run, wording, display, journal), Job(display.event)
-            with cancelled_by_signals(job, display.line) as interrupts:
+        with Journal(run.journal) as journal, open_report(run, wording, journal) as report:
+            job = ShownJob(report.display)
+            with cancelled_by_signals(job, report.display.line) as interrupts:
                 try:
                     results = work(engine, job, report)
                 except JobCancelled:
@@ -155,10 +195,16 @@ def download(model: ModelDetails, engine: EngineApi, job: Job, report: Report) -
         report.own(model.name)
 
 
-def _separate_all(engine: EngineApi, request: Separate, job: Job, report: Report) -> list[dict[str, Any]]:
+def separate_all(
+    engine: EngineApi,
+    request: Separate,
+    job: Job,
+    report: Report,
+    request_for: Callable[[Path], Separate] | None = None,
+) -> list[dict[str, Any]]:
     """The result of each song. If all of them failed that is raised, but each has already said why."""
     try:
-        return separate_each(engine, request, report.inputs, job, report.file_done).results
+        return separate_each(engine, request, report.inputs, job, report.file_done, request_for=request_for).results
     except (Exception, SystemExit):
         if report.count < len(report.inputs):
             raise
@@ -171,7 +217,7 @@ class Report:
     def __init__(self, run: Run, wording: Wording, display: Display, journal: Journal) -> None:
         self._run = run
         self._wording = wording
-        self._display = display
+        self.display = display
         self._journal = journal
         self.inputs: list[Path] = []
         self.count = 0
@@ -179,39 +225,43 @@ class Report:
 
     def downloaded(self, done: ModelDownloaded, size_bytes: int | None) -> None:
         self._print_paths(done.files)
-        self._display.line(describe_download(done, size_bytes))
+        self.display.say(describe_download(done, size_bytes))
 
     def own(self, model: str) -> None:
-        self._display.line(f"{model} is a model of your own; there is nothing to download.")
+        self.display.say(f"{model} is a model of your own; there is nothing to download.")
 
     def skipped(self, paths: Sequence[Path]) -> None:
         for path in paths:
             self._journal.skipped(path)
-            self._display.line(f"{path}: skipped, its results exist.")
+            self.display.say(f"{path}: skipped, its results exist.")
 
     def stopped(self) -> None:
         for path in self.inputs[self.count :]:
             self._journal.cancelled(path)
-        self._display.line("Stopped. No half-written files are left.")
+        self.display.line("Stopped. No half-written files are left.")
 
     def file_done(self, done: FileDone) -> None:
         self._journal.file_done(done)
         self.count += 1
         if done.ok:
             self._print_paths((done.paths or {}).values())
-            self._display.line(describe_done(done))
+            self.separated(done)
         else:
             self.failed += 1
             error = done.error or {}
             text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
-            self._display.line(f"{done.input}: {text}")
+            self.display.line(f"{done.input}: {text}")
+
+    def separated(self, done: FileDone) -> None:
+        """A song has its stems."""
+        self.display.say(describe_done(done))
 
     def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
         for warning in warnings:
-            self._display.line(f"Note: {one_line(warning)}")
+            self.display.line(f"Note: {one_line(warning)}")
         if self._run.verbose:
             for result in results:
-                self._display.line(describe_result(result))
+                self.display.say(describe_result(result))
 
     def _print_paths(self, paths: Iterable[str]) -> None:
         if self._run.print_paths:

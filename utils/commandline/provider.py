@@ -180,7 +180,7 @@ def serve(typed: Typed, make_engine: MakeEngine, listing: Listing) -> int:
                     break
         finally:
             provider.close()
-        return interrupts.status if interrupts.number is not None else 0
+        return 128 + interrupts.number if interrupts.number is not None else 0
 
 
 def lines_of(fd: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ that cannot disturb it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -53,6 +54,32 @@ def ignore_readers_that_left() -> None:
 
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+# The end ----------------------------------------------------------------------------------------------------------
+
+
+def end(status: int) -> int:
+    """The exit status of a program. One below 0 is a signal's number, and the process ends by that signal."""
+    if status >= 0:
+        return status
+    if sys.platform == "win32":
+        return 128 - status
+    import signal
+
+    signal.signal(-status, signal.SIG_DFL)
+    return end_by(-status)
+
+
+def end_by(number: int) -> int:
+    """End the process by a signal whose handler is the system's own. Windows has none; there a shell's status must do."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    if sys.platform == "win32":
+        os._exit(128 + number)
+    os.kill(os.getpid(), number)
+    return 128 + number
 
 
 # Streams ----------------------------------------------------------------------------------------------------------

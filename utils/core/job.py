@@ -89,6 +89,12 @@ class Job:
         del name
         return nullcontext()
 
+    def counted(self, stage: str, done: float, total: float) -> None:
+        """How far a stage is, in its own unit, before that becomes a percentage: `separate` counts seconds of audio.
+
+        Nothing comes of it here either; a part of a job tells the whole.
+        """
+
     def announce(self, event: Event) -> None:
         """Send an event."""
         self._emit(event)
@@ -110,6 +116,7 @@ class Job:
 
     def progress(self, stage: str, done: float, total: float, item: ItemProgress | None = None) -> None:
         """Report that `done` of `total` (in any unit) of a stage is finished; for one of many items, with its own progress."""
+        self.counted(stage, done, total)
         low, high = self._spans.get(stage, (0.0, 1.0))
         part = min(max(done / total, 0.0), 1.0) if total > 0 else 1.0
         self._send(stage, low + (high - low) * part, item)
@@ -159,6 +166,9 @@ class PartOfJob(Job):
 
     def step(self, name: str) -> AbstractContextManager[None]:
         return self._outer.step(name)
+
+    def counted(self, stage: str, done: float, total: float) -> None:
+        self._outer.counted(stage, done, total)
 
     def _send(self, stage: str, fraction: float, item: ItemProgress | None = None, *, last: bool = False) -> None:
         del item  # the outer job reports its own items, not the items of an item

@@ -105,9 +105,12 @@ def separate_each(
     job: Job,
     on_file: Callable[[FileDone], None],
     *,
+    request_for: Callable[[Path], Separate] | None = None,
     debug: bool = False,
 ) -> ManyDone:
     """Separate every file as `request` says, call `on_file` after each, and report overall progress.
+
+    `request_for` is asked, when its turn comes, where a file has a request of its own.
 
     If a file fails, the others go on; if all fail, the first error is raised. Cancelling ends the whole job.
     """
@@ -118,8 +121,9 @@ def separate_each(
     for index, (path, track) in enumerate(zip(inputs, unique_tracks(inputs), strict=True)):
         began = time.monotonic()
         part = part_of(job, "files", index, len(inputs))
-        one = msgspec.structs.replace(request, input=str(path), inputs=None)
         try:
+            own = request if request_for is None else request_for(path)
+            one = msgspec.structs.replace(own, input=str(path), inputs=None)
             job.checkpoint()
             done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
         except JobCancelled as cancelled:

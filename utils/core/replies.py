@@ -210,6 +210,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None
     sdr: dict[str, float] | None
     license: str | None
+    networks: Annotated[int, Meta(description="Bags of Demucs networks: how many there are.")] | UnsetType = UNSET
 
 
 class Models(Reply, frozen=True, kw_only=True, tag_field="status", tag="models"):

@@ -21,7 +21,8 @@ from utils.core.fields import BY_COMMAS
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
 SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
-ClipMode = Literal["rescale", "clamp", "none"]
+ClipMode = Literal["rescale", "rescale_each", "clamp", "none"]
+OtherMethod = Literal["add", "minus", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 FeatureDim = (
@@ -227,7 +228,7 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     clip: Annotated[
         ClipMode,
         Meta(
-            description="If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."
+            description="If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."
         ),
     ] = "rescale"
     overwrite: Annotated[bool, Meta(description="Replace existing files; if false, they are an error.")] = True
@@ -319,12 +320,24 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     repo: Annotated[
         str | None, Meta(description="Folder of local models: `.th` files, and `.yaml` files for bags.")
     ] = None
-    other_method: Annotated[
-        Literal["add", "minus", "none"],
+    split: Annotated[
+        bool,
         Meta(
-            description="How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`)."
+            description="Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices."
         ),
-    ] = "minus"
+    ] = True
+    other_method: (
+        Annotated[
+            OtherMethod,
+            Meta(
+                description="How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."
+            ),
+        ]
+        | None
+    ) = None
+    rest_name: Annotated[
+        str | None, Meta(description="Name of what `two_stems` leaves; default `no_STEM`.")
+    ] = None
 
     @property
     def segment_s(self) -> float | None:

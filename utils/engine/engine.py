@@ -47,8 +47,10 @@ class Engine:
         listed_networks: frozenset[str] | None = None,
         names_restorer: bool = False,
         unnamed_is_active: bool = False,
+        defaults: Mapping[str, object] | None = None,
     ) -> None:
         self.program = program
+        self._defaults = defaults or {}
         self.settings = settings
         self.host = Host(
             settings,
@@ -210,6 +212,8 @@ class Engine:
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
         """Separate one file. With `resume`, a job that was done before is skipped."""
+        unsaid = {name: value for name, value in self._defaults.items() if getattr(request, name, value) is None}
+        request = msgspec.structs.replace(request, **unsaid)
         song = Track.of(request, name=track, index=index)
         _ = request.audio_format  # an invalid format raises here, before a model is loaded
         earlier = len(job.warnings)
@@ -319,7 +323,7 @@ class Engine:
                     raise
                 if not lease.release_others():
                     raise OutOfMemory(
-                        f"There is not enough memory to load `{source.name}`.",
+                        f"{devices.out_of_memory(self.host.device)} is not enough memory to load `{source.name}`.",
                         hint="Close other programs, use a smaller model, or run on the CPU with `--device cpu`.",
                     ) from error
                 job.warn("Memory ran out; the other cached models were released.")

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from utils import device as devices
 from utils.core import replies, requests
 from utils.core.job import Job
 from utils.core.settings import Settings
@@ -47,6 +48,11 @@ class Host:
     @property
     def offline(self) -> bool:
         return self.settings.offline
+
+    @property
+    def free_bytes(self) -> int:
+        """The memory of the device that nobody uses now."""
+        return devices.free_bytes(self.device)
 
     def compute(self, request: requests.Separate, *, batch_size: int = 1, workers: int = 1) -> Compute:
         """Where and how the networks of a request run. `batch_size` is the default if the request has none."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from utils.core import catalogue
@@ -29,10 +30,11 @@ class EngineSpec:
     listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
     unnamed_is_active: bool = False  # requests that name no model use the active one, whatever its family
     names_restorer: bool = False  # `ping` reports separator and restorer separately
+    defaults: Mapping[str, object] = field(default_factory=dict)  # of fields that say nothing, where programs differ
 
 
 PROGRAMS = {
-    "dsu-demucs": EngineSpec(("demucs",)),
+    "dsu-demucs": EngineSpec(("demucs",), defaults={"other_method": "add"}),
     "dsu-bsroformer": EngineSpec(("networks", "apollo")),
     "dsu-audio-separator": EngineSpec(
         ("vr", "mdx", "networks", "apollo"),
@@ -59,4 +61,5 @@ def make_engine(name: str, settings: Settings) -> Engine:
         listed_networks=spec.listed_networks,
         names_restorer=spec.names_restorer,
         unnamed_is_active=spec.unnamed_is_active,
+        defaults=spec.defaults,
     )

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
+
 from utils.core.errors import ConfigInvalid, ModelError, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.bag_file import BagFile, read_bag
@@ -97,6 +99,9 @@ class LocalRepo:
         bag = read_bag(self._bags[name]) if name in self._bags else BagFile(models=(name,))
         members = tuple(self._member(signature, bag=name) for signature in bag.models)
         return DemucsSource(name, members, bag.weights, bag.segment, record=None)
+
+    def is_bag(self, name: str) -> bool:
+        return name in self._bags
 
     def is_complete(self, name: str) -> bool:
         """Whether every file of the model is there."""
@@ -198,8 +203,11 @@ def _local_details(repo: LocalRepo, name: str) -> ModelDetails:
     """The entry of a model that only its folder knows. Its stems are not known until it is loaded."""
     description = f"Local model in {repo.folder}"
     size_bytes: int | None = None
+    networks: int | UnsetType = UNSET
     try:
-        size_bytes = sum(path.stat().st_size for path in set(repo.locate(name).members))
+        members = repo.locate(name).members
+        size_bytes = sum(path.stat().st_size for path in set(members))
+        networks = len(members) if repo.is_bag(name) else UNSET
     except ModelError as error:
         description = f"{description}, not usable: {error.message}"
     return ModelDetails(
@@ -211,4 +219,5 @@ def _local_details(repo: LocalRepo, name: str) -> ModelDetails:
         size_bytes=size_bytes,
         sdr=None,
         license=None,
+        networks=networks,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import UNSET
+
 from utils.core.errors import ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.store.folders import ModelFolders
@@ -36,6 +38,7 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
         size_bytes=record.size_bytes,
         sdr=record.sdr,
         license=record.license,
+        networks=len(record.bag.members) if record.bag is not None else UNSET,
     )
 
 

@@ -290,6 +290,7 @@ def test_files_are_not_replaced_if_not_wanted(tmp_path):
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     """The check is made again when the stems are published."""
     with pytest.raises(OutputNotWritable, match="already exists"), stems_in(tmp_path, overwrite=False) as stems:  # noqa: PT012
+        (tmp_path / "song").mkdir()
         (tmp_path / "song" / "vocals.wav").write_bytes(b"another's")
         stems.commit()
     assert files(tmp_path) == ["song", "song/vocals.wav"]

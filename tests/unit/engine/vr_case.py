@@ -93,7 +93,7 @@ def run(lanes, samples, *, job=None, sink=None, kind=SongBuffer):
 
     stream = kind(iter(blocks(samples)), channels=2, total=total)
     with Runner(Compute("cpu", 1), job, lambda: False) as runner:
-        for stretch in demix(stream, lanes, channels=2, runner=runner, job=job):
+        for stretch in demix(stream, lanes, channels=2, rate=44100, runner=runner, job=job):
             (sink or keep)(stretch)
     assert sink is not None or reached == total
     return out

@@ -158,32 +158,37 @@ class Runner:
             self._job.warn("Memory ran out; the other cached models were released.")
         else:
             raise OutOfMemory(
-                "There is not enough memory to run this model, even with one chunk at a time.",
+                f"{devices.out_of_memory(self.compute.device)} is not enough memory to run this model, even with one chunk at a time.",
                 hint="Use a shorter `segment`, close other programs, or run on the CPU with `--device cpu`.",
             ) from error
 
 
-def demix(song: SongBuffer, lanes: Sequence[Lane], *, channels: int, runner: Runner, job: Job) -> Iterator[Stretch]:
-    """Separate a whole song; yields finished stretches in order."""
+def demix(
+    song: SongBuffer, lanes: Sequence[Lane], *, channels: int, rate: int, runner: Runner, job: Job
+) -> Iterator[Stretch]:
+    """Separate a whole song, of `rate` samples a second; yields finished stretches in order."""
     device = runner.compute.device
     accumulator = Accumulator(max(lane.rows.stop for lane in lanes), channels, song.total, device)
     next_chunk = [0] * len(lanes)
-    chunks_total, chunks_done = sum(len(lane.plan) for lane in lanes), 0
-    while chunks_done < chunks_total:
+    left = sum(len(lane.plan) for lane in lanes)
+    total, done = sum(len(lane.plan) * lane.plan.hop for lane in lanes), 0
+    job.progress("separate", 0, total / rate)
+    while left:
         job.checkpoint()
         with job.step("separate"):
             last = min(range(len(lanes)), key=lambda i: _final_until(lanes[i], next_chunk[i]))
             batch = _next_batch(lanes[last], next_chunk[last], runner.batch_size, song.total)
             _add_batch(song, lanes[last], batch, runner, accumulator, job)
             next_chunk[last] += len(batch)
-            chunks_done += len(batch)
+            left -= len(batch)
+            done += len(batch) * lanes[last].plan.hop
             final = min(_final_until(lane, i) for lane, i in zip(lanes, next_chunk, strict=True))
             start, rows = accumulator.take_until(final)
             stretch = Stretch(start, rows.cpu(), song.read(start, rows.shape[-1]))
             song.forget_before(
                 min(_needed_from(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True))
             )
-        job.progress("separate", chunks_done, chunks_total)
+        job.progress("separate", done / rate, total / rate)
         if rows.shape[-1] > 0:
             yield stretch
 

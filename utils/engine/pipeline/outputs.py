@@ -78,6 +78,7 @@ class Offer:
     complement: Complement | None = None
     with_complement: bool = False  # the request wants it in addition to the stems
     other_method: str = "minus"  # how to make the rest for `two_stems`
+    rest_name: str | None = None  # what to call it; None is `no_STEM`
 
     def index_of(self, stem: str) -> int | None:
         """The index of a stem, ignoring case; None if the model does not have it."""
@@ -90,6 +91,7 @@ class Offer:
             stems=stems,
             two_stems=two_stems,
             other_method=self.other_method,
+            rest_name=self.rest_name,
             complement=self.complement,
             with_complement=self.with_complement,
         )
@@ -101,6 +103,7 @@ def select(
     stems: Sequence[str] | None,
     two_stems: str | None,
     other_method: str = "minus",
+    rest_name: str | None = None,
     complement: Complement | None = None,
     with_complement: bool = False,
 ) -> Selection:
@@ -109,8 +112,9 @@ def select(
     Args:
         model_stems: the stems of the model, in its order.
         stems: names of stems to write, or None for all.
-        two_stems: write this stem, and the rest as `no_STEM`.
+        two_stems: write this stem, and the rest.
         other_method: the rest is `minus` (mix minus the stem), `add` (sum of the others) or `none` (not written).
+        rest_name: what the rest is called; None is `no_STEM`.
         complement: an output that `stems` may name besides the model's own stems.
         with_complement: write the complement in any case. It replaces a stem of the same name.
     """
@@ -122,7 +126,8 @@ def select(
             with_complement = True
             stems = [stem for stem in stems if stem.casefold() != name]
     if two_stems is not None:
-        outputs = _stem_and_rest(model_stems, _find(two_stems, model_stems, "two_stems"), other_method)
+        index = _find(two_stems, model_stems, "two_stems")
+        outputs = _stem_and_rest(model_stems, index, other_method, rest_name or f"no_{model_stems[index]}")
     elif stems == [] and with_complement:
         outputs = []
     elif stems is None:
@@ -139,10 +144,9 @@ def select(
     return Selection(tuple(outputs), needed)
 
 
-def _stem_and_rest(model_stems: Sequence[str], index: int, method: str) -> list[Output]:
+def _stem_and_rest(model_stems: Sequence[str], index: int, method: str, name: str) -> list[Output]:
     count = len(model_stems)
     own = Output(model_stems[index], _unit(index, count))
-    name = f"no_{model_stems[index]}"
     if method == "none":
         return [own]
     if method == "add":

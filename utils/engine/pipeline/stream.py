@@ -111,7 +111,9 @@ class Stream:
             Runner(recipe.compute, job, recipe.free_memory) as runner,
         ):
             song = SongBuffer(iter(blocks), channels=recipe.channels, total=self.stats.frames)
-            yield from demix(song, lanes, channels=recipe.channels, runner=runner, job=job)
+            yield from demix(
+                song, lanes, channels=recipe.channels, rate=recipe.sample_rate, runner=runner, job=job
+            )
         for warning in reader.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s

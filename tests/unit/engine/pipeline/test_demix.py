@@ -59,7 +59,7 @@ def run(samples, lanes, job=None, free_memory=lambda: False, **compute):
     )
     parts = []
     with Runner(Compute(device="cpu", threads=1, **compute), job, free_memory) as runner:
-        parts += demix(song, lanes, channels=2, runner=runner, job=job)
+        parts += demix(song, lanes, channels=2, rate=100, runner=runner, job=job)
     assert [p.start for p in parts] == list(np.cumsum([0] + [p.rows.shape[-1] for p in parts[:-1]]))
     mix = np.concatenate([p.mix for p in parts], axis=-1)
     np.testing.assert_array_equal(mix, samples)

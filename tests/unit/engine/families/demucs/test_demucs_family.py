@@ -88,7 +88,8 @@ def test_events_come_in_order(run):
     [
         ({"stems": ["vocals"]}, 1, ["vocals"]),
         ({"stems": ["drums", "bass"]}, 2, ["drums", "bass"]),
-        ({"two_stems": "vocals"}, 1, ["vocals", "no_vocals"]),
+        ({"two_stems": "vocals", "other_method": "minus"}, 1, ["vocals", "no_vocals"]),
+        ({"two_stems": "vocals"}, 4, ["vocals", "no_vocals"]),
         ({"two_stems": "vocals", "other_method": "none"}, 1, ["vocals"]),
         ({"two_stems": "vocals", "other_method": "add"}, 4, ["vocals", "no_vocals"]),
         ({}, 4, ["drums", "bass", "other", "vocals"]),
