@@ -306,6 +306,8 @@ export interface ModelDetails {
   size_bytes: number | null;
   sdr: Record<string, number> | null;
   license: string | null;
+  /** Bags of Demucs networks: how many there are. */
+  networks?: number;
 }
 
 /** Load a model and make it the active one. */
@@ -426,8 +428,8 @@ export interface DemucsSeparate {
   two_stems?: string | null;
   /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -460,8 +462,12 @@ export interface DemucsSeparate {
   jobs?: number;
   /** Folder of local models: `.th` files, and `.yaml` files for bags. */
   repo?: string | null;
-  /** How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`). */
-  other_method?: "add" | "minus" | "none";
+  /** Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices. */
+  split?: boolean;
+  /** How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu. */
+  other_method?: "add" | "minus" | "none" | null;
+  /** Name of what `two_stems` leaves; default `no_STEM`. */
+  rest_name?: string | null;
 }
 
 /** An excerpt of the input, in seconds. */
@@ -749,8 +755,8 @@ export interface NetworkSeparate {
   two_stems?: string | null;
   /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -872,8 +878,8 @@ export interface AudioSeparatorSeparate {
   two_stems?: string | null;
   /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -971,8 +977,8 @@ export interface Apollo {
   two_stems?: string | null;
   /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1168,8 +1174,8 @@ export interface AudioSepSeparate {
   two_stems?: string | null;
   /** Sample rate of the results in Hz; default that of the input, even above the network's 32 kHz. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1301,8 +1307,8 @@ export interface Denoise {
   two_stems?: string | null;
   /** Sample rate of the result in Hz; default that of the input. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1451,8 +1457,8 @@ export interface DsuSeparate {
   two_stems?: string | null;
   /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`). */
-  clip?: "clamp" | "none" | "rescale";
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
   /** Replace existing files; if false, they are an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */

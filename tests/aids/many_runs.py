@@ -40,7 +40,7 @@ def run(program, argv, folder):
             status = 0
         except SystemExit as end:
             status = end.code or 0
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever the program dies of
             traceback.print_exc()
             status = 1
     return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
@@ -56,7 +56,7 @@ def main(name, runs):
     sys.path.insert(0, str(ROOT))
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     without_shifts()
     program = {"demucs": demucs, "dsu-demucs": dsu_demucs}[name]
     results = [run(program, **one) for one in json.loads(Path(runs).read_text(encoding="utf-8"))]

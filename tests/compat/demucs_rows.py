@@ -11,20 +11,24 @@ sentences on stdout and the same bars on stderr. A program that starts `demucs` 
 `dsu-demucs` instead. Each command line below runs in both, with small models of random weights; the random time shifts are
 taken out of both. Samples are equal to within two steps of 16 bits where the song is at the model's rate.
 """
-DIFFERENCES: tuple[str, ...] = (
-    "`-s SIG` is another way to write `-n SIG`; demucs reads it and then separates with `htdemucs` all the same.",
-    "A song that cannot be read does not stop the others; the exit status is 1 all the same.",
-    "A folder stands for the songs in it, options may stand between songs, and `--segment` may be a fraction.",
-    "`--no-split` with a network that takes only a few seconds at once (`htdemucs`), or with a song for which memory does not "
-    "suffice, says so and separates in segments; demucs ends with an error.",
-    "`--float32 --clip-mode none` keeps samples above full scale, and `--clip-mode clamp` limits at full scale, not at 0.99.",
-    "`--clip-mode rescale_all` lowers all stems by one gain, so that they still sum to the song, as `dsu` does.",
-    "Songs of one name in different folders give `song` and `song (2)`; demucs replaces the first by the second. Names that "
-    "some system forbids (`?`, `:`) get `_`.",
-    "`--mp3-preset` has no effect: mp3 files are encoded in the best quality.",
-    "`hf://NAMESPACE/NAME` is not understood: models come from the files that DSU knows, and from `--repo`.",
-    "Networks of a bag go through a song together, so `--two-stems` with `--other-method minus` or `none` computes only those "
-    "that it needs. The bars are shared out as if they ran one after the other.",
+DIFFERENCES: tuple[str, ...] = tuple(
+    """\
+`-s SIG` is another way to write `-n SIG`; demucs reads it and then separates with `htdemucs` all the same.
+A song that cannot be read does not stop the others; the exit status is 1 all the same.
+A folder stands for the songs in it, options may stand between songs, and `--segment` may be a fraction.
+`--no-split` with a network that takes only a few seconds at once (`htdemucs`), or with a song for which memory does not suffice, \
+says so and separates in segments; demucs ends with an error.
+`--float32 --clip-mode none` keeps samples above full scale, and `--clip-mode clamp` limits at full scale, not at 0.99.
+`--clip-mode rescale_all` lowers all stems by one gain, so that they still sum to the song, as `dsu` does.
+A song of another rate becomes as long as it is, rounded to a sample; demucs cuts the last sample off.
+Songs of one name in different folders give `song` and `song (2)`, and a `--filename` that gives all songs the same files is \
+refused; demucs replaces the first result by the second.
+Names that some system forbids, with `?` or `:`, get `_` instead.
+`--mp3-preset` has no effect: mp3 files are encoded in the best quality. Bit rates that MP3 does not have are refused.
+`hf://NAMESPACE/NAME` is not understood: models come from the files that DSU knows, and from `--repo`.
+Networks of a bag go through a song together, and those that no wanted stem needs do not run. The bars share out the whole as if \
+all ran one after the other.
+""".splitlines()
 )
 
 
@@ -128,7 +132,10 @@ SEPARATION = typed(
 BEGINNINGS = typed(
     ("--na tiny --two vocals --oth none song.wav", "beginnings of options"),
     ("--na tiny --ov 0.5 --se 1 --sh 0 --j 1 --dev cpu --cl none --fl song.wav", "one that is not unique: 2"),
-    ("--na tiny --ov 0.5 --se 1 --sh 0 --j 1 --dev cpu --cl none --i song.wav", "unique only without options of our own"),
+    (
+        "--na tiny --ov 0.5 --se 1 --sh 0 --j 1 --dev cpu --cl none --i song.wav",
+        "unique only without options of our own",
+    ),
     ("--na tiny --fi {stem}.{ext} --fla --v --ou out song.wav", "further ones"),
     ("--na tiny --no --mp3-b 64 short.flac", "further ones"),
 )

@@ -61,11 +61,11 @@ class TextBar:
         """Bytes in thousands of them, seconds as they are."""
         if self._unit != "B":
             return plain or str(round(number, 2))
-        for suffix in ("", "k", "M", "G"):
+        for prefix in ("", "k", "M"):
             if number < 999.5:
-                break
+                return f"{number:.3g}{prefix}"
             number /= 1000
-        return f"{number:.3g}{suffix}"
+        return f"{number:.3g}G"
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # nobody reads the bars; the work is not about them

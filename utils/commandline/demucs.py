@@ -107,7 +107,9 @@ def understand_demucs(typed: Typed) -> Options[DemucsSeparate]:
     options = understand(typed)
     if not options.tracks:
         return options
-    template = request_for(Path(options.tracks[0]), options).name_template  # each song has its own, but of the same form
+    template = request_for(
+        Path(options.tracks[0]), options
+    ).name_template  # each song has its own, but of the same form
     return replace(options, request=msgspec.structs.replace(options.request, name_template=template))
 
 
@@ -123,7 +125,9 @@ def request_for(path: Path, options: Options[DemucsSeparate]) -> DemucsSeparate:
     stem, dot, ending = whole.rpartition(".")
     ending = EXTENSION_ALIASES.get(ending.lower(), ending.lower())
     if not dot or ending not in get_args(AudioFormat):
-        raise InvalidRequest(f"--filename must end in .{{ext}} or in the extension of a format, such as .{request.format}.")
+        raise InvalidRequest(
+            f"--filename must end in .{{ext}} or in the extension of a format, such as .{request.format}."
+        )
     is_float = request.pcm_type == "FLOAT"
     return msgspec.structs.replace(
         request,
@@ -152,7 +156,9 @@ class DemucsReport(Report):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputNotWritable(f"The folder `{folder}` cannot be made: {error.strerror}.", field="output") from error
+            raise OutputNotWritable(
+                f"The folder `{folder}` cannot be made: {error.strerror}.", field="output"
+            ) from error
         self.display.say(f"Separated tracks will be stored in {folder.resolve()}")
 
     def missing(self, path: Path) -> None:
@@ -232,7 +238,7 @@ LAYOUT = replace(
             ("--clip-mode",),
             "where stems would clip: lower each by its own gain (rescale, the default), or all by one, so that they still "
             "sum to the song (rescale_all), clamp their samples, or do nothing (none)",
-            default="rescale",
+            default="rescale_each",
             words={"rescale": "rescale_each", "rescale_all": "rescale"},
         ),
         "shifts": Option(default=1),

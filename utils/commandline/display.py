@@ -33,7 +33,7 @@ class Display(Protocol):
 
     def counted(self, stage: str, done: float, total: float) -> None:
         """How far a stage of a job is, in its own unit; for displays that make something of it."""
-        return
+        del stage, done, total
 
     def line(self, text: str) -> None:
         """A sentence that stays: an error, a warning."""

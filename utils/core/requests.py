@@ -335,9 +335,7 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
         ]
         | None
     ) = None
-    rest_name: Annotated[
-        str | None, Meta(description="Name of what `two_stems` leaves; default `no_STEM`.")
-    ] = None
+    rest_name: Annotated[str | None, Meta(description="Name of what `two_stems` leaves; default `no_STEM`.")] = None
 
     @property
     def segment_s(self) -> float | None:

@@ -258,8 +258,8 @@ class SeparateOptions(TypedDict, total=False):
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
     """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
-    clip: Literal["clamp", "none", "rescale"]
-    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    clip: Literal["clamp", "none", "rescale", "rescale_each"]
+    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
     """Replace existing files; if false, they are an error."""
     resume: bool
@@ -292,8 +292,12 @@ class SeparateOptions(TypedDict, total=False):
     """On the CPU: number of segments that run in parallel, each in its own thread."""
     repo: str | None
     """Folder of local models: `.th` files, and `.yaml` files for bags."""
-    other_method: Literal["add", "minus", "none"]
-    """How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`)."""
+    split: bool
+    """Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices."""
+    other_method: Literal["add", "minus", "none"] | None
+    """How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."""
+    rest_name: str | None
+    """Name of what `two_stems` leaves; default `no_STEM`."""
     model_path: str | None
     """Checkpoint of a network of your own, instead of `model`."""
     config_path: str | None
@@ -472,8 +476,8 @@ class ApolloOptions(TypedDict, total=False):
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
     """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
-    clip: Literal["clamp", "none", "rescale"]
-    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    clip: Literal["clamp", "none", "rescale", "rescale_each"]
+    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
     """Replace existing files; if false, they are an error."""
     resume: bool
@@ -560,8 +564,8 @@ class DenoiseOptions(TypedDict, total=False):
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
     """Sample rate of the result in Hz; default that of the input."""
-    clip: Literal["clamp", "none", "rescale"]
-    """If stems would clip: `rescale` all of them by one gain, `clamp` their samples, or do nothing (`none`)."""
+    clip: Literal["clamp", "none", "rescale", "rescale_each"]
+    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
     """Replace existing files; if false, they are an error."""
     resume: bool
@@ -842,6 +846,8 @@ class ModelDetails(TypedDict):
     size_bytes: int | None
     sdr: dict[str, float] | None
     license: str | None
+    networks: NotRequired[int]
+    """Bags of Demucs networks: how many there are."""
 
 
 class ModelLoaded(TypedDict):

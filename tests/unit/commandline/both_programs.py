@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,8 +51,11 @@ def _list(models_dir: Path, repo: Path | None) -> list[ModelDetails]:
     return [details("one"), details("two")]
 
 
+# Models of Demucs as `dsu` runs them: dsu-demucs talks like demucs, and has tests of its own for that.
+EPILOG = demucs.EPILOG.replace("dsu-demucs", "dsu")
+DEMUCS = replace(demucs.FAMILY, layout=replace(demucs.FAMILY.layout, program="dsu", epilog=EPILOG))
 PROGRAMS = [
-    Tried(demucs.PROGRAM, "-n", "--filename", "{stem}.{ext}"),
+    Tried(DEMUCS, "-m", "--name-template", "{stem}"),
     Tried(bsroformer.PROGRAM, "-m", "--name-template", "{stem}"),
     Tried(audio_separator.PROGRAM, "-m", "--name-template", "{stem}"),
     Tried(audiosep.PROGRAM, "-m", "--name-template", "{stem}", ("--text", "drums", "--text", "vocals")),

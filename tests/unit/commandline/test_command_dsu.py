@@ -1,6 +1,7 @@
 """`dsu`, one program for every family: what is chosen, refused, listed and downloaded, over an engine without models."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import get_args
@@ -342,7 +343,7 @@ def test_a_pressed_ctrl_c_ends_a_download(capsys):
             job.cancel()
             job.checkpoint()
 
-    assert run(Slow(), "download", "big", "htdemucs") == 130
+    assert run(Slow(), "download", "big", "htdemucs") == -signal.SIGINT
     assert capsys.readouterr().err == "Stopped. No half-written files are left.\n"
 
 

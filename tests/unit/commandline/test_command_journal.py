@@ -1,6 +1,7 @@
 """The report of a run: one line for each song as it ends, one at the end, and nothing lost if the run is killed."""
 
 import json
+import signal
 import sys
 
 import pytest
@@ -76,7 +77,7 @@ def test_songs_that_were_skipped(file, tmp_path):
 def test_a_run_that_is_stopped_tells_of_every_song(file):
     """Of those that were not finished, too."""
     engine = ScriptedEngine(lambda request, job: job.cancel() if request.input == "a.wav" else None)
-    assert run(engine, "a.wav", "b.wav") == 130
+    assert run(engine, "a.wav", "b.wav") == -signal.SIGINT
     assert [(line["status"], line.get("input")) for line in lines_of(file)] == [
         ("done", "a.wav"),
         ("cancelled", "b.wav"),

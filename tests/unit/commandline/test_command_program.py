@@ -210,7 +210,7 @@ def test_ctrl_c_ends_the_work(program, capsys):
         job.checkpoint()
 
     engine = ScriptedEngine(interrupt)
-    assert program.run(engine, "a.wav", "b.wav") == 130
+    assert program.run(engine, "a.wav", "b.wav") == -signal.SIGINT
     assert len(engine.requests) == 1
     assert engine.closed
     assert "Stopped." in capsys.readouterr().err
@@ -222,7 +222,7 @@ def test_ctrl_c_before_there_is_a_job(program, capsys):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    assert program.main(program.typed("a.wav"), interrupted, no_engine) == 130
+    assert program.main(program.typed("a.wav"), interrupted, no_engine) == -signal.SIGINT
     assert capsys.readouterr().err == ""
 
 

@@ -71,11 +71,14 @@ class Stream:
 
     def __iter__(self) -> Generator[Part]:
         if self.stats.peak == 0.0:  # silence has silent stems; no network needs to run
-            for start in range(0, self.stats.frames, SILENCE_SAMPLES):
+            rate, frames = self.recipe.sample_rate, self.stats.frames
+            for start in range(0, frames, SILENCE_SAMPLES):
                 self.job.checkpoint()
-                length = min(SILENCE_SAMPLES, self.stats.frames - start)
+                self.job.progress("separate", start / rate, frames / rate)
+                length = min(SILENCE_SAMPLES, frames - start)
                 silence = np.zeros((self.recipe.channels, length), dtype=np.float32)
                 yield Part(start, dict.fromkeys(self.recipe.selection.names, silence), silence)
+            self.job.progress("separate", frames / rate, frames / rate)
             return
         heard = Heard(self.stats, self._survey())
         lanes = self.recipe.lanes(heard)
@@ -111,9 +114,7 @@ class Stream:
             Runner(recipe.compute, job, recipe.free_memory) as runner,
         ):
             song = SongBuffer(iter(blocks), channels=recipe.channels, total=self.stats.frames)
-            yield from demix(
-                song, lanes, channels=recipe.channels, rate=recipe.sample_rate, runner=runner, job=job
-            )
+            yield from demix(song, lanes, channels=recipe.channels, rate=recipe.sample_rate, runner=runner, job=job)
         for warning in reader.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s

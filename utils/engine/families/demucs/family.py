@@ -141,9 +141,7 @@ class DemucsFamily:
                 "networks": len(members),
             },
             # Networks with a fixed segment cannot use a shorter one. From a whole song it is one step to segments.
-            chunk_s=None
-            if all(model.net(member).longest_segment_s for member in members)
-            else longest_s * (1 + whole),
+            chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s * (1 + whole),
         )
 
     def _takes_whole(self, net: DemucsNet, frames: int, job: Job) -> bool:
