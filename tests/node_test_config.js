@@ -40,8 +40,7 @@ const SHARED_OPTIONS = [
     flag: '--models',
     value: 'DIR',
     help:
-      'Models directory; default $DSU_MODELS, then that of the worker: dsu_config.json or ' +
-      '~/Documents/DSU/ThirdPartyApps/Models.',
+      'Models directory; default $DSU_MODELS, then that of the worker (docs/models.md).',
   },
   {
     flag: '--small',

@@ -33,7 +33,7 @@ FAMILY = (
 )
 LAYERS = {
     "utils/__init__": Layer((), frozenset()),
-    "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec"})),
+    "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec", "platformdirs"}), late=("platformdirs",)),
     "utils/audio": Layer(("utils.core", "utils.audio"), ANY),
     "utils/store": Layer(("utils.core", "utils.store", "models.architectures"), ANY),
     "utils/device": Layer(("utils.core",), ANY),

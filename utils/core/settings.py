@@ -20,7 +20,12 @@ from msgspec import Meta, inspect
 from utils.core.errors import ConfigInvalid, InvalidRequest, did_you_mean, nearest
 from utils.core.fields import Field, fields_of
 
-DEFAULT_MODELS_DIR = Path("~/Documents/DSU/ThirdPartyApps/Models")
+EARLIER_MODELS_DIR = Path("~/Documents/DSU/ThirdPartyApps/Models")  # in use where it exists
+MODELS_DIRS = {  # as platformdirs has them, where no variable moves them
+    "Linux": "~/.local/share/DSU/Models",
+    "macOS": "~/Library/Application Support/DSU/Models",
+    "Windows": r"%LOCALAPPDATA%\DSU\Models",
+}
 CONFIG_NAME = "dsu_config.json"
 
 
@@ -28,7 +33,12 @@ class Settings(msgspec.Struct, frozen=True):
     """One worker's settings, resolved."""
 
     models_dir: Annotated[
-        Path, Meta(description=f"The folder of the models; default `{DEFAULT_MODELS_DIR.as_posix()}`.")
+        Path,
+        Meta(
+            description=f"The folder of the models; default `{EARLIER_MODELS_DIR.as_posix()}` where that exists, or else "
+            + ", ".join(f"`{folder}` ({system})" for system, folder in MODELS_DIRS.items())
+            + "."
+        ),
     ]
     device: Annotated[
         str,
@@ -84,7 +94,7 @@ def resolve(
     config_files: Iterable[Path] | None = None,
 ) -> Settings:
     """The settings from all their sources. `flags` holds fields of `Settings`; `None` means that one was not given."""
-    given = {"models_dir": Source(str(DEFAULT_MODELS_DIR), "The default of `models_dir`")}
+    given = {"models_dir": Source(default_models_dir(), "The default of `models_dir`")}
     given.update(_from_config(find_config(environ, config_files)))
     given.update({field: Source(environ[name], name) for field, name in VARIABLES.items() if environ.get(name)})
     for field, value in (flags or {}).items():
@@ -95,6 +105,16 @@ def resolve(
         return msgspec.convert(values, Settings, strict=False, dec_hook=_absolute_path)
     except msgspec.ValidationError as error:
         raise _malformed(given, error) from error
+
+
+def default_models_dir() -> Path:
+    """Where earlier versions kept models, if that is there; else where this system keeps what programs have fetched."""
+    earlier = EARLIER_MODELS_DIR.expanduser()
+    if earlier.is_dir():
+        return earlier
+    from platformdirs import user_data_path
+
+    return user_data_path("DSU", appauthor=False) / "Models"
 
 
 def _normalized(value: object, field: Field) -> object:
@@ -228,12 +248,15 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
     for name, field in FIELDS.items():
         if name == "log":  # a variable or a key only
             continue
-        option = f"--{name.replace('_', '-')}"
+        option, text = (
+            f"--{name.replace('_', '-')}",
+            field.phrase.replace("%", "%%"),
+        )  # argparse fills in what follows a %
         if field.type_of(inspect.BoolType):
-            parser.add_argument(option, action="store_const", const=True, help=field.phrase)
+            parser.add_argument(option, action="store_const", const=True, help=text)
         else:
             metavar = "N" if field.type_of(inspect.IntType) else name.rpartition("_")[2].upper()
-            parser.add_argument(option, metavar=metavar, help=field.phrase)
+            parser.add_argument(option, metavar=metavar, help=text)
     for action, text in ACTIONS.items():
         parser.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=text)
     flags = vars(parser.parse_args(with_dashes(argv)))

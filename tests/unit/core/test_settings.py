@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,34 @@ def config(tmp_path):
     return write
 
 
-def test_defaults_hold_where_nothing_is_said():
-    """The models are in the user's documents."""
-    assert resolve({}, {}, []) == Settings(models_dir=Path("~/Documents/DSU/ThirdPartyApps/Models").expanduser())
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_defaults_hold_where_nothing_is_said(home):
+    """The models are where earlier versions kept them, if that is there."""
+    earlier = home / "Documents" / "DSU" / "ThirdPartyApps" / "Models"
+    earlier.mkdir(parents=True)
+    assert resolve({}, {}, []) == Settings(models_dir=earlier)
+
+
+@pytest.mark.skipif(
+    sys.platform not in ("linux", "darwin"), reason="Windows does not take this folder from the environment"
+)
+def test_a_new_home_has_models_where_the_system_wants_them(home, monkeypatch):
+    """As the documentation says; a variable moves them on Linux. Nothing is created."""
+    system = {"linux": "Linux", "darwin": "macOS"}[sys.platform]
+    assert resolve({}, {}, []).models_dir == Path(settings.MODELS_DIRS[system]).expanduser()
+    assert list(home.iterdir()) == []
+    if system == "Linux":
+        monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+        assert resolve({}, {}, []).models_dir == home / "data" / "DSU" / "Models"
 
 
 def test_flags_beat_variables_beat_the_file(config):
