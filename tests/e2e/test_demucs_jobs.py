@@ -1,6 +1,7 @@
 """Real jobs of dsu-demucs over the real process, with tiny networks: what clients see, and what is left on disk."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -177,6 +178,7 @@ def test_many_inputs_are_numbered(worker, separate, songs, tmp_path):
 def test_a_batch_feeds_results_forward(worker, separate, tmp_path):
     """The second job's input is a stem of the first."""
     second = separate(input={"from": 0, "stem": "Vocals"}, output=str(tmp_path / "second"), two_stems="drums")
+    second["other_method"] = "minus"  # the sum of both is the mix then
     worker.send({"cmd": "batch", "jobs": [separate(), second], "id": 9})
     done = job_lines(worker, "done", "error")[-1]
     assert (done["id"], len(done["results"])) == (9, 2)
@@ -332,6 +334,24 @@ def test_killing_the_parent_ends_the_worker_and_its_job(worker_dir, separate, so
     assert rest[-1] == {"status": "shutdown", "detail": "parent_died", "reason": "signal_or_parent_died"}
     wait_until_ended(pid)  # its memory is given back after the pipe is closed
     assert not (tmp_path / "out").exists()
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_line_ends_by_the_signal(worker_dir, repo, songs, tmp_path, number):
+    """Its parent sees the signal, after all is cleaned up; the folder of the song never appeared."""
+    words = ["-n", "tiny", "--repo", str(repo), "-o", str(tmp_path / "out"), "-d", "cpu", str(songs / "long.wav")]
+    command = [*worker_command(WORKERS["demucs"], worker_dir), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as run:
+        seen = b""
+        while not re.search(rb"[1-9]%\|", seen):
+            seen += run.stderr.read1()
+        assert list((tmp_path / "out" / "tiny").glob(".*.part"))
+        assert not (tmp_path / "out" / "tiny" / "long").exists()
+        run.send_signal(number)
+        run.communicate()
+    assert run.returncode == -number
+    assert list((tmp_path / "out" / "tiny").iterdir()) == []
 
 
 def test_the_command_line_separates_and_counts_failures(worker_dir, repo, songs, tmp_path):

@@ -41,10 +41,15 @@ class TextBar:
         """What follows is on a line of its own."""
         self._write("\n")
 
-    def draw(self) -> None:
+    def draw(self, *, again: bool = False) -> None:
+        """Draw the bar; `again` only to show that time goes on.
+
+        Programs that follow a bag take every padded `  0%` for the beginning of the next network, so that comes once.
+        """
         elapsed = self._clock() - self._started
         rate = self._done / elapsed if elapsed > 0 else 0.0
-        left = f"{self._percent(self._done):3d}%|"
+        percent = self._percent(self._done)
+        left = f"{percent:{1 if again and percent == 0 else 3}d}%|"
         remaining = shown_time((self.total - self._done) / rate) if rate else "?"
         speed = self._amount(rate, f"{rate:5.2f}") if rate else "?"
         right = (
@@ -135,7 +140,7 @@ class Bars(Display):
         """Show that time goes on."""
         with self._lock:
             if self._bar is not None:
-                self._bar.draw()
+                self._bar.draw(again=True)
 
     def _begin(self, total: float, unit: str) -> TextBar:
         self._end()

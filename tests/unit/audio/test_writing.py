@@ -168,6 +168,27 @@ def test_a_failure_leaves_nothing(tmp_path, name, clip, error):
     assert files(tmp_path) == ["kept"]
 
 
+def test_a_folder_appears_when_its_stems_are_whole(tmp_path):
+    """Until then what is written lies beside where it will be, so that a folder of half a song is never seen."""
+    with stems_in(tmp_path / "out") as stems:
+        write_all(stems, {"drums": noise(1000), "vocals": noise(1000)})
+        assert [name for name in files(tmp_path) if not name.endswith(".part")] == ["out"]
+        assert {path.parent for path in tmp_path.rglob("*.part")} == {tmp_path / "out"}
+        stems.commit()
+    assert files(tmp_path) == ["out", "out/song", "out/song/drums.wav", "out/song/vocals.wav"]
+
+
+@pytest.mark.parametrize("sample_type", ["PCM_16", "FLOAT"])
+def test_stems_may_have_gains_of_their_own(tmp_path, sample_type):
+    """Each that exceeds full scale, or comes close to it, is lowered to a hundredth below; the others stay as they are."""
+    sounds = {"loud": tones(FRAMES, peak=2.0), "near": tones(FRAMES, peak=0.995), "low": tones(FRAMES, peak=0.3)}
+    written = save_stems(tmp_path, sounds, output(sample_type=sample_type, clip="rescale_each"))
+    assert written.gain == pytest.approx(1 / 2.02, rel=1e-3)
+    assert written.warnings == []
+    peaks = {name: np.abs(read(path, rate=RATE)).max() for name, path in written.paths.items()}
+    assert peaks == pytest.approx({"loud": 1 / 1.01, "near": 1 / 1.01, "low": 0.3}, abs=1e-3)
+
+
 def test_leaving_without_commit_leaves_nothing(tmp_path):
     """Not committing is taking back."""
     with stems_in(tmp_path / "out") as stems:

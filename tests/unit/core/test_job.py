@@ -147,3 +147,15 @@ def test_a_job_without_parts_says_nothing_of_them(job, events, clock):
     """Its lines are what they always were."""
     job.progress("separate", 1, 2)
     assert set(msgspec.to_builtins(events[0])) == {"status", "percent", "stage", "eta"}
+
+
+def test_what_a_part_counts_is_told_to_the_whole():
+    """In its own unit, for whoever shows more than a percentage."""
+    counted = []
+
+    class Counting(Job):
+        def counted(self, stage, done, total):
+            counted.append((stage, done, total))
+
+    PartOfJob(PartOfJob(Counting(), "files", 0, 2), "jobs", 1, 3).progress("separate", 1.5, 18.0)
+    assert counted[0] == ("separate", 1.5, 18.0)

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from msgspec import UNSET
 
 from utils.core.errors import ChecksumMismatch, ConfigInvalid, ModelNotInstalled, UnknownModel
 from utils.store.demucs_models import DemucsSource, LocalRepo, list_demucs, resolve_demucs
@@ -271,6 +272,14 @@ def test_list_of_an_empty_computer(folders):
     assert not any(details.installed for details in listed)
     assert listed[1].stems == ["drums", "vocals"]
     assert (listed[1].size_bytes, listed[2].size_bytes, listed[1].license) == (11, None, "MIT")
+
+
+def test_list_tells_how_many_networks_a_bag_has(folders, given):
+    """Of public bags and of one's own; a single network is no bag."""
+    put(given, "bag.yaml", "models: ['net', 'net']")
+    put(given, "net.th")
+    listed = {details.name: details.networks for details in list_demucs(REGISTRY, folders, given)}
+    assert listed == {"single": 1, "pair": 3, "unsized": 1, "bag": 2, "net": UNSET}
 
 
 def test_list_holds_each_name_once(folders, own, given):

@@ -31,6 +31,9 @@ from utils.core.errors import (
 )
 from utils.core.job import Job, JobCancelled
 from utils.core.replies import LoadingModel, Progress, Separating
+from utils.core.settings import Settings
+from utils.engine import programs
+from utils.engine.families.demucs.bag import SegmentView
 
 
 @pytest.fixture
@@ -49,6 +52,8 @@ def run(repo, tmp_path, song):
         return separate(engine, fields.pop("input", song), fields.pop("out", tmp_path / "out"), job, **fields)
 
     call.engine = engine
+    call.longer, call.second = tmp_path / "longer.wav", tmp_path / "second"
+    write_song(call.longer, 6.0)
     return call
 
 
@@ -112,7 +117,7 @@ def test_a_stem_alone_is_the_stem_of_the_whole(run):
 def test_stem_and_rest_sum_to_the_mix(run, song):
     """`no_vocals` is the mix minus the vocals, sample for sample."""
     mix = soundfile.read(song, dtype="float32")[0].T
-    _, stems = run(two_stems="vocals")
+    _, stems = run(two_stems="vocals", other_method="minus")
     np.testing.assert_allclose(stems["vocals"] + stems["no_vocals"], mix, atol=1e-6)
 
 
@@ -135,7 +140,7 @@ def test_jobs_do_not_change_the_stems(run):
 def test_pcm_stems_keep_their_sum_under_one_gain(run, tmp_path):
     """If stems would clip, all get the same gain, and the reply reports it with a warning."""
     write_song(tmp_path / "loud.wav", 2.0, level=3.0)
-    done, stems = run(input=tmp_path / "loud.wav", pcm_type="PCM_24", two_stems="vocals")
+    done, stems = run(input=tmp_path / "loud.wav", pcm_type="PCM_24", two_stems="vocals", other_method="minus")
     assert done.gain < 1
     mix = soundfile.read(tmp_path / "loud.wav", dtype="float32")[0].T
     np.testing.assert_allclose(sum(stems.values()), done.gain * mix, atol=1e-5)
@@ -456,3 +461,50 @@ def test_models_are_listed_with_and_without_details(run, repo):
     by_name = {entry.name: entry for entry in details}
     assert by_name["tiny"].installed
     assert not by_name["htdemucs"].installed
+
+
+# Whole songs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["aaaa0002", "aaaa0003"])
+def test_a_song_may_be_separated_at_once(run, monkeypatch, model):
+    """A network without a fixed segment then sees the whole song, once for each time shift."""
+    lengths = []
+    forward = SegmentView.__call__
+    monkeypatch.setattr(SegmentView, "__call__", lambda view, mix: lengths.append(mix.shape[-1]) or forward(view, mix))
+    run(model=model, split=False, shifts=2, input=run.longer)
+    assert len(lengths) == 2
+    assert min(lengths) >= 6 * RATE
+
+
+def test_a_network_with_a_fixed_segment_says_that_it_keeps_to_it(run):
+    """The stems are those of segments."""
+    job = Job()
+    _, whole = run(job, split=False)
+    _, split = run(out=run.second)
+    assert "takes at most 2 s at once" in job.warnings[0]
+    assert all(np.array_equal(whole[stem], split[stem]) for stem in split)
+
+
+def test_a_song_for_which_memory_does_not_suffice_is_separated_in_segments(run, monkeypatch):
+    """And that is said."""
+    monkeypatch.setattr("utils.device.free_bytes", lambda device: 10_000_000)
+    job = Job()
+    done, _ = run(job, model="aaaa0002", split=False, input=run.longer)
+    assert done.settings["segment"] == 4.0
+    assert "GB of memory" in job.warnings[0]
+
+
+def test_the_rest_has_the_name_that_was_asked_for(run):
+    """`rest_name` is for programs whose users look for another file than `no_STEM`."""
+    done, _ = run(two_stems="bass", other_method="minus", rest_name="minus_bass")
+    assert done.stems == ["bass", "minus_bass"]
+
+
+@pytest.mark.parametrize(("program", "networks"), [("dsu-demucs", 4), ("dsu", 1)])
+def test_how_the_rest_is_made_depends_on_the_program(tmp_path, repo, song, program, networks):
+    """Where the request does not say it: dsu-demucs adds the other stems, as demucs does, `dsu` subtracts the one."""
+    engine = programs.make_engine(program, Settings(models_dir=tmp_path / "models", device="cpu", threads=1))
+    engine.start()
+    done, _ = separate(engine, song, tmp_path / "out", model="tiny_ft", repo=str(repo), shifts=0, two_stems="vocals")
+    assert done.settings["networks"] == networks
