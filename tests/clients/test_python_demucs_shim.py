@@ -94,6 +94,16 @@ def test_stems_are_those_of_demucs(repo, name):
         assert (ours[stem] - expected).norm() < 1e-3 * expected.norm()
 
 
+@pytest.mark.parametrize("name", ["tiny", "aaaa0003"])
+def test_a_song_that_is_not_split_is_one_segment(repo, name):
+    """The same tensors as demucs, also where the song is longer than a network of this kind is used to."""
+    wav = torch.from_numpy(song(1.9 if name == "tiny" else 9))
+    _, ours = api.Separator(name, repo, device="cpu", shifts=0, split=False).separate_tensor(wav.clone(), RATE)
+    _, theirs = demucs.api.Separator(name, repo, device="cpu", shifts=0, split=False).separate_tensor(wav.clone(), RATE)
+    for stem, expected in theirs.items():
+        assert (ours[stem] - expected).norm() < 1e-3 * expected.norm()
+
+
 def test_files_give_what_their_samples_give(repo, track):
     """The song comes back at the model's rate, in stereo, with its stems."""
     separator = api.Separator("tiny", repo, device="cpu", shifts=0)

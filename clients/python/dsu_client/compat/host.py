@@ -1,15 +1,20 @@
-"""The workers that all of a host's compatible objects share: one for each device, ended with the host."""
+"""The workers that all of a host's compatible objects share: one for each device and models directory, ended with the host."""
 
 from __future__ import annotations
 
 import atexit
+import subprocess
+import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from dsu_client.client import DSU
+from dsu_client.job import Pathname
+from dsu_client.locate import clean_environment, find_program
 
 _options: dict[str, Any] = {}
-_workers: dict[str | None, DSU] = {}
+_workers: dict[tuple[str | None, str | None], DSU] = {}
 _lock = threading.Lock()
 
 
@@ -20,13 +25,23 @@ def configure(**options: Any) -> None:
     _options.update(options)
 
 
-def worker(device: object = None) -> DSU:
-    """The worker of a device, named as torch does; without a name it is that of `configure`, or the best."""
-    name = None if device is None else str(device)
+def worker(device: object = None, models_dir: Pathname | None = None) -> DSU:
+    """The worker of a device, named as torch does, and of a models directory; without them, as `configure` or DSU has it."""
+    key = (None if device is None else str(device), None if models_dir is None else str(models_dir))
+    given = {name: value for name, value in zip(("device", "models_dir"), key, strict=True) if value}
     with _lock:
-        if name not in _workers:
-            _workers[name] = DSU(**({**_options, "device": name} if name else _options))
-        return _workers[name]
+        if key not in _workers:
+            _workers[key] = DSU(**{**_options, **given})
+        return _workers[key]
+
+
+def run_program(kind: str, words: Sequence[str] | None) -> None:
+    """Run a program of DSU with these arguments, or those of this process; ends this one where it fails."""
+    sys.stdout.flush()
+    command = [*find_program(kind), *(sys.argv[1:] if words is None else words)]
+    done = subprocess.run(command, env=clean_environment(), check=False)  # noqa: S603
+    if done.returncode != 0:
+        sys.exit(done.returncode)
 
 
 @atexit.register

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("demucs",)
+NAMES = ("demucs", "audio_separator", "pymss")
 MARK = "Written by `python -m dsu_client.compat.install`."
 TEXT = '''"""{name}, on DSU. {mark} Delete this folder to remove it."""
 

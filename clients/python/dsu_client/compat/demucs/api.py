@@ -12,7 +12,7 @@ from dsu_client.errors import InputError
 
 from .apply import BagOfModels, apply_model
 from .audio import convert_audio, save_audio
-from .pretrained import check_repo, get_model
+from .pretrained import check_repo, load_for
 from .repo import ModelLoadingError
 
 __all__ = ["LoadAudioError", "LoadModelError", "ModelLoadingError", "Separator", "list_models", "save_audio"]
@@ -50,7 +50,7 @@ class Separator:
         callback: Callable[[dict[str, Any]], object] | None = None,
         callback_arg: dict[str, Any] | None = None,
     ) -> None:
-        self._model = get_model(name=model, repo=repo)
+        self._model = load_for(device, model, repo)
         self._parameters: dict[str, Any] = {}
         self.update_parameter(device, shifts, overlap, split, segment, jobs, progress, callback, callback_arg)
 

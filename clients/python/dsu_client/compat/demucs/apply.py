@@ -71,11 +71,14 @@ def apply_model(
 ) -> Any:
     """Separate `(batch, channels, samples)` into `(batch, sources, channels, samples)`.
 
-    The worker always splits a song into segments, and takes songs that are normalised or not.
+    Without `split` a segment is as long as the song. The worker takes songs that are normalised or not.
     """
-    del split, transition_power, pool, lock
+    del transition_power, pool, lock
     outputs = []
     for song in to_array(mix):
+        if not split:  # networks whose segments have one length are padded to it by the worker
+            seconds = song.shape[-1] / model.samplerate
+            segment, overlap = (None if seconds <= model.segment else seconds), 0.0
         steps = Steps(model, song.shape[-1], shifts, overlap, segment, callback, callback_arg, shown=progress)
         stems = worker(device if device is not None else model.device).separate(
             song,

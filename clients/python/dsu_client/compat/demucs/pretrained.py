@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from dsu_client.compat.configuration import list_of, number_of
 from dsu_client.compat.host import worker
 from dsu_client.errors import ModelError
 
@@ -23,16 +23,24 @@ LONG_SEGMENT_S = 44.0
 
 def get_model(name: str, repo: Path | None = None) -> BagOfModels:
     """Load a model in the worker, or raise `ModelLoadingError`."""
+    return load_for(None, name, repo)
+
+
+def load_for(device: object, name: str, repo: Path | None) -> BagOfModels:
+    """`get_model` on a device that is known already."""
     check_repo(repo)
     try:
-        if repo is None:
-            reply = worker().load_model(family="demucs", model=name)
-        else:
-            reply = worker().load_model(family="demucs", model=name, repo=str(repo))
+        return load(name, repo, device)
     except ModelError as error:
         raise ModelLoadingError(str(error)) from error
+
+
+def load(name: str, repo: Path | None, device: object) -> BagOfModels:
+    """Load a model in the worker of a device; its errors are those of the client."""
+    options: Any = {} if repo is None else {"repo": str(repo)}
+    reply = worker(device).load_model(family="demucs", model=name, **options)
     members, segment = _described(name, repo)
-    return BagOfModels(name, repo, reply["stems"], members, segment)
+    return BagOfModels(name, repo, reply["stems"], members, segment).to(device)
 
 
 def check_repo(repo: Path | None) -> None:
@@ -53,7 +61,5 @@ def _described(name: str, repo: Path | None) -> tuple[int, float]:
     if bag is None or not bag.is_file():
         return MEMBERS.get(name, 1), SEGMENT_S if name.startswith("htdemucs") or repo else LONG_SEGMENT_S
     text = bag.read_text(encoding="utf-8")
-    models = re.search(r"^models:(?P<flow>[^\n]*)(?P<block>(?:\n\s*- [^\n]*)*)", text, re.MULTILINE)
-    segment = re.search(r"^segment:\s*([\d.]+)", text, re.MULTILINE)
-    words = re.findall(r"[\w-]{2,}", models.group("flow") + models.group("block")) if models else []
-    return max(1, len(words)), float(segment.group(1)) if segment else SEGMENT_S
+    segment = number_of(text, "segment")
+    return max(1, len(list_of(text, "models"))), SEGMENT_S if segment is None else segment
