@@ -88,6 +88,7 @@ def test_files_have_the_packages_names(separator, track, tmp_path, model, files)
             ["vocals", "instrumental"],
             ["Instrumental", "Vocals"],
         ),
+        ("MDXC", "model_bs_roformer_ep_937_sdr_10.5309.ckpt", ["other", "vocals"], ["Drum-Bass", "No Drum-Bass"]),
         ("MDXC", "vocals_mel_band_roformer.ckpt", ["vocals", "instrumental"], ["other", "vocals"]),
         ("MDXC", "mel_band_roformer_karaoke_becruily.ckpt", ["Vocals", "Instrumental"], ["Instrumental", "Vocals"]),
         ("MDXC", "dereverb.ckpt", ["noreverb", "reverb"], ["reverb", "noreverb"]),

@@ -65,6 +65,8 @@ def track(tmp_path):
         (audio.convert_audio, demucs.audio.convert_audio),
         (audio.convert_audio_channels, demucs.audio.convert_audio_channels),
         (separate.main, demucs.separate.main),
+        (audio.AudioFile.channels, demucs.audio.AudioFile.channels),
+        (audio.AudioFile.samplerate, demucs.audio.AudioFile.samplerate),
     ],
     ids=lambda call: call.__qualname__,
 )

@@ -14,7 +14,7 @@ from dsu_client.job import Pathname
 from dsu_client.locate import clean_environment, find_program
 
 _options: dict[str, Any] = {}
-_workers: dict[tuple[str | None, str | None], DSU] = {}
+_workers: dict[tuple[str | None, str], DSU] = {}
 _lock = threading.Lock()
 
 
@@ -27,11 +27,12 @@ def configure(**options: Any) -> None:
 
 def worker(device: object = None, models_dir: Pathname | None = None) -> DSU:
     """The worker of a device, named as torch does, and of a models directory; without them, as `configure` or DSU has it."""
-    key = (None if device is None else str(device), None if models_dir is None else str(models_dir))
-    given = {name: value for name, value in zip(("device", "models_dir"), key, strict=True) if value}
+    named = {"device": device, "models_dir": models_dir}
+    options = {**_options, **{name: str(value) for name, value in named.items() if value is not None}}
+    key = (options.get("device"), str(options.get("models_dir")))
     with _lock:
         if key not in _workers:
-            _workers[key] = DSU(**{**_options, **given})
+            _workers[key] = DSU(**options)
         return _workers[key]
 
 

@@ -65,6 +65,14 @@ def read_song(
     return with_channels(np.sum(list(stems.values()), axis=0, dtype=np.float32), channels)
 
 
+def rate_and_channels(path: str | PathLike[str]) -> tuple[int, int]:
+    """Those of a song that the worker can read, by its beginning."""
+    stems = worker().separate(
+        path, model=READER, stems=["vocals"], output_sample_rate="source", channels="source", preview={"duration": 0.1}
+    )
+    return stems.sample_rate, len(stems["vocals"])
+
+
 def _read_plain(path: Path, rate: int | Literal["source"], channels: int) -> NDArray[np.float32] | None:
     """A WAV file of 16 bits that already is as it is wanted; None for all others."""
     try:

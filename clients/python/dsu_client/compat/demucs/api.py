@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dsu_client.compat.host import worker
@@ -36,6 +37,9 @@ NotProvided: Any = _NotProvided()
 class Separator:
     """Separates songs with one model. Without `device`, the worker takes the best that there is."""
 
+    # Programs derive classes that have a model already and only set the parameters.
+    _parameters: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(
         self,
         model: str = "htdemucs",
@@ -51,7 +55,6 @@ class Separator:
         callback_arg: dict[str, Any] | None = None,
     ) -> None:
         self._model = load_for(device, model, repo)
-        self._parameters: dict[str, Any] = {}
         self.update_parameter(device, shifts, overlap, split, segment, jobs, progress, callback, callback_arg)
 
     def update_parameter(
@@ -78,13 +81,14 @@ class Separator:
             "callback": callback,
             "callback_arg": callback_arg,
         }
-        self._parameters |= {name: value for name, value in given.items() if value is not NotProvided}
+        changed = {name: value for name, value in given.items() if value is not NotProvided}
+        self._parameters = {**self._parameters, **changed}
 
     def separate_tensor(self, wav: Any, sr: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Separate `(channels, samples)` at the rate `sr`: the song at the model's rate, and its stems by name."""
         if sr is not None and sr != self.samplerate:
             wav = convert_audio(wav, sr, self.samplerate, self.audio_channels)
-        extra = {**(self._parameters["callback_arg"] or {}), "audio_length": wav.shape[1]}
+        extra = {**(self._parameters.get("callback_arg") or {}), "audio_length": wav.shape[1]}
         out = apply_model(self._model, wav[None], **{**self._parameters, "callback_arg": extra})
         return wav, dict(zip(self._model.sources, out[0], strict=True))
 

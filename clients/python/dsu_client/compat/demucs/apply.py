@@ -27,6 +27,7 @@ class BagOfModels:
         self.repo = repo
         self.sources = sources
         self.models = [self] * members
+        self.weights = [[1.0] * len(sources)] * members
         self.segment = segment
         self.device: object = None
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsu_client.audio import write_wav
-from dsu_client.compat.samples import read_song, resampled, to_array, to_host, with_channels
+from dsu_client.compat.samples import rate_and_channels, read_song, resampled, to_array, to_host, with_channels
 
 
 class AudioFile:
@@ -21,6 +21,26 @@ class AudioFile:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
+
+    def __len__(self) -> int:
+        """The number of streams; more than the first are not read."""
+        return 1
+
+    @property
+    def duration(self) -> float:
+        """Its length in seconds."""
+        rate = self.samplerate()
+        return float(self.read(streams=0, samplerate=rate).shape[-1] / rate)
+
+    def channels(self, stream: int = 0) -> int:
+        """How many it has; two of more than two are read."""
+        del stream
+        return rate_and_channels(self.path)[1]
+
+    def samplerate(self, stream: int = 0) -> int:
+        """Its own rate."""
+        del stream
+        return rate_and_channels(self.path)[0]
 
     def read(
         self,

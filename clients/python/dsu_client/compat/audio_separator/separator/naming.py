@@ -10,8 +10,14 @@ from pathlib import Path
 TYPES = {"vr": "VR", "mdx": "MDX", "demucs": "Demucs"}
 FAMILIES = {"VR": "audio-separator", "MDX": "audio-separator", "Demucs": "demucs", "MDXC": "networks"}
 DEMUCS_ORDER = ("Bass", "Drums", "Other", "Vocals", "Guitar", "Piano")
-# Published with configurations that say `Vocals` and `Instrumental`, whatever other copies of the same networks say.
-CAPITALISED = ("model_bs_roformer_ep_", "model_mel_band_roformer_ep_", "mel_band_roformer_karaoke_aufr33_")
+# Published with configurations that have these names for the target and the rest, whatever other copies of them say.
+PUBLISHED = {
+    "model_bs_roformer_ep_317_": ("Vocals", "Instrumental"),
+    "model_bs_roformer_ep_368_": ("Vocals", "Instrumental"),
+    "model_bs_roformer_ep_937_": ("No Drum-Bass", "Drum-Bass"),
+    "model_mel_band_roformer_ep_3005_": ("Vocals", "Instrumental"),
+    "mel_band_roformer_karaoke_aufr33_": ("Vocals", "Instrumental"),
+}
 # Ensembles put stems together that different models have different names for.
 SAME_STEMS = {"inst": "Instrumental", "karaoke": "Instrumental", "no_vocals": "Instrumental"}
 PREFIXES = (
@@ -31,8 +37,9 @@ def stem_names(kind: str, filename: str, stems: Sequence[str]) -> dict[str, str]
         known = [stem for title in DEMUCS_ORDER for stem in stems if titles[stem] == title]
         return {stem: titles[stem] for stem in [*known, *(stem for stem in stems if stem not in known)]}
     names = {stem: stem for stem in stems}
-    if filename.startswith(CAPITALISED):
-        names = {stem: "Instrumental" if stem == "instrumental" else "Vocals" for stem in stems}
+    published = next((pair for start, pair in PUBLISHED.items() if filename.startswith(start)), None)
+    if published and len(stems) == 2:
+        names = dict(zip(stems, published, strict=True))
     elif kind == "MDXC" and list(stems) == ["vocals", "instrumental"]:
         names["instrumental"] = "other"
     return names if len(names) > 2 else dict(reversed(names.items()))

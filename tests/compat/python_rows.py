@@ -1,0 +1,59 @@
+"""How Python programs call other packages, whose names `dsu_client.compat` takes."""
+
+from rows import Row
+
+TITLE = "Python programs"
+INTRODUCTION = """
+Programs that import demucs, audio-separator or pymss run on DSU when
+[`python -m dsu_client.compat.install NAME --target FOLDER`](../clients/python/README.md#in-place-of-other-packages) has put a package
+of that name on their path, or when they import it from `dsu_client.compat`. Each row is how a program calls the package.
+"""
+ROWS = (
+    Row(
+        "python -m demucs.separate --out DIR --name MODEL --device cpu SONG SONG",
+        "All-In-One, which analyses music: the four stems of each song are in `DIR/MODEL/SONG/`",
+    ),
+    Row(
+        'demucs.separate.main(["--two-stems", "vocals", "-d", "cpu", "--out", DIR, SONG])',
+        "UltraSinger: `vocals.wav` and `no_vocals.wav` are there when the call returns",
+    ),
+    Row(
+        "get_model(NAME), a Separator made without its constructor, update_parameter(…), separate_tensor(SAMPLES, RATE)",
+        "VideoLingo: one model for all parts of a long recording, and the sum of all stems but the vocals, as from demucs to 60 dB",
+        "the number of channels of a song is at most 2",
+    ),
+    Row(
+        "get_model(NAME).eval(), apply_model(MODEL, SONG[None], shifts=0)[0], save_audio(STEM, PATH, RATE)",
+        "programs of the first demucs API: the song is normalised before, and the stems after are those of demucs to 60 dB",
+    ),
+    Row(
+        "Separator(model=NAME, repo=DIR, progress=False), model.models[0].segment, update_parameter(callback=BAR)",
+        "Demucs-Gui: what it shows of a model, progress as a fraction that never goes back, and KeyboardInterrupt in the "
+        "callback ends the song",
+    ),
+    Row(
+        "Separator(model=NAME, device=…, shifts=…, segment=None).separate_audio_file(Path(SONG)), STEM.cpu().numpy().T",
+        "EchoZero: tensors by the names of stems, written by the program",
+    ),
+    Row(
+        "Separator(output_format=…, model_file_dir=DIR), load_model(model_filename=…), separate(SONG), NAME between `_(` and `)_`",
+        "karaoke-gen: several models by one separator, whose files are moved from the working directory by their stems",
+    ),
+    Row(
+        "separator.output_dir = separator.model_instance.output_dir = DIR, separate(SONG)",
+        "programs that keep an audio-separator model loaded: each song has a folder of its own",
+    ),
+    Row(
+        "MSSeparator.from_model_name(NAME, store_dirs={STEM: DIR}, progress_callback=…), process_folder(DIR)",
+        "programs of pymss: some stems, each in its folder, and the names of the songs that succeeded",
+    ),
+    Row(
+        "DemucsProvider(NAME).get_stems(SONG, DIR, progress_callback=…), clear_model_cache()",
+        "callers of the provider of stems: a folder with the four stems, and progress from 0.1 to 1",
+    ),
+)
+DIFFERENCES = (
+    "Samples come at 44.1 kHz in stereo from every demucs model, as from all that were published.",
+    "Stems of audio-separator are not lowered to `normalization_threshold`: one gain keeps all of a song within full scale.",
+    "`list_models()` of demucs names DSU's models where demucs has the places of their files, unless it is given a folder.",
+)
