@@ -6,7 +6,7 @@ import threading
 
 import psutil
 import pytest
-from dsu_client import DSU, AsyncDSU, InputError, JobCancelled, Limits, Pool, RequestError, WorkerError
+from dsu_client import DSU, AsyncDSU, AsyncPool, InputError, JobCancelled, Limits, Pool, RequestError, WorkerError
 from python_workers import fake, temporary_files
 from worker_process import wait_until_ended
 
@@ -270,6 +270,43 @@ def test_a_pool_wants_devices_or_a_number(node):
     for wrong in ({"devices": ["cpu"], "workers": 2}, {"devices": []}):
         with pytest.raises(RequestError):
             Pool(**wrong, **fake(node))
+        with pytest.raises(RequestError):
+            AsyncPool(**wrong, **fake(node))
+
+
+def test_an_async_pool_gives_each_song_to_a_free_worker(node):
+    """Results come in the order of the songs; one that fails does so alone."""
+
+    async def program():
+        async with AsyncPool(["cpu", "cpu"], **fake(node)) as pool:
+            songs = [f"{number}.wav" for number in range(6)]
+            replies = [reply async for reply in pool.map(songs, output="out", model="good")]
+            bad, good = pool.submit("a", output="o", model="die"), pool.submit("b", output="o", model="good")
+            with pytest.raises(WorkerError):
+                await bad
+            assert (await good)["status"] == "done"
+            return [reply["input"][-5:] for reply in replies], len(pool.workers)
+
+    assert asyncio.run(program()) == ([f"{number}.wav" for number in range(6)], 2)
+
+
+def test_an_async_pool_cancels_what_is_not_wanted(node):
+    """What is left of a loop that ends early; and, when the pool is closed, the song at work and those that wait."""
+
+    async def program():
+        begun = asyncio.Event()
+        async with AsyncPool(workers=1, **fake(node)) as pool:
+            results = pool.map(["a", "b", "c"], output="o", model="good")
+            assert (await anext(results))["status"] == "done"
+            await results.aclose()
+            working = pool.submit("a", output="o", model="begun", on_line=lambda line: begun.set())
+            waiting = pool.submit("b", output="o", model="good")
+            await begun.wait()
+        assert working.cancelled()
+        assert waiting.cancelled()
+        assert pool.workers[0].pid is None
+
+    asyncio.run(program())
 
 
 def test_temporary_files_go_also_when_the_worker_dies(node):

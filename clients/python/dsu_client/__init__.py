@@ -15,12 +15,13 @@ from .errors import (
 )
 from .job import Stems
 from .locate import find_program
-from .pool import Pool
+from .pool import AsyncPool, Pool
 
 __all__ = [
     "CLIENT_CODES",
     "DSU",
     "AsyncDSU",
+    "AsyncPool",
     "DSUError",
     "DeviceError",
     "InputError",
