@@ -147,7 +147,8 @@ def test_the_folder_is_changed_between_songs(separator, track, tmp_path):
         if change != "separator":
             separator.model_instance.output_dir = str(folder)
         assert all((folder / name).is_file() for name in separator.separate(track))
-    assert separator.model_instance.model_name == "tiny_mdx23c"
+    model = separator.model_instance
+    assert (model.model_name, model.primary_stem_name, model.secondary_stem_name) == ("tiny_mdx23c", "vocals", "other")
 
 
 def test_settings_reach_the_worker(track, tmp_path, monkeypatch):
@@ -178,6 +179,15 @@ def test_settings_reach_the_worker(track, tmp_path, monkeypatch):
     ]
     written = separator.separate(track)
     assert {soundfile.info(tmp_path / name).samplerate for name in written} == {48000}
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda:0", "fp16"), ("cpu", None)])
+def test_half_precision_is_for_graphics_cards(tmp_path, monkeypatch, device, expected):
+    """On a processor the package has nothing of it either."""
+    separator = Separator(output_dir=str(tmp_path), use_autocast=True, log_level=logging.WARNING)
+    separator.load_model("tiny_mdx23c")
+    monkeypatch.setattr(type(host.worker()), "get_status", lambda worker: {"device": device})
+    assert separator._options().get("precision") == expected
 
 
 def test_an_ensemble_of_several_models(separator, track, tmp_path):
@@ -312,9 +322,11 @@ def test_the_command_line_is_that_of_dsu(monkeypatch):
 
 
 def test_installed_it_is_audio_separator(models, tmp_path, track):
-    """In a program of its own, whose worker still has the real package beside it."""
+    """In a program of its own."""
     assert install.main(["audio_separator", "--target", str(tmp_path / "site")]) == 0
     code = f"""
+        import sys
+        sys.modules["numpy"] = sys.modules["torch"] = None  # neither is needed
         from audio_separator.separator import BatchSeparationError, Separator
         from audio_separator.separator.exceptions import InvalidAudioDataError
         import audio_separator.separator.separator as module

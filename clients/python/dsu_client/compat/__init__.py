@@ -1,1 +1,1 @@
-"""Modules with the names and calls of other packages, which hand the work to DSU. They need NumPy."""
+"""Modules with the names and calls of other packages, which hand the work to DSU. Those that return samples need NumPy."""

@@ -203,17 +203,19 @@ class MSSeparator:
         return [song.name for song in songs if self._process(song)]
 
     def _process(self, song: Path) -> bool:
-        """Separate one song beside its place, then put the stems into their folders."""
+        """Separate one song beside its place, then put copies of the stems into their folders."""
         wanted = [stem for stem in self.config.training.instruments if self._folders_of(stem)]
+        place = Path(next((folder for stem in wanted for folder in self._folders_of(stem)), "."))
         try:
-            with tempfile.TemporaryDirectory(prefix="pymss-") as aside:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".separating-", dir=place) as aside:
                 options = {**self._options(wanted), **file_options(self.output_format, self.audio_params)}
                 reply = self._worker.separate(song, output=aside, on_progress=self._told(None), **options)
                 for stem, path in zip(self._named(reply["stems"]), reply["paths"].values(), strict=True):
                     for folder in map(Path, self._folders_of(stem)):
                         target = folder / song.stem if self.save_as_folder else folder
                         target.mkdir(parents=True, exist_ok=True)
-                        shutil.copy(path, target / f"{song.stem}_{stem}.{self.output_format.lower()}")
+                        _publish(Path(path), target / f"{song.stem}_{stem}.{self.output_format.lower()}")
         except JobCancelled:
             raise
         except (DSUError, OSError) as error:
@@ -315,6 +317,16 @@ class MSSeparator:
     def del_cache(self) -> None:
         """Free the worker's memory."""
         self._worker.clear_cache()
+
+
+def _publish(file: Path, target: Path) -> None:
+    """A copy of a file, which appears whole."""
+    part = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(file, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _device(name: str, ids: Sequence[int]) -> str | None:

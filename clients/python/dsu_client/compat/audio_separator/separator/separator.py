@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from dsu_client.client import DSU
 from dsu_client.compat.host import worker
@@ -65,7 +65,7 @@ FIELDS = {
     "Demucs": {"segment_size": "segment", "shifts": "shifts", "overlap": "overlap"},
     "MDXC": {"batch_size": "batch_size", "overlap": "overlap"},
 }
-Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 class Model:
@@ -78,6 +78,9 @@ class Model:
         self.dsu_name = name
         self.kind = kind
         self.stems = list(stems)
+        names = stem_names(kind, filename, stems)
+        self.primary_stem_name = names[stems[0]]
+        self.secondary_stem_name = names[stems[1]] if len(stems) > 1 else None
 
     output_dir = property(lambda self: self._separator.output_dir, lambda self, value: self._set("output_dir", value))
     output_format = property(
@@ -139,7 +142,8 @@ class Separator:
             raise ValueError(f"Unknown ensemble preset: `{ensemble_preset}`. Available presets: {names}")
         self._start_log(log_level, log_formatter)
         self.output_dir = os.getcwd() if output_dir is None else output_dir  # noqa: PTH109  programs expect a string
-        self.model_file_dir = self._folder_of_models(model_file_dir)
+        self._models_dir = _models_dir(model_file_dir)
+        self.model_file_dir = self._models_dir or model_file_dir
         if not info_only:
             Path(self.output_dir).mkdir(parents=True, exist_ok=True)
         self.output_format = output_format or "WAV"
@@ -174,23 +178,9 @@ class Separator:
         if not self.logger.hasHandlers():
             self.logger.addHandler(self.log_handler)
 
-    def _folder_of_models(self, given: str) -> str:
-        """The environment goes first, and what it names must be there."""
-        named = os.environ.get("AUDIO_SEPARATOR_MODEL_DIR")
-        if named and not Path(named).exists():
-            raise FileNotFoundError(f"The specified model directory does not exist: {named}")
-        folder = named or given
-        if not self._is_default(folder):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        return folder
-
-    @staticmethod
-    def _is_default(folder: str) -> bool:
-        return Path(folder) == Path(DEFAULT_FOLDER)
-
     @property
     def _worker(self) -> DSU:
-        return worker(self.torch_device, None if self._is_default(self.model_file_dir) else self.model_file_dir)
+        return worker(self.torch_device, self._models_dir)
 
     # Models --------------------------------------------------------------------------------------------------------------
 
@@ -330,8 +320,8 @@ class Separator:
         options: dict[str, Any] = {"format": self.output_format.lower(), "output_sample_rate": self.sample_rate}
         if self.output_bitrate:
             options["bitrate"] = _kilobits(self.output_bitrate)
-        if self.use_autocast or self.use_native_fp16:
-            options["precision"] = "bf16" if str(self.torch_device) == "cpu" else "fp16"
+        if (self.use_autocast or self.use_native_fp16) and self._worker.get_status()["device"].startswith("cuda"):
+            options["precision"] = "fp16"
         model = self.model_instance
         if model is None:
             return {**options, **self._ensemble_options(), "extract_instrumental": True}
@@ -367,6 +357,17 @@ class Separator:
             "ensemble_type": algorithm,
             "ensemble_weights": weights if algorithm.startswith("avg") else None,
         }
+
+
+def _models_dir(given: str) -> str | None:
+    """The folder of models; None is that of DSU. The environment goes first, and what it names must be there."""
+    named = os.environ.get("AUDIO_SEPARATOR_MODEL_DIR")
+    if named and not Path(named).exists():
+        raise FileNotFoundError(f"The specified model directory does not exist: {named}")
+    if named or Path(given) == Path(DEFAULT_FOLDER):
+        return named or None
+    Path(given).mkdir(parents=True, exist_ok=True)
+    return given
 
 
 def _songs(paths: Iterable[str | PathLike[str]]) -> Iterator[str]:
