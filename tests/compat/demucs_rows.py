@@ -10,6 +10,9 @@ INTRODUCTION = """\
 sentences on stdout and the same bars on stderr. A program that starts `demucs` or `python -m demucs.separate` can start
 `dsu-demucs` instead. Each command line below runs in both, with small models of random weights; the random time shifts are
 taken out of both. Samples are equal to within two steps of 16 bits where the song is at the model's rate.
+
+Other tests call it as StemRoller, stemmy, UltraSinger, unmixer and EchoZero call demucs, and read what these read: progress from
+stderr, the exit status or the signal, the files in their places. The folder of a song appears when its stems are complete.
 """
 DIFFERENCES: tuple[str, ...] = tuple(
     """\

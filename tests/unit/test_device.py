@@ -62,6 +62,29 @@ def test_a_device_that_is_not_there_is_never_replaced(pretend, requested):
     assert caught.value.field == "device"
 
 
+@pytest.mark.parametrize(("version", "is_told"), [(None, True), ("12.8", False)])
+def test_a_build_without_cuda_is_told_in_torch_s_words(pretend, monkeypatch, version, is_told):
+    """Programs that fall back to the processor look for them; with a build for CUDA something else is wrong."""
+    pretend(cuda=0)
+    monkeypatch.setattr(torch.version, "cuda", version)
+    with pytest.raises(DeviceUnavailable) as caught:
+        devices.choose("cuda")
+    assert ("Torch not compiled with CUDA enabled" in caught.value.message) is is_told
+
+
+@pytest.mark.parametrize(("device", "is_told"), [("cuda", True), ("cuda:1", True), ("mps", False), ("cpu", False)])
+def test_a_full_graphics_card_is_told_in_torch_s_words(device, is_told):
+    """Programs that try again with shorter segments look for them."""
+    assert ("CUDA out of memory" in devices.out_of_memory(device)) is is_told
+
+
+def test_free_memory_is_that_of_the_device(monkeypatch):
+    """Of a graphics card its own, otherwise that of the host."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5, 8))
+    assert devices.free_bytes("cuda:0") == 5
+    assert devices.free_bytes("cpu") > 1e6
+
+
 @pytest.mark.parametrize(
     ("precision", "dtype"),
     [("auto", torch.float32), ("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],

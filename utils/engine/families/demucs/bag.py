@@ -73,7 +73,8 @@ class DemucsBag:
             segment = Fraction(requested).limit_denominator(1_000_000)
             if longest is not None and segment > longest:
                 raise InvalidRequest(
-                    f"`{self.source.name}` takes segments of at most {float(longest):g} s; {requested:g} s was requested.",
+                    "Cannot use a Transformer model with a longer segment than it was trained for: "
+                    f"`{self.source.name}` takes at most {float(longest):g} s; {requested:g} s was requested.",
                     field="segment",
                 )
             return segment
