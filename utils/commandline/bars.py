@@ -155,8 +155,9 @@ class Bars(Display):
     def _tell(self, stream: IO[str], text: str) -> None:
         with self._lock:
             self._end()
-            stream.write(text + "\n")
-            stream.flush()
+            with contextlib.suppress(BrokenPipeError):
+                stream.write(text + "\n")
+                stream.flush()
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ FAMILY = Program(
             "repo": Option(metavar="DIR"),
             "name_template": template_option(DemucsSeparate.template),
             "segment": Option(metavar="SECONDS"),
+            "split": Option(help="separate the whole song at once, as far as the network and memory allow"),
             "jobs": Option(("-j", "--jobs")),
         },
         machine=(*Layout.machine, "jobs"),
@@ -81,7 +82,7 @@ class DemucsRun(Run, frozen=True, kw_only=True):
     """What only this program has."""
 
     filename: str = DEFAULT_FILENAME
-    mp3_bitrate: Annotated[int, Meta(description="Of mp3 files.")] = 320
+    mp3_bitrate: Annotated[int | None, Meta(description="Of mp3 files; default 320.")] = None
     mp3_preset: Annotated[
         Literal["2", "3", "4", "5", "6", "7"] | None,
         Meta(description="Accepted as by demucs; mp3 files are always encoded in the best quality"),
@@ -107,10 +108,8 @@ def understand_demucs(typed: Typed) -> Options[DemucsSeparate]:
     options = understand(typed)
     if not options.tracks:
         return options
-    template = request_for(
-        Path(options.tracks[0]), options
-    ).name_template  # each song has its own, but of the same form
-    return replace(options, request=msgspec.structs.replace(options.request, name_template=template))
+    first = request_for(Path(options.tracks[0]), options)  # of the same form as the others
+    return replace(options, request=msgspec.structs.replace(options.request, name_template=first.name_template))
 
 
 def request_for(path: Path, options: Options[DemucsSeparate]) -> DemucsSeparate:
@@ -241,7 +240,11 @@ LAYOUT = replace(
             default="rescale_each",
             words={"rescale": "rescale_each", "rescale_all": "rescale"},
         ),
-        "shifts": Option(default=1),
+        "other_method": Option(
+            help="what --two-stems makes of the rest: the sum of the other stems, no_STEM (add, the default), the song minus "
+            "the stem, minus_STEM (minus), or nothing (none)"
+        ),
+        "shifts": Option(help="number of random time shifts to average over; default 1", default=1),
         "mp3_bitrate": Option(metavar="KBIT"),
     },
     first=frozenset(

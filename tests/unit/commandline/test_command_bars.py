@@ -114,10 +114,12 @@ def test_bars_are_redrawn_while_nothing_happens():
 
 
 def test_work_goes_on_when_nobody_reads_the_bars():
-    """A reader that has gone is no reason to fail."""
+    """A reader that has gone is no reason to fail, of either stream."""
 
     class Gone(io.StringIO):
         def write(self, text):
             raise BrokenPipeError
 
-    Bars(io.StringIO(), Gone()).counted("separate", 0, 1.0)
+    bars = Bars(Gone(), Gone())
+    bars.counted("separate", 0, 1.0)
+    bars.say("Separating track song.wav")

@@ -38,7 +38,7 @@ def test_plain_song_gets_the_defaults_of_demucs():
         (["--two-stems", "bass", "--other-method", "minus"], "rest_name", "minus_bass"),
         (["--mp3", "--mp3-bitrate", "192"], "bitrate", 192),
         (["--mp3", "--mp3-bitrate", "192", "--bitrate", "128"], "bitrate", 128),
-        (["--mp3"], "bitrate", 320),
+        (["--mp3"], "bitrate", None),
         (["--mp3-bitrate", "192"], "bitrate", None),
         (["--mp3-preset", "7"], "format", "wav"),
         (["--flac", "--float32"], "pcm_type", None),
