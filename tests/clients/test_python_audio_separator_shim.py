@@ -60,7 +60,7 @@ def test_signatures_are_those_of_the_package(method):
 @pytest.mark.parametrize(
     ("model", "files"),
     [
-        ("tiny_vr_vocals.pth", ["song_(Instrumental)_tiny_vr_vocals.wav", "song_(Vocals)_tiny_vr_vocals.wav"]),
+        ("tiny_vr_vocals.pth", ["song_(Vocals)_tiny_vr_vocals.wav", "song_(Instrumental)_tiny_vr_vocals.wav"]),
         (
             "tiny_mdx_instrumental.onnx",
             ["song_(Vocals)_tiny_mdx_instrumental.wav", "song_(Instrumental)_tiny_mdx_instrumental.wav"],
@@ -72,7 +72,7 @@ def test_signatures_are_those_of_the_package(method):
     ],
 )
 def test_files_have_the_packages_names(separator, track, tmp_path, model, files):
-    """In its order, the second of two stems first; names are returned, files are in `output_dir`, and nothing else is."""
+    """In its order, the second of two stems first but for VR; names are returned, files are in `output_dir`, and nothing else is."""
     separator.load_model(model_filename=model)
     assert separator.separate(track) == files
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(files)
@@ -127,14 +127,18 @@ def test_a_program_names_its_files(separator, track):
         ("tiny", "Drums", ["song_(Drums)_tiny.wav"]),
         ("target", "Other", ["song_(other)_target.wav"]),
         ("tiny_mdx23c", "Piano", []),
+        ("tiny", "Piano", []),
+        ("dsu_mini", "Bass", ["song_(bass)_dsu_mini.wav"]),
+        ("dsu_mini", "Piano", [f"song_({stem})_dsu_mini.wav" for stem in ("drums", "bass", "other", "vocals")]),
+        ("tiny_vr_vocals.pth", "Piano", [f"song_({stem})_tiny_vr_vocals.wav" for stem in ("Vocals", "Instrumental")]),
     ],
 )
 def test_a_single_stem(track, tmp_path, model, stem, files):
-    """Or none, where the model has no such stem."""
+    """Where the model has no such stem it is none, or all of a VR model and of a network of many, as from the package."""
     separator = Separator(output_dir=str(tmp_path), output_single_stem=stem, log_level=logging.ERROR)
     separator.load_model(model)
     assert separator.separate(track) == files
-    assert [path.name for path in tmp_path.iterdir()] == files
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
 
 
 def test_the_folder_is_changed_between_songs(separator, track, tmp_path):
@@ -198,7 +202,7 @@ def test_an_ensemble_of_several_models(separator, track, tmp_path):
     assert separator.model_instance is None
     written = separator.separate(track)
     tail = "custom_ensemble_tiny_mdx23c_tiny_bs_rofo.wav"
-    assert written == [str(tmp_path / "out" / f"song_({stem})_{tail}") for stem in ("Vocals", "Instrumental")]
+    assert written == [str(tmp_path / "out" / f"song_({stem})_{tail}") for stem in ("Instrumental", "Vocals")]
     assert all(Path(path).is_file() for path in written)
 
 

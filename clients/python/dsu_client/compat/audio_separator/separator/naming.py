@@ -31,7 +31,7 @@ PREFIXES = (
 
 
 def stem_names(kind: str, filename: str, stems: Sequence[str]) -> dict[str, str]:
-    """The package's names of stems, in the order in which it lists their files: the second of two comes first."""
+    """The package's names of stems, in the order of their files: but for VR models, the second of two comes first."""
     if kind == "Demucs":
         titles = {stem: stem.capitalize() for stem in stems}
         known = [stem for title in DEMUCS_ORDER for stem in stems if titles[stem] == title]
@@ -42,16 +42,16 @@ def stem_names(kind: str, filename: str, stems: Sequence[str]) -> dict[str, str]
         names = dict(zip(stems, published, strict=True))
     elif kind == "MDXC" and list(stems) == ["vocals", "instrumental"]:
         names["instrumental"] = "other"
-    return names if len(names) > 2 else dict(reversed(names.items()))
+    return names if kind == "VR" or len(names) > 2 else dict(reversed(names.items()))
 
 
 def ensemble_stem_names(stems: Sequence[str]) -> dict[str, str]:
-    """The names of an ensemble's stems."""
+    """The names of an ensemble's stems, the second of two first."""
     own = [stem for stem in stems if stem != "instrumental"]
     names = {stem: SAME_STEMS.get(stem.lower(), stem.title()) for stem in (stems if len(own) < 2 else own)}
     if set(names.values()) == {"Vocals", "Other"}:
         names = {stem: name.replace("Other", "Instrumental") for stem, name in names.items()}
-    return names
+    return names if len(names) > 2 else dict(reversed(names.items()))
 
 
 def file_name(track: str, stem: str, model: str, extension: str, custom: Mapping[str, str]) -> str:

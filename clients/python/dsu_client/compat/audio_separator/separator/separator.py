@@ -296,20 +296,26 @@ class Separator:
             with translated(path):
                 reply = self._worker.separate(path, output=aside, **self._options())
             names = self._names(reply["stems"])
-            only = self.output_single_stem
-            if only and only.lower() not in map(str.lower, names.values()):
-                self.logger.warning("The model has no stem %s, but: %s.", only, ", ".join(names.values()))
+            extension = self.output_format.lower()
             files = {}
-            for stem, name in names.items():
-                if not only or only.lower() == name.lower():
-                    extension = self.output_format.lower()
-                    files[stem] = file_name(Path(path).stem, name, self._label(), extension, custom)
-                    os.replace(reply["paths"][stem], folder / files[stem])  # noqa: PTH105  also where the file is there
+            for stem in self._chosen(names):
+                files[stem] = file_name(Path(path).stem, names[stem], self._label(), extension, custom)
+                os.replace(reply["paths"][stem], folder / files[stem])  # noqa: PTH105  also where the file is there
         return [str(folder / name) if self.model_instance is None else name for name in files.values()]
 
     def _names(self, stems: Sequence[str]) -> dict[str, str]:
         model = self.model_instance
         return stem_names(model.kind, model.model_filename, stems) if model else ensemble_stem_names(stems)
+
+    def _chosen(self, names: Mapping[str, str]) -> list[str]:
+        """The stems to write. Those that have no such stem give all, if they are VR models or networks of many stems."""
+        only = self.output_single_stem
+        chosen = [stem for stem, name in names.items() if not only or only.lower() == name.lower()]
+        if chosen:
+            return chosen
+        self.logger.warning("The model has no stem %s, but: %s.", only, ", ".join(names.values()))
+        kind = self.model_instance.kind if self.model_instance else None
+        return list(names) if kind == "VR" or (kind == "MDXC" and len(names) > 2) else []
 
     def _label(self) -> str:
         model = self.model_instance
