@@ -198,6 +198,22 @@ def test_inference_parameters_reach_the_worker(models):
 
 
 @pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, {"overlap": 2}),
+        ({"overlap_size": 33075}, {"overlap": 4}),
+        ({"chunk_size": 2 * RATE}, {"chunk_seconds": 2.0, "overlap": 2}),
+        ({"chunk_size": 2 * RATE, "overlap_size": 0}, {"chunk_seconds": 2.0, "overlap": 1}),
+    ],
+)
+def test_windows_are_those_of_the_configuration(models, params, expected):
+    """But for what the program says."""
+    files = [str(models / "bsroformer" / f"target.{ending}") for ending in ("ckpt", "yaml")]
+    options = pymss.MSSeparator("auto", *files, inference_params=params)._options(["vocals"])
+    assert {name: options[name] for name in ("chunk_seconds", "overlap") if name in options} == expected
+
+
+@pytest.mark.parametrize(
     ("kind", "expected"),
     [
         ("wav", {"format": "wav", "pcm_type": "FLOAT"}),

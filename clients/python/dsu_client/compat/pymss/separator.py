@@ -173,9 +173,10 @@ class MSSeparator:
             target = instruments[0]
             named = [name for name in list_of(text, "instruments") if name != target]
             instruments.append(named[0] if named else "instrumental" if target.lower() == "vocals" else "other")
-        rate = int(number_of(text, "sample_rate") or SAMPLE_RATE)
+        numbers = {name: number_of(text, name) for name in ("sample_rate", "chunk_size", "overlap_size", "num_overlap")}
+        audio = {name: int(number) for name, number in numbers.items() if number is not None}
         return SimpleNamespace(
-            audio={"sample_rate": rate},
+            audio={"sample_rate": SAMPLE_RATE, **audio},
             training=SimpleNamespace(instruments=instruments, target_instrument=target),
         )
 
@@ -286,12 +287,20 @@ class MSSeparator:
         return options
 
     def _chunks(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Samples of a chunk, and of what two chunks share, as seconds and as the number of chunks at each place."""
-        if "chunk_size" not in given:
-            return {}
-        chunk, shared = int(given["chunk_size"]), int(given.get("overlap_size", 0))
-        step = max(1, chunk - shared)
-        return {"chunk_seconds": chunk / self.config.audio["sample_rate"], "overlap": max(1, round(chunk / step))}
+        """Samples of a chunk, and of what two chunks share, as seconds and as the number of chunks at each place.
+
+        What the program does not say is as in the configuration, where there is one.
+        """
+        audio = {**self.config.audio, **{name: given[name] for name in ("chunk_size", "overlap_size") if name in given}}
+        options: dict[str, Any] = {}
+        chunk = audio.get("chunk_size")
+        if "chunk_size" in given:
+            options["chunk_seconds"] = given["chunk_size"] / audio["sample_rate"]
+        if chunk and audio.get("overlap_size") is not None:
+            options["overlap"] = max(1, round(chunk / max(1, chunk - audio["overlap_size"])))
+        elif audio.get("num_overlap"):
+            options["overlap"] = max(1, audio["num_overlap"])
+        return options
 
     def _told(self, seconds: int | None) -> Callable[[Any], None]:
         """Tells the program how many seconds of the song are done, or of 100 where its length is not known."""
