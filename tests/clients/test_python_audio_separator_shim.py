@@ -185,6 +185,20 @@ def test_settings_reach_the_worker(track, tmp_path, monkeypatch):
     assert {soundfile.info(tmp_path / name).samplerate for name in written} == {48000}
 
 
+def test_defaults_are_the_packages_where_they_are_not_those_of_dsu(tmp_path):
+    """Two shifts, and MDX segments of one length for all models; the rest is left to DSU and to the model."""
+    separator = Separator(output_dir=str(tmp_path), log_level=logging.WARNING)
+    said = {}
+    for model in ("tiny_vr_vocals.pth", "tiny_mdx_vocals.onnx", "tiny_mdx23c", "tiny"):
+        separator.load_model(model)
+        said |= separator._options()
+    common = {"format", "output_sample_rate", "model", "family", "invert_spect"}
+    assert {name: value for name, value in said.items() if name not in common} == {
+        "mdx_segment_size": 256,
+        "shifts": 2,
+    }
+
+
 @pytest.mark.parametrize(("device", "expected"), [("cuda:0", "fp16"), ("cpu", None)])
 def test_half_precision_is_for_graphics_cards(tmp_path, monkeypatch, device, expected):
     """On a processor the package has nothing of it either."""

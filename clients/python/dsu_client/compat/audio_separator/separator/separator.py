@@ -65,6 +65,8 @@ FIELDS = {
     "Demucs": {"segment_size": "segment", "shifts": "shifts", "overlap": "overlap"},
     "MDXC": {"batch_size": "batch_size", "overlap": "overlap"},
 }
+# Fields that have other defaults here than in DSU.
+OWN_DEFAULTS = ("mdx_segment_size", "shifts")
 Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -337,8 +339,8 @@ class Separator:
         options: dict[str, Any] = {"model": model.dsu_name, "family": FAMILIES[model.kind]}
         for name, value in self.arch_specific_params[model.kind].items():
             field = FIELDS[model.kind].get(name)
-            if name != "shifts" and value == DEFAULTS[model.kind].get(name):
-                continue  # they are DSU's defaults too, or stand for what the model itself says
+            if field not in OWN_DEFAULTS and value == DEFAULTS[model.kind].get(name):
+                continue  # it is DSU's default too, or stands for what the model itself says
             if field:
                 options[field] = float(value) if field == "segment" else value
             elif value:
