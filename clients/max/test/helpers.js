@@ -3,7 +3,7 @@
 
 const { WorkerPool } = require('../../node');
 const { WORKERS } = require('../../node/lib/protocol');
-const { FAKE } = require('../../node/test/helpers');
+const { FAKE } = require('../../node/testing/helpers');
 const { connect } = require('../lib/bridge');
 
 /** Longer than anything takes on a machine that does other things as well. */

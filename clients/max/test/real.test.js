@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { real, temporaryFolder, writeSong } = require('../../node/test/helpers');
+const { real, temporaryFolder, writeSong } = require('../../node/testing/helpers');
 const { RESULT } = require('../lib/bridge');
 const { patch } = require('./helpers');
 

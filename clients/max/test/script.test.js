@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { FAKE, gone, temporaryFolder } = require('../../node/test/helpers');
+const { FAKE, gone, temporaryFolder } = require('../../node/testing/helpers');
 const { LIMIT_MS } = require('./helpers');
 
 const MAX = path.resolve(__dirname, '..');
