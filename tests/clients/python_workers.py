@@ -1,7 +1,6 @@
 """What the tests of the Python client share: real workers, the misbehaving one of the Node client, and songs."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +27,3 @@ def song(seconds=1.0, channels=2):
     chord = sum(np.sin(2 * np.pi * hertz * time) for hertz in (220.0, 277.2, 329.6)) / 12
     noise = np.random.default_rng(7).normal(0, 0.02, (channels, len(time)))
     return (chord + noise).astype(np.float32)
-
-
-def temporary_files():
-    """The client's folders that are still there."""
-    return set(Path(tempfile.gettempdir()).glob("dsu-client-*"))

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import tempfile
 import threading
 
 import psutil
 import pytest
 from dsu_client import DSU, AsyncDSU, AsyncPool, InputError, JobCancelled, Limits, Pool, RequestError, WorkerError
-from python_workers import fake, temporary_files
+from python_workers import fake
 from worker_process import wait_until_ended
 
 SONG = "song.wav"
@@ -309,12 +310,12 @@ def test_an_async_pool_cancels_what_is_not_wanted(node):
     asyncio.run(program())
 
 
-def test_temporary_files_go_also_when_the_worker_dies(node):
+def test_temporary_files_go_also_when_the_worker_dies(node, tmp_path, monkeypatch):
     """Nothing stays of samples that were handed over."""
-    before = temporary_files()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with DSU(**fake(node)) as dsu, pytest.raises(WorkerError):
         dsu.separate([[0.0, 0.1]], sample_rate=44100, model="die")
-    assert temporary_files() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_many_files_are_one_request(node):

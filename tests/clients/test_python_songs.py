@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from dsu_client import DSU, AsyncDSU, InputError, ModelError, RequestError
-from python_workers import RATE, ROOT, real, song, temporary_files
+from python_workers import RATE, ROOT, real, song
 from worker_process import wait_until_ended
 
 pytestmark = pytest.mark.e2e
@@ -26,16 +27,16 @@ def dsu(worker_dir, tmp_path_factory):
         yield client
 
 
-def test_samples_go_in_and_out(dsu):
+def test_samples_go_in_and_out(dsu, tmp_path, monkeypatch):
     """Stems have the shape of the song and add up to it, and nothing stays on the disk."""
-    before = temporary_files()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     mix = song()
     stems = dsu.separate(mix, sample_rate=RATE, model=MODEL)
     assert sorted(stems) == ["bass", "drums", "other", "vocals"]
     assert stems.sample_rate == RATE
     assert all(stem.shape == mix.shape and stem.dtype == np.float32 for stem in stems.values())
     assert np.abs(sum(stems.values()) - mix).max() < 1e-3
-    assert temporary_files() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_samples_are_what_a_file_of_them_gives(dsu, tmp_path):
