@@ -22,7 +22,8 @@ WORKERS: dict[str, Worker] = {
     "audio-separator": Worker(
         name="dsu-audio-separator",
         script="workers/audio_separator_worker.py",
-        command_line="utils.commandline.audio_separator",
+        command_line="utils.commandline.audio_separator.program",
+        for_people="audio-separator",
         groups=("control", "audio_separator", "cache", "batch"),
         description="VR and MDX models, and Apollo restoration",
     ),

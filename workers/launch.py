@@ -28,13 +28,14 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
     bootstrap.prepare_process()
     if worker.name == "dsu" and argv[:1] == ["worker"]:
         argv = ["--worker", *argv[1:]]
-    start_engine = partial(make_engine, worker.name)
     models = partial(list_models, worker.name)
     if "--worker" in argv:
         from utils.serving.entry import run_worker
 
+        start_engine = partial(make_engine, worker.name)
         return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
     command_line: Any = importlib.import_module(worker.command_line)
+    start_engine = partial(make_engine, worker.for_people or worker.name)
     return bootstrap.end(command_line.main(argv, start_engine, models))
 
 

@@ -52,6 +52,9 @@ LAYERS = {
     "utils/commandline": Layer(
         ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
     ),
+    "utils/commandline/audio_separator": Layer(
+        ("utils", "utils.core", "utils.commandline", "utils.store.package_catalogue"), frozenset({"msgspec"})
+    ),
     "models": Layer(("models",), ANY),
     "models/architectures": Layer((), frozenset()),
     "workers/__init__": Layer(("utils.core",), frozenset()),

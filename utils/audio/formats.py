@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from utils.core.errors import UnsupportedFormat
+from utils.core.peaks import PeakRange
 from utils.core.requests import AudioFormat, ClipMode, SampleType
 
 MAX_RIFF_BYTES = 0xFFFFFFFF - (64 << 20)  # leaves room for tags and a cover
@@ -47,13 +48,17 @@ _MP3_BITRATES = {
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """How stems are written. `bitrate` is in kbit/s, None for the format's default."""
+    """How stems are written. `bitrate` is in kbit/s, None for the format's default.
+
+    With a `level`, each stem gets a gain of its own before it is encoded, and `clip` has nothing left to do.
+    """
 
     name: AudioFormat
     sample_type: SampleType
     bitrate: int | None
     sample_rate: int
     clip: ClipMode
+    level: PeakRange | None = None
 
     @property
     def is_lossy(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from utils.core.errors import InvalidRequest, did_you_mean, nearest
@@ -89,13 +89,16 @@ def _invalid(message: str) -> InvalidRequest:
 
 
 def lay_out(
-    template: str, stems: Sequence[str], *, track: str, model: str, index: int, extension: str
+    templates: Iterable[tuple[str, str]], *, track: str, model: str, index: int, extension: str
 ) -> dict[str, Path]:
-    """The relative path of each stem's file. Raises `InvalidRequest` if two stems would have the same file."""
+    """The relative path of each stem's file, from stems with their templates.
+
+    Raises `InvalidRequest` if two stems would have the same file.
+    """
     suffix = "." + extension.removeprefix(".")
     paths: dict[str, Path] = {}
     taken: dict[str, str] = {}
-    for stem in stems:
+    for stem, template in templates:
         path = expand_template(template, track=track, stem=stem, model=model, index=index)
         path = path.with_name(path.name + suffix)
         other = taken.setdefault(path.as_posix().casefold(), stem)

@@ -32,7 +32,9 @@ class StemPlan:
 
     @property
     def is_spooled(self) -> bool:
-        return self.output.clip == "rescale_each" or (self.output.clip == "rescale" and not self.output.holds_overs)
+        output = self.output
+        own_gains = output.clip == "rescale_each" or output.level is not None
+        return own_gains or (output.clip == "rescale" and not output.holds_overs)
 
     @property
     def needed_bytes(self) -> int:

@@ -170,7 +170,12 @@ class StemSet:
         return Written(dict(self._targets), gain, list(self._warnings))
 
     def _choose_gains(self) -> float:
-        """The gains that keep every stem within full scale; 1 if they already are. Returns the lowest."""
+        """The gains that keep every stem within full scale, or at its level; 1 if they already are. Returns the lowest."""
+        level = self._plan.output.level
+        if level is not None:
+            for stem in self._stems.values():
+                stem.gain = level.gain(stem.peak)
+            return 1.0
         if self._plan.output.clip == "rescale_each":
             for stem in self._stems.values():
                 stem.gain = 1.0 / max(HEADROOM * stem.peak, 1.0)

@@ -19,7 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from utils import __version__
-from utils.commandline import audio_separator, audiosep, bsroformer, demucs, provider
+from utils.commandline import audiosep, bsroformer, demucs, provider
+from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
 from utils.commandline.model_list import INSTEAD, described, named, table, unknown
 from utils.commandline.options import SongsParser, Typed, new_parser, read

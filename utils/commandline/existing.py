@@ -27,7 +27,7 @@ class Results:
 def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> tuple[list[Path], list[Path]]:
     """The songs still to do, and those whose results exist."""
     tracks = dict(zip(inputs, unique_tracks(inputs), strict=True))
-    template = request.name_template or request.template
+    template = request.template_of(None)
     if "{track}" not in template and len(inputs) > 1:
         return list(inputs), []  # the names do not say which song they belong to
     done = [
@@ -60,7 +60,7 @@ def expected_stems(
 def _exists(request: Separate, template: str, model: str, track: str, stem: str | None) -> bool:
     values = {
         "model": glob.escape(model),
-        "track": glob.escape(track),
+        "track": glob.escape(request.track_name(track)),
         "stem": "*" if stem is None else _in_any_case(stem),
         "index": "*",
     }

@@ -50,6 +50,7 @@ class Option(NamedTuple):
     default: object = None  # of the program, where it is not the request's
     switches: tuple[Switch, ...] = ()
     repeated: bool = False  # a list is typed one by one
+    several: bool = False  # a list is typed as words that follow each other
     also: tuple[str, ...] = ()  # spellings of other programs, which are understood but not in the help
     words: Mapping[str, str] = {}  # values of other programs, by what they mean here
 
@@ -81,6 +82,7 @@ class Layout:
     usage: str = "[options] SONG_OR_FOLDER ..."
     things: tuple[str, str] = ("SONG_OR_FOLDER", "audio files, or folders of them")  # what stands without an option
     ungrouped: tuple[str, ...] = ("verbose", "print_paths", "journal")
+    version_flags: tuple[str, ...] = ("--version",)
 
     @property
     def fields(self) -> dict[str, Field]:

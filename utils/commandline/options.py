@@ -120,7 +120,7 @@ def new_parser(layout: Layout) -> SongsParser:
     parser.set_defaults(**dict.fromkeys(layout.fields))  # also what cannot be typed here is there, as None
     metavar, meaning = layout.things
     parser.add_argument("tracks", nargs="*", metavar=metavar, help=meaning)
-    parser.add_argument("--version", action="version", version=f"{layout.program} {__version__}")
+    parser.add_argument(*layout.version_flags, action="version", version=f"{layout.program} {__version__}")
     fields, options = layout.fields, {**SHARED, **layout.options}
     for title, items in layout.all_groups.items():
         group = parser.add_argument_group(title) if title else parser
@@ -154,10 +154,12 @@ def _value(one: Field, option: Option) -> dict[str, Any]:
     last_word = one.name.rpartition("_")[2].upper()
     kind: dict[str, Any] = {"metavar": last_word}
     if many := one.type_of(inspect.ListType):
+        is_text = any(isinstance(item, inspect.StrType) for item in alternatives(many.item_type))
         if option.repeated:
             kind["action"] = "append"
+        elif option.several:
+            kind |= {"nargs": "+", "type": str if is_text else number}
         else:
-            is_text = any(isinstance(item, inspect.StrType) for item in alternatives(many.item_type))
             kind |= {"type": names if is_text else numbers, "metavar": "A,B" if is_text else "1,2"}
     elif one.type_of(inspect.IntType):
         kind |= {"type": number_or(one.choices) if one.choices else whole, "metavar": "N"}

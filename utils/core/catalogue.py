@@ -15,6 +15,7 @@ class Worker:
     command_line: str  # the module for people, imported when they ask
     groups: tuple[str, ...]
     description: str
+    for_people: str = ""  # the engine of its command line, where that has families that the worker has not
 
     @property
     def executable(self) -> str:

@@ -17,6 +17,7 @@ from utils.core import catalogue
 from utils.core.catalogue import DEFAULT_FOLDER, DEFAULT_QUERY, RESIDUAL
 from utils.core.errors import InvalidRequest, UnsupportedFormat
 from utils.core.fields import BY_COMMAS
+from utils.core.peaks import PeakRange
 
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -275,6 +276,25 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     @property
     def sample_type(self) -> SampleType:
         return self.pcm_type or self.subtype or "PCM_16"
+
+    def sample_type_for(self, subtype: str) -> SampleType:
+        """The type of the stems' samples, for an input of this type."""
+        del subtype
+        return self.sample_type
+
+    @property
+    def level(self) -> PeakRange | None:
+        """The level that each stem is brought to by a gain of its own, if any."""
+        return None
+
+    def track_name(self, name: str) -> str:
+        """The name of an input as its results have it."""
+        return name
+
+    def template_of(self, stem: str | None) -> str:
+        """The template for the name of a stem's file; None stands for any stem."""
+        del stem
+        return self.name_template or self.template
 
     @property
     def wanted_two_stems(self) -> str | None:

@@ -18,9 +18,11 @@ from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
 from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job
+from utils.core.package_request import PackageSeparate, common_names
 from utils.core.settings import Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
+from utils.engine.pipeline.chorus import Member, chorus
 from utils.engine.pipeline.ensemble import common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
@@ -275,6 +277,8 @@ class Engine:
         longest_chunk_s: float | None = None,
     ) -> Recipe:
         """How the models carry out a request, with chunks of at most `longest_chunk_s` after memory ran out."""
+        if isinstance(request, PackageSeparate) and request.ensemble:
+            return self._chorus(request, models, track, lease, job)
         families = [self.families[model.source.family] for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
@@ -299,8 +303,26 @@ class Engine:
         self.cache.trim()  # a model that is read in parts may have grown
         return replace(recipe, free_memory=lease.release_others)
 
+    def _chorus(
+        self, request: PackageSeparate, models: Sequence[Model], track: Track, lease: Lease, job: Job
+    ) -> Recipe:
+        """The recipe of an ensemble of the audio-separator package, whose models may be of several families."""
+        members = []
+        weights = request.ensemble_weights or [1.0] * len(models)
+        for model, weight in zip(models, weights, strict=True):
+            family = self.families[model.source.family]
+            selection = family.offer(model, request).select(stems=None, two_stems=None)
+            recipe = family.recipe(model, request, selection, track, job)
+            recipe = replace(recipe, free_memory=lease.release_others)
+            members.append(Member(recipe, common_names(selection.names), weight))
+        self.cache.trim()
+        return chorus(members, request.ensemble_algorithm, request.wanted_stems)
+
     def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
         """The models that a request refers to."""
+        if isinstance(request, PackageSeparate) and request.ensemble:
+            alone = [msgspec.structs.replace(request, model=name, ensemble=None) for name in request.ensemble]
+            return [source for each in alone for source in self._resolve(each, job)]
         active = self.cache.active
         taking = [family for family in self.families.values() if isinstance(request, family.request_types)]
         if not taking:

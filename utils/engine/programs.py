@@ -41,6 +41,8 @@ PROGRAMS = {
         listed_networks=frozenset(catalogue.ALSO_IN_AUDIO_SEPARATOR),
         names_restorer=True,
     ),
+    # For people: what the audio-separator package has.
+    "audio-separator": EngineSpec(("vr", "mdx", "demucs", "networks", "apollo")),
     "dsu-audiosep": EngineSpec(("audiosep",)),
     "dsu-denoise": EngineSpec(("denoise",)),
     "dsu": EngineSpec(("networks", "demucs", "vr", "mdx", "apollo", "audiosep", "denoise"), unnamed_is_active=True),

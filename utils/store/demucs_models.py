@@ -144,6 +144,12 @@ def resolve_demucs(
     raise unknown_model(name, [*registry.names(WORKER), *local, *registry.signatures(WORKER)])
 
 
+def is_demucs(name: str, registry: Registry, folders: ModelFolders, repo: Path | None) -> bool:
+    """Whether there is such a model, be it installed or not."""
+    local = [found for found in (_given_repo(repo), _own_repo(folders)) if found is not None]
+    return registry.find(name, WORKER) is not None or any(name in found for found in local)
+
+
 def list_demucs(registry: Registry, folders: ModelFolders, repo: Path | None) -> list[ModelDetails]:
     """All models: those of the registry, in MODELS/demucs and in `repo`; each name once.
 

@@ -130,7 +130,9 @@ def test_a_long_track_is_cut_and_the_stem_stays(template, track):
 
 def test_a_layout_names_each_stems_file():
     """One relative path for each stem, with the extension."""
-    found = lay_out("{track}/{stem}", ["drums", "a.b"], track="T", model="m", index=1, extension="flac")
+    found = lay_out(
+        [("drums", "{track}/{stem}"), ("a.b", "{track}/{stem}")], track="T", model="m", index=1, extension="flac"
+    )
     assert {stem: path.as_posix() for stem, path in found.items()} == {"drums": "T/drums.flac", "a.b": "T/a.b.flac"}
 
 
@@ -140,7 +142,7 @@ def test_a_layout_names_each_stems_file():
 def test_two_stems_in_one_file_are_refused(template, stems):
     """Also where only case, which some disks ignore, tells them apart."""
     with pytest.raises(InvalidRequest, match="same file"):
-        lay_out(template, stems, track="T", model="m", index=1, extension="wav")
+        lay_out([(stem, template) for stem in stems], track="T", model="m", index=1, extension="wav")
 
 
 def test_windows_separators_make_folders_too():

@@ -1,4 +1,4 @@
-"""What is true of every program's command line is tried with each of them."""
+"""What is true of every program's command line is tried with each of them, but not what audio-separator's decides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from scripted_engine import ScriptedEngine, details
 
-from utils.commandline import audio_separator, audiosep, bsroformer, demucs
+from utils.commandline import audiosep, bsroformer, demucs
 from utils.commandline.options import Options
 from utils.commandline.program import Program
 from utils.core.replies import ModelDetails
@@ -57,6 +57,5 @@ DEMUCS = replace(demucs.FAMILY, layout=replace(demucs.FAMILY.layout, program="ds
 PROGRAMS = [
     Tried(DEMUCS, "-m", "--name-template", "{stem}"),
     Tried(bsroformer.PROGRAM, "-m", "--name-template", "{stem}"),
-    Tried(audio_separator.PROGRAM, "-m", "--name-template", "{stem}"),
     Tried(audiosep.PROGRAM, "-m", "--name-template", "{stem}", ("--text", "drums", "--text", "vocals")),
 ]

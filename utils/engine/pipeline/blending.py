@@ -7,7 +7,7 @@ nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -78,6 +78,38 @@ class WaveBlend:
 
     def finish(self) -> Iterable[Stretch]:
         return ()
+
+
+class Average:
+    """The members' average."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._weights = torch.tensor(weights) / sum(weights)
+
+    def push(self, stretch: Stretch) -> Iterable[Stretch]:
+        rows = torch.tensordot(self._weights, stretch.rows, dims=1)[None]
+        return (Stretch(stretch.start, rows, stretch.mix),)
+
+    def finish(self) -> Iterable[Stretch]:
+        return ()
+
+
+class QuietestSong:
+    """For each channel, the member that is quietest over the whole song. So it holds the song until its end."""
+
+    def __init__(self) -> None:
+        self._heard: list[Stretch] = []
+
+    def push(self, stretch: Stretch) -> Iterable[Stretch]:
+        self._heard.append(stretch)
+        return ()
+
+    def finish(self) -> Iterable[Stretch]:
+        if self._heard:
+            rows = torch.cat([stretch.rows for stretch in self._heard], dim=-1)
+            quietest_member = rows.abs().mean(dim=-1).argmin(dim=0)
+            chosen = torch.stack([rows[member, channel] for channel, member in enumerate(quietest_member.tolist())])
+            yield Stretch(0, chosen[None], np.concatenate([stretch.mix for stretch in self._heard], axis=1))
 
 
 class SpectrumBlend:

@@ -23,8 +23,9 @@ from utils.core.job import Job
 from utils.core.replies import Done, Timing
 from utils.core.requests import Separate
 from utils.engine.pipeline.background import WriteBehind
+from utils.engine.pipeline.chorus import open_stream
 from utils.engine.pipeline.recipe import Recipe
-from utils.engine.pipeline.stream import Part, stream
+from utils.engine.pipeline.stream import Part
 from utils.engine.pipeline.track import Track
 
 MIX = "the mix"
@@ -42,7 +43,7 @@ class ModelLoad:
 def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLoad, job: Job) -> Done:
     """Separate a track into files. Raises `OutOfMemory` if not even a single chunk fits."""
     started = time.perf_counter()
-    stems = stream(recipe, track, job)
+    stems = open_stream(recipe, track, job)
     output = _output_format(request, recipe, track)
     # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
     channels = 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
@@ -120,10 +121,11 @@ def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFor
         rate = track.info.sample_rate
     return OutputFormat(
         name=request.audio_format,
-        sample_type=request.sample_type,
+        sample_type=request.sample_type_for(track.info.subtype),
         bitrate=request.bitrate,
         sample_rate=rate or recipe.sample_rate,
         clip=request.clip,
+        level=request.level,
     )
 
 
@@ -142,8 +144,7 @@ def _targets(request: Separate, recipe: Recipe, track: Track) -> Mapping[str, Pa
 def _laid_out(request: Separate, recipe: Recipe, track: Track, names: Sequence[str], extension: str) -> dict[str, Path]:
     folder = Path(request.folder).expanduser().absolute()
     relative = lay_out(
-        request.name_template or request.template,
-        names,
+        [(name, request.template_of(name)) for name in names],
         track=track.name,
         model=recipe.model,
         index=track.index,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from utils.audio.scanning import AudioStats
 from utils.core.job import Job
+from utils.core.peaks import PeakRange
 from utils.engine.pipeline.blending import Blend
 from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Selection
@@ -40,6 +41,7 @@ class Recipe:
     chunk_s: float | None = None  # the longest chunk, where shorter ones are possible when memory runs out
     blend: Callable[[Heard], Blend] | None = None  # where rows are not stems yet: what makes them
     survey: Survey | None = None
+    level: PeakRange | None = None  # that the song is brought to before the networks hear it
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
     free_memory: Callable[[], bool] = lambda: False  # release memory that the job does not need; False if there is none

@@ -21,7 +21,7 @@ from utils.engine.pipeline.blending import Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.song import Samples, SongBuffer
-from utils.engine.pipeline.track import Audio, Blocks
+from utils.engine.pipeline.track import Audio, Blocks, Levelled
 
 SILENCE_SAMPLES = 1 << 16
 
@@ -54,6 +54,7 @@ def stream(recipe: Recipe, audio: Audio, job: Job) -> Stream:
     """
     job.begin_stages(scan=SCAN, **({"survey": SURVEY} if recipe.survey else {}), separate=SEPARATE, write=WRITE)
     started = time.perf_counter()
+    audio = audio if recipe.level is None else Levelled(audio, recipe.level)
     with job.step("read"):
         stats = audio.scan(recipe.sample_rate, recipe.channels, job, partial(_report, job, "scan"))
     return Stream(recipe, audio, job, stats, Spent(decode_s=time.perf_counter() - started))

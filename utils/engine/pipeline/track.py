@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from utils.audio.reading import AudioInfo, open_audio, probe
 from utils.audio.resampling import resampled
 from utils.audio.scanning import AudioStats, Moments, scan
 from utils.core.job import Job
+from utils.core.peaks import PeakRange
 from utils.core.requests import AudioFormat, Separate
 from utils.engine.pipeline.song import Samples
 
@@ -61,7 +62,7 @@ class Track:
         return cls(
             path,
             probe(path),
-            name or path.stem,
+            request.track_name(name or path.stem),
             index,
             start_s=preview.start if preview else 0.0,
             duration_s=preview.duration if preview else None,
@@ -91,6 +92,39 @@ class Track:
             duration_s=self.duration_s,
             checkpoint=job.checkpoint,
         )
+
+
+@dataclass(frozen=True)
+class Levelled:
+    """Audio at another level, by a gain that its peak decides."""
+
+    audio: Audio
+    level: PeakRange
+    _gains: dict[tuple[int, int], float] = field(default_factory=dict)  # by rate and channels, once it was scanned
+
+    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+        stats = self.audio.scan(sample_rate, channels, job, on_progress)
+        self._gains[sample_rate, channels] = gain = self.level.gain(stats.peak)
+        return replace(stats, mean=stats.mean * gain, std=stats.std * gain, peak=stats.peak * gain)
+
+    @contextmanager
+    def open(self, sample_rate: int, channels: int, job: Job) -> Iterator[Blocks]:
+        with self.audio.open(sample_rate, channels, job) as blocks:
+            yield _Louder(blocks, self._gains[sample_rate, channels])
+
+
+@dataclass(frozen=True)
+class _Louder:
+    blocks: Blocks
+    gain: float
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.blocks.warnings
+
+    def __iter__(self) -> Iterator[Samples]:
+        for block in self.blocks:
+            yield block * np.float32(self.gain)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from utils.core import catalogue, replies, requests
 from utils.core.job import Job
+from utils.core.package_request import PackageSeparate
 from utils.engine.families.demucs.bag import DemucsBag, SegmentView
 from utils.engine.families.demucs.package import DemucsNet
 from utils.engine.family import Asked, Host, ModelSource
@@ -19,7 +20,14 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.song import Scale
 from utils.engine.pipeline.track import Track
-from utils.store.demucs_models import WORKER, DemucsSource, describe_demucs, list_demucs, resolve_demucs
+from utils.store.demucs_models import (
+    WORKER,
+    DemucsSource,
+    describe_demucs,
+    is_demucs,
+    list_demucs,
+    resolve_demucs,
+)
 from utils.store.records import ModelRecord
 
 LONGEST_SHIFT_S = 0.5
@@ -33,7 +41,7 @@ class DemucsFamily:
     """Models of the demucs package."""
 
     name = "demucs"
-    request_types = (requests.DemucsSeparate, requests.DemucsLoad)
+    request_types = (requests.DemucsSeparate, requests.DemucsLoad, PackageSeparate)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -48,21 +56,30 @@ class DemucsFamily:
         return self._host.registry.find(name, WORKER)
 
     def claims(self, model: str | None, active: ModelSource | None) -> bool:
-        del model, active
-        return True
+        """Of the types that it takes, only those of the audio-separator package name models of other families too."""
+        del active
+        host = self._host
+        return model is not None and is_demucs(_plain(model), host.registry, host.folders, self._package_repo)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[DemucsSource]:
         del job
         if not request.model and self._host.unnamed_is_active and active is not None and active.family == self.name:
             return (cast(DemucsSource, active),)
+        is_package = isinstance(request, PackageSeparate)
         source = resolve_demucs(
-            request.model or catalogue.DEFAULT_DEMUCS,
+            _plain(request.model) if is_package and request.model else request.model or catalogue.DEFAULT_DEMUCS,
             registry=self._host.registry,
             folders=self._host.folders,
-            repo=_repo(request),
+            repo=self._package_repo if is_package else _repo(request),
             offline=self._host.offline,
         )
         return (source,)
+
+    @property
+    def _package_repo(self) -> Path | None:
+        """The audio-separator package has files of all kinds in one folder."""
+        folder = self._host.settings.models_dir
+        return folder if folder.is_dir() else None
 
     def load(self, source: DemucsSource, request: Asked, job: Job) -> DemucsBag:
         """The bag. A load request reads all its networks; otherwise they are read when needed."""
@@ -78,6 +95,8 @@ class DemucsFamily:
         return {}
 
     def offer(self, model: DemucsBag, request: requests.Separate) -> Offer:
+        if isinstance(request, PackageSeparate):
+            return Offer(tuple(stem.capitalize() for stem in model.stems))
         options = cast(requests.DemucsSeparate, request)
         return Offer(model.stems, other_method=options.other_method or "minus", rest_name=options.rest_name)
 
@@ -92,7 +111,7 @@ class DemucsFamily:
         longest_chunk_s: float | None = None,
     ) -> Recipe:
         del track
-        options = cast(requests.DemucsSeparate, request)
+        options = _as_demucs(request)
         members = model.counting(selection.needed)
         model.read(members, job)
         segments_s = {member: model.segment_s(member, options.segment_s) for member in members}
@@ -159,6 +178,25 @@ class DemucsFamily:
             )
             return False
         return True
+
+
+def _plain(name: str) -> str:
+    """The audio-separator package names bags after their files."""
+    return name.removesuffix(".yaml")
+
+
+def _as_demucs(request: requests.Separate) -> requests.DemucsSeparate:
+    """The request as one of this family."""
+    if isinstance(request, PackageSeparate):
+        shared = {name: getattr(request, name) for name in requests.Separate.__struct_fields__}
+        return requests.DemucsSeparate(
+            **shared,
+            shifts=request.demucs_shifts,
+            overlap=request.demucs_overlap,
+            segment=request.demucs_segment_s,
+            split=request.demucs_split,
+        )
+    return cast(requests.DemucsSeparate, request)
 
 
 def _repo(request: Asked | requests.ListModels) -> Path | None:

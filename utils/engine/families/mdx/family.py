@@ -106,5 +106,6 @@ class MdxFamily:
                 "mdx_enable_denoise": options.denoise,
                 "invert_spect": inverted,
             },
+            level=request.level,
             blend=(lambda _: InvertedRest(parameters.compensation)) if inverted else None,
         )

@@ -30,7 +30,7 @@ SAMPLE_RATE = 44100
 HOP = 1024
 CHANNELS = 2
 ZEROED_BINS = 3  # the lowest bins, which networks were not trained on
-LOUDEST = 0.9  # the highest peak that networks are given
+LOUDEST = 0.9  # the highest peak that networks are given, unless a request says another
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class MdxOptions:
     overlap: float = 0.25  # the fraction of a chunk that the next one covers too
     denoise: bool = False  # run the network twice, once with inverted polarity, so that its own noise cancels
     invert_spectrum: bool = False  # subtract the stem from the song per STFT bin, not per sample
+    loudest: float = LOUDEST  # the highest peak that the network is given
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < 1:
@@ -56,6 +57,7 @@ class MdxOptions:
             overlap=request.mdx_overlap,
             denoise=request.mdx_enable_denoise,
             invert_spectrum=request.invert_spect,
+            loudest=LOUDEST if request.level is None else request.level.highest,
         )
 
 
@@ -183,7 +185,7 @@ def mdx_lanes(model: MdxModel, options: MdxOptions, *, samples: int, peak: float
     """The lane of a song with this length and peak: one row, the primary stem."""
     frames = options.segment_size or model.parameters.frames
     plan = plan_mdx(samples, n_fft=model.parameters.n_fft, frames=frames, overlap=options.overlap)
-    gain = LOUDEST / peak if peak > LOUDEST else 1.0
+    gain = options.loudest / peak if peak > options.loudest else 1.0
     return [Lane(MdxView(model, frames, gain, denoise=options.denoise), plan, np.ones(1))]
 
 

@@ -10,8 +10,10 @@ from utils.core import catalogue, replies, requests
 from utils.core.asked_networks import Choice, OwnFiles, choice_of, choices_of
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.job import Job
+from utils.core.package_request import PackageSeparate
 from utils.engine.families.networks.effort import effort_of
 from utils.engine.families.networks.network import NetworkModel, load_network, network_lanes
+from utils.engine.families.networks.package import overlaps_of, package_lanes, package_offer, pitched_rate
 from utils.engine.family import Asked, Host, ModelSource
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
@@ -51,6 +53,8 @@ class NetworksFamily:
         return Path(model).suffix not in AUDIO_SEPARATOR_SUFFIXES if model else _is_network(active)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
+        if isinstance(request, PackageSeparate) and request.model:
+            return [self._package_source(request.model)]
         choices: list[Choice] = [request.model or None]
         if isinstance(request, requests.NetworkSeparate):
             choices = choices_of(request)
@@ -59,6 +63,16 @@ class NetworksFamily:
         if choices == [None] and not _is_network(active) and isinstance(request, requests.Separate):
             job.warn(BUILT_IN_USED)
         return [self._source(choice, active) for choice in choices]
+
+    def _package_source(self, name: str) -> ModelSource:
+        """The network of a name or of a file, beside which a YAML file of the same name describes it."""
+        host = self._host
+        if host.registry.find(name, WORKER) is None:
+            for path in (Path(name).expanduser(), *(place / name for place in host.folders.places(WORKER))):
+                configs = [path.with_suffix(suffix) for suffix in (".yaml", ".yml")]
+                if path.is_file() and (config := next((each for each in configs if each.is_file()), None)):
+                    return own_network(path, config, None, allow_unsafe=host.allow_unsafe)
+        return self._source(name, None)
 
     def _source(self, choice: Choice, active: ModelSource | None) -> ModelSource:
         if isinstance(choice, OwnFiles):
@@ -90,6 +104,8 @@ class NetworksFamily:
         return {}
 
     def offer(self, model: NetworkModel, request: requests.Separate) -> Offer:
+        if isinstance(request, PackageSeparate):
+            return package_offer(model, request)
         return Offer(model.stems, model.complement, with_complement=_as_networks(request).extract_instrumental)
 
     def recipe(
@@ -103,6 +119,8 @@ class NetworksFamily:
         longest_chunk_s: float | None = None,
     ) -> Recipe:
         del job
+        if isinstance(request, PackageSeparate):
+            return self._package_recipe(model, request, selection)
         options = _as_networks(request)
         effort = effort_of(options)
         inference = model.inference
@@ -139,6 +157,25 @@ class NetworksFamily:
                 "use_tta": effort.tta,
             },
             chunk_s=chunk / inference.sample_rate,
+        )
+
+    def _package_recipe(self, model: NetworkModel, request: PackageSeparate, selection: Selection) -> Recipe:
+        inference = model.inference
+        compute = self._host.compute(request, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
+        return Recipe(
+            model=model.source.name,
+            sample_rate=pitched_rate(inference.sample_rate, request.mdxc_pitch_shift),
+            channels=STEREO,
+            selection=selection.narrowed(),
+            lanes=lambda heard: package_lanes(model, heard, request, needed=selection.needed, mono=model.channels == 1),
+            compute=compute,
+            settings={
+                "mdxc_overlap": overlaps_of(inference, request),
+                "mdxc_pitch_shift": request.mdxc_pitch_shift,
+                "batch_size": compute.batch_size,
+            },
+            level=request.level,
+            file_rate=inference.sample_rate,
         )
 
 

@@ -22,11 +22,13 @@ from utils.engine.pipeline.outputs import Complement
 from utils.engine.pipeline.recipe import Heard
 from utils.engine.pipeline.song import UNSCALED, Scale
 from utils.engine.pipeline.track import STEREO
+from utils.store.audio_separator_models import other_stem
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.network_models import NetworkSource
 
 DEFAULT_RATE = 44100
+USUAL_HOP = 1024
 # The variants of the input: one as it is, more for test-time augmentation.
 PLAIN = ({"swapped": False, "inverted": False},)
 AUGMENTED = (*PLAIN, {"swapped": True, "inverted": False}, {"swapped": False, "inverted": True})
@@ -39,6 +41,9 @@ class Inference:
     sample_rate: int
     chunk: int
     batch_size: int
+    hop: int  # of its STFT
+    window_frames: int | None  # as the audio-separator package counts a window
+    overlaps: int | None  # windows that cover each sample, as the configuration advises
     scaled: bool  # the network gets the song normalised to mean 0 and standard deviation 1
 
 
@@ -52,6 +57,7 @@ class NetworkModel:
         self.channels = channels
         self.inference = inference_of(config, source.config.name)
         self.complement = _complement(source.stems, config["training"].get("instruments"))
+        self.instruments, self.rest = _instruments(source.stems, config["training"])
 
     def size_bytes(self) -> int:
         return self.backend.size_bytes()
@@ -169,12 +175,34 @@ def inference_of(config: Mapping[str, Any], name: str) -> Inference:
             raise ConfigInvalid(f"In `{name}`, `{key}` must be a whole number above 0, not {value!r}.")
         return value
 
+    def counted(value: Any, key: str) -> int | None:
+        return None if value is None else whole(value, key)
+
     return Inference(
         sample_rate=whole(audio.get("sample_rate") or own_rate or DEFAULT_RATE, "audio.sample_rate"),
         chunk=whole(inference.get("chunk_size") or audio.get("chunk_size"), "audio.chunk_size"),
         batch_size=whole(inference.get("batch_size", 1), "inference.batch_size"),
+        hop=whole(_hop(model, audio), "audio.hop_length"),
+        window_frames=counted(inference.get("dim_t"), "inference.dim_t"),
+        overlaps=counted(inference.get("num_overlap"), "inference.num_overlap"),
         scaled=inference.get("normalize") is True,
     )
+
+
+def _hop(model: object, audio: Mapping[str, Any]) -> Any:
+    own = model.get("stft_hop_length") if isinstance(model, Mapping) else None
+    return own or audio.get("hop_length") or USUAL_HOP
+
+
+def _instruments(stems: tuple[str, ...], training: Mapping[str, Any]) -> tuple[tuple[str, ...], str | None]:
+    """The stems as the configuration spells them, and what it calls the rest of a song without its one target."""
+    names = training.get("instruments")
+    named = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list | tuple) else ()
+    target = training.get("target_instrument")
+    if not target:
+        return (named if len(named) == len(stems) else stems), None
+    primary, *others = [target, *(name for name in named if name != target)]
+    return (primary,), (others[0] if len(others) == 1 else other_stem(primary))
 
 
 def _complement(stems: Sequence[str], instruments: object) -> Complement:

@@ -1,4 +1,4 @@
-"""`dsu-audio-separator --model FILE_NAME SONG ...`, for people: its options, and what is written.
+"""VR, MDX and Apollo models as `dsu` offers them to people: their options, and what is written.
 
 The sizes of a model's network are no options: they are known of public models, and stand in a file beside others. An
 option for the other kind of model is refused, never accepted and ignored.
@@ -7,15 +7,11 @@ option for the other kind of model is refused, never accepted and ignored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Annotated
-
-from msgspec import Meta
 
 from utils.commandline.audiosep import name_output
 from utils.commandline.existing import Results, expected_stems
-from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
+from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, template_option
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Program, describe_model
 from utils.core.api import EngineApi
@@ -36,14 +32,6 @@ OPTIONS_OF = {
     ),
     "mdx": ("mdx_segment_size", "mdx_overlap", "mdx_enable_denoise", "invert_spect"),
 }
-OWN_FILES = """\
-A model of your own needs NAME.json beside it, which describes its network. For
-a VR model NAME.pth, for example:
-  {"vr_model_param": "4band_v3", "primary_stem": "Vocals"}
-and for an MDX model NAME.onnx:
-  {"mdx_n_fft_scale_set": 6144, "mdx_dim_f_set": 3072, "mdx_dim_t_set": 8,
-   "compensate": 1.035, "primary_stem": "Instrumental"}
-"""
 MODEL = Option(("-m", "--model"), "one that --list-models lists, or a file of yours", "NAME")
 
 
@@ -197,70 +185,3 @@ APOLLO: Program[Apollo] = Program(
     find_models,
     results,
 )
-
-
-# Both -------------------------------------------------------------------------------------------------------------
-
-
-class AudioSeparatorRun(Run, frozen=True, kw_only=True):
-    """What only this program has."""
-
-    apollo: Annotated[
-        str | None, Meta(description="Restore with this Apollo model instead: its name, or its checkpoint file.")
-    ] = None
-
-
-RESTORATION = ("chunk_seconds", "addition")
-
-
-def understand_both(typed: Typed) -> Options[Separate]:
-    """A job separates or restores, and has no option that belongs to the other."""
-    words, wording = typed.words, typed.wording
-    if not words.apollo and not words.model and not words.list_models:
-        raise InvalidRequest(
-            "Name a model with --model, or one that restores with --apollo.",
-            hint=wording.instead["list_models"],
-        )
-    if words.apollo is None:
-        if given := typed.given(RESTORATION):
-            raise InvalidRequest(f"{wording.option(next(iter(given)))} needs --apollo.")
-        return understand(typed)
-    own = [field for field in AudioSeparatorSeparate.__struct_fields__ if field not in Apollo.__struct_fields__]
-    if given := typed.given(("model", *own, "two_stems")):
-        raise InvalidRequest(f"{wording.option(next(iter(given)))} is for separation, not for --apollo.")
-    path = PurePath(words.apollo)
-    setattr(words, "model_path" if path.suffix or len(path.parts) > 1 else "model", words.apollo)
-    words.output_dir, words.output = words.output, None
-    return typed.understand(Apollo)
-
-
-EPILOG = f"""\
-examples:
-  dsu-audio-separator --list-models
-  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx song.wav -o out
-  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx --single-stem Vocals songs/
-  dsu-audio-separator -m nets/mine.pth --aggression 10 --tta song.wav
-  dsu-audio-separator -m UVR-MDX-NET-Inst_HQ_3.onnx --download
-  dsu-audio-separator --apollo apollo song.mp3
-
-{OWN_FILES}
-Results are OUT/TRACK_(STEM).EXT, of --apollo OUT/TRACK_(restored).EXT.
-{closing("dsu-audio-separator --worker")}"""
-PROGRAM: Program[Separate] = Program(
-    replace(
-        FAMILY.layout,
-        program="dsu-audio-separator",
-        description="Separate songs into a stem and the rest with VR and MDX models and others that\n"
-        "--list-models lists, or restore with Apollo models what lossy compression took.",
-        epilog=EPILOG,
-        requests=(AudioSeparatorSeparate, Apollo),
-        groups={**FAMILY.layout.groups, "restoration of lossy files (--apollo)": ("apollo", *RESTORATION)},
-        hidden=FAMILY.layout.hidden | {"model_path", "config_path", "feature_dim", "layer", "chunk_overlap"},
-        options={**FAMILY.layout.options, "apollo": Option(metavar="MODEL")},
-        run=AudioSeparatorRun,
-    ),
-    understand_both,
-    find_models,
-    results,
-)
-main = PROGRAM.main

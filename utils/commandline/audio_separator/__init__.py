@@ -1,0 +1,1 @@
+"""`dsu-audio-separator` for people: what the audio-separator package's own program does, with the engines of DSU."""
