@@ -72,6 +72,10 @@ LOCKS = (
 )
 
 
+# What environments beside `.venv` have in addition to its packages. Their requirements files name everything.
+BESIDE = {"locks/audio-separator.txt": "requirements-audio-separator.txt"}
+
+
 class System(NamedTuple):
     """An operating system: the platform tag of its wheels, and what markers say about it."""
 
@@ -341,15 +345,32 @@ def generate(*, upgrade: bool) -> None:
             for name, targets in placed[lock.file].items()
         ]
         write_lock(lock.file, [*lock.sources, *lock.alone], entries)
+    lock_beside()
     for_macs = [file for file in releases[TORCH] if "-macosx_" in file["filename"]]
     write_lock(run.MAC_TORCH_LOCK, ["requirements-mac-mps.txt"], [Entry(TORCH, pins[TORCH], "", hashes(for_macs))])
 
 
+def lock_beside() -> None:
+    """Write the lock files of the environments beside `.venv`."""
+    for file, source in BESIDE.items():
+        pins = read_pins([source])
+        entries = []
+        for name, files in published(pins).items():
+            release = [each for each in files if version_of(each["filename"]) == Version(pins[name])]
+            entries.append(Entry(name, pins[name], "", hashes(release)))
+        write_lock(file, [source], entries)
+
+
 def check() -> list[str]:
     """What is wrong with the lock files, judging by the requirements files and by what is installed here."""
+    problems = [
+        f"{file}: not as {source} has it."
+        for file, source in BESIDE.items()
+        if {name: entry.version for name, entry in read_lock(file).items() if entry.hashes} != read_pins([source])
+    ]
     locked = {file: read_lock(file) for file in (*(lock.file for lock in LOCKS), run.MAC_TORCH_LOCK)}
     versions = {entry.name: entry.version for entries in locked.values() for entry in entries.values()}
-    problems = [
+    problems += [
         f"{file}: {entry.name} has no hash."
         for file, entries in locked.items()
         for entry in entries.values()

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from utils.core.errors import InvalidRequest
 from utils.core.peaks import PeakRange
 from utils.core.requests import AudioSeparatorSeparate, SampleType
 
@@ -66,6 +67,11 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
 
     @property
     def level(self) -> PeakRange:
+        """Raises `InvalidRequest` for peaks that there cannot be."""
+        if not 0 < self.normalization <= 1:
+            raise InvalidRequest("`normalization` must be above 0 and at most 1.", field="normalization")
+        if not 0 <= self.amplification <= 1:
+            raise InvalidRequest("`amplification` must be from 0 to 1.", field="amplification")
         return PeakRange(self.amplification, self.normalization)
 
     @property

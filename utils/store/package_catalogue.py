@@ -1,7 +1,6 @@
 """What the audio-separator package calls models and ensembles, from configs/audio_separator. For its command line.
 
-The package names models after their files. Those that DSU has under another name are found by the file that they were
-published as.
+The package names models after their files, by which the registry finds those that DSU has under another name.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from utils.store.registry import Registry
 Kind = Literal["VR", "MDX", "Demucs", "MDXC"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WORKERS: dict[Kind, str] = {"VR": AUDIO_SEPARATOR, "MDX": AUDIO_SEPARATOR, "Demucs": DEMUCS, "MDXC": NETWORKS}
-BAG_SUFFIX = ".yaml"
 
 
 class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,23 +61,7 @@ def package_models(models_dir: Path) -> list[PackageModel]:
 def record_of(file: str) -> ModelRecord | None:
     """What DSU knows of a model that the package names after this file."""
     kind = next((model.kind for model in _models() if model.file == file), None)
-    if kind is None:
-        return None
-    registry = _registry()
-    name = file.removesuffix(BAG_SUFFIX) if kind == "Demucs" else file
-    return registry.find(name, WORKERS[kind]) or _published_as(file).get(WORKERS[kind])
-
-
-def _published_as(file: str) -> dict[str, ModelRecord]:
-    """The models that have this file alone, by worker."""
-    registry = _registry()
-    found: dict[str, ModelRecord] = {}
-    for worker in dict.fromkeys(WORKERS.values()):
-        for name in registry.names(worker):
-            record = registry.get(name, worker)
-            if len(record.files) == 1 and file in (record.files[0].name, *record.other_names(record.files[0])):
-                found.setdefault(worker, record)
-    return found
+    return None if kind is None else _registry().find(file, WORKERS[kind])
 
 
 def _own_models(folder: Path) -> Iterator[PackageModel]:

@@ -75,6 +75,10 @@ class Messages:
     def line(self, text: str) -> None:
         self.log.say("info", "cli", text)
 
+    def complete(self) -> None:
+        """Whatever the last event said, the bar is full."""
+        self._progress(100.0)
+
     def next_bar(self) -> None:
         """The next progress is that of something else."""
         self.log.end_bar()

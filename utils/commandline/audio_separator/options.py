@@ -263,7 +263,9 @@ def understand(typed: Typed) -> Options[Separate]:
     _understand_models(words, resolve(typed.given(("models_dir",))).models_dir)
     if words.use_autocast or words.use_native_fp16:
         words.precision = words.precision or "bf16"
-    return typed.understand(PackageSeparate)
+    options = typed.understand(PackageSeparate)
+    _ = options.request.level  # what it cannot be is told before an engine is made
+    return options
 
 
 def _understand_places(words: Any) -> None:

@@ -207,6 +207,7 @@ class PackageReport(Report):
         self.count += 1
         log = self._messages.log
         if done.ok:
+            self._messages.complete()
             paths = done.paths or {}
             self._print_paths(paths.values())
             for stem, path in paths.items():

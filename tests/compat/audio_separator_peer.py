@@ -1,0 +1,85 @@
+"""The real audio-separator program, in an environment beside `.venv` that is made once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "locks" / "audio-separator.txt"
+FOLDER = ROOT / ".peers" / "audio-separator"
+STAMP = FOLDER / "installed"  # the hash of the lock that it was made from
+DRIVER = Path(__file__).with_name("audio_separator_driver.py")
+SHARED = "packages-of-venv.pth"
+
+
+class Ran(NamedTuple):
+    """What a program did."""
+
+    status: int
+    out: str
+    err: str
+
+
+def peer_python() -> Path:
+    """The Python of the environment, which is made if it is not there. It also has the packages of this one, as torch."""
+    python = FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if STAMP.is_file() and STAMP.read_text() == digest and python.exists():
+        return python
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    venv.create(FOLDER)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "-q",
+    ]
+    done = subprocess.run(
+        [*pip, "--require-hashes", "--no-deps", "-r", LOCK], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"The packages of {LOCK.name} could not be installed:\n{done.stderr}")
+    packages = sysconfig.get_path("purelib", vars={"base": str(FOLDER), "platbase": str(FOLDER)})
+    Path(packages, SHARED).write_text(sysconfig.get_path("purelib") + "\n")
+    STAMP.write_text(digest)
+    return python
+
+
+class Peer:
+    """One process that runs the program for many cases."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [peer_python(), DRIVER],
+            env={**os.environ, "OMP_NUM_THREADS": "2"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, *words: str, folder: Path, models: Path) -> Ran:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"argv": list(words), "folder": str(folder), "models": str(models)}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return Ran(**answer)
+
+    def close(self) -> None:
+        self._process.communicate()
