@@ -26,7 +26,7 @@ def test_flavors_differ_only_in_torch(flavor):
     assert ours == others
 
 
-@pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "peers"])
+@pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "peers", "audio-separator"])
 def test_packages_that_break_installations_stay_out(name):
     """torchaudio and torchvision must match torch's build exactly, and DSU does not need them."""
     assert not NEVER & pins(name).keys()

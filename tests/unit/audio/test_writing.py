@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from utils.audio.writing import OutputFormat, open_stems
 from utils.core import cleanup
 from utils.core.errors import DiskFull, OutputNotWritable, UnsupportedFormat
 from utils.core.job import JobCancelled
+from utils.core.peaks import PeakRange
 
 FRAMES = 90_001
 EVERY_FORMAT = ["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -64,6 +66,18 @@ def test_stems_are_published(tmp_path, name, clip):
         found = read(written.paths[stem], rate=48000)
         assert found.shape == sound.shape
         assert sdr(sound, found) > 20
+
+
+@pytest.mark.parametrize("sample_type", ["PCM_16", "FLOAT"])
+def test_with_a_level_each_stem_has_a_gain_of_its_own(tmp_path, sample_type):
+    """What is too loud is lowered, what is too quiet is raised, and the rest stays as it is."""
+    peaks = {"loud": 1.5, "quiet": 0.1, "between": 0.6, "silent": 0.0}
+    sounds = {name: tones(FRAMES, peak=peak) if peak else np.zeros((2, FRAMES)) for name, peak in peaks.items()}
+    wanted = replace(output("wav", sample_type), level=PeakRange(0.4, 0.9))
+    written = save_stems(tmp_path, sounds, wanted)
+    assert (written.gain, written.warnings) == (1.0, [])
+    found = {name: float(np.abs(read(path)).max()) for name, path in written.paths.items()}
+    assert found == pytest.approx({"loud": 0.9, "quiet": 0.4, "between": 0.6, "silent": 0.0}, abs=1e-4)
 
 
 def test_nothing_is_created_before_it_is_entered(tmp_path):

@@ -23,6 +23,7 @@ FILES = {
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
     "requirements-peers.txt": "peer==1.0\n",
+    "requirements-audio-separator.txt": "guest==1.0\n",
 }
 
 
@@ -56,6 +57,7 @@ def project(monkeypatch, tmp_path):
         run.BUILD_LOCK: ["freezer", "backport"],
         run.DEV_LOCK: ["tester", "peer"],
     }
+    entries |= {file: ["guest"] for file in lock.BESIDE}
     for file, lines in entries.items():
         lock.write_lock(file, ["a.txt"], [entry(line) for line in lines])
     lock.write_lock(run.MAC_TORCH_LOCK, ["a.txt"], [entry("torch", "2.0")])
@@ -95,13 +97,13 @@ def test_run_installs_every_lock_file():
     installed = {name for flavor in run.FLAVORS for name in run.fingerprints(flavor, dev=True)}
     locks = {each.file for each in lock.LOCKS} | {run.MAC_TORCH_LOCK}
     assert {name for name in installed if name.startswith("locks/")} == locks
-    assert {f"locks/{path.name}" for path in (run.ROOT / "locks").iterdir()} == locks
+    assert {f"locks/{path.name}" for path in (run.ROOT / "locks").iterdir()} == locks | lock.BESIDE.keys()
 
 
 def test_every_requirements_file_is_locked():
     """A file that was forgotten would install nothing."""
     sources = {name for each in lock.LOCKS for name in (*each.sources, *each.alone)}
-    assert sources == {path.name for path in run.ROOT.glob("requirements-*.txt")}
+    assert sources | set(lock.BESIDE.values()) == {path.name for path in run.ROOT.glob("requirements-*.txt")}
 
 
 def test_only_torch_has_no_hash_outside_macs():
@@ -124,6 +126,16 @@ def test_a_complete_lock_passes(project, capsys):
     """Dependencies of packages that are locked alone do not count, nor do torch's CUDA libraries."""
     assert lock.main(["--check"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_environments_beside_are_locked_as_they_are_named(project, capsys):
+    """All that they have is in their requirements files, whatever is installed here."""
+    (file, source), *_ = lock.BESIDE.items()
+    (run.ROOT / source).write_text("guest==2.0\n", encoding="utf-8")
+    assert lock.main(["--check"]) == 1
+    assert f"{file}: not as {source} has it." in capsys.readouterr().err
+    lock.write_lock(file, [source], [entry("guest", "2.0")])
+    assert lock.main(["--check"]) == 0
 
 
 def test_an_installed_package_that_is_not_locked_is_found(project, capsys):

@@ -6,6 +6,8 @@ import torch
 
 from utils.engine.pipeline.blending import (
     HOP,
+    Average,
+    QuietestSong,
     SpectrumBlend,
     Unblended,
     WaveBlend,
@@ -125,3 +127,19 @@ def test_without_an_ensemble_parts_pass():
     """Nothing is held back or changed."""
     rows = noise(2, 2, 10)
     torch.testing.assert_close(blended(Unblended(), rows, [4, 6]), rows, atol=0, rtol=0)
+
+
+def test_the_average_of_a_stem():
+    """Members count by their weights."""
+    rows = noise(2, 2, 100)
+    out = blended(Average([1.0, 3.0]), rows, [30, 70])
+    np.testing.assert_allclose(out[0], (rows[0] + 3 * rows[1]) / 4, atol=1e-6)
+
+
+def test_the_quietest_member_of_a_song():
+    """For each channel by itself, and known only at the end."""
+    rows = noise(2, 2, 100)
+    rows[0, 0] *= 0.1
+    rows[1, 1] *= 0.1
+    out = blended(QuietestSong(), rows, [30, 70])
+    np.testing.assert_array_equal(out[0], torch.stack([rows[0, 0], rows[1, 1]]))

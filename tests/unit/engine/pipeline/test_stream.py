@@ -10,6 +10,7 @@ import torch
 from utils.audio.reading import probe
 from utils.core.errors import DsuError, InputEmpty
 from utils.core.job import Job, JobCancelled
+from utils.core.peaks import PeakRange
 from utils.engine.pipeline import track
 from utils.engine.pipeline.chunking import plan_faded
 from utils.engine.pipeline.demix import Compute, Lane
@@ -191,3 +192,16 @@ def test_a_survey_reads_the_song_before_the_networks():
     list(found)
     assert heard == [(1.0,)]
     assert found.spent.survey_s > 0
+
+
+@pytest.mark.parametrize(("level", "gain"), [(PeakRange(0.0, 0.05), 0.5), (PeakRange(0.3, 0.9), 3.0), (None, 1.0)])
+def test_a_song_at_another_level(level, gain, tmp_path):
+    """Networks hear it as loud as the recipe says, and so does whoever takes its parts."""
+    samples = noise()
+    samples *= 0.1 / np.abs(samples).max()
+    for audio in (file_track(tmp_path, samples), Waveform(samples, RATE)):
+        found = stream(recipe_of(level=level), audio, Job())
+        mix, stems = joined(list(found))
+        np.testing.assert_allclose(mix, gain * samples, atol=1e-6)
+        np.testing.assert_allclose(stems["voice"], gain * samples / 2, atol=1e-6)
+        assert found.stats.peak == pytest.approx(0.1 * gain)
