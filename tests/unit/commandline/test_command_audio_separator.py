@@ -146,7 +146,7 @@ def test_a_folder_stands_for_its_songs(tmp_path):
 def test_cancelling_has_the_signal_s_status(capsys):
     """Nothing is half-written, which is said."""
     engine = ScriptedEngine(lambda request, job: (signal.raise_signal(signal.SIGINT), job.checkpoint()))
-    assert run(engine, "-m", "ready", "a.wav") == 128 + signal.SIGINT
+    assert run(engine, "-m", "ready", "a.wav") == -signal.SIGINT
     assert any("No half-written files are left" in line for line in said(capsys))
 
 

@@ -12,13 +12,13 @@ from typing import IO
 
 from msgspec import UNSET
 
+from utils.commandline.bars import blocks, shown_time
+from utils.commandline.display import Display
 from utils.core.errors import InvalidRequest
 from utils.core.replies import Downloading, Event, LoadingModel, Progress
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 CELLS = 10
-EIGHTHS = " ▏▎▍▌▋▊▉"
-WHOLE = "█"
 
 
 class Log:
@@ -53,7 +53,7 @@ class Log:
             self._in_line = False
 
 
-class Messages:
+class Messages(Display):
     """A display of jobs: shows in the log and its bar what they do."""
 
     def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
@@ -96,20 +96,11 @@ class Messages:
 
 def drawn(percent: int, elapsed_s: float) -> str:
     """A bar with a hundred steps."""
-    eighths = percent * CELLS * len(EIGHTHS) // 100
-    whole, part = divmod(eighths, len(EIGHTHS))
-    cells = (WHOLE * whole + (EIGHTHS[part] if whole < CELLS else "")).ljust(CELLS)
     rate = percent / elapsed_s if elapsed_s > 0 and percent else 0.0
-    left, speed = (clock_time((100 - percent) / rate), f"{rate:.2f}it/s") if rate else ("?", "?it/s")
-    return f"{percent:3}%|{cells}| {percent}/100 [{clock_time(elapsed_s)}<{left}, {speed}]"
+    left, speed = (shown_time((100 - percent) / rate), f"{rate:.2f}it/s") if rate else ("?", "?it/s")
+    return f"{percent:3}%|{blocks(percent / 100, CELLS)}| {percent}/100 [{shown_time(elapsed_s)}<{left}, {speed}]"
 
 
 def duration(seconds: float) -> str:
     """As `00:01:02`."""
     return time.strftime("%H:%M:%S", time.gmtime(int(seconds)))
-
-
-def clock_time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -61,7 +61,7 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
         complain(LAYOUT.program, f"error: {typed.wording.of_error(error.message, error.hint, error.field)}")
         return 1
     except KeyboardInterrupt:  # before there is a job that could be cancelled
-        return 128 + signal.SIGINT
+        return -signal.SIGINT
 
 
 def _act(typed: Typed, log: Log, make_engine: MakeEngine) -> int:
