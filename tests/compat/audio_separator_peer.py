@@ -13,6 +13,8 @@ import venv
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ffmpeg_program import path_with_ffmpeg
+
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "locks" / "audio-separator.txt"
 FOLDER = ROOT / ".peers" / "audio-separator"
@@ -65,7 +67,7 @@ class Peer:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [peer_python(), DRIVER],
-            env={**os.environ, "OMP_NUM_THREADS": "2"},
+            env={**os.environ, "OMP_NUM_THREADS": "2", "PATH": path_with_ffmpeg(FOLDER / "programs")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
