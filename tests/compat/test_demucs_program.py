@@ -76,7 +76,7 @@ def fill(folder):
 def both(tmp_path_factory):
     """Each row's runs in demucs and here, by its words. Both programs run all rows, at the same time."""
     folder = tmp_path_factory.mktemp("side by side")
-    path_with_ffmpeg(folder / "programs")
+    programs = path_with_ffmpeg(folder / "programs")
     given = folder / "given"
     given.mkdir()
     fill(given)
@@ -98,7 +98,7 @@ def both(tmp_path_factory):
             "DSU_MODELS": str(folder / "none"),
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": "1",
-            "PATH": path,  # demucs writes FLAC with ffmpeg
+            "PATH": programs,  # demucs writes FLAC with ffmpeg
         }
         done = subprocess.run(command, stdout=subprocess.PIPE, env=env, cwd=folder, text=True, check=True)
         return [Ran(**ran, folder=Path(one["folder"])) for ran, one in zip(json.loads(done.stdout), runs, strict=True)]
