@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shlex
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -152,3 +154,29 @@ def test_tables(programs):
     headings = [re.split(r" {2,}", ran.out.splitlines()[1]) for ran in (theirs, ours)]
     assert headings[0] == headings[1]
     assert [len(ran.out.splitlines()) for ran in (theirs, ours)] == [6, 6]
+
+
+def test_a_program_that_starts_it_for_each_song(models, songs, tmp_path):
+    """As karaoke-gen and others do: percentages from stderr while it works, files from its end, stems from their names."""
+    worker = Path(launch.__file__).with_name("audio_separator_worker.py")
+    words = [
+        "--model_filename=mdx23c.ckpt",
+        f"--model_file_dir={models}",
+        f"--output_dir={tmp_path}",
+        "--output_format=FLAC",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, worker, str(songs / "song.wav"), *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    out, err = process.communicate()
+    assert (process.returncode, out) == (0, "")
+    percents = [int(found) for found in re.findall(r"(\d+)%\|", err)]
+    assert percents == sorted(percents)
+    assert (percents[0], percents[-1]) == (0, 100)
+    files = err.splitlines()[-1].partition("Output file(s): ")[2].split(" ")
+    stems = {name.split("_(")[1].split(")_")[0]: tmp_path / name for name in files}
+    assert sorted(stems) == ["other", "vocals"]
+    assert all(soundfile.info(path).frames == soundfile.info(songs / "song.wav").frames for path in stems.values())

@@ -95,10 +95,11 @@ class Messages(Display):
 
 
 def drawn(percent: int, elapsed_s: float) -> str:
-    """A bar with a hundred steps."""
-    rate = percent / elapsed_s if elapsed_s > 0 and percent else 0.0
-    left, speed = (shown_time((100 - percent) / rate), f"{rate:.2f}it/s") if rate else ("?", "?it/s")
-    return f"{percent:3}%|{blocks(percent / 100, CELLS)}| {percent}/100 [{shown_time(elapsed_s)}<{left}, {speed}]"
+    """A bar with a hundred steps, as narrow as tqdm draws it where there is no terminal."""
+    rate = percent / elapsed_s if elapsed_s > 0 else 0.0
+    left, speed = (shown_time((100 - percent) / rate), f"{rate:5.2f}it/s") if rate else ("?", "?it/s")
+    cells = blocks(percent / 100, CELLS)
+    return f"{percent:3}%|{cells}| {percent}/100 [{shown_time(elapsed_s)}<{left}, {speed}]"
 
 
 def duration(seconds: float) -> str:

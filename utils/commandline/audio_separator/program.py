@@ -1,6 +1,6 @@
 """The program: what the arguments ask for, in the package's words and with its exit statuses.
 
-0 is success, 1 that something failed or that there was nothing to do, 2 a wrong option, or by the signal that ended it.
+0 is success, 1 that something failed or that there was nothing to do, 2 a wrong option; a signal ends the process by itself.
 """
 
 from __future__ import annotations
