@@ -23,6 +23,7 @@ from workers import launch
 
 RATE = 44100
 DURATION_S = 69 * 1024 / RATE  # whole frames: audio-separator drops the last partial frame of VR stems
+ENSEMBLES_DB = 40.0  # audio-separator chooses among members that it has written to such files first
 LOWEST_DB = 55.0  # of what both wrote, over the difference: 16-bit files, rounded by one and cut off by the other
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3} - "
 COMPLETE = "INFO - cli - Separation complete! Output file(s): "
@@ -113,7 +114,8 @@ def test_separations(programs, row):
             *(expected.format, expected.subtype, expected.samplerate, expected.channels),
         )
         assert found.frames == expected.frames
-        assert decibels(soundfile.read(path)[0], soundfile.read(our_files[name])[0]) > LOWEST_DB, name
+        lowest = ENSEMBLES_DB if "--extra_models" in row.words else LOWEST_DB
+        assert decibels(soundfile.read(path)[0], soundfile.read(our_files[name])[0]) > lowest, name
     last = [log_of(ran)[-1] for ran in (theirs, ours)]
     assert all(line.startswith(COMPLETE) for line in last)
     named = [sorted(Path(word).name for word in line.removeprefix(COMPLETE).split(" ")) for line in last]

@@ -13,7 +13,7 @@ from utils.commandline.audio_separator.listing import as_json, chosen, models_ta
 from utils.commandline.audio_separator.messages import Log, Messages, drawn
 from utils.commandline.audio_separator.program import main
 from utils.core.errors import InputUnreadable, InvalidRequest
-from utils.core.replies import Downloading, Progress
+from utils.core.replies import Downloading, Progress, Separating
 from utils.core.requests import Apollo
 from utils.store.package_catalogue import PackageModel, package_models
 
@@ -267,11 +267,17 @@ def test_a_bar_and_a_line_do_not_mix():
         messages.event(Progress(percent=percent, stage="separate", eta=None))
     messages.log.say("debug", "cli", "hidden")
     messages.log.say("info", "cli", "shown")
-    messages.next_bar()
+    messages.event(Separating(input="b.wav"))
     messages.event(Progress(percent=60.0, part_percent=1.0, stage="files", eta=None))
     messages.event(Downloading(model="m", file="f", percent=0.0, received_bytes=0, total_bytes=None, eta=None))
     pieces = re.split(r"[\r\n]", out.getvalue())
-    assert [piece.partition("|")[0].strip() or "-" for piece in pieces if "|" in piece] == ["0%", "50%", "1%", "0%"]
+    assert [piece.partition("|")[0].strip() or "-" for piece in pieces if "|" in piece] == [
+        "0%",
+        "50%",
+        "0%",
+        "1%",
+        "0%",
+    ]
     assert re.search(rf"\n{STAMP}INFO - cli - shown\n", out.getvalue())
     assert "hidden" not in out.getvalue()
 

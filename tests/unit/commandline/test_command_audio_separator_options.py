@@ -93,6 +93,8 @@ def test_a_plain_song_has_the_package_s_defaults():
         (["--demucs_segment_size=7"], "demucs_segment_s", 7.0),
         (["--demucs_segment_size=Default"], "demucs_segment_s", None),
         (["--demucs_shifts=0"], "demucs_shifts", 0),
+        (["--demucs_segments_enabled="], "demucs_split", False),
+        (["--demucs_segments_enabled=False"], "demucs_split", True),  # any word means yes to the package
         (["--mdxc_overlap=4"], "mdxc_overlap", 4),
         (["--mdxc_over=4"], "mdxc_override_model_segment_size", None),
         (["--mdxc_pitch_shift=-2"], "mdxc_pitch_shift", -2),

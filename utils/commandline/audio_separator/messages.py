@@ -15,7 +15,7 @@ from msgspec import UNSET
 from utils.commandline.bars import blocks, shown_time
 from utils.commandline.display import Display
 from utils.core.errors import InvalidRequest
-from utils.core.replies import Downloading, Event, LoadingModel, Progress
+from utils.core.replies import Downloading, Event, LoadingModel, Progress, Restoring, Separating
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 CELLS = 10
@@ -71,6 +71,9 @@ class Messages(Display):
             self._progress(event.percent)
         elif isinstance(event, LoadingModel):
             self.log.say("info", "separator", f"Loading model {event.model}...")
+        elif isinstance(event, Separating | Restoring):
+            self.next_bar()
+            self._progress(0.0)
 
     def line(self, text: str) -> None:
         self.log.say("info", "cli", text)
