@@ -308,6 +308,8 @@ export interface ModelDetails {
   license: string | null;
   /** Bags of Demucs networks: how many there are. */
   networks?: number;
+  /** Other names that mean this model. */
+  aliases?: Array<string>;
 }
 
 /** Load a model and make it the active one. */

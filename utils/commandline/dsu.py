@@ -7,7 +7,6 @@ only other families have is refused with that reason.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
-from utils.commandline.model_list import INSTEAD, described, named, table, unknown
+from utils.commandline.model_list import INSTEAD, by_name, described, fitting, named, table, unknown
 from utils.commandline.options import SongsParser, Typed, new_parser, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import EngineApi
@@ -178,7 +177,7 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
         return named, model or next(flag for flag in NAMING if given[flag] is not None)
     if not model:
         return (None if typed.help else "networks"), DEFAULT_NETWORK
-    known = {one.name: one for one in listing(resolve({"models_dir": typed.models_dir}).models_dir, None)}
+    known = by_name(listing(resolve({"models_dir": typed.models_dir}).models_dir, None))
     if model in known:
         return family_of(known[model].type), model
     if PurePath(model).suffix in AUDIO_SEPARATOR_SUFFIXES:
@@ -271,13 +270,10 @@ def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> 
         lines = iter([json.dumps(objects, ensure_ascii=False, indent=2)])
     elif only_names:
         lines = (model.name for model in models)
-    elif [model.name for model in models] == words.tracks:
+    elif models == [by_name(known).get(name) for name in words.tracks]:
         lines = described(models)
     else:
-        lines = table(models)
-        if sys.stdout.isatty():
-            width = shutil.get_terminal_size().columns
-            lines = (line if len(line) < width else f"{line[: width - 2]}…" for line in lines)
+        lines = fitting(table(models), sys.stdout)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
@@ -303,7 +299,7 @@ def download_models(typed: Typed, listing: Listing, make_engine: MakeEngine) -> 
     if not names:
         raise InvalidRequest("Name at least one model.", hint=INSTEAD["list_models"])
     settings = resolve(typed.given(("models_dir",)))
-    known = {model.name: model for model in listing(settings.models_dir, None)}
+    known = by_name(listing(settings.models_dir, None))
     for name in names:
         if name not in known:
             raise unknown(name, known)

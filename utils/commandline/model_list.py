@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
 
 from utils.core.catalogue import family_of
 from utils.core.errors import UnknownModel, did_you_mean, nearest
@@ -17,13 +19,22 @@ def named(names: Sequence[str], known: Sequence[ModelDetails]) -> list[ModelDeta
     if not names:
         return list(known)
     found: dict[str, ModelDetails] = {}
+    exact = by_name(known)
     for name in names:
-        exact = [model for model in known if model.name == name]
-        matching = exact or [model for model in known if name.lower() in model.name.lower()]
+        matching = [exact[name]] if name in exact else [model for model in known if name.lower() in model.name.lower()]
         if not matching:
             raise unknown(name, [model.name for model in known])
         found.update((model.name, model) for model in matching)
     return list(found.values())
+
+
+def by_name(models: Iterable[ModelDetails]) -> dict[str, ModelDetails]:
+    """Models by their names, and by other names that mean them where no model has such a name."""
+    found = {model.name: model for model in models}
+    for model in models:
+        for alias in model.aliases or ():
+            found.setdefault(alias, model)
+    return found
 
 
 def unknown(name: str, known: Iterable[str], advice: str = "") -> UnknownModel:
@@ -32,11 +43,17 @@ def unknown(name: str, known: Iterable[str], advice: str = "") -> UnknownModel:
     return UnknownModel(f"There is no model `{name}`.{did_you_mean(nearest(name, known))}", hint=hint)
 
 
+def fitting(lines: Iterable[str], out: IO[str]) -> Iterator[str]:
+    """Lines cut to the width of a terminal; whole ones for anything else."""
+    width = shutil.get_terminal_size().columns if out.isatty() else None
+    yield from (line if width is None or len(line) < width else f"{line[: width - 2]}…" for line in lines)
+
+
 def table(models: Sequence[ModelDetails]) -> Iterator[str]:
     """A heading for each family and a line for each model."""
     for family in dict.fromkeys(family_of(model.type) for model in models):
         own = [model for model in models if family_of(model.type) == family]
-        rows = [("", "NAME", "SIZE", "SDR", "LICENCE", "STEMS")]
+        rows = [("", "NAME", "SIZE", "SDR", "STEMS", "ABOUT", "LICENCE")]
         for model in own:
             sdr = model.sdr or {}
             best_known = [sdr["average"]] if "average" in sdr else [*sdr.values()][:1]
@@ -46,14 +63,16 @@ def table(models: Sequence[ModelDetails]) -> Iterator[str]:
                     model.name,
                     size_of(model),
                     "".join(f"{value:.1f}" for value in best_known),
-                    model.license or "",
                     ", ".join(model.stems),
+                    model.description,
+                    model.license or "",
                 )
             )
         yield f"{family} ({len(own)})"
-        width = max(len(row[1]) for row in rows)
-        for mark, name, size, figure, licence, stems in rows:
-            yield f"{mark:1} {name:{width}} {size:>8} {figure:>5} {licence:12} {stems}".rstrip()
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for mark, name, size, figure, *words in rows:
+            told = "  ".join(f"{word:{width}}" for word, width in zip(words, widths[4:], strict=True))
+            yield f"{mark:1} {name:{widths[1]}} {size:>8} {figure:>5}  {told}".rstrip()
 
 
 def size_of(model: ModelDetails) -> str:
@@ -67,6 +86,7 @@ def described(models: Sequence[ModelDetails]) -> Iterator[str]:
     for model in models:
         facts = {
             "name": model.name,
+            "also": ", ".join(model.aliases or ()),
             "family": f"{family_of(model.type)} ({model.type})",
             "about": model.description,
             "stems": ", ".join(model.stems),

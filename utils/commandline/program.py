@@ -20,6 +20,7 @@ from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
 from utils.commandline.layout import Layout, Run
+from utils.commandline.model_list import fitting, table
 from utils.commandline.options import NoCommandLine, Options, R, Typed, read
 from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
@@ -63,8 +64,10 @@ class Program(Generic[R]):
         return answered(self.layout.program, lambda: self.parse(argv), act, refusal=self.refusal)
 
     def list_models(self, listing: Listing, models_dir: Path, repo: Path | None) -> Iterable[str]:
-        """The lines of `--list-models`: the names that can be given."""
-        return (f"{model.name}\n" for model in listing(models_dir, repo))
+        """The lines of `--list-models`: a table for people, and for programs the names that can be given."""
+        models = listing(models_dir, repo)
+        lines = fitting(table(models), sys.stdout) if sys.stdout.isatty() else (model.name for model in models)
+        return (f"{line}\n" for line in lines)
 
     def run(self, options: Options[R], make_engine: MakeEngine) -> int:
         """Download and separate."""

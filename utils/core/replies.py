@@ -211,6 +211,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     sdr: dict[str, float] | None
     license: str | None
     networks: Annotated[int, Meta(description="Bags of Demucs networks: how many there are.")] | UnsetType = UNSET
+    aliases: Annotated[list[str], Meta(description="Other names that mean this model.")] | UnsetType = UNSET
 
 
 class Models(Reply, frozen=True, kw_only=True, tag_field="status", tag="models"):

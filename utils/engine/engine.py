@@ -30,7 +30,6 @@ from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
-from utils.store.registry import unknown_model
 
 SHORTEST_CHUNK_S = 1.0
 
@@ -128,7 +127,7 @@ class Engine:
             if len(errors) == 1:
                 raise errors[0]
             everything = self._details(msgspec.structs.replace(request, model=None))
-            raise unknown_model(request.model, [entry.name for entry in everything])
+            raise self.host.registry.unknown(request.model, [entry.name for entry in everything])
         return found
 
     def family_of(self, model: str | None) -> catalogue.FamilyName:
@@ -190,7 +189,9 @@ class Engine:
         found = (family.record(request.model) for family in self.families.values())
         record = next((record for record in found if record is not None), None)
         if record is None:
-            raise unknown_model(request.model, [entry.name for entry in self._details(requests.ListModels())])
+            raise self.host.registry.unknown(
+                request.model, [entry.name for entry in self._details(requests.ListModels())]
+            )
         folders = self.host.folders
         download_files(
             folders.missing(record),

@@ -24,7 +24,7 @@ from utils.store.folders import ModelFolders, configs_folder
 from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
 from utils.store.records import ModelRecord
-from utils.store.registry import Registry, unknown_model
+from utils.store.registry import Registry
 
 WORKER = "audio-separator"
 USUAL_COMPENSATION = 1.035
@@ -117,7 +117,7 @@ def resolve_audio_separator(
     if name in found and (record is None or name != record.name):
         return own_audio_separator(found[name], fields)
     if record is None:
-        raise unknown_model(name, [*registry.names(WORKER), *found])
+        raise registry.unknown(name, [*registry.names(WORKER), *found])
     (path,) = require_installed(record, folders, offline=offline).values()
     return _source(path, fields, record)
 
@@ -163,7 +163,7 @@ def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | 
         return [_found_details(own[name])]
     record = registry.find(name, WORKER)
     if record is None:
-        raise unknown_model(name, [*public, *own])
+        raise registry.unknown(name, [*public, *own])
     return [public_details(record, folders)]
 
 

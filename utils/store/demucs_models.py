@@ -141,7 +141,7 @@ def resolve_demucs(
     if record is not None:
         return _public_source(record, require_installed(record, folders, offline=offline))
     local = [known for found in (given, own) if found is not None for known in found.names()]
-    raise unknown_model(name, [*registry.names(WORKER), *local, *registry.signatures(WORKER)])
+    raise registry.unknown(name, [*registry.names(WORKER), *local, *registry.signatures(WORKER)])
 
 
 def is_demucs(name: str, registry: Registry, folders: ModelFolders, repo: Path | None) -> bool:
@@ -176,7 +176,7 @@ def describe_demucs(name: str, registry: Registry, folders: ModelFolders, repo: 
         return listed[name]
     record = registry.find(name, WORKER)
     if record is None:
-        raise unknown_model(name, [*listed, *registry.signatures(WORKER)])
+        raise registry.unknown(name, [*listed, *registry.signatures(WORKER)])
     return public_details(record, folders)
 
 

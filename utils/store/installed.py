@@ -38,6 +38,7 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
         size_bytes=record.size_bytes,
         sdr=record.sdr,
         license=record.license,
+        aliases=record.aliases or UNSET,
         networks=len(record.bag.members) if record.bag is not None else UNSET,
     )
 

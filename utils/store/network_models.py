@@ -19,7 +19,7 @@ from utils.store.found_networks import FoundNetwork, found_networks
 from utils.store.installed import public_details, require_installed
 from utils.store.network_config import output_stems, read_config
 from utils.store.records import ModelRecord
-from utils.store.registry import Registry, unknown_model
+from utils.store.registry import Registry
 
 WORKER = "bsroformer"
 
@@ -69,7 +69,7 @@ def resolve_network(
     if record is None:
         found = found_networks(folders, WORKER)
         if name not in found:
-            raise unknown_model(name, [*registry.names(WORKER), *found])
+            raise registry.unknown(name, [*registry.names(WORKER), *found])
         source = own_network(found[name].checkpoint, found[name].config, found[name].type, allow_unsafe=allow_unsafe)
         return replace(source, name=name)
     if record.config is None or len(record.files) != 1:
@@ -118,7 +118,7 @@ def list_networks(registry: Registry, folders: ModelFolders, name: str | None = 
     found = found_networks(folders, WORKER)
     names = list(dict.fromkeys([*registry.names(WORKER), *found]))
     if name is not None and name not in found and registry.find(name, WORKER) is None:
-        raise unknown_model(name, names)
+        raise registry.unknown(name, names)
     return [
         _found_details(each, found[each])
         if (record := registry.find(each, WORKER)) is None

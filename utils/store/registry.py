@@ -91,8 +91,19 @@ class Registry:
         """As `find`, but raises `UnknownModel` with the nearest models."""
         record = self.find(name, worker)
         if record is None:
-            raise unknown_model(name, [*self.names(worker), *self.signatures(worker)])
+            raise self.unknown(name, [*self.names(worker), *self.signatures(worker)])
         return record
+
+    def unknown(self, name: str, known: Iterable[str]) -> UnknownModel:
+        """The error for a name that is not one of `known`: whose model it is, or what was probably meant."""
+        owner = next((worker for worker in self._records if self.find(name, worker) is not None), None)
+        if owner is None:
+            return unknown_model(name, known)
+        return UnknownModel(
+            f"There is no model `{name}` here: it belongs to dsu-{owner}.",
+            hint=f"Use dsu-{owner} for it, or dsu, which has the models of all.",
+            field="model",
+        )
 
 
 def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:

@@ -848,6 +848,8 @@ class ModelDetails(TypedDict):
     license: str | None
     networks: NotRequired[int]
     """Bags of Demucs networks: how many there are."""
+    aliases: NotRequired[list[str]]
+    """Other names that mean this model."""
 
 
 class ModelLoaded(TypedDict):

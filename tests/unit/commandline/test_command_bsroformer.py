@@ -1,10 +1,11 @@
 """What `dsu-bsroformer` has of its own, over an engine without models."""
 
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
-from scripted_engine import ScriptedEngine, details
+from scripted_engine import ScriptedEngine, Terminal, details
 
 from utils.commandline.bsroformer import PROGRAM, common_stems, complement_of, find_models, main, results
 from utils.commandline.existing import Results
@@ -39,6 +40,18 @@ def test_list_models_needs_no_model_and_makes_no_engine(capsys, tmp_path):
     words = ["--list-models", "--models-dir", str(tmp_path / "mine")]
     assert main(words, lambda settings: pytest.fail("an engine was made"), one_model) == 0
     assert capsys.readouterr().out == "mine\n"
+
+
+def test_people_see_a_table_of_the_models(capsys, tmp_path, monkeypatch):
+    """On a terminal: what each gives, cut to its width."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    assert main(["--list-models"], lambda settings: pytest.fail("an engine was made"), one_model) == 0
+    heading, columns, row = terminal.getvalue().splitlines()
+    assert heading == "demucs (1)"
+    assert columns.split()[:2] == ["NAME", "SIZE"]
+    assert row.startswith("* ")
+    assert max(map(len, terminal.getvalue().splitlines())) < 40
 
 
 def test_without_a_model_the_engine_takes_its_own():

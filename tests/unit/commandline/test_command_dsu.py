@@ -21,10 +21,17 @@ def model(name, kind, **facts):
 
 
 KNOWN = [
-    model("dsu_mini", "mask_unet", size_bytes=5_400_000, license="MIT", sdr={"drums": 5.0, "bass": 4.0}),
+    model(
+        "dsu_mini",
+        "mask_unet",
+        size_bytes=5_400_000,
+        license="MIT",
+        sdr={"drums": 5.0, "bass": 4.0},
+        description="Small and fast.",
+    ),
     model("big", "bs_roformer", installed=False, size_bytes=1_300_000_000, sdr={"drums": 1.0, "average": 9.876}),
     model("restorer", "apollo", stems=["restored"]),
-    model("htdemucs", "demucs"),
+    model("htdemucs", "demucs", aliases=["htdemucs.yaml", "big"]),
     model("HQ.onnx", "mdx", size_bytes=None),
     model("audiosep_base", "audiosep", stems=["query"]),
 ]
@@ -69,6 +76,7 @@ def told(capsys, *words):
         ([], NetworkSeparate, None),
         (["-m", "big"], NetworkSeparate, "big"),
         (["--model=htdemucs"], DemucsSeparate, "htdemucs"),
+        (["-m", "htdemucs.yaml"], DemucsSeparate, "htdemucs.yaml"),
         (["--family", "demucs"], DemucsSeparate, "htdemucs"),
         (["-m", "955717e8", "--family", "demucs"], DemucsSeparate, "955717e8"),
         (["-m", "mine", "--repo", "nets"], DemucsSeparate, "mine"),
@@ -224,21 +232,21 @@ def test_models_are_listed_by_family(capsys):
     """A heading for each, a mark for what is installed, and what is published; nothing is cut in a pipe."""
     assert models(capsys) == (
         "networks (2)\n"
-        "  NAME         SIZE   SDR LICENCE      STEMS\n"
-        "* dsu_mini   5.4 MB   5.0 MIT          drums, vocals\n"
-        "  big        1.3 GB   9.9              drums, vocals\n"
+        "  NAME         SIZE   SDR  STEMS          ABOUT            LICENCE\n"
+        "* dsu_mini   5.4 MB   5.0  drums, vocals  Small and fast.  MIT\n"
+        "  big        1.3 GB   9.9  drums, vocals\n"
         "apollo (1)\n"
-        "  NAME         SIZE   SDR LICENCE      STEMS\n"
-        "* restorer  10.0 MB                    restored\n"
+        "  NAME         SIZE   SDR  STEMS     ABOUT  LICENCE\n"
+        "* restorer  10.0 MB        restored\n"
         "demucs (1)\n"
-        "  NAME         SIZE   SDR LICENCE      STEMS\n"
-        "* htdemucs  10.0 MB                    drums, vocals\n"
+        "  NAME         SIZE   SDR  STEMS          ABOUT  LICENCE\n"
+        "* htdemucs  10.0 MB        drums, vocals\n"
         "audio-separator (1)\n"
-        "  NAME        SIZE   SDR LICENCE      STEMS\n"
-        "* HQ.onnx                             drums, vocals\n"
+        "  NAME        SIZE   SDR  STEMS          ABOUT  LICENCE\n"
+        "* HQ.onnx                 drums, vocals\n"
         "audiosep (1)\n"
-        "  NAME              SIZE   SDR LICENCE      STEMS\n"
-        "* audiosep_base  10.0 MB                    query\n"
+        "  NAME              SIZE   SDR  STEMS  ABOUT  LICENCE\n"
+        "* audiosep_base  10.0 MB        query\n"
     )
 
 
@@ -300,6 +308,15 @@ def test_a_part_of_no_name_is_an_error(capsys):
         1,
         "dsu models: There is no model `dsu_minni`. Did you mean: dsu_mini? `dsu models` lists all models.\n",
     )
+
+
+def test_a_model_is_found_by_its_other_names(capsys):
+    """Where no model has such a name of its own."""
+    assert models(capsys, "htdemucs.yaml").startswith("name       htdemucs\nalso       htdemucs.yaml, big\n")
+    assert models(capsys, "big").startswith("name       big\n")
+    engine = Knowing()
+    assert run(engine, "download", "htdemucs.yaml") == 0
+    assert engine.downloaded == ["htdemucs"]
 
 
 def test_models_come_from_the_models_directory(tmp_path):

@@ -152,6 +152,7 @@ def test_list_says_what_is_installed(folders, put):
         ("hashed", False),
     ]
     assert (listed[0].type, listed[0].stems, listed[0].size_bytes) == ("scnet", ["drums", "bass"], 3)
+    assert listed[0].aliases == REGISTRY.get("published", "bsroformer").aliases != []
 
 
 # By files ----------------------------------------------------------------------------------------------------------

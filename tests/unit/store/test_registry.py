@@ -203,8 +203,18 @@ def test_unknown_model_names_the_nearest(registry):
         registry.get("htdemuc", "demucs")
     assert caught.value.suggestions[0] == "htdemucs"
     assert "list_models" in caught.value.hint
-    with pytest.raises(UnknownModel):
-        registry.get("htdemucs", "bsroformer")
+
+
+@pytest.mark.parametrize(
+    ("name", "worker", "owner"),
+    [("htdemucs", "bsroformer", "demucs"), ("955717e8", "audiosep", "demucs"), ("apollo", "demucs", "bsroformer")]
+    + [("UVR-DeNoise.pth", "bsroformer", "audio-separator"), ("htdemucs_ft.yaml", "bsroformer", "demucs")],
+)
+def test_a_model_of_another_program_is_told_as_such(registry, name, worker, owner):
+    """It is no misspelling."""
+    with pytest.raises(UnknownModel, match=f"it belongs to dsu-{owner}") as caught:
+        registry.get(name, worker)
+    assert f"Use dsu-{owner} for it, or dsu" in caught.value.hint
 
 
 def test_size_of_a_model(registry):

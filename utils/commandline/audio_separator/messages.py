@@ -64,7 +64,9 @@ class Messages(Display):
 
     def event(self, event: Event) -> None:
         if isinstance(event, Progress):
-            self._progress(event.percent if event.part_percent is UNSET else event.part_percent)
+            percent = event.percent if event.part_percent is UNSET else event.part_percent
+            if self._began is not None or percent < 100:  # a song that failed at once has no bar to be filled
+                self._progress(percent)
         elif isinstance(event, Downloading):
             if event.received_bytes == 0:
                 self.log.say("info", "separator", f"Downloading file {event.file} of {event.model}")
