@@ -207,8 +207,13 @@ def test_unknown_model_names_the_nearest(registry):
 
 @pytest.mark.parametrize(
     ("name", "worker", "owner"),
-    [("htdemucs", "bsroformer", "demucs"), ("955717e8", "audiosep", "demucs"), ("apollo", "demucs", "bsroformer")]
-    + [("UVR-DeNoise.pth", "bsroformer", "audio-separator"), ("htdemucs_ft.yaml", "bsroformer", "demucs")],
+    [
+        ("htdemucs", "bsroformer", "demucs"),
+        ("955717e8", "audiosep", "demucs"),
+        ("apollo", "demucs", "bsroformer"),
+        ("UVR-DeNoise.pth", "bsroformer", "audio-separator"),
+        ("htdemucs_ft.yaml", "bsroformer", "demucs"),
+    ],
 )
 def test_a_model_of_another_program_is_told_as_such(registry, name, worker, owner):
     """It is no misspelling."""
