@@ -176,6 +176,9 @@ class DemucsReport(Report):
         if done.skipped is True:
             super().separated(done)
 
+    def summarise(self) -> None:
+        """As demucs: each song has been told, and that is all."""
+
 
 class DemucsProgram(Program[DemucsSeparate]):
     """The program, as far as it talks like demucs."""

@@ -42,6 +42,11 @@ class Display(Protocol):
         """A sentence that stays when all is well."""
         self.line(text)
 
+    def total(self, text: str, *, failed: bool) -> None:
+        """What became of all songs."""
+        del failed
+        self.line(text)
+
 
 class Lines(Display):
     """For pipes and log files: only what stays."""
@@ -77,6 +82,10 @@ class Bar(Display):
 
     def line(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def total(self, text: str, *, failed: bool) -> None:
+        colour = "red" if failed else "green"
+        self._progress.console.print(text, style=f"bold {colour}", markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, percent: float | None, description: str | None = None) -> None:
         if percent is not None:

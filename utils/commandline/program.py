@@ -224,7 +224,13 @@ class Report:
         self._journal = journal
         self.inputs: list[Path] = []
         self.count = 0
-        self.failed = 0
+        self._left_out = 0  # songs that were not even begun, since their results exist
+        self._skipped = 0
+        self._failures: list[str] = []
+
+    @property
+    def failed(self) -> int:
+        return len(self._failures)
 
     def downloaded(self, done: ModelDownloaded, size_bytes: int | None) -> None:
         self._print_paths(done.files)
@@ -234,6 +240,7 @@ class Report:
         self.display.say(f"{model} is a model of your own; there is nothing to download.")
 
     def skipped(self, paths: Sequence[Path]) -> None:
+        self._left_out += len(paths)
         for path in paths:
             self._journal.skipped(path)
             self.display.say(f"{path}: skipped, its results exist.")
@@ -247,13 +254,14 @@ class Report:
         self._journal.file_done(done)
         self.count += 1
         if done.ok:
+            self._skipped += done.skipped is True
             self._print_paths((done.paths or {}).values())
             self.separated(done)
         else:
-            self.failed += 1
             error = done.error or {}
             text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
-            self.display.line(f"{done.input}: {text}")
+            self._failures.append(f"{done.input}: {text}")
+            self.display.line(self._failures[-1])
 
     def separated(self, done: FileDone) -> None:
         """A song has its stems."""
@@ -265,6 +273,20 @@ class Report:
         if self._run.verbose:
             for result in results:
                 self.display.say(describe_result(result))
+        self.summarise()
+
+    def summarise(self) -> None:
+        """What became of many songs, with the failures once more: their lines may be far above."""
+        skipped = self._skipped + self._left_out
+        if self.count + self._left_out < 2:
+            return
+        if self.failed and self.count > 1:
+            self.display.line("")
+            for failure in self._failures:
+                self.display.line(failure)
+        counts = {"done": self.count - self.failed - self._skipped, "failed": self.failed, "skipped": skipped}
+        told = [f"{count} {what}" for what, count in counts.items() if count]
+        self.display.total(", ".join(told), failed=self.failed > 0)
 
     def _print_paths(self, paths: Iterable[str]) -> None:
         if self._run.print_paths:

@@ -63,6 +63,14 @@ def test_without_a_model_the_engine_takes_its_own():
     assert (engine.listed, engine.downloaded) == ([], [])
 
 
+def test_songs_that_are_skipped_are_counted(capsys):
+    """Together with those that were done."""
+    songs = ["one.wav", "two.wav"]
+    assert run(ScriptedEngine(), "-m", "ready", *songs) == 0
+    assert run(ScriptedEngine(), "-m", "ready", *songs, "three.wav", "--skip-existing") == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "1 done, 2 skipped"
+
+
 def test_a_download_needs_a_name(capsys):
     """What to fetch must be said."""
     assert run(ScriptedEngine(), "--download", "a.wav") == 2

@@ -38,6 +38,23 @@ def test_a_terminal_gets_a_bar():
     assert "song.wav [ok]" in text
 
 
+@pytest.mark.parametrize(("failed", "colour"), [(True, "31"), (False, "32")])
+def test_the_end_has_a_colour_on_a_terminal(monkeypatch, failed, colour):
+    """Red where something failed, green where not; none in a pipe, nor where colours are not wanted."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def ended(out):
+        with open_display(out) as display:
+            display.total("2 done", failed=failed)
+        return out.getvalue()
+
+    assert f"\x1b[1;{colour}m2 done" in ended(Terminal())
+    assert ended(io.StringIO()) == "2 done\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert f";{colour}m" not in ended(Terminal())
+
+
 def test_a_song_is_described_by_its_stems():
     """The line of a song says where its stems are."""
     done = FileDone(

@@ -30,12 +30,14 @@ def fail_on(name, error):
 
 
 def test_songs_are_separated_one_after_the_other(program, capsys):
-    """Each song gets its line on stderr, stdout stays empty, the status is 0."""
+    """Each song gets its line on stderr, and all of them the last; stdout stays empty, the status is 0."""
     engine = ScriptedEngine()
     assert program.run(engine, "a.wav", "b.wav", "--flac") == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert [line.partition(" ")[0] for line in err.splitlines()] == ["a.wav", "b.wav"]
+    *songs, total = err.splitlines()
+    assert [line.partition(" ")[0] for line in songs] == ["a.wav", "b.wav"]
+    assert total == "2 done"
     assert [request.format for request in engine.requests] == ["flac", "flac"]
     assert engine.started
     assert engine.closed
@@ -65,6 +67,17 @@ def test_one_bad_song_does_not_stop_the_others(program, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "a.wav: It is empty."
     assert lines[1].startswith("b.wav -> ")
+
+
+def test_the_end_says_what_became_of_all(program, capsys):
+    """How many were done and failed, after what failed once more; nothing of that for a single song."""
+    Path("folder").mkdir()
+    songs = [f"folder/{number}.wav" for number in range(9)]
+    engine = ScriptedEngine(fail_on("1.wav", InputEmpty("It is empty.")))
+    assert program.run(engine, *songs) == 1
+    assert capsys.readouterr().err.splitlines()[-3:] == ["", "folder/1.wav: It is empty.", "8 done, 1 failed"]
+    assert program.run(ScriptedEngine(), "one.wav") == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_errors_of_a_song_speak_of_options(program, capsys):

@@ -188,7 +188,6 @@ class PackageReport(Report):
         self._request = options.request
         self._messages = messages
         self._files: list[str] = []
-        self._failures: list[str] = []
         self._began = time.monotonic()
 
     def line(self, text: str) -> None:
@@ -215,7 +214,6 @@ class PackageReport(Report):
             self._files += [self._shown(path) for path in paths.values()]
             log.say("info", SEPARATOR, f"Separation duration: {duration(time.monotonic() - self._began)}")
         else:
-            self.failed += 1
             error = done.error or {}
             text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
             log.say("error", SEPARATOR, f"Failed to process file {done.input}: {text}")
