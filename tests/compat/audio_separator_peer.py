@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,33 +34,36 @@ class Ran(NamedTuple):
 
 
 def peer_python() -> Path:
-    """The Python of the environment, which is made if it is not there. It also has the packages of this one, as torch."""
-    python = FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    """The Python of the environment, which is made if it is not there. It also has the packages of this one, as torch.
+
+    It appears complete: whoever makes it at the same time finds that it is there, and throws its own away.
+    """
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text() == digest and python.exists():
-        return python
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    venv.create(FOLDER)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-        "-q",
-    ]
-    done = subprocess.run(
-        [*pip, "--require-hashes", "--no-deps", "-r", LOCK], capture_output=True, text=True, check=False
-    )
+    if not (STAMP.is_file() and STAMP.read_text() == digest):
+        FOLDER.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER.parent, ignore_cleanup_errors=True) as place:
+            made = Path(place, FOLDER.name)
+            install(made)
+            (made / STAMP.name).write_text(digest)
+            shutil.rmtree(FOLDER, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                made.rename(FOLDER)
+    return python_in(FOLDER)
+
+
+def install(folder: Path) -> None:
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", python_in(folder), "install", "--no-input", "--quiet"]
+    words = [*pip, "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", LOCK]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"The packages of {LOCK.name} could not be installed:\n{done.stderr}")
-    packages = sysconfig.get_path("purelib", vars={"base": str(FOLDER), "platbase": str(FOLDER)})
+    packages = sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)})
     Path(packages, SHARED).write_text(sysconfig.get_path("purelib") + "\n")
-    STAMP.write_text(digest)
-    return python
+
+
+def python_in(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 class Peer:
