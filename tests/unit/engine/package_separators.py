@@ -1,7 +1,7 @@
 """The separation classes of the audio-separator package, to compare ours with: whole songs, in memory.
 
-Of the package's program, with its lists and downloads, nothing is imported. Of librosa the classes use five functions
-for arrays; they stand below as what they are, on scipy and samplerate, because librosa itself brings a compiler along.
+Of the package's program, with its lists and downloads, nothing is imported. librosa, which brings a compiler along, comes from
+the environment of that program.
 """
 
 import functools
@@ -14,9 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import samplerate
-import scipy.signal
-import soundfile
+from audio_separator_peer import peer_packages
 
 SMALLEST_KIB = 31191
 ARCHITECTURES = "audio_separator.separator.architectures"
@@ -28,7 +26,8 @@ def separator_class(module, name):
     folder = Path(importlib.util.find_spec("audio_separator").origin).parent
     hollow = ModuleType("audio_separator.separator")
     hollow.__path__ = [str(folder / "separator")]
-    stand_ins = {name: stand_in(name) for name in UNUSED} | {"librosa": librosa()}
+    librosa()
+    stand_ins = {name: stand_in(name) for name in UNUSED}
     before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -45,61 +44,17 @@ def separator_class(module, name):
     return found
 
 
+@functools.cache
+def librosa():
+    sys.path.append(str(peer_packages()))  # last: what both have is ours
+    return importlib.import_module("librosa")
+
+
 def stand_in(name):
     module = ModuleType(name)
     module.PY2 = False  # six
     module.AudioSegment = None  # pydub
     return module
-
-
-# What librosa does ---------------------------------------------------------------------------------------------------
-
-
-def librosa():
-    module = ModuleType("librosa")
-    module.load, module.resample, module.stft, module.istft = load, resample, stft, istft
-    return module
-
-
-def load(path, *, sr, mono, dtype=np.float32, res_type=None):
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    assert (rate, mono) == (sr, False), "songs of tests have the network's sample rate"
-    return samples.T.astype(dtype), rate
-
-
-def resample(samples, *, orig_sr, target_sr, res_type):
-    if orig_sr == target_sr:
-        return samples
-    count = int(np.ceil(samples.shape[-1] * target_sr / orig_sr))
-    if res_type == "polyphase":
-        common = np.gcd(orig_sr, target_sr)
-        made = scipy.signal.resample_poly(samples, target_sr // common, orig_sr // common, axis=-1)
-    else:
-        made = samplerate.resample(samples.T, target_sr / orig_sr, converter_type=res_type).T
-    made = np.pad(made[..., :count], ((0, 0), (0, max(0, count - made.shape[-1]))))
-    return made.astype(samples.dtype)
-
-
-def stft(samples, *, n_fft, hop_length):
-    padded = np.pad(samples, n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-    return np.fft.rfft(frames * hann(n_fft)).T.astype(np.complex64)
-
-
-def istft(spectrum, *, hop_length):
-    n_fft, count = 2 * (spectrum.shape[0] - 1), spectrum.shape[1]
-    frames = np.fft.irfft(spectrum.T, n=n_fft) * hann(n_fft)
-    added = np.zeros(n_fft + hop_length * (count - 1))
-    squares = np.zeros_like(added)
-    for number, frame in enumerate(frames):
-        added[number * hop_length :][:n_fft] += frame
-        squares[number * hop_length :][:n_fft] += hann(n_fft) ** 2
-    return (added / np.where(squares > np.finfo(np.float32).tiny, squares, 1))[n_fft // 2 : len(added) - n_fft // 2]
-
-
-@functools.cache
-def hann(length):
-    return scipy.signal.get_window("hann", length, fftbins=True)
 
 
 # The separators ------------------------------------------------------------------------------------------------------

@@ -58,8 +58,17 @@ def install(folder: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"The packages of {LOCK.name} could not be installed:\n{done.stderr}")
-    packages = sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)})
-    Path(packages, SHARED).write_text(sysconfig.get_path("purelib") + "\n")
+    (packages_in(folder) / SHARED).write_text(sysconfig.get_path("purelib") + "\n")
+
+
+def peer_packages() -> Path:
+    """The packages that only the environment has."""
+    peer_python()
+    return packages_in(FOLDER)
+
+
+def packages_in(folder: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)}))
 
 
 def python_in(folder: Path) -> Path:
