@@ -418,17 +418,17 @@ export interface DemucsSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
@@ -745,17 +745,17 @@ export interface NetworkSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
@@ -868,17 +868,17 @@ export interface AudioSeparatorSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
@@ -967,17 +967,17 @@ export interface Apollo {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
@@ -1164,10 +1164,10 @@ export interface AudioSepSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
@@ -1297,10 +1297,10 @@ export interface Denoise {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
@@ -1447,17 +1447,17 @@ export interface DsuSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default `PCM_16`. */
-  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";

@@ -93,6 +93,14 @@ class OutputFormat:
         return frames * channels * _BYTES[self.sample_type] + (64 << 10)
 
 
+def rate_like(rate: int, name: AudioFormat) -> int:
+    """A rate that a format supports: this one, or else the next lower one, or its lowest."""
+    limits = _LIMITS[name]
+    if not limits.rates:
+        return min(rate, limits.max_rate)
+    return max((one for one in limits.rates if one <= rate), default=limits.rates[0])
+
+
 def most_channels(name: AudioFormat) -> int:
     """The largest number of channels of a file of this format."""
     return _LIMITS[name].max_channels

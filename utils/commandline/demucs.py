@@ -103,6 +103,8 @@ def understand_demucs(typed: Typed) -> Options[DemucsSeparate]:
     """With the options of demucs that have no field of their own."""
     words = typed.words
     words.filename, words.name_template = words.name_template, None
+    if words.format in LOSSY:
+        words.pcm_type = None  # demucs takes no notice of it
     if words.other_method == "minus" and words.two_stems is not None:
         words.rest_name = f"minus_{words.two_stems}"
     options = understand(typed)
@@ -228,7 +230,11 @@ LAYOUT = replace(
     options={
         **FAMILY.layout.options,
         "model": Option(
-            ("-n", "--name"), f"default {DEFAULT_DEMUCS}", "MODEL", default=DEFAULT_DEMUCS, also=("-s", "--sig")
+            ("-n", "--name"),
+            f"default {DEFAULT_DEMUCS}",
+            "MODEL",
+            default=DEFAULT_DEMUCS,
+            also=("-s", "--sig", "-m", "--model"),
         ),
         "name_template": Option(
             ("--filename",),

@@ -20,9 +20,9 @@ from msgspec import Meta
 from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
-from utils.commandline.layout import FORMAT, STEMS, Layout, Option, Run, template_option
+from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, template_option
 from utils.commandline.model_list import INSTEAD, by_name, described, fitting, named, table, unknown
-from utils.commandline.options import SongsParser, Typed, new_parser, read
+from utils.commandline.options import SongsParser, Typed, new_parser, number_or, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import EngineApi
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, FamilyName, family_of
@@ -106,6 +106,17 @@ class SeparateRun(Run, frozen=True, kw_only=True):
     ] = None
 
 
+# Stems are as the song is, unless somebody says otherwise; the other programs have the defaults of those they follow.
+AS_THE_SONG = {
+    "pcm_type": SHARED["pcm_type"]._replace(
+        default="source", help="sample type: PCM_16, PCM_24, PCM_32, FLOAT; by default as deep as the song's"
+    ),
+    "output_sample_rate": SHARED["output_sample_rate"]._replace(
+        default="source",
+        help="sample rate: a number of Hz, or the word model for the model's own; by default the song's",
+        read=lambda text: None if text == "model" else number_or(("source",))(text),
+    ),
+}
 SEPARATE = Layout(
     program="dsu separate",
     description="Separate songs into stems, restore them, or separate what a text describes.",
@@ -120,6 +131,7 @@ SEPARATE = Layout(
             ("-m", "--model"), f"one that `dsu models` lists, or a file; default {DEFAULT_NETWORK}", "NAME"
         ),
         "name_template": template_option("the family's"),
+        **AS_THE_SONG,
     },
     run=SeparateRun,
     instead=INSTEAD,
@@ -216,6 +228,7 @@ def layout_of(family: str) -> Layout:
         groups=groups,
         options={
             **base.options,
+            **AS_THE_SONG,
             "model": model._replace(help=model.help.replace("--list-models lists", "`dsu models` lists")),
         },
         run=SeparateRun,

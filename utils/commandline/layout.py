@@ -6,7 +6,8 @@ description is the help (`options.py` does that). A `Layout` says the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import argparse
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
@@ -52,7 +53,8 @@ class Option(NamedTuple):
     repeated: bool = False  # a list is typed one by one
     several: bool = False  # a list is typed as words that follow each other
     also: tuple[str, ...] = ()  # spellings of other programs, which are understood but not in the help
-    words: Mapping[str, str] = {}  # values of other programs, by what they mean here
+    words: Mapping[str, str] = {}  # other ways to write values, by what they mean
+    read: Callable[[str], object] | None = None  # how what is typed becomes the value, where its type does not say it
 
 
 def names_in(item: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -106,14 +108,21 @@ class Layout:
         return {"": self.ungrouped, **self.groups, "further options": further, "machine": self.machine}
 
 
+def excerpt(text: str) -> dict[str, float]:
+    """A `preview` as people type it: `30`, or `60:30` for 30 seconds after the first minute."""
+    start, _, duration = text.rpartition(":")
+    try:
+        return {"start": float(start or 0), "duration": float(duration)}
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"seconds are needed, as in 30 or 60:30, not {text!r}") from error
+
+
 # What can stand after an option; objects cannot.
 TYPABLE = (
     inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType, inspect.LiteralType, inspect.ListType,
 )  # fmt: skip
 # What the command line itself decides, sends under another name, or what few programs have a use for.
-HIDDEN = frozenset(
-    {"id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "preview", "seed", "jobs"}
-)
+HIDDEN = frozenset({"id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "seed", "jobs"})
 # What all programs call differently.
 SHARED = {
     "verbose": Option(("-v", "--verbose")),
@@ -127,7 +136,9 @@ SHARED = {
         )
     ),
     "pcm_type": Option(
-        (),
+        ("--sample-type",),
+        metavar="TYPE",
+        words={"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"},
         switches=(
             Switch("--int24", "PCM_24", "24-bit samples"),
             Switch("--float32", "FLOAT", "32-bit float samples"),
@@ -142,11 +153,17 @@ SHARED = {
         "results have not changed since"
     ),
     "two_stems": Option(metavar="STEM"),
+    "preview": Option(
+        help="separate only so many seconds, from the beginning or from START on",
+        metavar="[START:]SECONDS",
+        read=excerpt,
+    ),
 }
 # Parts of groups that programs share.
 MODELS = ("list_models", "download", "models_dir", "offline", "allow_unsafe_checkpoints")
 FORMAT = (
-    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "report", ("overwrite", "skip_existing", "resume"),
+    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "preview", "report",
+    ("overwrite", "skip_existing", "resume"),
 )  # fmt: skip
 STEMS = ("stems", "two_stems")
 

@@ -171,6 +171,8 @@ def _value(one: Field, option: Option) -> dict[str, Any]:
             kind["metavar"] = None  # argparse shows the choices
     if option.words:
         kind["type"] = lambda text: option.words.get(text, text)
+    if option.read is not None:
+        kind["type"] = option.read
     return kind | ({"metavar": option.metavar} if option.metavar else {})
 
 
@@ -264,6 +266,9 @@ class Typed:
         audio_format = words.format or "wav"
         if words.bitrate is not None and audio_format not in LOSSY:
             raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} has none.")
+        if words.pcm_type not in (None, "source") and audio_format in LOSSY:
+            typed = self.wording.of_hint(f'"pcm_type":"{words.pcm_type}"')
+            raise InvalidRequest(f"{typed} is for wav, flac and aiff; {audio_format} has no type of sample.")
         if words.name_template is not None:
             option = self.wording.option("name_template")
             template_fields(words.name_template, option, TEMPLATE_FIELDS)

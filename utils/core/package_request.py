@@ -80,8 +80,8 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
 
     def sample_type_for(self, subtype: str) -> SampleType:
         """As deep as the input, as far as the format can be, unless the request says otherwise."""
-        if self.pcm_type is not None:
-            return self.pcm_type
+        if self.pcm_type not in (None, "source"):
+            return super().sample_type_for(subtype)
         if any(mark in subtype for mark in ("24", "32", "FLOAT", "DOUBLE")):
             return "PCM_32" if "24" not in subtype and self.format != "flac" else "PCM_24"
         return "PCM_16"

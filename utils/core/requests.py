@@ -215,15 +215,20 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     output_dir: Annotated[str | None, Meta(description="Another name for `output`.")] = None
     model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
     format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
-    pcm_type: Annotated[SampleType | None, Meta(description="Sample type of the stems; default `PCM_16`.")] = None
-    subtype: Annotated[SampleType | None, Meta(description="Another name for `pcm_type`.")] = None
+    pcm_type: Annotated[
+        SampleType | Literal["source"] | None,
+        Meta(
+            description="Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."
+        ),
+    ] = None
+    subtype: Annotated[SampleType | Literal["source"] | None, Meta(description="Another name for `pcm_type`.")] = None
     bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
     stems: Annotated[list[str] | None, Meta(description="Write only these stems.", extra=BY_COMMAS)] = None
     two_stems: Annotated[str | None, Meta(description="Write only this stem and `no_STEM`, everything else.")] = None
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
         Meta(
-            description="Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."
+            description="Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."
         ),
     ] = None
     clip: Annotated[
@@ -273,14 +278,15 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         """The format of the stems' files."""
         return self.format
 
-    @property
-    def sample_type(self) -> SampleType:
-        return self.pcm_type or self.subtype or "PCM_16"
-
     def sample_type_for(self, subtype: str) -> SampleType:
-        """The type of the stems' samples, for an input of this type."""
-        del subtype
-        return self.sample_type
+        """The type of the stems' samples, for an input whose samples are of this type, as libsndfile calls it."""
+        asked = self.pcm_type or self.subtype or "PCM_16"
+        if asked != "source":
+            return asked
+        if subtype in ("FLOAT", "DOUBLE", "PCM_32", "ALAC_32"):
+            deep: SampleType = "PCM_32" if subtype.endswith("32") else "FLOAT"
+            return "PCM_24" if self.audio_format == "flac" else deep
+        return "PCM_24" if subtype.endswith(("24", "20")) else "PCM_16"
 
     @property
     def level(self) -> PeakRange | None:

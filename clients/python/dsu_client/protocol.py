@@ -246,9 +246,9 @@ class SeparateOptions(TypedDict, total=False):
     """Name of the model; default the worker's default model."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
-    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
-    """Sample type of the stems; default `PCM_16`."""
-    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
+    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
     """Bit rate of lossy formats, in kbit/s."""
@@ -257,7 +257,7 @@ class SeparateOptions(TypedDict, total=False):
     two_stems: str | None
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
@@ -464,9 +464,9 @@ class ApolloOptions(TypedDict, total=False):
     """Name of the model; default the worker's default model."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
-    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
-    """Sample type of the stems; default `PCM_16`."""
-    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
+    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
     """Bit rate of lossy formats, in kbit/s."""
@@ -475,7 +475,7 @@ class ApolloOptions(TypedDict, total=False):
     two_stems: str | None
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
@@ -552,9 +552,9 @@ class DenoiseOptions(TypedDict, total=False):
     """`envelope_matched`, the only method."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
-    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
-    """Sample type of the stems; default `PCM_16`."""
-    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
+    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
     """Bit rate of lossy formats, in kbit/s."""

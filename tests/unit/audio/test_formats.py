@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.audio.formats import OutputFormat, check_output, notes
+from utils.audio.formats import OutputFormat, check_output, notes, rate_like
 from utils.core.errors import UnsupportedFormat
 
 
@@ -37,6 +37,16 @@ def test_an_impossible_rate_names_the_nearest(name, rate, near):
         check_output(output(name, rate=rate), channels=2)
     assert caught.value.suggestions == (str(near),)
     check_output(output(name, rate=near), channels=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "like"),
+    [("wav", 96000, 96000), ("mp3", 96000, 48000), ("mp3", 47999, 44100), ("mp3", 4000, 8000), ("ogg", 384000, 192000)],
+)
+def test_a_rate_as_near_to_the_song_s_as_a_format_has(name, rate, like):
+    """Not above it, unless the format has no lower one."""
+    assert rate_like(rate, name) == like
+    check_output(output(name, rate=like), channels=2)
 
 
 @pytest.mark.parametrize(

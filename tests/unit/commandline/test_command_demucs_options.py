@@ -21,7 +21,7 @@ def request(*words, song="song.wav"):
 def test_plain_song_gets_the_defaults_of_demucs():
     """Without options: htdemucs, one time shift, 16-bit WAV, below `separated`; stems are rescaled one by one."""
     plain = request()
-    assert (plain.model, plain.folder, plain.format, plain.sample_type) == ("htdemucs", "separated", "wav", "PCM_16")
+    assert (plain.model, plain.folder, plain.format, plain.pcm_type) == ("htdemucs", "separated", "wav", None)
     assert (plain.shifts, plain.overlap, plain.split, plain.segment) == (1, 0.25, True, None)
     assert (plain.clip, plain.other_method, plain.name_template) == ("rescale_each", None, None)
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_told(words, part):
         (["--re", "nets"], "repo", "nets"),
         (["--j", "3"], "jobs", 3),
         (["--no"], "split", False),
-        (["--samp", "22050"], "output_sample_rate", 22050),
+        (["--sample-r", "22050"], "output_sample_rate", 22050),
     ],
 )
 def test_beginnings_mean_the_options_of_demucs(words, field, value):

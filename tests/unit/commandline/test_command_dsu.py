@@ -114,6 +114,37 @@ def test_each_family_has_its_own_layout_of_files(family):
     assert options.isdisjoint({"--list-models", "--download"})
 
 
+@pytest.mark.parametrize(
+    ("words", "pcm_type", "rate"),
+    [
+        ([], "source", "source"),
+        (["--int24"], "PCM_24", "source"),
+        (["--sample-rate", "model"], "source", None),
+        (["--sample-rate", "22050", "--sample-type", "16"], "PCM_16", 22050),
+        (["--mp3"], "source", "source"),
+    ],
+)
+@pytest.mark.parametrize("model", ["big", "htdemucs", "HQ.onnx", "restorer", "audiosep_base"])
+def test_stems_are_as_the_song_unless_somebody_says_otherwise(model, words, pcm_type, rate):
+    """In the programs that follow others they are as these have them."""
+    engine = Knowing()
+    text = ["--text", "rain"] if model == "audiosep_base" else []
+    assert run(engine, "-m", model, *text, *words, "a.wav") == 0
+    (request,) = engine.requests
+    assert (request.pcm_type, request.output_sample_rate) == (pcm_type, rate)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(["--mp3", "--int24"], "--int24"), (["--format", "opus", "--sample-type", "32"], "--sample-type PCM_32")],
+)
+def test_a_lossy_format_has_no_type_of_sample(capsys, words, option):
+    """To ask for one is a mistake."""
+    status, err = told(capsys, *words, "a.wav")
+    assert status == 2
+    assert f"{option} is for wav, flac and aiff" in err
+
+
 def test_families_are_those_of_the_catalogue():
     """Whatever the order."""
     assert dsu.FAMILIES.keys() == set(get_args(FamilyName))

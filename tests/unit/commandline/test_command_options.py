@@ -13,6 +13,7 @@ from utils.commandline import bsroformer, options
 from utils.commandline.layout import names_in
 from utils.core import requests
 from utils.core.errors import InvalidRequest
+from utils.core.requests import Preview
 
 
 @pytest.fixture(params=PROGRAMS, ids=lambda program: program.name)
@@ -26,7 +27,7 @@ def program(request):
         ([], "model", "ready"),
         ([], "folder", "separated"),
         ([], "format", "wav"),
-        ([], "sample_type", "PCM_16"),
+        ([], "preview", None),
         ([], "name_template", None),
         (["-o", "out"], "folder", "out"),
         (["--out", "out"], "folder", "out"),
@@ -38,6 +39,11 @@ def program(request):
         (["--mp3", "--bitrate", "128"], "bitrate", 128),
         (["--int24"], "pcm_type", "PCM_24"),
         (["--float32"], "pcm_type", "FLOAT"),
+        (["--sample-type", "24"], "pcm_type", "PCM_24"),
+        (["--sample-type", "PCM_32"], "pcm_type", "PCM_32"),
+        (["--sample-type", "source"], "pcm_type", "source"),
+        (["--preview", "20"], "preview", Preview(start=0, duration=20)),
+        (["--preview", "1.5:2.5"], "preview", Preview(start=1.5, duration=2.5)),
         (["--sample-rate", "48000"], "output_sample_rate", 48000),
         (["--sample-rate", "source"], "output_sample_rate", "source"),
         (["--clip-mode", "none"], "clip", "none"),
@@ -98,6 +104,7 @@ def test_songs_stand_anywhere(program, words, tracks):
     ("words", "message"),
     [
         (["--bitrate", "320"], "--bitrate is for lossy formats; wav has none."),
+        (["--preview", "a:b"], "--preview: seconds are needed, as in 30 or 60:30, not 'a:b'."),
         (["--sample-rate", "high"], "--sample-rate: a number or `source` is needed, not 'high'."),
         (["--threads", "many"], "--threads: a whole number is needed, not 'many'."),
         (["--bitrate", "much"], "--bitrate: a whole number is needed, not 'much'."),

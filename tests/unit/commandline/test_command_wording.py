@@ -15,7 +15,8 @@ WORDING = PROGRAM.parse(["-m", "net", "song.wav"]).wording
         ("use_tta", "--tta"),
         ("output", "--out"),
         ("output_sample_rate", "--sample-rate"),
-        ("preview", "`preview`"),
+        ("preview", "--preview"),
+        ("jobs", "`jobs`"),
     ],
 )
 def test_a_field_is_called_by_its_option(field, option):
@@ -30,7 +31,7 @@ def test_a_field_is_called_by_its_option(field, option):
         ('Use "precision":"fp32".', "Use --precision fp32."),
         ('Use "format": "wav" or "flac".', 'Use --format wav or "flac".'),
         ('Use "pcm_type": "PCM_24".', "Use --int24."),
-        ('Use "pcm_type": "PCM_16".', 'Use "pcm_type": "PCM_16".'),
+        ('Use "pcm_type": "PCM_16".', "Use --sample-type PCM_16."),
         ('The nearest it has is "bitrate": 192.', "The nearest it has is --bitrate 192."),
         ('Send {"cmd":"download_model","model":"net"} to fetch it.', "--download fetches it."),
         ('{"cmd":"list_models"} lists them.', "--list-models lists all models."),

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from utils import __version__
+from utils.audio.formats import rate_like
 from utils.audio.naming import lay_out, safe_name
 from utils.audio.picture import Sketch
 from utils.audio.resampling import resampled_frames
@@ -118,7 +119,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
 def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFormat:
     rate = request.output_sample_rate or recipe.file_rate
     if rate == "source":
-        rate = track.info.sample_rate
+        rate = rate_like(track.info.sample_rate, request.audio_format)
     return OutputFormat(
         name=request.audio_format,
         sample_type=request.sample_type_for(track.info.subtype),
