@@ -15,7 +15,8 @@ from types import FrameType
 from utils.core import bootstrap, cleanup
 from utils.core.job import Job
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 def leave_now(number: int) -> None:
@@ -56,9 +57,13 @@ def _in_a_thread(action: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def cancelled_by_signals(job: Job, show: Callable[[str], None]) -> Iterator[Interrupts]:
-    """While the body runs, Ctrl-C and a request to terminate cancel the job."""
+    """While the body runs, Ctrl-C, a request to terminate and the end of the terminal cancel the job.
+
+    Signals that were ignored at the start still are: nohup and shells do so for work that is to go on.
+    """
     interrupts = Interrupts(job, show)
-    before = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+    handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupts.handle) for number in handled}
     try:
         yield interrupts
     finally:

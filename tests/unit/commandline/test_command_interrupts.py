@@ -3,6 +3,8 @@
 import queue
 import signal
 
+import pytest
+
 from utils.commandline.interrupts import SIGNALS, Interrupts, cancelled_by_signals
 from utils.core.job import Job
 
@@ -35,3 +37,26 @@ def test_signals_reach_the_job_and_handlers_are_put_back():
         assert interrupts.status == -signal.SIGINT
     assert told.get(timeout=10)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_every_signal_that_ends_programs_cancels(number):
+    """A terminal that is closed, too, so that no half-written files are left."""
+    job = Job()
+    with cancelled_by_signals(job, lambda text: None) as interrupts:
+        signal.raise_signal(number)
+        assert job.cancelled
+        assert interrupts.status == -number
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_signals_that_are_ignored_stay_ignored(number):
+    """A program that was started with nohup, or in the background of a script, is to go on."""
+    job, before = Job(), signal.signal(number, signal.SIG_IGN)
+    try:
+        with cancelled_by_signals(job, lambda text: None):
+            signal.raise_signal(number)
+        assert not job.cancelled
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
