@@ -7,6 +7,7 @@ a person's mistake needs neither.
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -34,9 +35,13 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
 
         start_engine = partial(make_engine, worker.name)
         return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
-    command_line: Any = importlib.import_module(worker.command_line)
     start_engine = partial(make_engine, worker.for_people or worker.name)
-    return bootstrap.end(command_line.main(argv, start_engine, models))
+    try:
+        command_line: Any = importlib.import_module(worker.command_line)
+        status = command_line.main(argv, start_engine, models)
+    except KeyboardInterrupt:  # before there is a job that could be cancelled
+        status = -signal.SIGINT
+    return bootstrap.end(worker.name, status)
 
 
 def make_engine(name: str, settings: Settings) -> EngineApi:

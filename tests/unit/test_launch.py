@@ -1,7 +1,9 @@
 """What all worker scripts share: which side of a program runs, and what it is given."""
 
+import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,16 @@ def test_answers_for_people_import_no_torch(worker, flag):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("stage", ["import_module", "main"])
+def test_ctrl_c_before_there_is_a_job_is_no_traceback(monkeypatch, worker, stage):
+    """While modules or the engine are still imported; the process ends by the signal."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    line = types.SimpleNamespace(main=interrupted)
+    monkeypatch.setattr(launch.importlib, "import_module", interrupted if stage == "import_module" else lambda _: line)
+    monkeypatch.setattr(bootstrap, "end", lambda program, status: status)
+    assert launch.main(worker, ["song.wav"]) == -signal.SIGINT

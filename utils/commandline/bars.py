@@ -73,9 +73,8 @@ class TextBar:
         return f"{number:.3g}G"
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads the bars; the work is not about them
-            self._out.write(text)
-            self._out.flush()
+        self._out.write(text)
+        self._out.flush()
 
 
 def blocks(fraction: float, width: int) -> str:
@@ -155,9 +154,8 @@ class Bars(Display):
     def _tell(self, stream: IO[str], text: str) -> None:
         with self._lock:
             self._end()
-            with contextlib.suppress(BrokenPipeError):
-                stream.write(text + "\n")
-                stream.flush()
+            stream.write(text + "\n")
+            stream.flush()
 
 
 @contextlib.contextmanager

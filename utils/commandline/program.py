@@ -7,7 +7,6 @@ mistake or to `--help` never waits for torch.
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -128,8 +127,6 @@ def answered(program: str, parse: Callable[[], T], act: Callable[[T], int], *, r
     except DsuError as error:
         complain(program, options.wording.of_error(error.message, error.hint, error.field))
         return refusal if isinstance(error, RequestError | DeviceUnavailable) else 1
-    except KeyboardInterrupt:  # before there is a job that could be cancelled
-        return -signal.SIGINT
 
 
 class ShownJob(Job):

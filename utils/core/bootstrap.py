@@ -8,11 +8,12 @@ that cannot disturb it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 # OpenMP, MKL, OpenBLAS and Accelerate read these when they are loaded, so they must be set before torch is imported.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -22,6 +23,7 @@ BLOCK_TIME_MS = "1"
 # The same for GNU OpenMP, which torch uses on Linux, in loop iterations. By default its threads spin until they are
 # needed, which makes networks half as fast when other programs use the cores too. This limit costs nothing otherwise.
 SPIN_COUNT = "30000"
+READER_LEFT = (errno.EPIPE, errno.EINVAL)  # the second on Windows
 
 
 class Streams(NamedTuple):
@@ -39,6 +41,8 @@ def is_frozen() -> bool:
 
 def prepare_process() -> None:
     """The setup that worker and command line have in common."""
+    open_closed_streams()
+    sys.stdout, sys.stderr = outlasting(sys.stdout), outlasting(sys.stderr)
     use_utf8(sys.stdin, sys.stdout, sys.stderr)
     if is_frozen():
         sys.dont_write_bytecode = True  # the folder may be read-only or shared by several users
@@ -59,8 +63,15 @@ def ignore_readers_that_left() -> None:
 # The end ----------------------------------------------------------------------------------------------------------
 
 
-def end(status: int) -> int:
-    """The exit status of a program. One below 0 is a signal's number, and the process ends by that signal."""
+def end(program: str, status: int) -> int:
+    """The exit status of a program. One below 0 is a signal's number, and the process ends by that signal.
+
+    Work goes on where its messages cannot be written, but a full disk under stdout is no success. A reader who has seen
+    enough is none of our business.
+    """
+    if status == 0 and (lost := lost_output(sys.stdout)) is not None:
+        sys.stderr.write(f"{program}: What belongs on standard output cannot be written: {lost.strerror}.\n")
+        return 1
     if status >= 0:
         return status
     if sys.platform == "win32":
@@ -92,20 +103,82 @@ def use_utf8(*streams: object) -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+def open_closed_streams() -> None:
+    """Open what was closed when the process began: a file that is opened later must never get the number of a stream."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != fd:
+                os.dup2(null, fd)
+                os.close(null)
+
+
+class Outlasting(io.RawIOBase):
+    """Passes bytes on for as long as they can be written; from then on they are dropped, since the work is not about them."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__()
+        self._raw = raw
+        self.lost: OSError | None = None  # why something was dropped
+
+    def write(self, data: Any) -> int | None:
+        if self.lost is None:
+            try:
+                return self._raw.write(data)
+            except OSError as error:
+                self.lost = error
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+
+def outlasting(stream: Any) -> Any:
+    """A stream of text to where this one goes, which never raises because nobody reads it or the disk is full."""
+    if stream is None:  # it was closed, or there is no console
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if type(stream) is not io.TextIOWrapper:  # a test's own
+        return stream
+    raw = Outlasting(_raw_of(stream))
+    if sys.platform != "win32":
+        os.set_blocking(raw.fileno(), True)  # a parent may have left its pipe non-blocking
+    at_once = stream.write_through  # PYTHONUNBUFFERED
+    return io.TextIOWrapper(
+        cast(BinaryIO, raw) if at_once else io.BufferedWriter(raw),
+        line_buffering=stream.line_buffering,
+        write_through=at_once,
+    )
+
+
+def lost_output(stream: Any) -> OSError | None:
+    """Why a stream has dropped something, except that its reader has left."""
+    raw = _raw_of(stream)
+    if not isinstance(raw, Outlasting):
+        return None
+    stream.flush()
+    return None if raw.lost is None or raw.lost.errno in READER_LEFT else raw.lost
+
+
+def _raw_of(stream: Any) -> Any:
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
+
+
 def claim_streams() -> Streams:
     """Take stdin and stdout for the protocol alone.
 
     Afterwards fd 0 is empty, so that no child process swallows a command, and fd 1 is stderr, so that prints, even those
     of C code and child processes, never end up between two lines of the protocol.
     """
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:  # it is closed, and a file that is opened later must never get its number
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != fd:
-                os.dup2(null, fd)
-                os.close(null)
+    open_closed_streams()
     if sys.stdout is not None:
         sys.stdout.flush()
     streams = Streams(os.dup(0), os.dup(1), os.getppid())

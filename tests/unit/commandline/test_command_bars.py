@@ -111,15 +111,3 @@ def test_bars_are_redrawn_while_nothing_happens():
     with open_bars(io.StringIO(), Err()) as bars:
         bars.counted("separate", 0, 1.0)
         assert drawn.wait(timeout=60)
-
-
-def test_work_goes_on_when_nobody_reads_the_bars():
-    """A reader that has gone is no reason to fail, of either stream."""
-
-    class Gone(io.StringIO):
-        def write(self, text):
-            raise BrokenPipeError
-
-    bars = Bars(Gone(), Gone())
-    bars.counted("separate", 0, 1.0)
-    bars.say("Separating track song.wav")

@@ -229,16 +229,6 @@ def test_ctrl_c_ends_the_work(program, capsys):
     assert "Stopped." in capsys.readouterr().err
 
 
-def test_ctrl_c_before_there_is_a_job(program, capsys):
-    """While the engine is still being imported, Ctrl-C is no traceback either."""
-
-    def interrupted(settings):
-        raise KeyboardInterrupt
-
-    assert program.main(program.typed("a.wav"), interrupted, no_engine) == -signal.SIGINT
-    assert capsys.readouterr().err == ""
-
-
 def test_verbose_says_how_it_went(program, capsys):
     """With `-v` each song's speed, device and settings follow, and what the engine wants people to know."""
     engine = ScriptedEngine(lambda request, job: job.warn("The batch was halved."))

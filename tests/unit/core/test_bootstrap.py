@@ -68,6 +68,37 @@ def test_streams_that_are_closed_are_replaced(closed):
     assert subprocess.run(command, shell=True, cwd=ROOT, env={**os.environ, "CODE": code}, check=False).returncode == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [
+        (">/dev/full", 1),
+        (">&-", 0),
+        ("2>/dev/full", 0),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        ("| true", 0),
+        ("2>&1 >/dev/null | true", 0),
+    ],
+)
+def test_work_outlasts_its_messages(tmp_path, place, status, unbuffered):
+    """Whoever reads them may go, and the disk may be full; but that is told at the end where stdout was lost."""
+    code = (
+        "import sys; from utils.core import bootstrap; bootstrap.prepare_process()\n"
+        "for _ in range(9999): print('out'); print('err', file=sys.stderr, flush=True)\n"
+        "open(sys.argv[1], 'w').write('done'); sys.exit(bootstrap.end('program', 0))"
+    )
+    command = f'"{sys.executable}" -c "$CODE" "$FILE" {place}; exit ${{PIPESTATUS[0]}}'
+    env = {**os.environ, "CODE": code, "FILE": str(tmp_path / "file"), "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (tmp_path / "file").read_text() == "done"
+    assert done.returncode == status
+    told = "program: What belongs on standard output cannot be written: No space left on device.\n"
+    assert done.stderr.endswith(told) is (status == 1)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
 def test_text_streams_become_utf8(encoding):
     """Whatever the locale says; what cannot be shown is escaped."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import platform
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -60,8 +59,6 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
     except DsuError as error:
         complain(LAYOUT.program, f"error: {typed.wording.of_error(error.message, error.hint, error.field)}")
         return 1
-    except KeyboardInterrupt:  # before there is a job that could be cancelled
-        return -signal.SIGINT
 
 
 def _act(typed: Typed, log: Log, make_engine: MakeEngine) -> int:
