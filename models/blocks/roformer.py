@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Self, cast, get_type_hints
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
 from models.blocks.bands import BandSplit, MaskEstimator
@@ -145,7 +146,9 @@ class Roformer(nn.Module, ABC):
         """The stems of a mix; with `stems`, only those heads are run, in that order."""
         if mix.ndim != 3 or mix.shape[1] != self.params.channels:  # noqa: PLR2004 - the axes named below
             raise ValueError(f"The network takes (batch, {self.params.channels}, samples), not {tuple(mix.shape)}.")
-        spectrum = self.stft(mix)
+        # Mirroring the signal at its ends takes more samples than half a window.
+        samples = mix.shape[-1]
+        spectrum = self.stft(F.pad(mix, (0, max(0, self.stft.bins - samples))))
         bands = self._gather_bands(spectrum.permute(0, 3, 2, 1, 4).flatten(-2))
         # The residual stream of the transformers stays in single precision, even if their products do not.
         tokens = self._transform(self.band_split(bands).float())
@@ -154,8 +157,8 @@ class Roformer(nn.Module, ABC):
         masked = complex_product(spectrum[:, None], masks)
         if self.params.zero_dc:
             masked[..., 0, :, :] = 0
-        signal: Tensor = self.stft.inverse(masked, mix.shape[-1])
-        return signal
+        signal: Tensor = self.stft.inverse(masked, max(samples, self.stft.bins))
+        return signal[..., :samples]
 
     @abstractmethod
     def _gather_bands(self, spectrum: Tensor) -> Tensor:

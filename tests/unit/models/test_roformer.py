@@ -22,7 +22,7 @@ def net(network):
     return with_random_weights(build(params.tiny()))
 
 
-@pytest.mark.parametrize("samples", [33, 97, 320, 333])
+@pytest.mark.parametrize("samples", [1, 32, 33, 97, 320, 333])
 def test_the_output_is_as_long_as_the_input(net, samples):
     """Any length, whole hops or not, comes back with one signal per stem and channel."""
     with torch.inference_mode():
