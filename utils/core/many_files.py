@@ -42,6 +42,8 @@ def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None 
     A file that is named is kept whatever its extension, even if it does not exist: that error belongs to this file.
     `leave_out` is a folder to skip, such as the output directory.
     """
+    if not all(os.fspath(path) for path in paths):  # which would be the working directory
+        raise InvalidRequest("The name of a song is empty.", field="inputs")
     skipped = None if leave_out is None else os.path.abspath(leave_out)  # noqa: PTH100 - as the user named it
     found: dict[str, Path] = {}
     for path in map(Path, paths):

@@ -76,6 +76,7 @@ def test_a_plain_song_has_the_package_s_defaults():
         (["-o", "out"], "output", "out"),
         (["--sample_rate=48000"], "output_sample_rate", 48000),
         (["--single_stem=Vocals"], "single_stem", "Vocals"),
+        (["--single_stem="], "single_stem", None),
         (["--normalization=0.5"], "normalization", 0.5),
         (["--amplification", "0.4"], "amplification", 0.4),
         (["--invert_spect"], "invert_spect", True),
@@ -132,6 +133,9 @@ def test_what_no_reading_makes_sense_of(words, part):
     ("words", "part"),
     [
         (["--vr_aggression=101"], "--vr-aggression takes a whole number of at most 100"),
+        (["--sample_rate=0"], "--sample-rate takes"),
+        (["--mdx_segment_size=0"], "--mdx-segment-size takes"),
+        (["--mdx_batch_size=0"], "--batch-size takes"),
         (["--mdx_hop_length=512"], "--mdx-hop-length must be 1024"),
         (["--demucs_segment_size=long"], "--demucs-segment-size takes a whole number of seconds or Default"),
         (["--output_bitrate=high", "--mp3"], "--output-bitrate takes a bit rate such as 320k"),

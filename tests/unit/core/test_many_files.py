@@ -91,6 +91,13 @@ def test_named_files_are_taken_as_they_are(folder):
     assert len(collect_inputs([folder, folder / "b.wav", folder / "sub" / ".." / "b.wav"])) == 4
 
 
+def test_a_name_may_not_be_empty(folder, monkeypatch):
+    """Whoever has left it out does not mean all songs of the working directory."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(InvalidRequest, match="is empty"):
+        collect_inputs(["b.wav", ""])
+
+
 def test_folders_without_audio_are_an_error(tmp_path):
     """It names them."""
     with pytest.raises(InputNotFound, match=tmp_path.name):

@@ -257,9 +257,12 @@ def understand(typed: Typed) -> Options[Separate]:
         words.demucs_segment_s = _seconds(words.demucs_segment_size)
     words.demucs_split = None if words.demucs_segments_enabled is None else bool(words.demucs_segments_enabled)
     words.format = words.format or "flac"
-    words.output_sample_rate = words.output_sample_rate or RATE
-    words.mdx_segment_size = words.mdx_segment_size or PackageSeparate().mdxc_segment_size
-    words.batch_size = words.batch_size or words.mdx_batch_size
+    words.single_stem = words.single_stem or None  # programs pass on what was left empty
+    words.output_sample_rate = RATE if words.output_sample_rate is None else words.output_sample_rate
+    if words.mdx_segment_size is None:
+        words.mdx_segment_size = PackageSeparate().mdxc_segment_size
+    if words.batch_size is None:
+        words.batch_size = words.mdx_batch_size
     _understand_models(words, resolve(typed.given(("models_dir",))).models_dir)
     if words.use_autocast or words.use_native_fp16:
         words.precision = words.precision or "bf16"
