@@ -1085,6 +1085,205 @@ export interface ApolloLoaded {
   layer: number;
 }
 
+/** List models and ensembles as the audio-separator package names them, and your own in the models directory. */
+export interface PackageListModels {
+  cmd: "package_list_models";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+}
+
+export interface PackageModels {
+  status: "package_models";
+  id?: string | number;
+  warnings?: Array<string>;
+  models: Array<PackageModel>;
+  presets: Record<string, EnsemblePreset>;
+}
+
+/** A model as the audio-separator package lists it. */
+export interface PackageModel {
+  file: string;
+  /** What the package calls the type of its network. */
+  kind: "Demucs" | "MDX" | "MDXC" | "VR";
+  name: string;
+  /** The file that describes its network. */
+  config: string | null;
+  stems: Array<string>;
+  /** The stem that it was made for. */
+  target_stem: string | null;
+  /** Median of each stem, in dB. */
+  sdr: Record<string, number>;
+}
+
+/** An ensemble with a name. */
+export interface EnsemblePreset {
+  description: string;
+  models: Array<string>;
+  algorithm: "avg_fft" | "avg_wave" | "ensemble_wav" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave" | "uvr_max_spec" | "uvr_min_spec";
+}
+
+/** Load a model for `package_separate`, and tell its kind and its stems. What is active stays so. */
+export interface PackageLoad {
+  cmd: "package_load_model";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
+  model?: string | null;
+  /** Directory of the model file; default the models directory. */
+  model_file_dir?: string | null;
+}
+
+/** A model was loaded for `package_separate`. `stems` are those of its files. */
+export interface PackageModelLoaded {
+  status: "model_loaded";
+  id?: string | number;
+  warnings?: Array<string>;
+  model: string;
+  stems: Array<string>;
+  cached: boolean;
+  elapsed: number;
+  kind: "Demucs" | "MDX" | "MDXC" | "VR";
+}
+
+/** Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does. With a VR, MDX, MDXC, RoFormer or Demucs model, or with several. */
+export interface PackageSeparate {
+  cmd: "package_separate";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Audio file to separate. */
+  input?: string | null;
+  /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
+  inputs?: Array<string> | null;
+  /** Directory for the results; default `output` in the worker's working directory. */
+  output?: string | null;
+  /** Another name for `output`. */
+  output_dir?: string | null;
+  /** Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
+  model?: string | null;
+  /** File format of the stems. */
+  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
+  /** Sample type of the stems; default as deep as the input, up to the format. */
+  pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Another name for `pcm_type`. */
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  /** Bit rate of lossy formats, in kbit/s. */
+  bitrate?: number | null;
+  /** Write only these stems. */
+  stems?: Array<string> | null;
+  /** Write only this stem and `no_STEM`, everything else. */
+  two_stems?: string | null;
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  output_sample_rate?: number | "source" | null;
+  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Replace existing files; if false, they are an error. */
+  overwrite?: boolean;
+  /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
+  resume?: boolean;
+  /** Send `progress` lines. */
+  progress?: boolean;
+  /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
+  report?: boolean;
+  /** Number of chunks that run through the network together. */
+  batch_size?: number | null;
+  /** Arithmetic precision of the network. */
+  precision?: "auto" | "bf16" | "fp16" | "fp32";
+  /** Seed of the random shifts. */
+  seed?: number;
+  /** Separate only an excerpt. */
+  preview?: Preview | null;
+  /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
+  name_template?: string | null;
+  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  channels?: "model" | "source";
+  /** Directory of the model file; default the models directory. */
+  model_file_dir?: string | null;
+  /** Write only this stem. */
+  single_stem?: string | null;
+  /** MDX: subtract the stem from the mix as a spectrogram instead of as a waveform. */
+  invert_spect?: boolean;
+  /** VR: how aggressively the primary stem is cut out; typically 5. */
+  vr_aggression?: number;
+  /** VR: run the network a second time with shifted windows; takes twice as long. */
+  vr_enable_tta?: boolean;
+  /** VR: mirror the network's frequency range into the range above it. */
+  vr_high_end_process?: boolean;
+  /** VR: give the primary stem everything in passages where nearly everything belongs to it. */
+  vr_post_process?: boolean;
+  /** VR: `vr_post_process` applies to passages in which the whole mask is above this value. */
+  vr_post_process_threshold?: number;
+  /** VR: frames per window; 320 is slower and slightly better than 512. */
+  vr_window_size?: number;
+  /** MDX: frames per segment. */
+  mdx_segment_size?: number;
+  /** MDX: overlap of adjacent chunks, as a fraction. */
+  mdx_overlap?: number;
+  /** MDX: run the network twice so that its own noise cancels out; takes twice as long. */
+  mdx_enable_denoise?: boolean;
+  /** For an unknown model file: the stem that its network outputs. */
+  primary_stem?: string | null;
+  /** For an unknown model file: the stem that remains. */
+  secondary_stem?: string | null;
+  /** For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object. */
+  vr_model_param?: string | object | null;
+  /** For an unknown VR 5.1 file: its number of output channels. */
+  nout?: number | null;
+  /** For an unknown VR 5.1 file: the number of output channels of its LSTM. */
+  nout_lstm?: number | null;
+  /** For an unknown MDX file: its FFT size. */
+  mdx_n_fft_scale_set?: number | null;
+  /** For an unknown MDX file: its number of frequency bins. */
+  mdx_dim_f_set?: number | null;
+  /** For an unknown MDX file: its number of frames, as an exponent of 2. */
+  mdx_dim_t_set?: number | null;
+  /** For an unknown MDX file: the gain of its stem before it is subtracted from the mix. */
+  compensate?: number | null;
+  /** Highest peak of songs and stems; louder ones are lowered to it. */
+  normalization?: number;
+  /** Lowest peak of songs and stems; quieter ones are raised to it. */
+  amplification?: number;
+  /** Names of files, by stem. */
+  custom_output_names?: Record<string, string> | null;
+  /** What stands at the end of the names of files; default after the models. */
+  label?: string | null;
+  /** MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`. */
+  mdxc_segment_size?: number;
+  /** MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own. */
+  mdxc_override_model_segment_size?: boolean;
+  /** MDXC: windows that cover each sample; default that of the model, or else 8. */
+  mdxc_overlap?: number | null;
+  /** MDXC: raise the song by this many semitones for the network. */
+  mdxc_pitch_shift?: number;
+  /** Demucs: length of a segment in seconds; default that of the model. */
+  demucs_segment_s?: number | null;
+  /** Demucs: separate in segments; if false, the whole song at once, where that is possible. */
+  demucs_split?: boolean;
+  /** Demucs: random time shifts to average over. */
+  demucs_shifts?: number;
+  /** Demucs: overlap of adjacent segments, as a fraction. */
+  demucs_overlap?: number;
+  /** Several models instead of `model`, of any kinds. */
+  ensemble?: Array<string> | null;
+  /** An ensemble that has a name: its models, unless others are named. */
+  ensemble_preset?: string | null;
+  /** How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`. */
+  ensemble_algorithm?: "avg_fft" | "avg_wave" | "ensemble_wav" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave" | "uvr_max_spec" | "uvr_min_spec" | null;
+  /** Weight of each model in an average. */
+  ensemble_weights?: Array<number> | null;
+}
+
 /** Load a model and make it the active one; default `audiosep_base`. */
 export interface AudioSepLoad {
   cmd: "load_model";
@@ -1489,7 +1688,7 @@ export interface DsuSeparate {
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
-export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | AudioSepDone | Denoised;
+export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -1540,6 +1739,9 @@ export interface WorkerCommands {
     separate: { request: AudioSeparatorSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
+    package_list_models: { request: PackageListModels; reply: PackageModels; event: never };
+    package_load_model: { request: PackageLoad; reply: PackageModelLoaded; event: LoadingModel | Downloading };
+    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
@@ -1593,6 +1795,9 @@ export interface WorkerCommands {
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
     apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
+    package_list_models: { request: PackageListModels; reply: PackageModels; event: never };
+    package_load_model: { request: PackageLoad; reply: PackageModelLoaded; event: LoadingModel | Downloading };
+    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
     denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Denoising };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
@@ -1631,6 +1836,12 @@ export interface WorkerMethods<K extends WorkerKind> {
   apollo: FileMethod<"audio-separator" | "dsu", "apollo">;
   /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` and `dsu` only. */
   loadApollo: Method<"audio-separator" | "dsu", "load_apollo">;
+  /** List models and ensembles as the audio-separator package names them, and your own in the models directory. Of `audio-separator` and `dsu` only. */
+  packageListModels: Method<"audio-separator" | "dsu", "package_list_models">;
+  /** Load a model for `package_separate`, and tell its kind and its stems. What is active stays so. Of `audio-separator` and `dsu` only. */
+  packageLoadModel: Method<"audio-separator" | "dsu", "package_load_model">;
+  /** Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does. With a VR, MDX, MDXC, RoFormer or Demucs model, or with several. Of `audio-separator` and `dsu` only. */
+  packageSeparate: FileMethod<"audio-separator" | "dsu", "package_separate">;
   /** Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
   denoise: FileMethod<"denoise" | "dsu", "denoise">;
 }

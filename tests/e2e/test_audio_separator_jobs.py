@@ -319,6 +319,37 @@ def test_bad_requests_get_one_clear_line_and_leave_nothing(worker, separate, mod
     assert worker.ask(cmd="ping")["status"] == "pong"
 
 
+@pytest.fixture
+def as_the_package(separate):
+    """The same as the audio-separator package has it."""
+
+    def request(**fields):
+        return {**separate(**fields), "cmd": "package_separate"}
+
+    return request
+
+
+def test_many_files_as_the_package_names_them(worker, as_the_package, song):
+    """One `file_done` for each, with the events of `separate`."""
+    other = song.with_name("b__c.wav")
+    shutil.copy(song, other)
+    worker.send(as_the_package(input=None, inputs=[str(song), str(other)], single_stem="Vocals", format="flac"))
+    lines = job_lines(worker, "done", "error")
+    assert {"separating", "progress"} <= set(statuses(lines))
+    files = [line["files"] for line in lines if line["status"] == "file_done"]
+    assert files == [["a_(Vocals)_tiny.flac"], ["b_c_(Vocals)_tiny.flac"]]
+    assert lines[-1]["succeeded"] == 2
+
+
+def test_cancelling_an_ensemble_leaves_nothing(worker, as_the_package, models, songs, tmp_path):
+    """However many models are at work."""
+    members = [str(models / "tiny.onnx"), "my_mdxc"]
+    worker.send(as_the_package(input=str(songs / "long.wav"), model=None, model_file_dir=None, ensemble=members))
+    worker.expect("separating")
+    worker.cancel()
+    assert list((tmp_path / "out").rglob("*")) == []
+
+
 def test_cancelling_leaves_nothing(worker, separate, songs, tmp_path):
     """In the middle of a long song."""
     worker.send(separate(input=str(songs / "long.wav"), id="long"))

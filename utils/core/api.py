@@ -51,6 +51,9 @@ class EngineApi(Protocol):
 
     def list_models(self, request: requests.ListModels) -> replies.Models: ...
 
+    def list_package_models(self) -> replies.PackageModels:
+        """The models and ensembles of the audio-separator package."""
+
     def list_cached(self) -> replies.CachedModels: ...
 
     def clear_cache(self) -> replies.CacheCleared: ...

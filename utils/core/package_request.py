@@ -1,20 +1,22 @@
-"""The request of `dsu-audio-separator` for people: a separation as the audio-separator package does it.
+"""Requests for what the audio-separator package does: its command line here, and programs that expect its results, send them.
 
-It differs from what programs send to the worker in what the package does to every song: it brings songs and stems to a
-level, keeps the bit depth of the input, overlaps windows as the model's configuration says, and names files after the model.
+They differ from those of dsu-audio-separator in what the package does to every song: it brings songs and stems to a level,
+keeps the bit depth of the input, overlaps windows as the model's configuration says, and names files after the model.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from utils.core.errors import InvalidRequest
+from utils.core.fields import BY_COMMAS
 from utils.core.peaks import PeakRange
-from utils.core.requests import AudioSeparatorSeparate, SampleType
+from utils.core.requests import SHORTEST_S, AudioSeparatorLoad, AudioSeparatorSeparate, Request, SampleType
 
 DEFAULT_MODEL = "model_bs_roformer_ep_317_sdr_12.9755.ckpt"
 
@@ -24,11 +26,38 @@ EnsembleAlgorithm = Literal[
 ]  # fmt: skip
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
+# What the names of many models begin with, and what says nothing about one of several.
+_PREFIXES = (
+    *("mel_band_roformer_", "melband_roformer_", "bs_roformer_", "model_bs_roformer_"),
+    *("UVR-MDX-NET-", "UVR_MDXNET_"),
+)
+_LONGEST = 12  # characters of each of several models in the names of files
+
+PackageModelName = Annotated[
+    str | None, Meta(description=f"Name of the model's file, as the package has it; default `{DEFAULT_MODEL}`.")
+]
 
 
-class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate with VR, MDX, MDXC, RoFormer and Demucs models, one or several, as the audio-separator package does."""
+class PackageListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="package_list_models"):
+    """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
 
+
+class PackageLoad(AudioSeparatorLoad, frozen=True, kw_only=True, tag_field="cmd", tag="package_load_model"):
+    """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+
+    model: PackageModelName = None
+
+
+class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_field="cmd", tag="package_separate"):
+    """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does.
+
+    With a VR, MDX, MDXC, RoFormer or Demucs model, or with several.
+    """
+
+    model: PackageModelName = None
+    pcm_type: Annotated[
+        SampleType | None, Meta(description="Sample type of the stems; default as deep as the input, up to the format.")
+    ] = None
     normalization: Annotated[
         float, Meta(description="Highest peak of songs and stems; louder ones are lowered to it.")
     ] = 0.9
@@ -36,13 +65,16 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
         float, Meta(description="Lowest peak of songs and stems; quieter ones are raised to it.")
     ] = 0.0
     custom_output_names: Annotated[dict[str, str] | None, Meta(description="Names of files, by stem.")] = None
-    label: Annotated[str, Meta(description="What stands at the end of the names of files.")] = ""
+    label: Annotated[
+        str | None, Meta(description="What stands at the end of the names of files; default after the models.")
+    ] = None
+    mdx_segment_size: Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment.")] = 256
     mdxc_segment_size: Annotated[
         int,
-        Meta(ge=2, description="MDXC: frames per window, of short songs and with --mdxc-override-model-segment-size."),
+        Meta(ge=2, description="MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`."),
     ] = 256
     mdxc_override_model_segment_size: Annotated[
-        bool, Meta(description="MDXC: use --mdxc-segment-size for long songs as well, instead of the model's own.")
+        bool, Meta(description="MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own.")
     ] = False
     mdxc_overlap: (
         Annotated[
@@ -53,17 +85,41 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     mdxc_pitch_shift: Annotated[
         int, Meta(ge=-24, le=24, description="MDXC: raise the song by this many semitones for the network.")
     ] = 0
-    demucs_segment_s: float | None = None
-    demucs_split: bool = True
+    demucs_segment_s: (
+        Annotated[
+            float,
+            Meta(ge=SHORTEST_S, description="Demucs: length of a segment in seconds; default that of the model."),
+        ]
+        | None
+    ) = None
+    demucs_split: Annotated[
+        bool,
+        Meta(description="Demucs: separate in segments; if false, the whole song at once, where that is possible."),
+    ] = True
     demucs_shifts: Annotated[int, Meta(ge=0, le=100, description="Demucs: random time shifts to average over.")] = 2
     demucs_overlap: Annotated[
         float, Meta(ge=0, lt=1, description="Demucs: overlap of adjacent segments, as a fraction.")
     ] = 0.25
-    ensemble: list[str] | None = None
+    ensemble: (
+        Annotated[
+            list[str],
+            Meta(min_length=2, description="Several models instead of `model`, of any kinds.", extra=BY_COMMAS),
+        ]
+        | None
+    ) = None
+    ensemble_preset: Annotated[
+        str | None, Meta(description="An ensemble that has a name: its models, unless others are named.")
+    ] = None
     ensemble_algorithm: Annotated[
-        EnsembleAlgorithm, Meta(description="How the results of several models are combined.")
-    ] = "avg_wave"
-    ensemble_weights: list[float] | None = None
+        EnsembleAlgorithm | None,
+        Meta(
+            description="How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`."
+        ),
+    ] = None
+    ensemble_weights: Annotated[
+        list[Annotated[float, Meta(ge=0)]] | None,
+        Meta(description="Weight of each model in an average.", extra=BY_COMMAS),
+    ] = None
 
     @property
     def level(self) -> PeakRange:
@@ -80,7 +136,7 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
 
     def sample_type_for(self, subtype: str) -> SampleType:
         """As deep as the input, as far as the format can be, unless the request says otherwise."""
-        if self.pcm_type not in (None, "source"):
+        if (self.pcm_type or self.subtype or "source") != "source":
             return super().sample_type_for(subtype)
         if any(mark in subtype for mark in ("24", "32", "FLOAT", "DOUBLE")):
             return "PCM_32" if "24" not in subtype and self.format != "flac" else "PCM_24"
@@ -95,7 +151,24 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
         own = {name.lower(): file for name, file in (self.custom_output_names or {}).items()}
         if stem is not None and stem.lower() in own:
             return _literal(own[stem.lower()])
-        return f"{{track}}_({'{stem}' if stem is None else _literal(stem)})_{_literal(self.label)}"
+        return f"{{track}}_({'{stem}' if stem is None else _literal(stem)})_{_literal(self.label or '')}"
+
+
+PackageRequest = PackageSeparate | PackageLoad
+
+
+def label_of(models: Sequence[str], preset: str | None) -> str:
+    """What stands for models in the names of files: one file up to its first dot, or the beginning of each of several."""
+    if len(models) == 1:
+        return PurePath(models[0]).name.partition(".")[0]
+    if preset is not None:
+        return f"preset_{preset}"
+    return "custom_ensemble_" + "_".join(_shortened(PurePath(model).stem) for model in models)
+
+
+def _shortened(name: str) -> str:
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
+    return name.removeprefix(prefix)[:_LONGEST]
 
 
 def common_names(stems: Sequence[str]) -> dict[str, str]:

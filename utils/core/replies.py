@@ -5,12 +5,15 @@ Engines leave out `id` and `warnings`; serving adds them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from utils.core.package_request import EnsembleAlgorithm
 from utils.core.requests import RequestId
+
+PackageKind = Literal["VR", "MDX", "Demucs", "MDXC"]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +217,31 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     aliases: Annotated[list[str], Meta(description="Other names that mean this model.")] | UnsetType = UNSET
 
 
+class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model as the audio-separator package lists it."""
+
+    file: str
+    kind: Annotated[PackageKind, Meta(description="What the package calls the type of its network.")]
+    name: str
+    config: Annotated[str | None, Meta(description="The file that describes its network.")] = None
+    stems: tuple[str, ...] = ()
+    target_stem: Annotated[str | None, Meta(description="The stem that it was made for.")] = None
+    sdr: Annotated[dict[str, float], Meta(description="Median of each stem, in dB.")] = {}
+
+
+class EnsemblePreset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ensemble with a name."""
+
+    description: str
+    models: tuple[str, ...]
+    algorithm: EnsembleAlgorithm
+
+
+class PackageModels(Reply, frozen=True, kw_only=True, tag_field="status", tag="package_models"):
+    models: list[PackageModel]
+    presets: dict[str, EnsemblePreset]
+
+
 class Models(Reply, frozen=True, kw_only=True, tag_field="status", tag="models"):
     models: list[str]
     details: list[ModelDetails] | UnsetType = UNSET
@@ -271,6 +299,12 @@ class ApolloLoaded(ModelLoaded, frozen=True, kw_only=True, tag_field="status", t
     type: str
     feature_dim: int
     layer: int
+
+
+class PackageModelLoaded(ModelLoaded, frozen=True, kw_only=True, tag_field="status", tag="model_loaded"):
+    """A model was loaded for `package_separate`. `stems` are those of its files."""
+
+    kind: PackageKind
 
 
 class ModelPreloaded(Reply, frozen=True, kw_only=True, tag_field="status", tag="model_preloaded"):

@@ -6,6 +6,8 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
 from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job
-from utils.core.package_request import PackageSeparate, common_names
+from utils.core.package_request import DEFAULT_MODEL, PackageLoad, PackageRequest, PackageSeparate, common_names
 from utils.core.settings import Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
@@ -30,6 +32,7 @@ from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
+from utils.store.package_catalogue import complete, kind_of, known_name, package_models, presets
 
 SHORTEST_CHUNK_S = 1.0
 
@@ -45,6 +48,7 @@ class Engine:
         settings: Settings,
         families: Mapping[str, MakeFamily],
         *,
+        for_package: Mapping[str, MakeFamily] | None = None,
         listed_networks: frozenset[str] | None = None,
         names_restorer: bool = False,
         unnamed_is_active: bool = False,
@@ -61,8 +65,17 @@ class Engine:
             unnamed_is_active=unnamed_is_active,
         )
         self.families = {name: make(self.host) for name, make in families.items()}
+        self._for_package = for_package or {}
         self.cache = ModelCache(settings.max_cached_models, 0)
         self._names_restorer = names_restorer
+
+    @cached_property
+    def _package_families(self) -> dict[str, Family]:
+        """Those that requests of the audio-separator package go to first. Only such requests need them."""
+        return {name: self.families.get(name) or make(self.host) for name, make in self._for_package.items()}
+
+    def _family(self, name: str) -> Family:
+        return self.families.get(name) or self._package_families[name]
 
     # Life --------------------------------------------------------------------------------------------------------
 
@@ -139,6 +152,9 @@ class Engine:
             return "audio-separator"
         return catalogue.family_of(self._details(requests.ListModels(model=model))[0].type)
 
+    def list_package_models(self) -> replies.PackageModels:
+        return replies.PackageModels(models=package_models(self.settings.models_dir), presets=presets())
+
     def list_cached(self) -> replies.CachedModels:
         entries = self.cache.entries()
         return replies.CachedModels(models=entries, count=len(entries), max=self.cache.max_models)
@@ -158,6 +174,9 @@ class Engine:
 
     def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
         started = time.perf_counter()
+        if isinstance(request, PackageLoad):
+            name = known_name(request.model or DEFAULT_MODEL, self.settings.models_dir)
+            request = msgspec.structs.replace(request, model=name)
         (source,) = self._resolve(request, job)
         kind = LOADED.get(type(request), replies.ModelLoaded)
         with self.cache.lease() as lease:
@@ -167,9 +186,13 @@ class Engine:
             model = model if model is not None else self._load(source, request, lease, job)
             if kind is replies.ModelLoaded:
                 self.cache.activate(model)
-            more = self.families[source.family].describe(model, request)
+            stems, more = list(model.stems), self._family(source.family).describe(model, request)
+            if isinstance(request, PackageLoad):
+                offer = self._family(source.family).offer(model, PackageSeparate())
+                stems = offer.select(stems=None, two_stems=None).names
+                more = {"kind": kind_of(source.family)}
             elapsed = round(time.perf_counter() - started, 3)
-            return kind(model=source.name, stems=list(model.stems), cached=cached, elapsed=elapsed, **more)
+            return kind(model=source.name, stems=stems, cached=cached, elapsed=elapsed, **more)
 
     def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
         (source,) = self._resolve(request, job)
@@ -186,7 +209,8 @@ class Engine:
         )
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
-        found = (family.record(request.model) for family in self.families.values())
+        families = chain(self.families.values(), (self._family(name) for name in self._for_package))
+        found = (family.record(request.model) for family in families)
         record = next((record for record in found if record is not None), None)
         if record is None:
             raise self.host.registry.unknown(
@@ -217,6 +241,8 @@ class Engine:
         """Separate one file. With `resume`, a job that was done before is skipped."""
         unsaid = {name: value for name, value in self._defaults.items() if getattr(request, name, value) is None}
         request = msgspec.structs.replace(request, **unsaid)
+        if isinstance(request, PackageSeparate):
+            request = complete(request, self.settings.models_dir)
         song = Track.of(request, name=track, index=index)
         _ = request.audio_format  # an invalid format raises here, before a model is loaded
         earlier = len(job.warnings)
@@ -280,7 +306,7 @@ class Engine:
         """How the models carry out a request, with chunks of at most `longest_chunk_s` after memory ran out."""
         if isinstance(request, PackageSeparate) and request.ensemble:
             return self._chorus(request, models, track, lease, job)
-        families = [self.families[model.source.family] for model in models]
+        families = [self._family(model.source.family) for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
         selection = offer.select(stems=request.wanted_stems, two_stems=request.wanted_two_stems)
@@ -311,13 +337,13 @@ class Engine:
         members = []
         weights = request.ensemble_weights or [1.0] * len(models)
         for model, weight in zip(models, weights, strict=True):
-            family = self.families[model.source.family]
+            family = self._family(model.source.family)
             selection = family.offer(model, request).select(stems=None, two_stems=None)
             recipe = family.recipe(model, request, selection, track, job)
             recipe = replace(recipe, free_memory=lease.release_others)
             members.append(Member(recipe, common_names(selection.names), weight))
         self.cache.trim()
-        return chorus(members, request.ensemble_algorithm, request.wanted_stems)
+        return chorus(members, request.ensemble_algorithm or "avg_wave", request.wanted_stems)
 
     def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
         """The models that a request refers to."""
@@ -325,7 +351,8 @@ class Engine:
             alone = [msgspec.structs.replace(request, model=name, ensemble=None) for name in request.ensemble]
             return [source for each in alone for source in self._resolve(each, job)]
         active = self.cache.active
-        taking = [family for family in self.families.values() if isinstance(request, family.request_types)]
+        first = self._package_families if isinstance(request, PackageRequest) else {}
+        taking = [family for family in {**first, **self.families}.values() if isinstance(request, family.request_types)]
         if not taking:
             raise InvalidRequest(f"{self.program} does not support this type of request.")
         claiming = [family for family in taking if family.claims(request.model, active)]
@@ -339,7 +366,7 @@ class Engine:
         while True:
             try:
                 with job.step("load"):
-                    model = self.families[source.family].load(source, request, job)
+                    model = self._family(source.family).load(source, request, job)
                 break
             except Exception as error:
                 if not devices.is_out_of_memory(error):
@@ -363,8 +390,11 @@ class Engine:
 # How commands differ in their events and replies ---------------------------------------------------------------------
 
 # Commands beside `separate` that do not change which model `separate` uses.
-WITHOUT_ACTIVATION = frozenset({requests.Apollo, requests.Denoise})
-LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {requests.LoadApollo: replies.ApolloLoaded}
+WITHOUT_ACTIVATION = frozenset({requests.Apollo, requests.Denoise, PackageSeparate})
+LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {
+    requests.LoadApollo: replies.ApolloLoaded,
+    PackageLoad: replies.PackageModelLoaded,
+}
 EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring | replies.Denoising]] = {
     requests.Apollo: replies.Restoring,
     requests.Denoise: replies.Denoising,

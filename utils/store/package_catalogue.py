@@ -1,4 +1,4 @@
-"""What the audio-separator package calls models and ensembles, from configs/audio_separator. For its command line.
+"""What the audio-separator package calls models and ensembles, from configs/audio_separator.
 
 The package names models after their files, by which the registry finds those that DSU has under another name.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
-from utils.core.errors import ConfigInvalid
+from utils.core.errors import ConfigInvalid, InvalidRequest, did_you_mean, nearest
+from utils.core.package_request import DEFAULT_MODEL, PackageSeparate, label_of
+from utils.core.replies import EnsemblePreset, PackageKind, PackageModel
 from utils.store.audio_separator_models import WORKER as AUDIO_SEPARATOR
 from utils.store.demucs_models import WORKER as DEMUCS
 from utils.store.folders import configs_folder
@@ -22,33 +24,67 @@ from utils.store.network_models import WORKER as NETWORKS
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry
 
-Kind = Literal["VR", "MDX", "Demucs", "MDXC"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-WORKERS: dict[Kind, str] = {"VR": AUDIO_SEPARATOR, "MDX": AUDIO_SEPARATOR, "Demucs": DEMUCS, "MDXC": NETWORKS}
+KINDS: tuple[PackageKind, ...] = get_args(PackageKind)
+WORKERS: dict[PackageKind, str] = {"VR": AUDIO_SEPARATOR, "MDX": AUDIO_SEPARATOR, "Demucs": DEMUCS, "MDXC": NETWORKS}
 
 
-class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model as the package lists it. `sdr` has the median for each stem, in dB."""
-
-    file: str
-    kind: Kind
-    name: str
-    config: str | None = None
-    stems: tuple[str, ...] = ()
-    target_stem: str | None = None
-    sdr: dict[str, float] = {}
+def kind_of(family: str) -> PackageKind:
+    """What the package calls the models of a family of DSU."""
+    kinds: dict[str, PackageKind] = {"vr": "VR", "mdx": "MDX", "demucs": "Demucs"}
+    return kinds.get(family, "MDXC")
 
 
-class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An ensemble with a name."""
-
-    description: str
-    models: tuple[str, ...]
-    algorithm: str
+def presets() -> dict[str, EnsemblePreset]:
+    return dict(_read("presets.json", dict[str, EnsemblePreset]))
 
 
-def presets() -> dict[str, Preset]:
-    return dict(_read("presets.json", dict[str, Preset]))
+def complete(request: PackageSeparate, models_dir: Path) -> PackageSeparate:
+    """The request with the models that it means, by the names that engines know, and with what stands for them in names.
+
+    One that is complete stays as it is. Raises `InvalidRequest`.
+    """
+    models = request.ensemble or [request.model or DEFAULT_MODEL]
+    algorithm = request.ensemble_algorithm
+    if request.ensemble_preset is not None:
+        preset = _preset(request.ensemble_preset)
+        algorithm = algorithm or preset.algorithm
+        models = list(preset.models) if models == [DEFAULT_MODEL] else models
+    weights = request.ensemble_weights
+    if len(models) > 1 and weights is not None and (len(weights) != len(models) or sum(weights) <= 0):
+        raise InvalidRequest(
+            f"`ensemble_weights` needs {len(models)} numbers, one for each model, and at least one above 0.",
+            field="ensemble_weights",
+        )
+    names = [known_name(model, models_dir) for model in models]
+    return msgspec.structs.replace(
+        request,
+        model=names[0] if len(names) == 1 else None,
+        ensemble=names if len(names) > 1 else None,
+        ensemble_algorithm=algorithm or "avg_wave",
+        label=request.label or label_of(models, request.ensemble_preset),
+    )
+
+
+def _preset(name: str) -> EnsemblePreset:
+    known = presets()
+    if name not in known:
+        near = nearest(name, known)
+        raise InvalidRequest(
+            f"There is no ensemble `{name}`.{did_you_mean(near)}",
+            hint='{"cmd":"package_list_models"} lists them.',
+            suggestions=near,
+            field="ensemble_preset",
+        )
+    return known[name]
+
+
+def known_name(model: str, models_dir: Path) -> str:
+    """The name by which engines know a model that the package names after its file, which may lie in `models_dir`."""
+    record = record_of(model)
+    if record is not None:
+        return record.name
+    own = models_dir / model
+    return str(own) if own.suffix in AUDIO_SEPARATOR_SUFFIXES and own.is_file() else model
 
 
 def package_models(models_dir: Path) -> list[PackageModel]:
@@ -70,7 +106,7 @@ def _own_models(folder: Path) -> Iterator[PackageModel]:
         files += sorted((folder / below).iterdir()) if (folder / below).is_dir() else []
     configs = {path.with_suffix("") for path in files if path.suffix in CONFIG_SUFFIXES}
     for path in files:
-        kind: Kind | None = None
+        kind: PackageKind | None = None
         if path.suffix in CHECKPOINT_SUFFIXES and path.with_suffix("") in configs:
             kind = "MDXC"
         elif path.suffix in AUDIO_SEPARATOR_SUFFIXES:

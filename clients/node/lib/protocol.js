@@ -140,6 +140,26 @@ exports.COMMANDS = {
       "cancelled"
     ]
   },
+  "package_list_models": {
+    "job": false,
+    "ends": [
+      "package_models"
+    ]
+  },
+  "package_load_model": {
+    "job": true,
+    "ends": [
+      "model_loaded",
+      "cancelled"
+    ]
+  },
+  "package_separate": {
+    "job": true,
+    "ends": [
+      "done",
+      "cancelled"
+    ]
+  },
   "denoise": {
     "job": true,
     "ends": [
@@ -165,6 +185,9 @@ exports.METHODS = {
   "batch": "batch",
   "apollo": "apollo",
   "loadApollo": "load_apollo",
+  "packageListModels": "package_list_models",
+  "packageLoadModel": "package_load_model",
+  "packageSeparate": "package_separate",
   "denoise": "denoise"
 };
 

@@ -22,6 +22,7 @@ from .protocol import (
     DenoiseOptions,
     DescribeOptions,
     Description,
+    Done,
     Downloading,
     DownloadModelOptions,
     GetStatusOptions,
@@ -34,6 +35,11 @@ from .protocol import (
     ModelLoaded,
     ModelPreloaded,
     Models,
+    PackageListModelsOptions,
+    PackageLoadModelOptions,
+    PackageModelLoaded,
+    PackageModels,
+    PackageSeparateOptions,
     PingOptions,
     Pong,
     PreloadModelOptions,
@@ -114,6 +120,22 @@ class Commands(ABC):
         """Load an Apollo network in advance, so that the first `apollo` starts sooner."""
         return cast("ApolloLoaded", self._command("load_apollo", options, on_progress))
 
+    def package_list_models(self, **options: Unpack[PackageListModelsOptions]) -> PackageModels:
+        """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
+        return cast("PackageModels", self._command("package_list_models", options, None))
+
+    def package_load_model(
+        self, on_progress: OnProgress | None = None, **options: Unpack[PackageLoadModelOptions]
+    ) -> PackageModelLoaded:
+        """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+        return cast("PackageModelLoaded", self._command("package_load_model", options, on_progress))
+
+    def package_separate(
+        self, on_progress: OnProgress | None = None, **options: Unpack[PackageSeparateOptions]
+    ) -> Done | ManyDone:
+        """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does. With a VR, MDX, MDXC, RoFormer or Demucs model, or with several."""
+        return cast("Done | ManyDone", self._command("package_separate", options, on_progress))
+
     def denoise(self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]) -> Denoised | ManyDone:
         """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input."""
         return cast("Denoised | ManyDone", self._command("denoise", options, on_progress))
@@ -190,6 +212,22 @@ class AsyncCommands(ABC):
     ) -> ApolloLoaded:
         """Load an Apollo network in advance, so that the first `apollo` starts sooner."""
         return cast("ApolloLoaded", await self._command("load_apollo", options, on_progress))
+
+    async def package_list_models(self, **options: Unpack[PackageListModelsOptions]) -> PackageModels:
+        """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
+        return cast("PackageModels", await self._command("package_list_models", options, None))
+
+    async def package_load_model(
+        self, on_progress: OnProgress | None = None, **options: Unpack[PackageLoadModelOptions]
+    ) -> PackageModelLoaded:
+        """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+        return cast("PackageModelLoaded", await self._command("package_load_model", options, on_progress))
+
+    async def package_separate(
+        self, on_progress: OnProgress | None = None, **options: Unpack[PackageSeparateOptions]
+    ) -> Done | ManyDone:
+        """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does. With a VR, MDX, MDXC, RoFormer or Demucs model, or with several."""
+        return cast("Done | ManyDone", await self._command("package_separate", options, on_progress))
 
     async def denoise(
         self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]

@@ -41,6 +41,9 @@ ENDS: dict[str, list[str]] = {
     "batch": ["done", "cancelled"],
     "apollo": ["done", "cancelled"],
     "load_apollo": ["model_loaded", "cancelled"],
+    "package_list_models": ["package_models"],
+    "package_load_model": ["model_loaded", "cancelled"],
+    "package_separate": ["done", "cancelled"],
     "denoise": ["done", "cancelled"],
 }
 
@@ -531,6 +534,172 @@ class LoadApolloOptions(TypedDict, total=False):
     """Feature dimension of the network; default from its configuration or checkpoint."""
     layer: int | None
     """Number of layers of the network; default from its configuration or checkpoint."""
+
+
+class PackageListModelsOptions(TypedDict, total=False):
+    """What `package_list_models` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+
+
+class PackageLoadModelOptions(TypedDict, total=False):
+    """What `package_load_model` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    model: str | None
+    """Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
+    model_file_dir: str | None
+    """Directory of the model file; default the models directory."""
+
+
+class PackageSeparateOptions(TypedDict, total=False):
+    """What `package_separate` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    input: str | None
+    """Audio file to separate."""
+    inputs: Sequence[str] | None
+    """Several files and folders to separate: one `file_done` line for each file, then `done`."""
+    output: str | None
+    """Directory for the results; default `output` in the worker's working directory."""
+    output_dir: str | None
+    """Another name for `output`."""
+    model: str | None
+    """Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
+    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
+    """File format of the stems."""
+    pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Sample type of the stems; default as deep as the input, up to the format."""
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    """Another name for `pcm_type`."""
+    bitrate: int | None
+    """Bit rate of lossy formats, in kbit/s."""
+    stems: Sequence[str] | None
+    """Write only these stems."""
+    two_stems: str | None
+    """Write only this stem and `no_STEM`, everything else."""
+    output_sample_rate: int | Literal["source"] | None
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    clip: Literal["clamp", "none", "rescale", "rescale_each"]
+    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
+    overwrite: bool
+    """Replace existing files; if false, they are an error."""
+    resume: bool
+    """Skip files that an earlier job with `resume` has finished and that have not changed since."""
+    progress: bool
+    """Send `progress` lines."""
+    report: bool
+    """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    batch_size: int | None
+    """Number of chunks that run through the network together."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"]
+    """Arithmetic precision of the network."""
+    seed: int
+    """Seed of the random shifts."""
+    preview: Preview | None
+    """Separate only an excerpt."""
+    name_template: str | None
+    """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
+    channels: Literal["model", "source"]
+    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    model_file_dir: str | None
+    """Directory of the model file; default the models directory."""
+    single_stem: str | None
+    """Write only this stem."""
+    invert_spect: bool
+    """MDX: subtract the stem from the mix as a spectrogram instead of as a waveform."""
+    vr_aggression: int
+    """VR: how aggressively the primary stem is cut out; typically 5."""
+    vr_enable_tta: bool
+    """VR: run the network a second time with shifted windows; takes twice as long."""
+    vr_high_end_process: bool
+    """VR: mirror the network's frequency range into the range above it."""
+    vr_post_process: bool
+    """VR: give the primary stem everything in passages where nearly everything belongs to it."""
+    vr_post_process_threshold: float
+    """VR: `vr_post_process` applies to passages in which the whole mask is above this value."""
+    vr_window_size: int
+    """VR: frames per window; 320 is slower and slightly better than 512."""
+    mdx_segment_size: int
+    """MDX: frames per segment."""
+    mdx_overlap: float
+    """MDX: overlap of adjacent chunks, as a fraction."""
+    mdx_enable_denoise: bool
+    """MDX: run the network twice so that its own noise cancels out; takes twice as long."""
+    primary_stem: str | None
+    """For an unknown model file: the stem that its network outputs."""
+    secondary_stem: str | None
+    """For an unknown model file: the stem that remains."""
+    vr_model_param: str | Mapping[str, Any] | None
+    """For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."""
+    nout: int | None
+    """For an unknown VR 5.1 file: its number of output channels."""
+    nout_lstm: int | None
+    """For an unknown VR 5.1 file: the number of output channels of its LSTM."""
+    mdx_n_fft_scale_set: int | None
+    """For an unknown MDX file: its FFT size."""
+    mdx_dim_f_set: int | None
+    """For an unknown MDX file: its number of frequency bins."""
+    mdx_dim_t_set: int | None
+    """For an unknown MDX file: its number of frames, as an exponent of 2."""
+    compensate: float | None
+    """For an unknown MDX file: the gain of its stem before it is subtracted from the mix."""
+    normalization: float
+    """Highest peak of songs and stems; louder ones are lowered to it."""
+    amplification: float
+    """Lowest peak of songs and stems; quieter ones are raised to it."""
+    custom_output_names: Mapping[str, str] | None
+    """Names of files, by stem."""
+    label: str | None
+    """What stands at the end of the names of files; default after the models."""
+    mdxc_segment_size: int
+    """MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`."""
+    mdxc_override_model_segment_size: bool
+    """MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own."""
+    mdxc_overlap: int | None
+    """MDXC: windows that cover each sample; default that of the model, or else 8."""
+    mdxc_pitch_shift: int
+    """MDXC: raise the song by this many semitones for the network."""
+    demucs_segment_s: float | None
+    """Demucs: length of a segment in seconds; default that of the model."""
+    demucs_split: bool
+    """Demucs: separate in segments; if false, the whole song at once, where that is possible."""
+    demucs_shifts: int
+    """Demucs: random time shifts to average over."""
+    demucs_overlap: float
+    """Demucs: overlap of adjacent segments, as a fraction."""
+    ensemble: Sequence[str] | None
+    """Several models instead of `model`, of any kinds."""
+    ensemble_preset: str | None
+    """An ensemble that has a name: its models, unless others are named."""
+    ensemble_algorithm: (
+        Literal[
+            "avg_fft",
+            "avg_wave",
+            "ensemble_wav",
+            "max_fft",
+            "max_wave",
+            "median_fft",
+            "median_wave",
+            "min_fft",
+            "min_wave",
+            "uvr_max_spec",
+            "uvr_min_spec",
+        ]
+        | None
+    )
+    """How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`."""
+    ensemble_weights: Sequence[float] | None
+    """Weight of each model in an average."""
 
 
 class DenoiseOptions(TypedDict, total=False):
@@ -1069,6 +1238,63 @@ class ApolloLoaded(TypedDict):
     layer: int
 
 
+class PackageModels(TypedDict):
+    status: Literal["package_models"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    models: list[PackageModel]
+    presets: dict[str, EnsemblePreset]
+
+
+class PackageModel(TypedDict):
+    """A model as the audio-separator package lists it."""
+
+    file: str
+    kind: Literal["Demucs", "MDX", "MDXC", "VR"]
+    """What the package calls the type of its network."""
+    name: str
+    config: str | None
+    """The file that describes its network."""
+    stems: list[str]
+    target_stem: str | None
+    """The stem that it was made for."""
+    sdr: dict[str, float]
+    """Median of each stem, in dB."""
+
+
+class EnsemblePreset(TypedDict):
+    """An ensemble with a name."""
+
+    description: str
+    models: list[str]
+    algorithm: Literal[
+        "avg_fft",
+        "avg_wave",
+        "ensemble_wav",
+        "max_fft",
+        "max_wave",
+        "median_fft",
+        "median_wave",
+        "min_fft",
+        "min_wave",
+        "uvr_max_spec",
+        "uvr_min_spec",
+    ]
+
+
+class PackageModelLoaded(TypedDict):
+    """A model was loaded for `package_separate`. `stems` are those of its files."""
+
+    status: Literal["model_loaded"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    model: str
+    stems: list[str]
+    cached: bool
+    elapsed: float
+    kind: Literal["Demucs", "MDX", "MDXC", "VR"]
+
+
 class AudioSepDone(TypedDict):
     """The sounds that a text describes were separated. Each stem is named after its text."""
 
@@ -1168,6 +1394,8 @@ Line: TypeAlias = (
     | BatchFailed
     | Restored
     | ApolloLoaded
+    | PackageModels
+    | PackageModelLoaded
     | AudioSepDone
     | Denoised
 )

@@ -90,6 +90,9 @@ class ScriptedEngine:
     def health(self) -> Health:
         return Health(None, "cpu", 1, [], 1, MEMORY)
 
+    def list_package_models(self) -> replies.PackageModels:
+        return replies.PackageModels(models=[], presets={})
+
     def list_cached(self) -> replies.CachedModels:
         return replies.CachedModels(models=[], count=0, max=1)
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from utils.commandline.audio_separator.names import ensemble_label, model_label
 from utils.commandline.audio_separator.options import LAYOUT, models_of, parse, understand
 from utils.commandline.options import new_parser
 from utils.core.errors import InvalidRequest
-from utils.core.package_request import DEFAULT_MODEL, PackageSeparate, common_names, tidy
+from utils.core.package_request import DEFAULT_MODEL, PackageSeparate, common_names, label_of, tidy
 from utils.core.requests import Apollo
 from utils.store.package_catalogue import presets, record_of
 
@@ -54,7 +53,7 @@ def test_a_plain_song_has_the_package_s_defaults():
         output=".",
         format="flac",
         output_sample_rate=44100,
-        mdx_segment_size=256,
+        ensemble_algorithm="avg_wave",
     )
     assert (request.level.lowest, request.level.highest) == (0.0, 0.9)
     assert (request.demucs_shifts, request.mdxc_segment_size, request.vr_window_size) == (2, 256, 512)
@@ -139,7 +138,7 @@ def test_what_no_reading_makes_sense_of(words, part):
         (["--mdx_hop_length=512"], "--mdx-hop-length must be 1024"),
         (["--demucs_segment_size=long"], "--demucs-segment-size takes a whole number of seconds or Default"),
         (["--output_bitrate=high", "--mp3"], "--output-bitrate takes a bit rate such as 320k"),
-        (["--ensemble_preset=nobody"], "There is no ensemble `nobody`"),
+        (["--ensemble_preset=nobody"], "There is no ensemble `nobody`. --list-presets lists them."),
         (["--extra_models", "b.ckpt", "--ensemble_weights", "1", "--verbose"], "--ensemble-weights needs 2 numbers"),
         (["--addition"], "--addition needs --apollo"),
         (["--apollo", "net", "--tta"], "--vr-enable-tta is for separation, not for --apollo"),
@@ -147,9 +146,10 @@ def test_what_no_reading_makes_sense_of(words, part):
 )
 def test_what_cannot_be_done(words, part):
     """It is an error that names options, never fields."""
+    typed = parse(["song.wav", *words])
     with pytest.raises(InvalidRequest) as caught:
-        one(*words)
-    assert part in caught.value.message
+        understand(typed)
+    assert part in typed.wording.of_error(caught.value.message, caught.value.hint, caught.value.field)
 
 
 def test_several_models_are_an_ensemble():
@@ -248,10 +248,10 @@ def test_stems_of_different_models_find_each_other(stems, expected):
 
 def test_labels():
     """A model's file up to the first dot; of several the beginnings, or the ensemble's name."""
-    assert model_label("model_bs_roformer_ep_317_sdr_12.9755.ckpt") == "model_bs_roformer_ep_317_sdr_12"
-    assert model_label(str(Path("nets", "mine.pth"))) == "mine"
-    assert ensemble_label(["UVR_MDXNET_KARA_2.onnx", "htdemucs_ft.yaml"], None) == "custom_ensemble_KARA_2_htdemucs_ft"
-    assert ensemble_label(["a", "b"], "karaoke") == "preset_karaoke"
+    assert label_of(["model_bs_roformer_ep_317_sdr_12.9755.ckpt"], None) == "model_bs_roformer_ep_317_sdr_12"
+    assert label_of([str(Path("nets", "mine.pth"))], "karaoke") == "mine"
+    assert label_of(["UVR_MDXNET_KARA_2.onnx", "htdemucs_ft.yaml"], None) == "custom_ensemble_KARA_2_htdemucs_ft"
+    assert label_of(["a", "b"], "karaoke") == "preset_karaoke"
 
 
 @pytest.mark.parametrize(

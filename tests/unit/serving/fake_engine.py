@@ -55,6 +55,9 @@ class FakeEngine:
             raise RuntimeError("the folder is on fire")
         return replies.Models(models=["quick", "slow"])
 
+    def list_package_models(self) -> replies.PackageModels:
+        return replies.PackageModels(models=[], presets={})
+
     def list_cached(self) -> replies.CachedModels:
         return replies.CachedModels(models=[], count=0, max=2)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from utils.store.package_catalogue import KINDS, PackageModel, Preset
+from utils.core.replies import EnsemblePreset, PackageModel
+from utils.store.package_catalogue import KINDS
 
 GAP = "  "
 BEYOND = 15  # how much longer rules are than the columns together
@@ -59,7 +60,7 @@ def _with_scores(model: PackageModel) -> Iterator[str]:
         yield f"{marked} ({round(model.sdr[stem], 1)})" if stem in model.sdr else marked
 
 
-def presets_table(presets: Mapping[str, Preset]) -> Iterator[str]:
+def presets_table(presets: Mapping[str, EnsemblePreset]) -> Iterator[str]:
     rows = [
         (name, preset.description[:LONGEST_DESCRIPTION], str(len(preset.models)), preset.algorithm)
         for name, preset in presets.items()

@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from utils.commandline.audio_separator.names import ensemble_label, model_label
 from utils.commandline.layout import SHARED, STEMS, Layout, Option, Run, closing, template_option
 from utils.commandline.options import LOSSY, Options, Typed, read
-from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
-from utils.core.errors import InvalidRequest, ModelNotInstalled, did_you_mean, nearest
+from utils.commandline.wording import INSTEAD
+from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.package_request import DEFAULT_MODEL, PackageSeparate
 from utils.core.requests import Apollo, Separate
 from utils.core.settings import resolve
-from utils.store.package_catalogue import presets, record_of
+from utils.store.package_catalogue import complete
 
 MODEL_DIR_VARIABLE = "AUDIO_SEPARATOR_MODEL_DIR"
 RATE = 44100
@@ -49,7 +49,6 @@ class PackageRun(Run, frozen=True, kw_only=True):
     extra_models: Annotated[
         list[str] | None, Meta(description="More models, whose results are combined with that of --model-filename.")
     ] = None
-    ensemble_preset: Annotated[str | None, Meta(description="An ensemble that --list-presets lists.")] = None
     output_bitrate: Annotated[str | None, Meta(description="Bit rate of lossy formats, such as 320k.")] = None
     demucs_segment_size: Annotated[
         str, Meta(description="Demucs: length of a segment in seconds; `Default` is that of the model.")
@@ -195,11 +194,9 @@ LAYOUT = Layout(
         "single_stem": Option(metavar="STEM"),
         "custom_output_names": Option(help='names of files by stem, as JSON: {"Vocals": "voice"}', metavar="JSON"),
         "ensemble_weights": Option(help="how much each model counts in an average", metavar="X", several=True),
-        "ensemble_preset": Option(metavar="NAME"),
+        "ensemble_preset": Option(help="an ensemble that --list-presets lists", metavar="NAME"),
         "name_template": template_option("{track}_({stem})_{model}"),
-        "mdx_segment_size": Option(
-            ("--mdx-segment-size",), "MDX: frames per segment; default 256", also=("--segment-size",)
-        ),
+        "mdx_segment_size": Option(also=("--segment-size",)),
         "mdx_overlap": Option(also=("--overlap",)),
         "mdx_batch_size": Option(also=("--vr-batch-size", "--mdxc-batch-size")),
         "mdx_enable_denoise": Option(also=("--denoise",)),
@@ -220,6 +217,7 @@ LAYOUT = Layout(
         }
     ),
     run=PackageRun,
+    instead={**INSTEAD, "package_list_models": "--list-presets lists them."},
     version_flags=("-v", "--version"),
 )
 
@@ -259,16 +257,15 @@ def understand(typed: Typed) -> Options[Separate]:
     words.format = words.format or "flac"
     words.single_stem = words.single_stem or None  # programs pass on what was left empty
     words.output_sample_rate = RATE if words.output_sample_rate is None else words.output_sample_rate
-    if words.mdx_segment_size is None:
-        words.mdx_segment_size = PackageSeparate().mdxc_segment_size
     if words.batch_size is None:
         words.batch_size = words.mdx_batch_size
-    _understand_models(words, resolve(typed.given(("models_dir",))).models_dir)
+    if words.extra_models:
+        words.model, words.ensemble = None, [words.model or DEFAULT_MODEL, *words.extra_models]
     if words.use_autocast or words.use_native_fp16:
         words.precision = words.precision or "bf16"
     options = typed.understand(PackageSeparate)
     _ = options.request.level  # what it cannot be is told before an engine is made
-    return options
+    return replace(options, request=complete(options.request, resolve(options.settings).models_dir))
 
 
 def _understand_places(words: Any) -> None:
@@ -278,36 +275,6 @@ def _understand_places(words: Any) -> None:
     if not Path(folder).is_dir():
         raise ModelNotInstalled(f"There is no folder `{folder}`, which {MODEL_DIR_VARIABLE} names for models.")
     words.models_dir = folder
-
-
-def _understand_models(words: Any, folder: Path) -> None:
-    """The one model, or the members of an ensemble, by the names that engines know, and what stands for them in names."""
-    models = [words.model or DEFAULT_MODEL, *(words.extra_models or ())]
-    if words.ensemble_preset is not None:
-        known = presets()
-        if words.ensemble_preset not in known:
-            near = did_you_mean(nearest(words.ensemble_preset, known))
-            raise InvalidRequest(f"There is no ensemble `{words.ensemble_preset}`; --list-presets lists them.{near}")
-        preset = known[words.ensemble_preset]
-        words.ensemble_algorithm = words.ensemble_algorithm or preset.algorithm
-        models = list(preset.models) if models == [DEFAULT_MODEL] else models
-    if len(models) == 1:
-        words.label = model_label(models[0])
-        words.model = known_name(models[0], folder)
-        return
-    if words.ensemble_weights is not None and len(words.ensemble_weights) != len(models):
-        raise InvalidRequest(f"--ensemble-weights needs {len(models)} numbers, one for each model.")
-    words.label = ensemble_label(models, words.ensemble_preset)
-    words.model, words.ensemble = None, [known_name(model, folder) for model in models]
-
-
-def known_name(model: str, folder: Path) -> str:
-    """The name by which engines know a model that the package names after its file, which may lie in `folder`."""
-    record = record_of(model)
-    if record is not None:
-        return record.name
-    own = folder / model
-    return str(own) if own.suffix in AUDIO_SEPARATOR_SUFFIXES and own.is_file() else model
 
 
 def _understand_apollo(typed: Typed) -> Options[Apollo]:

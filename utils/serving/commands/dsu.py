@@ -84,6 +84,6 @@ GROUP.job(
     by_family=forms("separate"),
 )(as_the_active_model)
 GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
-for name in ("apollo", "load_apollo"):
+for name in ("apollo", "load_apollo", "package_list_models", "package_load_model", "package_separate"):
     GROUP.add(audio_separator.GROUP.commands[name])
 GROUP.add(denoise.GROUP.commands["denoise"])

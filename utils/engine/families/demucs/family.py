@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from utils.core import catalogue, replies, requests
 from utils.core.job import Job
-from utils.core.package_request import PackageSeparate
+from utils.core.package_request import PackageLoad, PackageRequest, PackageSeparate
 from utils.engine.families.demucs.bag import DemucsBag, SegmentView
 from utils.engine.families.demucs.package import DemucsNet
 from utils.engine.family import Asked, Host, ModelSource
@@ -41,7 +41,7 @@ class DemucsFamily:
     """Models of the demucs package."""
 
     name = "demucs"
-    request_types = (requests.DemucsSeparate, requests.DemucsLoad, PackageSeparate)
+    request_types = (requests.DemucsSeparate, requests.DemucsLoad, PackageSeparate, PackageLoad)
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -65,7 +65,7 @@ class DemucsFamily:
         del job
         if not request.model and self._host.unnamed_is_active and active is not None and active.family == self.name:
             return (cast(DemucsSource, active),)
-        is_package = isinstance(request, PackageSeparate)
+        is_package = isinstance(request, PackageRequest)
         source = resolve_demucs(
             _plain(request.model) if is_package and request.model else request.model or catalogue.DEFAULT_DEMUCS,
             registry=self._host.registry,

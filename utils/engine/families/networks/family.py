@@ -10,7 +10,7 @@ from utils.core import catalogue, replies, requests
 from utils.core.asked_networks import Choice, OwnFiles, choice_of, choices_of
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.job import Job
-from utils.core.package_request import PackageSeparate
+from utils.core.package_request import PackageRequest, PackageSeparate
 from utils.engine.families.networks.effort import effort_of
 from utils.engine.families.networks.network import NetworkModel, load_network, network_lanes
 from utils.engine.families.networks.package import overlaps_of, package_lanes, package_offer, pitched_rate
@@ -53,7 +53,7 @@ class NetworksFamily:
         return Path(model).suffix not in AUDIO_SEPARATOR_SUFFIXES if model else _is_network(active)
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
-        if isinstance(request, PackageSeparate) and request.model:
+        if isinstance(request, PackageRequest) and request.model:
             return [self._package_source(request.model)]
         choices: list[Choice] = [request.model or None]
         if isinstance(request, requests.NetworkSeparate):
