@@ -1113,6 +1113,8 @@ export interface PackageModel {
   /** The file that describes its network. */
   config: string | null;
   stems: Array<string>;
+  /** The stems as they are in names of files, where its configuration here has other names. */
+  instruments: Array<string>;
   /** The stem that it was made for. */
   target_stem: string | null;
   /** Median of each stem, in dB. */
@@ -1121,6 +1123,8 @@ export interface PackageModel {
 
 /** An ensemble with a name. */
 export interface EnsemblePreset {
+  /** What people call it. */
+  name: string;
   description: string;
   models: Array<string>;
   algorithm: "avg_fft" | "avg_wave" | "ensemble_wav" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave" | "uvr_max_spec" | "uvr_min_spec";

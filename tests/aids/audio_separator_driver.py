@@ -1,4 +1,4 @@
-"""Runs the real audio-separator program: a line of JSON with its arguments in, a line with what it did out.
+"""Runs the real audio-separator program, or calls its classes: a line of JSON with arguments in, a line with what came out.
 
 This file is run by the Python of an environment that has the program (see `audio_separator_peer.py`), once for many cases,
 because its imports take seconds.
@@ -15,6 +15,7 @@ import os
 import sys
 import traceback
 import types
+from typing import Any
 
 
 def run(argv: list[str], folder: str, models: str) -> dict[str, object]:
@@ -36,6 +37,39 @@ def run(argv: list[str], folder: str, models: str) -> dict[str, object]:
             traceback.print_exc()
             status = 1
     return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
+
+
+def separator(options: dict[str, object]) -> object:
+    return importlib.import_module("audio_separator.separator").Separator(log_level=logging.ERROR, **options)
+
+
+def call(
+    song: str, model: str | list[str] | None, options: dict[str, object], names: dict[str, str] | None = None
+) -> dict[str, object]:
+    """What a `Separator` tells of a model, and the files that it has made of a song."""
+    made = separator(options)
+    made.load_model(*([] if model is None else [model]))
+    instance = made.model_instance
+    stems = None if instance is None else [instance.primary_stem_name, instance.secondary_stem_name]
+    return {"stems": stems, "name": made.model_friendly_name, "files": made.separate(song, names)}
+
+
+def listed(models: str) -> dict[str, object]:
+    made = separator({"model_file_dir": models, "info_only": True})
+    return {
+        "files": made.list_supported_model_files(),
+        "simple": made.get_simplified_model_list(),
+        "presets": made.list_ensemble_presets(),
+    }
+
+
+def answer(**request: Any) -> dict[str, object]:
+    if "argv" in request:
+        return run(**request)
+    try:
+        return listed(request["listed"]) if "listed" in request else call(**request)
+    except Exception:  # noqa: BLE001  the test tells what it was
+        return {"error": traceback.format_exc()}
 
 
 # What the program imports for layers and checkpoints that no model here has: a compiler and gigabytes less to install.
@@ -63,5 +97,5 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
-        answers.write(json.dumps(run(**json.loads(line))) + "\n")
+        answers.write(json.dumps(answer(**json.loads(line))) + "\n")
         answers.flush()

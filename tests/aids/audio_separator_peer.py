@@ -76,7 +76,7 @@ def python_in(folder: Path) -> Path:
 
 
 class Peer:
-    """One process that runs the program for many cases."""
+    """One process that runs the program, or calls its classes, for many cases."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -89,13 +89,24 @@ class Peer:
         )
 
     def run(self, *words: str, folder: Path, models: Path) -> Ran:
+        return Ran(**self._ask(argv=list(words), folder=str(folder), models=str(models)))
+
+    def call(self, song: Path, model: Any, options: dict[str, Any], **names: Any) -> dict[str, Any]:
+        """What its `Separator`, made with these options, tells of a model, and the files that it has made of the song."""
+        return self._ask(song=str(song), model=model, options=options, **names)
+
+    def listed(self, models: Path) -> dict[str, Any]:
+        """Its lists of the models in a folder, and its ensembles."""
+        return self._ask(listed=str(models))
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"argv": list(words), "folder": str(folder), "models": str(models)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return Ran(**answer)
+        assert "error" not in answer, answer["error"]
+        return answer
 
     def close(self) -> None:
         self._process.communicate()

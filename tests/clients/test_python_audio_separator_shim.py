@@ -13,7 +13,6 @@ from dsu_client.compat.audio_separator.separator import (
     InvalidAudioDataError,
     Separator,
 )
-from dsu_client.compat.audio_separator.separator.naming import ensemble_name, ensemble_stem_names, file_name, stem_names
 from dsu_client.compat.audio_separator.utils import cli
 from python_shims import plain_signature, program, signature_in_source, small_models, write_track
 from python_workers import RATE, real
@@ -79,38 +78,6 @@ def test_files_have_the_packages_names(separator, track, tmp_path, model, files)
     assert soundfile.info(tmp_path / "out" / files[0]).frames == 2 * RATE
 
 
-@pytest.mark.parametrize(
-    ("kind", "model", "stems", "names"),
-    [
-        (
-            "MDXC",
-            "model_bs_roformer_ep_317_sdr_12.9755.ckpt",
-            ["vocals", "instrumental"],
-            ["Instrumental", "Vocals"],
-        ),
-        ("MDXC", "model_bs_roformer_ep_937_sdr_10.5309.ckpt", ["other", "vocals"], ["Drum-Bass", "No Drum-Bass"]),
-        ("MDXC", "vocals_mel_band_roformer.ckpt", ["vocals", "instrumental"], ["other", "vocals"]),
-        ("MDXC", "mel_band_roformer_karaoke_becruily.ckpt", ["Vocals", "Instrumental"], ["Instrumental", "Vocals"]),
-        ("MDXC", "dereverb.ckpt", ["noreverb", "reverb"], ["reverb", "noreverb"]),
-        (
-            "Demucs",
-            "htdemucs_6s.yaml",
-            ["drums", "bass", "other", "vocals", "guitar", "piano"],
-            ["Bass", "Drums", "Other", "Vocals", "Guitar", "Piano"],
-        ),
-    ],
-)
-def test_stems_of_known_models_have_the_packages_names(kind, model, stems, names):
-    """As their published configurations have them, with the order of their files."""
-    assert list(stem_names(kind, model, stems).values()) == names
-
-
-def test_names_hold_nothing_that_file_systems_refuse():
-    """The rule of the package for tracks, stems, models, and names that the program gives."""
-    assert file_name('a:b//c?"', "Lead Vocals", "m", "wav", {}) == "a_b_c_(Lead Vocals)_m.wav"
-    assert file_name("song", "Vocals", "m", "flac", {"vocals": "../voice."}) == "voice.flac"
-
-
 def test_a_program_names_its_files(separator, track):
     """By stem, in any case; the others keep their names."""
     separator.load_model("tiny_mdx23c")
@@ -155,48 +122,47 @@ def test_the_folder_is_changed_between_songs(separator, track, tmp_path):
     assert (model.model_name, model.primary_stem_name, model.secondary_stem_name) == ("tiny_mdx23c", "vocals", "other")
 
 
-def test_settings_reach_the_worker(track, tmp_path, monkeypatch):
-    """What is said of the model's type, the format, the bit rate and the sample rate, and nothing of the other types."""
+def test_settings_reach_the_worker(track, tmp_path):
+    """All of them, under the names that the worker has for them; the size of batches is that of the model's type."""
     separator = Separator(
         output_dir=str(tmp_path),
         output_format="MP3",
         output_bitrate="192k",
         sample_rate=48000,
+        normalization_threshold=0.8,
+        amplification_threshold=0.1,
         vr_params={"window_size": 320, "aggression": 7, "enable_tta": True, "enable_post_process": True},
         mdx_params={"segment_size": 64, "enable_denoise": True, "overlap": 0.5},
-        mdxc_params={"overlap": 4, "batch_size": 2, "pitch_shift": 2},
-        demucs_params={"segment_size": 2, "shifts": 1},
+        mdxc_params={"overlap": 4, "batch_size": 2, "pitch_shift": 2, "override_model_segment_size": True},
+        demucs_params={"segment_size": 2, "shifts": 1, "segments_enabled": False},
         log_level=logging.WARNING,
     )
-    asked = {}
-    for model in ("tiny_vr_vocals.pth", "tiny_mdx_vocals.onnx", "tiny_mdx23c", "tiny"):
-        separator.load_model(model)
-        asked[model] = separator._options()
-    common = {"format": "mp3", "bitrate": 192, "output_sample_rate": 48000}
-    assert all(common.items() <= options.items() for options in asked.values())
-    fields = [{name for name in options if name not in {*common, "model", "family"}} for options in asked.values()]
-    assert fields == [
-        {"vr_window_size", "vr_aggression", "vr_enable_tta", "vr_post_process", "invert_spect"},
-        {"mdx_segment_size", "mdx_overlap", "mdx_enable_denoise", "invert_spect"},
-        {"overlap", "batch_size"},
-        {"segment", "shifts"},
-    ]
+    separator.load_model("tiny_mdx23c")
+    assert separator._options() == {
+        "model": "tiny_mdx23c",
+        "batch_size": 2,
+        "format": "mp3",
+        "bitrate": 192,
+        "output_sample_rate": 48000,
+        "normalization": 0.8,
+        "amplification": 0.1,
+        "invert_spect": False,
+        "vr_window_size": 320,
+        "vr_aggression": 7,
+        "vr_enable_tta": True,
+        "vr_post_process": True,
+        "mdx_segment_size": 64,
+        "mdx_enable_denoise": True,
+        "mdx_overlap": 0.5,
+        "mdxc_overlap": 4,
+        "mdxc_pitch_shift": 2,
+        "mdxc_override_model_segment_size": True,
+        "demucs_segment_s": 2,
+        "demucs_shifts": 1,
+        "demucs_split": False,
+    }
     written = separator.separate(track)
     assert {soundfile.info(tmp_path / name).samplerate for name in written} == {48000}
-
-
-def test_defaults_are_the_packages_where_they_are_not_those_of_dsu(tmp_path):
-    """Two shifts, and MDX segments of one length for all models; the rest is left to DSU and to the model."""
-    separator = Separator(output_dir=str(tmp_path), log_level=logging.WARNING)
-    said = {}
-    for model in ("tiny_vr_vocals.pth", "tiny_mdx_vocals.onnx", "tiny_mdx23c", "tiny"):
-        separator.load_model(model)
-        said |= separator._options()
-    common = {"format", "output_sample_rate", "model", "family", "invert_spect"}
-    assert {name: value for name, value in said.items() if name not in common} == {
-        "mdx_segment_size": 256,
-        "shifts": 2,
-    }
 
 
 @pytest.mark.parametrize(("device", "expected"), [("cuda:0", "fp16"), ("cpu", None)])
@@ -218,15 +184,6 @@ def test_an_ensemble_of_several_models(separator, track, tmp_path):
     tail = "custom_ensemble_tiny_mdx23c_tiny_bs_rofo.wav"
     assert written == [str(tmp_path / "out" / f"song_({stem})_{tail}") for stem in ("Instrumental", "Vocals")]
     assert all(Path(path).is_file() for path in written)
-
-
-def test_ensembles_have_the_packages_names():
-    """After the models without their usual beginnings, or after the preset; stems of different names go together."""
-    models = ["model_bs_roformer_ep_317_sdr_12.9755.ckpt", "UVR-MDX-NET-Inst_HQ_3.onnx"]
-    assert ensemble_name(models, None) == "custom_ensemble_ep_317_sdr_1_Inst_HQ_3"
-    assert ensemble_name(models, "karaoke") == "preset_karaoke"
-    assert ensemble_stem_names(["vocals", "other", "instrumental"]) == {"vocals": "Vocals", "other": "Instrumental"}
-    assert ensemble_stem_names(["vocals", "instrumental"]) == {"vocals": "Vocals", "instrumental": "Instrumental"}
 
 
 def test_a_preset_chooses_its_models(tmp_path):
@@ -293,19 +250,21 @@ def test_wrong_settings_are_refused(tmp_path, options):
 
 
 def test_models_are_listed_by_type(separator):
-    """With file names, stems and scores; the simple list is sorted, or filtered by a stem with the best first."""
+    """By the package's names, with file names, stems and scores; the simple list is sorted, or filtered by a stem."""
     listed = separator.list_supported_model_files()
     assert list(listed) == ["VR", "MDX", "Demucs", "MDXC"]
-    assert listed["MDX"]["UVR-MDX-NET-Inst_HQ_3.onnx"]["filename"] == "UVR-MDX-NET-Inst_HQ_3.onnx"
-    assert listed["MDXC"]["resurrection_vocals"]["scores"]["vocals"]["SDR"] > 10
+    best = listed["MDXC"]["Roformer Model: BS-Roformer-Viperx-1297"]
+    assert best["download_files"] == [f"model_bs_roformer_ep_317_sdr_12.9755.{suffix}" for suffix in ("ckpt", "yaml")]
+    assert (best["stems"], best["target_stem"]) == (["vocals", "instrumental"], "vocals")
+    assert best["scores"]["vocals"]["SDR"] > 10
     simple = separator.get_simplified_model_list()
     assert simple["tiny_vr_vocals.pth"]["Type"] == "VR"
-    assert simple["dsu_mini"]["Stems"] == ["drums", "bass", "other", "vocals"]
+    assert simple["htdemucs_ft.yaml"]["Name"] == "Demucs v4: htdemucs_ft"
     assert list(separator.get_simplified_model_list("filename")) == sorted(simple)
     drums = separator.get_simplified_model_list("drums")
     scores = [row["SDR"]["drums"] for row in drums.values() if row["SDR"]["drums"] is not None]
     assert scores == sorted(scores, reverse=True)
-    assert "resurrection_vocals" not in drums
+    assert "UVR-MDX-NET-Inst_HQ_3.onnx" not in drums
 
 
 def test_models_are_fetched(separator):

@@ -54,6 +54,6 @@ ROWS = (
 )
 DIFFERENCES = (
     "Samples come at 44.1 kHz in stereo from every demucs model, as from all that were published.",
-    "Stems of audio-separator are not lowered to `normalization_threshold`: one gain keeps all of a song within full scale.",
+    "`Separator` of audio-separator is tested beside the package's own; what differs is what differs on the command line.",
     "`list_models()` of demucs names DSU's models where demucs has the places of their files, unless it is given a folder.",
 )

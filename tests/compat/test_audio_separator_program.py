@@ -10,21 +10,16 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from audio_separator_models import write_models
 from audio_separator_peer import Peer, Ran
 from audio_separator_rows import OTHERS, SEPARATIONS
+from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio, write_songs
 
-from tools.fixtures.song import song
 from utils.commandline.audio_separator.program import main
 from workers import launch
 
-RATE = 44100
-DURATION_S = 69 * 1024 / RATE  # whole frames: audio-separator drops the last partial frame of VR stems
-ENSEMBLES_DB = 40.0  # audio-separator chooses among members that it has written to such files first
-LOWEST_DB = 55.0  # of what both wrote, over the difference: 16-bit files, rounded by one and cut off by the other
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3} - "
 COMPLETE = "INFO - cli - Separation complete! Output file(s): "
 
@@ -44,20 +39,7 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory):
     """A folder with the songs of the rows."""
-    folder = tmp_path_factory.mktemp("songs")
-    loud = song(DURATION_S)
-    loud /= np.abs(loud).max()
-    write = partial(soundfile.write, samplerate=RATE)
-    write(folder / "song.wav", loud)
-    write(folder / "my__song: a?.wav", loud)
-    write(folder / "soft.wav", 0.5 * loud)
-    write(folder / "quiet.wav", 0.2 * loud)
-    write(folder / "mono.wav", loud[:, 0])
-    write(folder / "deep.wav", loud, subtype="PCM_24")
-    (folder / "songs" / "more").mkdir(parents=True)
-    write(folder / "songs" / "one.wav", loud[: RATE // 2])
-    write(folder / "songs" / "more" / "two.wav", loud[RATE:])
-    return folder
+    return write_songs(tmp_path_factory.mktemp("songs"))
 
 
 @pytest.fixture
@@ -95,11 +77,6 @@ def files_below(folder):
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
-def decibels(theirs, ours):
-    """How far the difference is below what was to be written."""
-    return 10 * np.log10(np.square(theirs).sum() / max(np.square(theirs - ours).sum(), 1e-12))
-
-
 @pytest.mark.parametrize("row", SEPARATIONS, ids=lambda row: row.words)
 def test_separations(programs, row):
     """Both write the same files, and say so with the same words."""
@@ -109,13 +86,7 @@ def test_separations(programs, row):
     their_files, our_files = files_below(their_folder), files_below(our_folder)
     assert our_files.keys() == their_files.keys()
     for name, path in their_files.items():
-        expected, found = soundfile.info(path), soundfile.info(our_files[name])
-        assert (found.format, found.subtype, found.samplerate, found.channels) == (
-            *(expected.format, expected.subtype, expected.samplerate, expected.channels),
-        )
-        assert found.frames == expected.frames
-        lowest = ENSEMBLES_DB if "--extra_models" in row.words else LOWEST_DB
-        assert decibels(soundfile.read(path)[0], soundfile.read(our_files[name])[0]) > lowest, name
+        same_audio(path, our_files[name], ENSEMBLES_DB if "--extra_models" in row.words else LOWEST_DB)
     last = [log_of(ran)[-1] for ran in (theirs, ours)]
     assert all(line.startswith(COMPLETE) for line in last)
     named = [sorted(Path(word).name for word in line.removeprefix(COMPLETE).split(" ")) for line in last]

@@ -31,6 +31,7 @@ _PREFIXES = (
     *("mel_band_roformer_", "melband_roformer_", "bs_roformer_", "model_bs_roformer_"),
     *("UVR-MDX-NET-", "UVR_MDXNET_"),
 )
+_DEMUCS_ORDER = ("Bass", "Drums", "Other", "Vocals", "Guitar", "Piano")
 _LONGEST = 12  # characters of each of several models in the names of files
 
 PackageModelName = Annotated[
@@ -169,6 +170,15 @@ def label_of(models: Sequence[str], preset: str | None) -> str:
 def _shortened(name: str) -> str:
     prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), "")
     return name.removeprefix(prefix)[:_LONGEST]
+
+
+def in_order_of_files(stems: Sequence[str], family: str) -> list[str]:
+    """The stems in the order of their files, which programs rely on: but for VR models, the second of two comes first."""
+    if family == "demucs":
+        return sorted(
+            stems, key=lambda stem: _DEMUCS_ORDER.index(stem) if stem in _DEMUCS_ORDER else len(_DEMUCS_ORDER)
+        )
+    return list(stems if family == "vr" or len(stems) != 2 else reversed(stems))
 
 
 def common_names(stems: Sequence[str]) -> dict[str, str]:

@@ -225,6 +225,10 @@ class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str
     config: Annotated[str | None, Meta(description="The file that describes its network.")] = None
     stems: tuple[str, ...] = ()
+    instruments: Annotated[
+        tuple[str, ...],
+        Meta(description="The stems as they are in names of files, where its configuration here has other names."),
+    ] = ()
     target_stem: Annotated[str | None, Meta(description="The stem that it was made for.")] = None
     sdr: Annotated[dict[str, float], Meta(description="Median of each stem, in dB.")] = {}
 
@@ -232,6 +236,7 @@ class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class EnsemblePreset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An ensemble with a name."""
 
+    name: Annotated[str, Meta(description="What people call it.")]
     description: str
     models: tuple[str, ...]
     algorithm: EnsembleAlgorithm

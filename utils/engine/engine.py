@@ -20,7 +20,14 @@ from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
 from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job
-from utils.core.package_request import DEFAULT_MODEL, PackageLoad, PackageRequest, PackageSeparate, common_names
+from utils.core.package_request import (
+    DEFAULT_MODEL,
+    PackageLoad,
+    PackageRequest,
+    PackageSeparate,
+    common_names,
+    in_order_of_files,
+)
 from utils.core.settings import Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
@@ -310,6 +317,8 @@ class Engine:
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
         selection = offer.select(stems=request.wanted_stems, two_stems=request.wanted_two_stems)
+        if isinstance(request, PackageSeparate):
+            selection = _as_files(selection, families[0])
         if len(models) == 1:
             recipe = families[0].recipe(models[0], request, selection, track, job, longest_chunk_s=longest_chunk_s)
         else:
@@ -338,7 +347,7 @@ class Engine:
         weights = request.ensemble_weights or [1.0] * len(models)
         for model, weight in zip(models, weights, strict=True):
             family = self._family(model.source.family)
-            selection = family.offer(model, request).select(stems=None, two_stems=None)
+            selection = _as_files(family.offer(model, request).select(stems=None, two_stems=None), family)
             recipe = family.recipe(model, request, selection, track, job)
             recipe = replace(recipe, free_memory=lease.release_others)
             members.append(Member(recipe, common_names(selection.names), weight))
@@ -385,6 +394,12 @@ class Engine:
     def _release_memory(self) -> None:
         gc.collect()
         devices.release_unused(self.host.device)
+
+
+def _as_files(selection: Selection, family: Family) -> Selection:
+    """The outputs in the order in which the audio-separator package writes them."""
+    outputs = {output.name: output for output in selection.outputs}
+    return replace(selection, outputs=tuple(outputs[name] for name in in_order_of_files(list(outputs), family.name)))
 
 
 # How commands differ in their events and replies ---------------------------------------------------------------------

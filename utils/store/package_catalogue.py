@@ -100,6 +100,12 @@ def record_of(file: str) -> ModelRecord | None:
     return None if kind is None else _registry().find(file, WORKERS[kind])
 
 
+def published_stems(record: ModelRecord | None) -> tuple[str, ...]:
+    """What the package's configuration of a model calls its stems, where that of DSU has other names."""
+    named = (model for model in _models() if model.instruments) if record is not None else ()
+    return next((model.instruments for model in named if record_of(model.file) == record), ())
+
+
 def _own_models(folder: Path) -> Iterator[PackageModel]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     for below in (AUDIO_SEPARATOR, NETWORKS):

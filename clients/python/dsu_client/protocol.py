@@ -1256,6 +1256,8 @@ class PackageModel(TypedDict):
     config: str | None
     """The file that describes its network."""
     stems: list[str]
+    instruments: list[str]
+    """The stems as they are in names of files, where its configuration here has other names."""
     target_stem: str | None
     """The stem that it was made for."""
     sdr: dict[str, float]
@@ -1265,6 +1267,8 @@ class PackageModel(TypedDict):
 class EnsemblePreset(TypedDict):
     """An ensemble with a name."""
 
+    name: str
+    """What people call it."""
     description: str
     models: list[str]
     algorithm: Literal[

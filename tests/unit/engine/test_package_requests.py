@@ -13,7 +13,7 @@ from tools.fixtures.demucs import tiny_htdemucs, write_bag, write_checkpoint
 from tools.fixtures.networks import write_network
 from utils.core.errors import InvalidRequest, UnknownModel
 from utils.core.job import Job
-from utils.core.package_request import PackageLoad, PackageSeparate
+from utils.core.package_request import PackageLoad, PackageSeparate, in_order_of_files
 from utils.core.requests import AudioSeparatorLoad, DownloadModel, ListModels
 from utils.core.settings import Settings
 from utils.engine.programs import make_engine
@@ -69,6 +69,24 @@ def test_models_are_loaded_by_the_names_of_their_files(engine):
     ]
     assert engine.ping().model_loaded == "vr.pth"
     assert loaded[-1].cached is True
+
+
+@pytest.mark.parametrize(
+    ("family", "stems", "expected"),
+    [
+        ("vr", ["Vocals", "Instrumental"], ["Vocals", "Instrumental"]),
+        ("mdx", ["Vocals", "Instrumental"], ["Instrumental", "Vocals"]),
+        ("networks", ["drums", "bass", "other"], ["drums", "bass", "other"]),
+        (
+            "demucs",
+            ["Drums", "Bass", "Other", "Vocals", "Guitar", "Piano"],
+            ["Bass", "Drums", "Other", "Vocals", "Guitar", "Piano"],
+        ),
+    ],
+)
+def test_files_have_the_packages_order(family, stems, expected):
+    """On which programs rely."""
+    assert in_order_of_files(stems, family) == expected
 
 
 def test_an_ensemble_of_several_kinds(separate, engine):

@@ -1,4 +1,4 @@
-"""How the audio-separator package runs networks: which stems it gives, and its windows. For its command line."""
+"""How the audio-separator package runs networks: which stems it gives, and its windows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from utils.engine.pipeline.chunking import Chunk, ChunkPlan, Window
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer
 from utils.engine.pipeline.recipe import Heard
+from utils.store.package_catalogue import published_stems
 
 SHORT_S = 10.0  # shorter songs always have windows of `mdxc_segment_size` frames
 USUAL_OVERLAP = 8
@@ -22,8 +23,9 @@ def package_offer(model: NetworkModel, request: PackageSeparate) -> Offer:
     """The stems as the configuration names them. A network with one target also gives the rest."""
     if model.rest is None:
         return Offer(model.instruments, model.complement)
+    target, rest = published_stems(model.source.record) or (*model.instruments, model.rest)
     everything = request.wanted_stems is None and request.two_stems is None
-    return Offer(model.instruments, Complement(model.rest, (0,)), with_complement=everything)
+    return Offer((target,), Complement(rest, (0,)), with_complement=everything)
 
 
 def package_lanes(

@@ -16,12 +16,14 @@ from utils.core.package_request import PackageSeparate
 from utils.core.settings import Settings
 from utils.engine.families.networks.package import (
     overlaps_of,
+    package_offer,
     pitched_rate,
     plan_alike,
     plan_to_end,
     window_samples,
 )
 from utils.engine.programs import make_engine
+from utils.store.package_catalogue import record_of
 
 
 @given(total=st.integers(1, 3000), chunk=st.integers(2, 700), overlaps=st.integers(1, 8))
@@ -76,6 +78,21 @@ def test_a_higher_pitch_is_a_song_with_fewer_samples():
     assert [pitched_rate(44100, semitones) for semitones in (12, 0, -12)] == [22050, 44100, 88200]
 
 
+@pytest.mark.parametrize(
+    ("file", "own", "expected"),
+    [
+        ("model_bs_roformer_ep_317_sdr_12.9755.ckpt", ("vocals", "other"), ["Vocals", "Instrumental"]),
+        ("model_bs_roformer_ep_937_sdr_10.5309.ckpt", ("other", "vocals"), ["No Drum-Bass", "Drum-Bass"]),
+        ("melband_roformer_big_beta6.ckpt", ("vocals", "other"), ["vocals", "other"]),
+    ],
+)
+def test_stems_of_known_networks_have_the_packages_names(file, own, expected):
+    """Which are those of the configurations that it fetches."""
+    (target, rest), source = own, SimpleNamespace(record=record_of(file))
+    offer = package_offer(SimpleNamespace(instruments=(target,), rest=rest, source=source), PackageSeparate())
+    assert offer.select(stems=None, two_stems=None).names == expected
+
+
 # Whole songs --------------------------------------------------------------------------------------------------------
 
 
@@ -108,7 +125,7 @@ def separate(engine, tmp_path):
 def test_a_network_with_one_target_gives_the_rest_too(separate):
     """Both add up to the song; each is given alone if it is asked for."""
     stems, song = separate(model="alone.ckpt")
-    assert list(stems) == ["Vocals", "Instrumental"]
+    assert list(stems) == ["Instrumental", "Vocals"]
     np.testing.assert_allclose(sum(stems.values()), song, atol=1e-5)
     assert list(separate(model="alone.ckpt", single_stem="instrumental")[0]) == ["Instrumental"]
     with pytest.raises(InvalidRequest, match="no stem `Drums`"):
@@ -128,13 +145,13 @@ def test_an_ensemble_has_the_stems_of_all(separate):
     pair, _ = separate(model="pair.ckpt")
     four, _ = separate(model="four.ckpt")
     both, _ = separate(ensemble=["pair.ckpt", "four.ckpt"], ensemble_weights=[1.0, 3.0])
-    assert list(both) == ["Vocals", "Instrumental", "Drums", "Bass", "Other"]
+    assert list(both) == ["Instrumental", "Vocals", "Drums", "Bass", "Other"]
     np.testing.assert_allclose(both["Vocals"], (pair["vocals"] + 3 * four["vocals"]) / 4, atol=1e-5)
     np.testing.assert_allclose(both["Instrumental"], pair["other"], atol=1e-5)
     np.testing.assert_allclose(both["Other"], four["other"], atol=1e-5)
     wanted, _ = separate(ensemble=["pair.ckpt", "four.ckpt"], single_stem="bass", ensemble_algorithm="max_fft")
     np.testing.assert_allclose(wanted["Bass"], four["bass"], atol=1e-5)
-    with pytest.raises(InvalidRequest, match="they have Vocals, Instrumental, Drums"):
+    with pytest.raises(InvalidRequest, match="they have Instrumental, Vocals, Drums"):
         separate(ensemble=["pair.ckpt", "four.ckpt"], single_stem="Piano")
 
 

@@ -5,28 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from dsu_client.client import DSU
 from dsu_client.compat.host import worker
 from dsu_client.errors import DSUError, JobCancelled
+from dsu_client.protocol import Done, PackageModel
 
 from .exceptions import BatchSeparationError, translated
-from .naming import FAMILIES, TYPES, ensemble_name, ensemble_stem_names, file_name, stem_names
-from .presets import PRESETS
 
 DEFAULT_MODEL = "model_bs_roformer_ep_317_sdr_12.9755.ckpt"
 # Means DSU's models directory here.
 DEFAULT_FOLDER = "/tmp/audio-separator-models/"  # noqa: S108
 SONGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".ac3")
-# No separation into stems, though `list_models` of DSU has them.
-OTHER_TYPES = ("apollo", "audiosep")
-ALGORITHMS = {"uvr_max_spec": "max_fft", "uvr_min_spec": "min_fft"}
-MDX = {"hop_length": 1024, "segment_size": 256, "overlap": 0.25, "batch_size": 1, "enable_denoise": False}
+LOSSY = ("mp3", "ogg", "opus", "m4a")
+KINDS = ("VR", "MDX", "Demucs", "MDXC")
+MDX_HOP = 1024
+MDX = {"hop_length": MDX_HOP, "segment_size": 256, "overlap": 0.25, "batch_size": 1, "enable_denoise": False}
 VR = {
     "batch_size": 1,
     "window_size": 512,
@@ -44,17 +42,10 @@ MDXC = {
     "overlap": None,
     "pitch_shift": 0,
 }
-DEFAULTS: dict[str, Mapping[str, Any]] = {"MDX": MDX, "VR": VR, "Demucs": DEMUCS, "MDXC": MDXC}
-# For each type of model: its parameters, and the fields of `separate` that they are.
+# For each type of model: its parameters, and the fields of `package_separate` that they are.
 FIELDS = {
-    "MDX": {
-        "segment_size": "mdx_segment_size",
-        "overlap": "mdx_overlap",
-        "batch_size": "batch_size",
-        "enable_denoise": "mdx_enable_denoise",
-    },
+    "MDX": {"segment_size": "mdx_segment_size", "overlap": "mdx_overlap", "enable_denoise": "mdx_enable_denoise"},
     "VR": {
-        "batch_size": "batch_size",
         "window_size": "vr_window_size",
         "aggression": "vr_aggression",
         "enable_tta": "vr_enable_tta",
@@ -62,27 +53,33 @@ FIELDS = {
         "post_process_threshold": "vr_post_process_threshold",
         "high_end_process": "vr_high_end_process",
     },
-    "Demucs": {"segment_size": "segment", "shifts": "shifts", "overlap": "overlap"},
-    "MDXC": {"batch_size": "batch_size", "overlap": "overlap"},
+    "Demucs": {
+        "segment_size": "demucs_segment_s",
+        "shifts": "demucs_shifts",
+        "overlap": "demucs_overlap",
+        "segments_enabled": "demucs_split",
+    },
+    "MDXC": {
+        "segment_size": "mdxc_segment_size",
+        "override_model_segment_size": "mdxc_override_model_segment_size",
+        "overlap": "mdxc_overlap",
+        "pitch_shift": "mdxc_pitch_shift",
+    },
 }
-# Fields that have other defaults here than in DSU.
-OWN_DEFAULTS = ("mdx_segment_size", "shifts")
 Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 class Model:
     """`model_instance`: what programs ask a loaded model. Its settings are the separator's, whichever of the two they set."""
 
-    def __init__(self, separator: Separator, filename: str, name: str, kind: str, stems: Sequence[str]) -> None:
+    def __init__(self, separator: Separator, filename: str, kind: str, stems: Sequence[str]) -> None:
         self._separator = separator
         self.model_filename = filename
         self.model_name = filename.split(".", maxsplit=1)[0]
-        self.dsu_name = name
         self.kind = kind
         self.stems = list(stems)
-        names = stem_names(kind, filename, stems)
-        self.primary_stem_name = names[stems[0]]
-        self.secondary_stem_name = names[stems[1]] if len(stems) > 1 else None
+        pair = ("Vocals", "Instrumental") if kind == "Demucs" else (*stems, None)
+        self.primary_stem_name, self.secondary_stem_name = pair[:2]
 
     output_dir = property(lambda self: self._separator.output_dir, lambda self, value: self._set("output_dir", value))
     output_format = property(
@@ -139,9 +136,6 @@ class Separator:
             raise ValueError("The amplification_threshold must be at least 0 and at most 1.")
         if chunk_duration is not None and chunk_duration <= 0:
             raise ValueError("The chunk_duration must be greater than 0.")
-        if ensemble_preset is not None and ensemble_preset not in PRESETS:
-            names = ", ".join(sorted(PRESETS))
-            raise ValueError(f"Unknown ensemble preset: `{ensemble_preset}`. Available presets: {names}")
         self._start_log(log_level, log_formatter)
         self.output_dir = os.getcwd() if output_dir is None else output_dir  # noqa: PTH109  programs expect a string
         self._models_dir = _models_dir(model_file_dir)
@@ -159,12 +153,12 @@ class Separator:
         self.use_native_fp16 = use_native_fp16
         self.chunk_duration = chunk_duration
         self.arch_specific_params = {"MDX": mdx_params, "VR": vr_params, "Demucs": demucs_params, "MDXC": mdxc_params}
-        algorithm, models = PRESETS.get(ensemble_preset or "", ("avg_wave", ()))
-        self.ensemble_algorithm = ensemble_algorithm or algorithm
+        self.torch_device: object = None  # a program may set one; else it is the best there is
+        preset = self._preset(ensemble_preset)
+        self.ensemble_algorithm = ensemble_algorithm or preset["algorithm"]
         self.ensemble_weights = ensemble_weights
         self.ensemble_preset = ensemble_preset
-        self._preset_models = list(models)
-        self.torch_device: object = None  # a program may set one; else it is the best there is
+        self._preset_models = preset["models"]
         self.model_instance: Model | None = None
         self.model_filename: str | list[str] | None = None
         self.model_filenames: list[str] = []
@@ -179,6 +173,15 @@ class Separator:
         self.log_handler.setFormatter(self.log_formatter)
         if not self.logger.hasHandlers():
             self.logger.addHandler(self.log_handler)
+
+    def _preset(self, name: str | None) -> dict[str, Any]:
+        """The ensemble of this name. Without one it has no models."""
+        if name is None:
+            return {"models": [], "algorithm": "avg_wave"}
+        presets = self.list_ensemble_presets()
+        if name not in presets:
+            raise ValueError(f"Unknown ensemble preset: `{name}`. Available presets: {', '.join(sorted(presets))}")
+        return presets[name]
 
     @property
     def _worker(self) -> DSU:
@@ -197,19 +200,20 @@ class Separator:
             return
         self.logger.info("Loading model %s...", names[0])
         with translated():
-            reply = self._worker.load_model(model=names[0])
-            kind = self._details(model=reply["model"])[0]["kind"]
-        self.model_instance = Model(self, names[0], reply["model"], kind, reply["stems"])
+            reply = self._worker.package_load_model(model=names[0])
+        self.model_instance = Model(self, names[0], reply["kind"], reply["stems"])
         self.model_filename, self.model_filenames = names[0], names
-        self.model_friendly_name = reply["model"]
+        listed = self._listed(names[0])
+        self.model_friendly_name = listed["name"] if listed else reply["model"]
 
     def download_model_files(self, model_filename: str) -> tuple[str, str, str, str, str | None]:
         """Fetch a model: its file name, type, name, path, and the path of its configuration, if it has one."""
         with translated():
             reply = self._worker.download_model(model=model_filename)
-            kind = self._details(model=reply["model"])[0]["kind"]
+        listed = self._listed(model_filename)
+        kind, name = (listed["kind"], listed["name"]) if listed else ("MDXC", reply["model"])
         configuration = next((path for path in reply["files"] if path.endswith(".yaml")), None)
-        return model_filename, kind, reply["model"], reply["path"], configuration
+        return model_filename, kind, name, reply["path"], configuration
 
     def download_model_and_data(self, model_filename: str) -> None:
         """Fetch a model without loading it."""
@@ -217,14 +221,14 @@ class Separator:
 
     def list_supported_model_files(self) -> dict[str, dict[str, dict[str, Any]]]:
         """The models by type and name, with their file names, stems and scores."""
-        listed: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in FAMILIES}
-        for model in self._details():
+        listed: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
+        for model in self._worker.package_list_models()["models"]:
             listed[model["kind"]][model["name"]] = {
-                "filename": model["name"],
-                "scores": {stem: {"SDR": sdr} for stem, sdr in (model["sdr"] or {}).items()},
-                "stems": [stem.lower() for stem in model["stems"]],
-                "target_stem": model["stems"][0].lower() if 0 < len(model["stems"]) < 3 else None,
-                "download_files": [model["name"]],
+                "filename": model["file"],
+                "scores": {stem: {"SDR": sdr} for stem, sdr in model["sdr"].items()},
+                "stems": model["stems"],
+                "target_stem": model["target_stem"],
+                "download_files": [file for file in (model["file"], model["config"]) if file],
             }
         return listed
 
@@ -255,15 +259,13 @@ class Separator:
 
     def list_ensemble_presets(self) -> dict[str, dict[str, Any]]:
         """The named ensembles, with their models and how they are combined."""
-        return {
-            name: {"name": name, "description": "", "models": list(models), "algorithm": algorithm, "weights": None}
-            for name, (algorithm, models) in PRESETS.items()
-        }
+        presets = self._worker.package_list_models()["presets"]
+        return {name: {**preset, "weights": None} for name, preset in presets.items()}
 
-    def _details(self, **options: Any) -> list[dict[str, Any]]:
-        """What DSU tells of models that separate, with their types as the package has them."""
-        details = self._worker.list_models(details=True, **options)["details"]
-        return [{**row, "kind": TYPES.get(row["type"], "MDXC")} for row in details if row["type"] not in OTHER_TYPES]
+    def _listed(self, filename: str) -> PackageModel | None:
+        """What the package's list tells of a model; None for one that only DSU has."""
+        models = self._worker.package_list_models()["models"]
+        return next((model for model in models if model["file"] == filename), None)
 
     # Songs ---------------------------------------------------------------------------------------------------------------
 
@@ -290,80 +292,65 @@ class Separator:
         return written
 
     def _separate_file(self, path: str, custom: Mapping[str, str]) -> list[str]:
-        """Separate one song beside its place, then give the stems their names."""
         self.logger.info("Processing file: %s", path)
-        folder = Path(self.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".separating-", dir=folder) as aside:
-            with translated(path):
-                reply = self._worker.separate(path, output=aside, **self._options())
-            names = self._names(reply["stems"])
-            extension = self.output_format.lower()
-            files = {}
-            for stem in self._chosen(names):
-                files[stem] = file_name(Path(path).stem, names[stem], self._label(), extension, custom)
-                os.replace(reply["paths"][stem], folder / files[stem])  # noqa: PTH105  also where the file is there
-        return [str(folder / name) if self.model_instance is None else name for name in files.values()]
+        stem = self.output_single_stem
+        if stem and self.model_instance and stem.lower() not in map(str.lower, self.model_instance.stems):
+            self.logger.warning("The model has no stem %s, but: %s.", stem, ", ".join(self.model_instance.stems))
+            if not self._gives_all(self.model_instance):
+                return []
+            stem = None
+        with translated(path):
+            reply = self._worker.package_separate(
+                input=os.path.abspath(path),  # noqa: PTH100  links keep their own names
+                output=os.path.abspath(self.output_dir),  # noqa: PTH100
+                custom_output_names=custom,
+                single_stem=stem or None,
+                **self._options(),
+            )
+        files = cast("Done", reply)["files"]
+        return [str(Path(self.output_dir, name)) for name in files] if self.model_instance is None else files
 
-    def _names(self, stems: Sequence[str]) -> dict[str, str]:
-        model = self.model_instance
-        return stem_names(model.kind, model.model_filename, stems) if model else ensemble_stem_names(stems)
-
-    def _chosen(self, names: Mapping[str, str]) -> list[str]:
-        """The stems to write. Those that have no such stem give all, if they are VR models or networks of many stems."""
-        only = self.output_single_stem
-        chosen = [stem for stem, name in names.items() if not only or only.lower() == name.lower()]
-        if chosen:
-            return chosen
-        self.logger.warning("The model has no stem %s, but: %s.", only, ", ".join(names.values()))
-        kind = self.model_instance.kind if self.model_instance else None
-        return list(names) if kind == "VR" or (kind == "MDXC" and len(names) > 2) else []
-
-    def _label(self) -> str:
-        model = self.model_instance
-        return model.model_name if model else ensemble_name(self.model_filenames, self.ensemble_preset)
+    @staticmethod
+    def _gives_all(model: Model) -> bool:
+        """Whether the model gives all stems where it lacks the one that is asked for, rather than none."""
+        return model.kind == "VR" or (model.kind == "MDXC" and len(model.stems) > 2)
 
     def _options(self) -> dict[str, Any]:
-        """The fields of `separate` for the model and the settings."""
-        options: dict[str, Any] = {"format": self.output_format.lower(), "output_sample_rate": self.sample_rate}
-        if self.output_bitrate:
+        """The fields of `package_separate` for the model and the settings."""
+        options: dict[str, Any] = {
+            "format": self.output_format.lower(),
+            "output_sample_rate": self.sample_rate,
+            "normalization": self.normalization_threshold,
+            "amplification": self.amplification_threshold,
+            "invert_spect": self.invert_using_spec,
+        }
+        if self.output_bitrate and options["format"] in LOSSY:
             options["bitrate"] = _kilobits(self.output_bitrate)
         if (self.use_autocast or self.use_native_fp16) and self._worker.get_status()["device"].startswith("cuda"):
             options["precision"] = "fp16"
+        for kind, fields in FIELDS.items():
+            given = self.arch_specific_params[kind]
+            options |= {field: given[name] for name, field in fields.items() if name in given}
+        if options.get("demucs_segment_s") == DEMUCS["segment_size"]:
+            del options["demucs_segment_s"]
+        if self.arch_specific_params["MDX"].get("hop_length", MDX_HOP) != MDX_HOP:
+            self.logger.warning("`hop_length` has no effect: MDX models were made for %s.", MDX_HOP)
+        return {**options, **self._models()}
+
+    def _models(self) -> dict[str, Any]:
         model = self.model_instance
-        if model is None:
-            return {**options, **self._ensemble_options(), "extract_instrumental": True}
-        return {**options, **self._model_options(model)}
-
-    def _model_options(self, model: Model) -> dict[str, Any]:
-        options: dict[str, Any] = {"model": model.dsu_name, "family": FAMILIES[model.kind]}
-        for name, value in self.arch_specific_params[model.kind].items():
-            field = FIELDS[model.kind].get(name)
-            if field not in OWN_DEFAULTS and value == DEFAULTS[model.kind].get(name):
-                continue  # it is DSU's default too, or stands for what the model itself says
-            if field:
-                options[field] = float(value) if field == "segment" else value
-            elif value:
-                self.logger.warning("`%s` has no effect on DSU's networks.", name)
-        if model.kind in ("VR", "MDX"):
-            options["invert_spect"] = self.invert_using_spec
-        if model.kind == "MDXC" and len(model.stems) == 1:
-            options["extract_instrumental"] = True
-        elif self.output_single_stem:
-            options["stems"] = [stem for stem in model.stems if stem.lower() == self.output_single_stem.lower()] or None
-        return options
-
-    def _ensemble_options(self) -> dict[str, Any]:
+        if model is not None:
+            batch_size = self.arch_specific_params[model.kind].get("batch_size")
+            return {"model": model.model_filename, "batch_size": batch_size}
         weights = self.ensemble_weights
         if weights is not None and len(weights) != len(self.model_filenames):
             self.logger.warning("The number of weights is not that of the models; all count the same.")
             weights = None
-        algorithm = ALGORITHMS.get(self.ensemble_algorithm, self.ensemble_algorithm)
         return {
-            "family": "networks",
             "ensemble": self.model_filenames,
-            "ensemble_type": algorithm,
-            "ensemble_weights": weights if algorithm.startswith("avg") else None,
+            "ensemble_preset": self.ensemble_preset,
+            "ensemble_algorithm": self.ensemble_algorithm,
+            "ensemble_weights": weights,
         }
 
 
