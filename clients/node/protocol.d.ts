@@ -1181,14 +1181,14 @@ export interface PackageSeparate {
   /** Sample type of the stems; default as deep as the input, up to the format. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
   /** Another name for `pcm_type`. */
-  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
+  subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Bit rate of lossy formats, in kbit/s. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
   /** Write only this stem and `no_STEM`, everything else. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model. */
+  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
   output_sample_rate?: number | "source" | null;
   /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";

@@ -579,7 +579,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     """File format of the stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
     """Sample type of the stems; default as deep as the input, up to the format."""
-    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
+    subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
     """Bit rate of lossy formats, in kbit/s."""
@@ -588,7 +588,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     two_stems: str | None
     """Write only this stem and `no_STEM`, everything else."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input; default that of the model."""
+    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
     overwrite: bool
