@@ -22,6 +22,7 @@ from utils.core.peaks import PeakRange
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
 SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
+AskedSampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT", "source"]
 ClipMode = Literal["rescale", "rescale_each", "clamp", "none"]
 OtherMethod = Literal["add", "minus", "none"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
@@ -216,12 +217,12 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
     format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
     pcm_type: Annotated[
-        SampleType | Literal["source"] | None,
+        AskedSampleType | None,
         Meta(
             description="Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."
         ),
     ] = None
-    subtype: Annotated[SampleType | Literal["source"] | None, Meta(description="Another name for `pcm_type`.")] = None
+    subtype: Annotated[AskedSampleType | None, Meta(description="Another name for `pcm_type`.")] = None
     bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
     stems: Annotated[list[str] | None, Meta(description="Write only these stems.", extra=BY_COMMAS)] = None
     two_stems: Annotated[str | None, Meta(description="Write only this stem and `no_STEM`, everything else.")] = None
