@@ -89,7 +89,8 @@ def _require_free(path: Path, *, overwrite: bool) -> None:
         raise output_error(IsADirectoryError(), path)
     if not overwrite and os.path.lexists(os_path(path)):
         raise OutputNotWritable(
-            f"'{shown(path)}' already exists. Remove it, choose another output directory, or set `overwrite`.",
+            f"'{shown(path)}' already exists.",
+            hint='Set "overwrite":true to replace it, or choose another output directory.',
             field="output",
         )
 

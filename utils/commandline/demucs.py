@@ -170,7 +170,7 @@ class DemucsReport(Report):
         )
         error = {"code": InputNotFound.code, "message": text}
         self._journal.file_done(FileDone(input=str(path), index=self.inputs.index(path), ok=False, error=error))
-        self.inputs.remove(path)
+        del self.tracks[path]
         self.display.line(text)
 
     def separated(self, done: FileDone) -> None:

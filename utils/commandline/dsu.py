@@ -20,9 +20,9 @@ from msgspec import Meta
 from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
-from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, template_option
+from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
 from utils.commandline.model_list import INSTEAD, by_name, described, fitting, named, table, unknown
-from utils.commandline.options import SongsParser, Typed, new_parser, number_or, read
+from utils.commandline.options import Options, SongsParser, Typed, new_parser, number_or, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import EngineApi
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, FamilyName, family_of
@@ -106,8 +106,14 @@ class SeparateRun(Run, frozen=True, kw_only=True):
     ] = None
 
 
-# Stems are as the song is, unless somebody says otherwise; the other programs have the defaults of those they follow.
-AS_THE_SONG = {
+# Stems are as the song is, unless somebody says otherwise, and nothing is lost; the other programs have the defaults of
+# those they follow.
+DEFAULTS = {
+    "overwrite": Option(
+        (),
+        default=False,
+        switches=(Switch("--overwrite", True, "replace results that exist; without it they are an error"),),
+    ),
     "pcm_type": SHARED["pcm_type"]._replace(
         default="source", help="sample type: PCM_16, PCM_24, PCM_32, FLOAT; by default as deep as the song's"
     ),
@@ -131,7 +137,7 @@ SEPARATE = Layout(
             ("-m", "--model"), f"one that `dsu models` lists, or a file; default {DEFAULT_NETWORK}", "NAME"
         ),
         "name_template": template_option("the family's"),
-        **AS_THE_SONG,
+        **DEFAULTS,
     },
     run=SeparateRun,
     instead=INSTEAD,
@@ -210,7 +216,14 @@ def program_of(family: str, model: str) -> Program[Any]:
         flag: f"{flag} is for models of the family {' or '.join(owners)}; `{model}` is of the family {family}."
         for flag, owners in others.items()
     }
-    return replace(FAMILIES[family], layout=replace(own, refused=refused))
+    program = FAMILIES[family]
+
+    def understand(typed: Typed) -> Options[Any]:
+        """With `--resume`, what is replaced is known to be of an earlier run with it."""
+        typed.words.overwrite = typed.words.overwrite or bool(typed.words.resume)
+        return program.understand(typed)
+
+    return replace(program, layout=replace(own, refused=refused), understand=understand, mirrors=True)
 
 
 def layout_of(family: str) -> Layout:
@@ -228,7 +241,7 @@ def layout_of(family: str) -> Layout:
         groups=groups,
         options={
             **base.options,
-            **AS_THE_SONG,
+            **DEFAULTS,
             "model": model._replace(help=model.help.replace("--list-models lists", "`dsu models` lists")),
         },
         run=SeparateRun,

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import glob
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.core.many_files import unique_tracks
 from utils.core.requests import Separate
 
 
@@ -24,21 +23,17 @@ class Results:
     stems: tuple[str | None, ...]
 
 
-def split_done(inputs: Sequence[Path], request: Separate, results: Results) -> tuple[list[Path], list[Path]]:
-    """The songs still to do, and those whose results exist."""
-    tracks = dict(zip(inputs, unique_tracks(inputs), strict=True))
+def split_done(tracks: Mapping[Path, str], request: Separate, results: Results) -> tuple[dict[Path, str], list[Path]]:
+    """The songs still to do, with the names that their results have, and those whose results exist."""
     template = request.template_of(None)
-    if "{track}" not in template and len(inputs) > 1:
-        return list(inputs), []  # the names do not say which song they belong to
+    if "{track}" not in template and len(tracks) > 1:
+        return dict(tracks), []  # the names do not say which song they belong to
     done = [
         path
         for path, track in tracks.items()
         if all(_exists(request, template, results.model, track, stem) for stem in results.stems)
     ]
-    todo = [path for path in inputs if path not in done]
-    if unique_tracks(todo) != [tracks[path] for path in todo]:
-        return list(inputs), []  # songs of one name: without the first, the second would take its place
-    return todo, done
+    return {path: track for path, track in tracks.items() if path not in done}, done
 
 
 def expected_stems(
@@ -58,13 +53,14 @@ def expected_stems(
 
 
 def _exists(request: Separate, template: str, model: str, track: str, stem: str | None) -> bool:
+    *folders, own = track.split("/")
     values = {
         "model": glob.escape(model),
-        "track": glob.escape(request.track_name(track)),
+        "track": glob.escape(request.track_name(own)),
         "stem": "*" if stem is None else _in_any_case(stem),
         "index": "*",
     }
-    folder = glob.escape(str(Path(request.folder).expanduser()))
+    folder = glob.escape(str(Path(request.folder, *folders).expanduser()))
     pattern = Path(folder, f"{_filled(template, values)}.{request.format}")
     return next(glob.iglob(str(pattern)), None) is not None  # noqa: PTH207  # the pattern holds escapes and may be absolute
 

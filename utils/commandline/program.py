@@ -25,7 +25,7 @@ from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
 from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
 from utils.core.job import Job, JobCancelled
-from utils.core.many_files import collect_inputs, separate_each
+from utils.core.many_files import collect_inputs, separate_each, unique_tracks
 from utils.core.replies import FileDone, ModelDetails, ModelDownloaded
 from utils.core.requests import DownloadModel, ListModels, Separate
 from utils.core.settings import Settings, resolve
@@ -44,6 +44,7 @@ class Program(Generic[R]):
     find_models: Callable[[EngineApi, R], list[ModelDetails]]  # what is known of the models before they are read
     results: Callable[[R, Sequence[ModelDetails]], Results]  # what is written for each song
     refusal: int = 2  # the exit status where what was typed can be read, but not be done
+    mirrors: bool = False  # whether the results of a folder lie in folders as the songs do
 
     def parse(self, argv: Sequence[str]) -> Options[R]:
         """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
@@ -68,17 +69,21 @@ class Program(Generic[R]):
         lines = fitting(table(models), sys.stdout) if sys.stdout.isatty() else (model.name for model in models)
         return (f"{line}\n" for line in lines)
 
+    def trees(self, options: Options[R]) -> Sequence[str]:
+        """The folders whose trees the results mirror; without any, results of all songs lie side by side."""
+        return [path for path in options.tracks if Path(path).is_dir()] if self.mirrors else ()
+
     def run(self, options: Options[R], make_engine: MakeEngine) -> int:
         """Download and separate."""
         request, settings = options.request, resolve(options.settings)
 
         def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:
-                report.inputs = collect_inputs(options.tracks, leave_out=request.folder)
+                report.take(collect_inputs(options.tracks, leave_out=request.folder), self.trees(options))
             engine.start()
             models = self.find_models(engine, request)
             if options.run.skip_existing:
-                report.inputs, done = split_done(report.inputs, request, self.results(request, models))
+                report.tracks, done = split_done(report.tracks, request, self.results(request, models))
                 report.skipped(done)
             if options.run.download:
                 for model in models:
@@ -204,7 +209,10 @@ def separate_all(
 ) -> list[dict[str, Any]]:
     """The result of each song. If all of them failed that is raised, but each has already said why."""
     try:
-        return separate_each(engine, request, report.inputs, job, report.file_done, request_for=request_for).results
+        names = list(report.tracks.values())
+        return separate_each(
+            engine, request, report.inputs, job, report.file_done, tracks=names, request_for=request_for
+        ).results
     except (Exception, SystemExit):
         if report.count < len(report.inputs):
             raise
@@ -219,15 +227,23 @@ class Report:
         self._wording = wording
         self.display = display
         self._journal = journal
-        self.inputs: list[Path] = []
+        self.tracks: dict[Path, str] = {}  # the songs, and the names that their results have
         self.count = 0
         self._left_out = 0  # songs that were not even begun, since their results exist
         self._skipped = 0
         self._failures: list[str] = []
 
     @property
+    def inputs(self) -> list[Path]:
+        return list(self.tracks)
+
+    @property
     def failed(self) -> int:
         return len(self._failures)
+
+    def take(self, inputs: Sequence[Path], trees: Sequence[str] = ()) -> None:
+        """These are the songs of the run."""
+        self.tracks = dict(zip(inputs, unique_tracks(inputs, trees), strict=True))
 
     def downloaded(self, done: ModelDownloaded, size_bytes: int | None) -> None:
         self._print_paths(done.files)
@@ -266,7 +282,7 @@ class Report:
 
     def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
         for warning in warnings:
-            self.display.line(f"Note: {one_line(warning)}")
+            self.display.line(f"Note: {self._wording.of_warning(warning)}")
         if self._run.verbose:
             for result in results:
                 self.display.say(describe_result(result))

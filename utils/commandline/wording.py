@@ -17,6 +17,7 @@ INSTEAD = {
 _COMMAND = re.compile(r'\{"cmd": ?"(\w+)"')
 _FIELD = re.compile(r"`(\w+)`")
 _SETTING = re.compile(r'"(\w+)": ?"?(\w+)"?')
+_SENTENCE = re.compile(r'[^.]*\{"cmd": ?"(\w+)"[^.]*\.')
 
 
 class Wording:
@@ -59,8 +60,18 @@ class Wording:
             return self.instead.get(command[1], hint)
         return self.of(_SETTING.sub(self._setting, hint))
 
+    def of_warning(self, warning: str) -> str:
+        """One line for a warning, in which a sentence that tells what to send becomes one that tells what to type."""
+
+        def instead(found: re.Match[str]) -> str:
+            return f" {self.instead[found[1]]}" if found[1] in self.instead else found[0]
+
+        return one_line(_SENTENCE.sub(instead, warning))
+
     def _setting(self, found: re.Match[str]) -> str:
         field, value = found.groups()
+        if value == "true" and field in self._options:
+            return self._options[field]
         if switch := self._switches.get((field, value)):
             return switch
         return f"{self._options[field]} {value}" if field in self._options else found[0]

@@ -10,7 +10,7 @@ import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import msgspec
@@ -72,15 +72,25 @@ def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path
 # Naming results ---------------------------------------------------------------------------------------------------
 
 
-def unique_tracks(paths: Iterable[str | Path]) -> list[str]:
+def unique_tracks(paths: Iterable[str | Path], trees: Sequence[str | Path] = ()) -> list[str]:
     """A name for each file, from its own: `song`, and `song (2)` for another file named `song`.
 
-    Names that differ only in case or Unicode normalization count as equal, as they do on many file systems.
+    The name of a file below one of `trees` begins with that folder's name and those between: `Album/song`. Names that
+    differ only in case or Unicode normalization count as equal, as they do on many file systems.
     """
-    names = [Path(path).stem for path in paths]
+    roots = [Path(os.path.abspath(tree)) for tree in trees]  # noqa: PTH100 - links keep their own names
+    names = [_in_its_tree(Path(path), roots) for path in paths]
     taken: set[str] = set()
     own = {_key(name) for name in names}
     return [_unused(name, taken, own) for name in names]
+
+
+def _in_its_tree(path: Path, roots: Iterable[Path]) -> str:
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - as above
+    root = next((root for root in roots if folder.is_relative_to(root)), None)
+    if root is None:
+        return path.stem
+    return PurePath(root.name, folder.relative_to(root), path.stem).as_posix()
 
 
 def _unused(name: str, taken: set[str], own: set[str]) -> str:
@@ -107,12 +117,14 @@ def separate_each(
     job: Job,
     on_file: Callable[[FileDone], None],
     *,
+    tracks: Sequence[str] | None = None,
     request_for: Callable[[Path], Separate] | None = None,
     debug: bool = False,
 ) -> ManyDone:
     """Separate every file as `request` says, call `on_file` after each, and report overall progress.
 
-    `request_for` is asked, when its turn comes, where a file has a request of its own.
+    `tracks` are the names of their results, by default from `unique_tracks`. `request_for` is asked, when its turn comes, where
+    a file has a request of its own.
 
     If a file fails, the others go on; if all fail, the first error is raised. Cancelling ends the whole job.
     """
@@ -120,7 +132,8 @@ def separate_each(
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
-    for index, (path, track) in enumerate(zip(inputs, unique_tracks(inputs), strict=True)):
+    tracks = unique_tracks(inputs) if tracks is None else tracks
+    for index, (path, track) in enumerate(zip(inputs, tracks, strict=True)):
         began = time.monotonic()
         part = part_of(job, "files", index, len(inputs))
         try:

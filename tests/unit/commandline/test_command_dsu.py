@@ -145,6 +145,27 @@ def test_a_lossy_format_has_no_type_of_sample(capsys, words, option):
     assert f"{option} is for wav, flac and aiff" in err
 
 
+def test_results_of_a_folder_lie_as_the_songs_do(tmp_path):
+    """Below the folder's name; a song that is named alone has no folders."""
+    for path in ("Music/A/song.wav", "Music/B/song.wav", "alone/song.wav"):
+        Path(path).parent.mkdir(parents=True)
+        Path(path).touch()
+    tracks = []
+    engine = Knowing()
+    separate = engine.separate
+    engine.separate = lambda *words, **more: tracks.append(more["track"]) or separate(*words, **more)
+    assert run(engine, "Music", "alone/song.wav") == 0
+    assert tracks == ["Music/A/song", "Music/B/song", None]
+
+
+def test_results_are_not_replaced_unless_somebody_says_so():
+    """With `--resume` what is replaced comes from an earlier run with it."""
+    engine = Knowing()
+    for words in ([], ["--overwrite"], ["--resume"]):
+        assert run(engine, *words, "a.wav") == 0
+    assert [request.overwrite for request in engine.requests] == [False, True, True]
+
+
 def test_families_are_those_of_the_catalogue():
     """Whatever the order."""
     assert dsu.FAMILIES.keys() == set(get_args(FamilyName))

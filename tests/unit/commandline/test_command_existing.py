@@ -6,6 +6,7 @@ import pytest
 
 from utils.commandline.demucs import PROGRAM
 from utils.commandline.existing import Results, expected_stems, split_done
+from utils.core.many_files import unique_tracks
 
 STEMS = ("drums", "vocals")
 
@@ -17,10 +18,14 @@ def results(out, *names):
         path.touch()
 
 
-def todo(out, *words, inputs=("a.wav", "b.wav"), stems=STEMS):
+def todo(out, *words, inputs=("a.wav", "b.wav"), stems=STEMS, trees=()):
     request = PROGRAM.parse(["-n", "net", "-o", str(out), *words, *inputs]).request
     expected = Results("net", expected_stems(request, stems))
-    return [path.as_posix() for path in split_done([Path(name) for name in inputs], request, expected)[0]]
+    paths = [Path(name) for name in inputs]
+    return [
+        path.as_posix()
+        for path in split_done(dict(zip(paths, unique_tracks(paths, trees), strict=True)), request, expected)[0]
+    ]
 
 
 def test_song_with_all_its_stems_is_done(tmp_path):
@@ -55,10 +60,18 @@ def test_special_characters_are_plain_here(tmp_path, name):
     assert todo(tmp_path, inputs=(f"{name}.wav",), stems=("drums",)) == [f"{name}.wav"]
 
 
-def test_songs_of_one_name_are_never_skipped(tmp_path):
-    """Their results are numbered by their order, which skipping one would change."""
+def test_songs_of_one_name_have_results_of_their_own(tmp_path):
+    """Numbered by their order, also where the first is skipped."""
     results(tmp_path, "net/a/drums.wav", "net/a/vocals.wav")
-    assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav")) == ["x/a.wav", "y/a.wav"]
+    assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav")) == ["y/a.wav"]
+    results(tmp_path, "net/a (2)/drums.wav", "net/a (2)/vocals.wav")
+    assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav")) == []
+
+
+def test_results_in_folders_as_the_songs(tmp_path):
+    """They are looked for where they are written: in those folders, and below them as ever."""
+    results(tmp_path, "x/net/a/drums.wav", "x/net/a/vocals.wav", "net/a/drums.wav", "net/a/vocals.wav")
+    assert todo(tmp_path, inputs=("x/a.wav", "y/a.wav"), trees=("x", "y")) == ["y/a.wav"]
 
 
 def test_stem_in_another_case_is_the_same(tmp_path):

@@ -31,6 +31,7 @@ def test_a_field_is_called_by_its_option(field, option):
         ('Use "precision":"fp32".', "Use --precision fp32."),
         ('Use "format": "wav" or "flac".', 'Use --format wav or "flac".'),
         ('Use "pcm_type": "PCM_24".', "Use --int24."),
+        ('Set "overwrite":true to replace it.', "Set --overwrite to replace it."),
         ('Use "pcm_type": "PCM_16".', "Use --sample-type PCM_16."),
         ('The nearest it has is "bitrate": 192.', "The nearest it has is --bitrate 192."),
         ('Send {"cmd":"download_model","model":"net"} to fetch it.', "--download fetches it."),
@@ -53,3 +54,16 @@ def test_only_the_field_of_an_error_is_renamed_in_its_message():
 def test_an_error_is_one_line():
     """Also one with a hint, and one that came on several."""
     assert WORDING.of_error("Too\n  much.", hint="Use\nless.") == "Too much. Use less."
+
+
+@pytest.mark.parametrize(
+    ("warning", "told"),
+    [
+        ('It is small. Send {"cmd":"list_models"} for others.', "It is small. --list-models lists all models."),
+        ("Three of\n them.", "Three of them."),
+        ('Send {"cmd":"cancel"}.', 'Send {"cmd":"cancel"}.'),
+    ],
+)
+def test_a_warning_for_programs_becomes_one_for_people(warning, told):
+    """Where a sentence tells what to send, another tells what to type."""
+    assert WORDING.of_warning(warning) == told

@@ -127,6 +127,33 @@ def test_tracks_have_names_of_their_own(paths, tracks):
     assert unique_tracks(paths) == tracks
 
 
+@pytest.mark.parametrize(
+    ("paths", "trees", "tracks"),
+    [
+        (["A/song.wav", "B/song.wav"], ["A", "B"], ["A/song", "B/song"]),
+        (["A/x/song.wav", "A/y/song.wav", "song.wav"], ["A"], ["A/x/song", "A/y/song", "song"]),
+        (["A/song.wav", "A/song.mp3"], ["A"], ["A/song", "A/song (2)"]),
+        (["up/A/song.wav", "down/A/song.wav"], ["up/A", "down/A"], ["A/song", "A/song (2)"]),
+        (["A/x/song.wav"], ["A/x", "A"], ["x/song"]),
+        (["A/../A/song.wav"], ["A"], ["A/song"]),
+    ],
+)
+def test_tracks_of_a_tree_have_its_folders(tmp_path, monkeypatch, paths, trees, tracks):
+    """From the name of the folder that was given on."""
+    monkeypatch.chdir(tmp_path)
+    for path in paths:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    assert unique_tracks(paths, trees) == tracks
+
+
+def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
+    """Also where it is given as a dot, or with a way out and in."""
+    (tmp_path / "Album").mkdir()
+    monkeypatch.chdir(tmp_path / "Album")
+    assert unique_tracks(["song.wav"], ["."]) == ["Album/song"]
+    assert unique_tracks(["../Album/song.wav"], ["../Album"]) == ["Album/song"]
+
+
 @given(st.lists(st.sampled_from(["a.wav", "A.mp3", "a (2).wav", "a (3).flac", "b.wav"]), max_size=12))
 def test_tracks_never_collide(paths):
     """Whatever the files are called."""

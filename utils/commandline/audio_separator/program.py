@@ -145,7 +145,7 @@ def _separate(
 ) -> None:
     request = options.request
     report.line(f"Separator version {__version__} beginning with input path(s): {', '.join(options.tracks)}")
-    report.inputs = collect_inputs(options.tracks, leave_out=request.folder)
+    report.take(collect_inputs(options.tracks, leave_out=request.folder))
     engine.start()
     stems: tuple[str | None, ...] = (None,)
     for name in models_of(request):
@@ -155,12 +155,12 @@ def _separate(
             if not (details.installed or settings.offline):
                 engine.download_model(DownloadModel(model=details.name), job)
     if options.run.skip_existing:
-        report.inputs, done = split_done(report.inputs, request, Results(PurePath(request.model or "").name, stems))
+        report.tracks, done = split_done(report.tracks, request, Results(PurePath(request.model or "").name, stems))
         report.skipped(done)
     if report.inputs:
         report.begin()
         try:
-            separate_each(engine, request, report.inputs, job, report.file_done)
+            separate_each(engine, request, report.inputs, job, report.file_done, tracks=list(report.tracks.values()))
         except DsuError:
             if report.count < len(report.inputs):  # otherwise each has said why it failed
                 raise

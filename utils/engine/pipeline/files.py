@@ -143,10 +143,11 @@ def _targets(request: Separate, recipe: Recipe, track: Track) -> Mapping[str, Pa
 
 
 def _laid_out(request: Separate, recipe: Recipe, track: Track, names: Sequence[str], extension: str) -> dict[str, Path]:
-    folder = Path(request.folder).expanduser().absolute()
+    *folders, own = track.name.split("/")
+    folder = Path(request.folder).expanduser().absolute().joinpath(*map(safe_name, folders))
     relative = lay_out(
         [(name, request.template_of(name)) for name in names],
-        track=track.name,
+        track=own,
         model=recipe.model,
         index=track.index,
         extension=extension,
@@ -161,7 +162,9 @@ def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, track: Trac
         job.warn(f"The picture was not saved: `{target.name}` exists, and `overwrite` is false.")
         return UNSET
     try:
-        sketch.save(target, title=f"{track.name}  ·  {recipe.model}")
+        settings = [f"{name.replace('_', ' ')} {value}" for name, value in recipe.settings.items()]
+        note = " · ".join([*settings, recipe.compute.device, f"DSU {__version__}"])
+        sketch.save(target, title=f"{track.name}  ·  {recipe.model}", note=note)
     except OutputError as error:
         job.warn(f"The picture was not saved. {error.message}")
         return UNSET

@@ -45,7 +45,10 @@ class Audio(Protocol):
 
 @dataclass(frozen=True)
 class Track:
-    """A file, or part of it, with the name and index that its outputs are named after."""
+    """A file, or part of it, with the name and index that its outputs are named after.
+
+    A name may begin with folders, `Album/Song`, which hold the outputs.
+    """
 
     path: Path
     info: AudioInfo

@@ -22,8 +22,8 @@ from utils.store.network_models import WORKER, NetworkSource, list_networks, own
 from utils.store.records import ModelRecord
 
 BUILT_IN_USED = (
-    f"No model was named, so the small built-in model `{catalogue.DEFAULT_NETWORK}` was used. Larger models are far "
-    "better: `list_models` or `--list-models` lists them, `download_model` or `--download` fetches one."
+    f"No model was named, so the small built-in model `{catalogue.DEFAULT_NETWORK}` was used. Larger models are far better. "
+    'Send {"cmd":"list_models"} for their names.'
 )
 
 
