@@ -176,10 +176,13 @@ def test_a_wrong_model_is_demucss_error():
 
 
 def test_a_song_that_is_none_is_demucss_error(repo, tmp_path):
-    """As where demucs cannot read it."""
+    """As where demucs cannot read it; a file without samples is no song either."""
     (tmp_path / "no.mp3").write_text("no", encoding="utf-8")
-    with pytest.raises(api.LoadAudioError):
-        api.Separator("tiny", repo, device="cpu").separate_audio_file(tmp_path / "no.mp3")
+    soundfile.write(tmp_path / "none.wav", np.zeros((0, 2)), RATE)
+    separator = api.Separator("tiny", repo, device="cpu")
+    for name in ("no.mp3", "none.wav"):
+        with pytest.raises(api.LoadAudioError, match=name):
+            separator.separate_audio_file(tmp_path / name)
 
 
 def test_models_are_listed_like_demucs(repo):

@@ -83,6 +83,8 @@ def _read_plain(path: Path, rate: int | Literal["source"], channels: int) -> NDA
             data = song.readframes(song.getnframes())
     except (wave.Error, EOFError, OSError):
         return None
+    if not data:
+        return None  # the worker says what is wrong
     return np.ascontiguousarray(np.frombuffer(data, "<i2").reshape(-1, channels).T / np.float32(32768), np.float32)
 
 
