@@ -26,6 +26,8 @@ says so and separates in segments; demucs ends with an error.
 A song of another rate becomes as long as it is, rounded to a sample; demucs cuts the last sample off.
 Songs of one name in different folders give `song` and `song (2)`, and a `--filename` that gives all songs the same files is \
 refused; demucs replaces the first result by the second.
+A `--filename` may leave the folder of the model by `../`, but not OUT. Extensions are written in lower case.
+Stems may be named in any case.
 Names that some system forbids, with `?` or `:`, get `_` instead.
 `--mp3-preset` has no effect: mp3 files are encoded in the best quality. Bit rates that MP3 does not have are refused.
 `hf://NAMESPACE/NAME` is not understood: models come from the files that DSU knows, and from `--repo`.
@@ -70,6 +72,7 @@ OUTPUT = typed(
     ("-n tiny --filename {stem}/{track}.{ext} song.wav", "a folder for each stem"),
     ("-n tiny --filename {track}.{trackext}/{stem}.{ext} song.wav", "the song's extension"),
     ("-n tiny --filename {trackext}/{track}-{stem}.{ext} song.wav short.flac", "songs of several extensions"),
+    ("-n tiny --filename ../{track}/{stem}.{ext} song.wav", "without the folder of the model"),
     ("-n tiny --filename {{x}}{stem}.{ext} song.wav", "braces that stand for themselves"),
     ("-n tiny --filename {stem}.flac song.wav", "the extension decides on the format"),
     ("-n tiny --filename {stem}.mp3 song.wav", "mp3 by the extension"),

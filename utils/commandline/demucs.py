@@ -7,10 +7,12 @@ lists what is tried side by side.
 from __future__ import annotations
 
 import contextlib
+import os
+import posixpath
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
@@ -83,10 +85,7 @@ class DemucsRun(Run, frozen=True, kw_only=True):
 
     filename: str = DEFAULT_FILENAME
     mp3_bitrate: Annotated[int | None, Meta(description="Of mp3 files; default 320.")] = None
-    mp3_preset: Annotated[
-        Literal["2", "3", "4", "5", "6", "7"] | None,
-        Meta(description="Accepted as by demucs; mp3 files are always encoded in the best quality"),
-    ] = None
+    mp3_preset: Literal["2", "3", "4", "5", "6", "7"] | None = None
 
 
 EPILOG = f"""\
@@ -133,10 +132,18 @@ def request_for(path: Path, options: Options[DemucsSeparate]) -> DemucsSeparate:
     return msgspec.structs.replace(
         request,
         format=ending,
-        name_template=None if run.filename == DEFAULT_FILENAME else f"{{model}}/{stem}",
+        name_template=None if run.filename == DEFAULT_FILENAME else _below_out(stem),
         bitrate=run.mp3_bitrate if ending == "mp3" and request.bitrate is None else request.bitrate,
         pcm_type=None if ending in LOSSY or (is_float and ending == "flac") else request.pcm_type,
     )
+
+
+def _below_out(filename: str) -> str:
+    """A name below OUT/MODEL as one below OUT: `../` leaves the model's folder, as many who use demucs want."""
+    name = posixpath.normpath(f"{{model}}/{filename}".replace(os.sep, "/"))
+    if PurePath(filename).is_absolute() or PurePosixPath(name).parts[0] == "..":
+        raise InvalidRequest("--filename leads out of the folder of results. Name another folder with --out.")
+    return name
 
 
 class DemucsReport(Report):
@@ -246,6 +253,7 @@ LAYOUT = replace(
             ("--clip-mode",),
             "where stems would clip: lower each by its own gain (rescale, the default), or all by one, so that they still "
             "sum to the song (rescale_all), clamp their samples, or do nothing (none)",
+            "MODE",
             default="rescale_each",
             words={"rescale": "rescale_each", "rescale_all": "rescale"},
         ),
@@ -255,6 +263,7 @@ LAYOUT = replace(
         ),
         "shifts": Option(help="number of random time shifts to average over; default 1", default=1),
         "mp3_bitrate": Option(metavar="KBIT"),
+        "mp3_preset": Option(help="2 to 7, accepted as by demucs; mp3 files are always encoded in the best quality"),
     },
     first=frozenset(
         {

@@ -67,6 +67,7 @@ def test_option_sets_its_field(words, field, value):
         (["--filename", "{track}/{stem}.{ext}"], None, "wav"),
         (["--filename", "{track}_{stem}.{ext}"], "{model}/{track}_{stem}", "wav"),
         (["--filename", "{stem}.wav"], "{model}/{stem}", "wav"),
+        (["--filename", "../{track}/{stem}.wav"], "{track}/{stem}", "wav"),
         (["--filename", "{stem}.FLAC"], "{model}/{stem}", "flac"),
         (["--filename", "{track}.{trackext}/{stem}.{ext}"], "{model}/{track}.wav/{stem}", "wav"),
         (["--mp3", "--filename", "{stem}.{trackext}"], "{model}/{stem}", "wav"),
@@ -94,6 +95,8 @@ def test_each_song_has_its_own_extension():
         (["--filename", "{title}.{ext}"], "{title}"),
         (["--filename", "{track"], "brace"),
         (["--filename", "{stem}"], ".{ext}"),
+        (["--filename", "../../{stem}.wav"], "leads out of the folder"),
+        (["--filename", "/{stem}.wav"], "leads out of the folder"),
         (["--filename", "{stem}.xyz"], ".wav"),
     ],
 )
