@@ -23,7 +23,7 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
     else:
         text = " ".join(str(error).split())
         known = DsuError(
-            f"An unexpected error occurred: {type(error).__name__}{': ' if text else ''}{text}",
+            f"An unexpected error occurred: {type(error).__name__}{': ' if text else ''}{text.removesuffix('.')}.",
             hint='Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.',
         )
     return Error(

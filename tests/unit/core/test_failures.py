@@ -25,7 +25,8 @@ def test_our_errors_are_told_in_full():
 @pytest.mark.parametrize(
     ("error", "code", "part"),
     [
-        (ValueError("bad\nshape"), "internal", "ValueError: bad shape"),
+        (ValueError("bad\nshape"), "internal", "ValueError: bad shape."),
+        (ValueError("No."), "internal", "ValueError: No."),
         (SystemExit(3), "internal", "SystemExit: 3"),
         (KeyError(), "internal", "KeyError"),
         (MemoryError(), "out_of_memory", "not enough memory"),
@@ -37,6 +38,7 @@ def test_other_exceptions_are_named_in_one_line(error, code, part):
     assert told.code == code
     assert part in told.message
     assert "\n" not in told.message
+    assert not told.message.endswith("..")
 
 
 def test_tracebacks_are_told_on_request_only():

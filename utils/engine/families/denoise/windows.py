@@ -67,6 +67,8 @@ def levels_of(samples: int, sample_rate: int) -> int:
 
 
 def spectra(frames: Tensor) -> Tensor:
-    """The spectrum of each frame."""
+    """The spectrum of each frame; there may be none, which the transform does not take."""
+    if frames.numel() == 0:
+        return torch.zeros(*frames.shape[:-1], FRAME // 2 + 1, dtype=torch.complex64)
     found: Tensor = torch.fft.rfft(frames * torch.hann_window(FRAME))
     return found

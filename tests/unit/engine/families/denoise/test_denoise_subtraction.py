@@ -6,6 +6,7 @@ import soundfile
 import torch
 from plain_denoise import agreement_db, denoised, drums, hiss
 
+from utils.core.errors import InputEmpty
 from utils.core.job import Job
 from utils.engine.families.denoise.follower import Follower, Pace, survey_jumps
 from utils.engine.families.denoise.noise import measure
@@ -71,6 +72,14 @@ def test_short_songs_keep_their_length(tmp_path, samples):
     found, mix = streamed(song, noise, tmp_path)
     np.testing.assert_array_equal(mix, song)
     assert agreement_db(found[:, 0], denoised(song[:, 0], noise[:, 0], RATE)) > AGREEMENT_DB
+
+
+@pytest.mark.parametrize("samples", [1, 511, 1024, 2205])
+def test_noise_that_is_too_short_is_an_error(tmp_path, samples):
+    """However short; the shortest do not even fill a frame."""
+    soundfile.write(tmp_path / "noise.wav", hiss(RATE, 0.5)[:samples], RATE)
+    with pytest.raises(InputEmpty, match="too short to know the noise by"):
+        measure(tmp_path / "noise.wav", sample_rate=RATE, longest=RATE, checkpoint=lambda: None)
 
 
 @pytest.mark.parametrize("sizes", [(100,), (512,), (3000, 1, 77), (20000, 511)])
