@@ -211,6 +211,17 @@ def test_a_folder_is_searched_and_failures_come_together(separator, tmp_path):
     assert separator.separate(str(songs / "below")) == caught.value.successful_files
 
 
+def test_an_empty_name_is_not_the_working_directory(separator, track, monkeypatch):
+    """A program that has no song does not want all that lie around."""
+    monkeypatch.chdir(Path(track).parent)
+    separator.load_model("tiny_mdx23c")
+    with pytest.raises(FileNotFoundError):
+        separator.separate("")
+    with pytest.raises(BatchSeparationError) as caught:
+        separator.separate([""])
+    assert caught.value.successful_files == []
+
+
 def test_a_format_that_is_not_written_is_the_packages_error(separator, track, tmp_path):
     """The song and the reason are in it, and nothing is left behind."""
     separator.load_model("tiny_mdx23c")

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -291,6 +292,34 @@ def test_a_command_line_that_fails_ends_the_program(capfd):
         separate.main(["--nonsense"])
     assert ended.value.code == 2
     assert "nonsense" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends programs without a signal")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_command_line_does_not_outlive_the_program(name):
+    """The program that was started ends first, in its own time; then this one by its signal. The pipe is closed by both."""
+    child = """
+        import signal
+        def end(*_):
+            print("tidied", flush=True)
+            raise SystemExit
+        signal.signal(signal.SIGTERM, end)
+        print("ready", flush=True)
+        signal.pause()
+    """
+    code = f"""
+        import sys
+        from dsu_client.compat import host
+        host.find_program = lambda kind: [sys.executable, "-c", {inspect.cleandoc(child)!r}]
+        host.run_program("demucs", [])
+    """
+    env = {**os.environ, "PYTHONPATH": str(Path(dsu_client.__file__).parents[1])}
+    command = [sys.executable, "-c", inspect.cleandoc(code)]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(getattr(signal, name))
+        assert process.stdout.read() == "tidied\n"
+    assert process.returncode == -getattr(signal, name)
 
 
 def test_another_package_is_never_replaced(tmp_path, capsys):

@@ -274,7 +274,7 @@ class Separator:
         if self.model_filename is None:
             raise ValueError("No model is loaded. Call `load_model` before `separate`.")
         if isinstance(audio_file_path, str | PathLike):
-            if not Path(audio_file_path).is_dir():
+            if not _is_folder(audio_file_path):
                 return self._separate_file(str(audio_file_path), custom_output_names or {})
             audio_file_path = [audio_file_path]
         written: list[str] = []
@@ -367,11 +367,16 @@ def _models_dir(given: str) -> str | None:
 
 def _songs(paths: Iterable[str | PathLike[str]]) -> Iterator[str]:
     """Files as they are, and the songs in folders, those below too."""
-    for path in map(Path, paths):
-        if path.is_dir():
-            yield from (str(song) for song in sorted(path.rglob("*")) if song.suffix.lower() in SONGS)
+    for path in paths:
+        if _is_folder(path):
+            yield from (str(song) for song in sorted(Path(path).rglob("*")) if song.suffix.lower() in SONGS)
         else:
-            yield str(path)
+            yield os.fspath(path)
+
+
+def _is_folder(path: str | PathLike[str]) -> bool:
+    """An empty name is none: it does not mean the working directory."""
+    return bool(os.fspath(path)) and Path(path).is_dir()
 
 
 def _rate(value: object) -> int:
