@@ -308,6 +308,8 @@ export interface ModelDetails {
   license: string | null;
   /** Bags of Demucs networks: how many there are. */
   networks?: number;
+  /** Public bags: the signatures of their networks. */
+  members?: Array<string>;
   /** Other names that mean this model. */
   aliases?: Array<string>;
 }
@@ -1141,7 +1143,7 @@ export interface PackageLoad {
   debug?: boolean;
   /** Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** Directory of the model file; default the models directory. */
+  /** VR and MDX: directory of the model's file; default the models directory. */
   model_file_dir?: string | null;
 }
 
@@ -1212,7 +1214,7 @@ export interface PackageSeparate {
   name_template?: string | null;
   /** `source`: stems of a mono song are mono also where the model gives two channels. */
   channels?: "model" | "source";
-  /** Directory of the model file; default the models directory. */
+  /** VR and MDX: directory of the model's file; default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
   single_stem?: string | null;

@@ -187,10 +187,11 @@ def test_a_song_that_is_none_is_demucss_error(repo, tmp_path):
 
 
 def test_models_are_listed_like_demucs(repo):
-    """A folder's by kind; without a folder all that DSU knows, among them all bags of demucs."""
+    """A folder's by kind; without a folder all that DSU knows, among them all of demucs."""
     ours, theirs = api.list_models(repo), demucs.api.list_models(repo)
     assert {kind: sorted(names) for kind, names in ours.items()} == {kind: sorted(n) for kind, n in theirs.items()}
-    assert set(demucs.api.list_models()["bag"]) <= set(api.list_models()["bag"])
+    ours, theirs = api.list_models(), demucs.api.list_models()
+    assert all(set(theirs[kind]) <= set(ours[kind]) for kind in ("single", "bag"))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ PackageModelName = Annotated[
     str | None, Meta(description=f"Name of the model's file, as the package has it; default `{DEFAULT_MODEL}`.")
 ]
 
+PackageFolder = Annotated[
+    str | None, Meta(description="VR and MDX: directory of the model's file; default the models directory.")
+]
+
 
 class PackageListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="package_list_models"):
     """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
@@ -47,6 +51,7 @@ class PackageLoad(AudioSeparatorLoad, frozen=True, kw_only=True, tag_field="cmd"
     """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
 
     model: PackageModelName = None
+    model_file_dir: PackageFolder = None
 
 
 class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_field="cmd", tag="package_separate"):
@@ -56,6 +61,7 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     """
 
     model: PackageModelName = None
+    model_file_dir: PackageFolder = None
     pcm_type: Annotated[
         SampleType | None, Meta(description="Sample type of the stems; default as deep as the input, up to the format.")
     ] = None

@@ -214,6 +214,9 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     sdr: dict[str, float] | None
     license: str | None
     networks: Annotated[int, Meta(description="Bags of Demucs networks: how many there are.")] | UnsetType = UNSET
+    members: Annotated[list[str], Meta(description="Public bags: the signatures of their networks.")] | UnsetType = (
+        UNSET
+    )
     aliases: Annotated[list[str], Meta(description="Other names that mean this model.")] | UnsetType = UNSET
 
 

@@ -40,6 +40,7 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
         license=record.license,
         aliases=record.aliases or UNSET,
         networks=len(record.bag.members) if record.bag is not None else UNSET,
+        members=list(record.bag.members) if record.bag is not None else UNSET,
     )
 
 

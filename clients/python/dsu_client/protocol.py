@@ -555,7 +555,7 @@ class PackageLoadModelOptions(TypedDict, total=False):
     model: str | None
     """Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
     model_file_dir: str | None
-    """Directory of the model file; default the models directory."""
+    """VR and MDX: directory of the model's file; default the models directory."""
 
 
 class PackageSeparateOptions(TypedDict, total=False):
@@ -612,7 +612,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     channels: Literal["model", "source"]
     """`source`: stems of a mono song are mono also where the model gives two channels."""
     model_file_dir: str | None
-    """Directory of the model file; default the models directory."""
+    """VR and MDX: directory of the model's file; default the models directory."""
     single_stem: str | None
     """Write only this stem."""
     invert_spect: bool
@@ -1017,6 +1017,8 @@ class ModelDetails(TypedDict):
     license: str | None
     networks: NotRequired[int]
     """Bags of Demucs networks: how many there are."""
+    members: NotRequired[list[str]]
+    """Public bags: the signatures of their networks."""
     aliases: NotRequired[list[str]]
     """Other names that mean this model."""
 

@@ -275,11 +275,13 @@ def test_list_of_an_empty_computer(folders):
 
 
 def test_list_tells_how_many_networks_a_bag_has(folders, given):
-    """Of public bags and of one's own; a single network is no bag."""
+    """Of public bags, with their signatures, and of one's own; a single network is no bag."""
     put(given, "bag.yaml", "models: ['net', 'net']")
     put(given, "net.th")
-    listed = {details.name: details.networks for details in list_demucs(REGISTRY, folders, given)}
-    assert listed == {"single": 1, "pair": 3, "unsized": 1, "bag": 2, "net": UNSET}
+    listed = {details.name: details for details in list_demucs(REGISTRY, folders, given)}
+    networks = {name: details.networks for name, details in listed.items()}
+    assert networks == {"single": 1, "pair": 3, "unsized": 1, "bag": 2, "net": UNSET}
+    assert [len(listed["pair"].members), listed["bag"].members] == [3, UNSET]
 
 
 def test_list_holds_each_name_once(folders, own, given):

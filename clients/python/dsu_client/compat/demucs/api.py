@@ -117,10 +117,14 @@ class Separator:
 
 
 def list_models(repo: Path | None = None) -> dict[str, dict[str, str | Path]]:
-    """The names of `single` networks and of `bag`s, each with the file or the model that it stands for."""
+    """The names of `single` networks and of `bag`s, each with its file, or without a folder with its name."""
     check_repo(repo)
     if repo is not None:
         single: dict[str, str | Path] = {path.stem.split("-")[0]: path for path in sorted(Path(repo).glob("*.th"))}
         bag: dict[str, str | Path] = {path.stem: path for path in sorted(Path(repo).glob("*.yaml"))}
         return {"single": single, "bag": bag}
-    return {"single": {}, "bag": {name: name for name in worker().list_models(family="demucs")["models"]}}
+    listed = worker().list_models(family="demucs", details=True)["details"]
+    bags = [model["name"] for model in listed if "networks" in model]
+    own = [model["name"] for model in listed if "networks" not in model]
+    members = [member for model in listed for member in model.get("members", ())]
+    return {"single": {name: name for name in [*members, *own]}, "bag": {name: name for name in bags}}
