@@ -19,6 +19,7 @@ def write_songs(folder):
     write = partial(soundfile.write, samplerate=RATE)
     write(folder / "song.wav", loud)
     write(folder / "my__song: a?.wav", loud)
+    write(folder / "long.wav", np.tile(loud, (7, 1)))
     write(folder / "soft.wav", 0.5 * loud)
     write(folder / "quiet.wav", 0.2 * loud)
     write(folder / "mono.wav", loud[:, 0])

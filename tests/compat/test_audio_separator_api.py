@@ -10,7 +10,7 @@ from audio_separator_peer import Peer
 from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio, write_songs
 from dsu_client.compat import host
 from dsu_client.compat.audio_separator.separator import Separator
-from dsu_client.compat.audio_separator.separator.separator import DEMUCS, MDX, VR
+from dsu_client.compat.audio_separator.separator.separator import DEMUCS, MDX, MDXC, VR
 from worker_process import ROOT
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +46,12 @@ def models(worker_dir, tmp_path_factory):
         ("mdx23c.ckpt", "deep.wav", {"normalization_threshold": 0.5, "output_single_stem": "Vocals"}),
         ("target.ckpt", "mono.wav", {}),
         ("drums.ckpt", "my__song: a?.wav", {}),
+        (
+            "roformer.ckpt",
+            "long.wav",
+            {"mdxc_params": {**MDXC, "override_model_segment_size": True, "segment_size": 64}},
+        ),
+        ("mdx23c.ckpt", "long.wav", {"mdxc_params": {**MDXC, "override_model_segment_size": True, "overlap": 3}}),
         ("demucs.yaml", "song.wav", {"demucs_params": {**DEMUCS, "shifts": 0}}),
         (["mdx23c.ckpt", "vr.pth"], "soft.wav", {"ensemble_algorithm": "min_fft"}),
         (["vr.pth", "demucs.yaml", "other.ckpt"], "soft.wav", {"demucs_params": {**DEMUCS, "shifts": 0}}),
