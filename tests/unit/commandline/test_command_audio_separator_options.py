@@ -66,6 +66,7 @@ def test_a_plain_song_has_the_package_s_defaults():
         (["--model_filename=net.ckpt"], "model", "net.ckpt"),
         (["--model", "nets/net.onnx"], "label", "net"),
         (["--output_format=MP3"], "format", "mp3"),
+        (["--output_format=WaV"], "format", "wav"),
         (["--format", "wav"], "format", "wav"),
         (["--mp3"], "format", "mp3"),
         (["--output_format=MP3", "--output_bitrate=192k"], "bitrate", 192),

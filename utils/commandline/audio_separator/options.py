@@ -104,11 +104,6 @@ Results are TRACK_(STEM)_MODEL.EXT, of --apollo TRACK_(restored).EXT.
 {closing("dsu-audio-separator --worker")}"""
 
 
-def _formats() -> dict[str, str]:
-    known = ("wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a")
-    return {spelling: name for name in known for spelling in (name.upper(), name.capitalize())}
-
-
 LAYOUT = Layout(
     program="dsu-audio-separator",
     description="Separate songs into stems with VR, MDX, MDXC, RoFormer and Demucs models, or restore with\n"
@@ -183,7 +178,7 @@ LAYOUT = Layout(
             "default flac",
             "FORMAT",
             also=("--format",),
-            words=_formats(),
+            read=str.lower,
             switches=SHARED["format"].switches,
         ),
         "output": Option(
