@@ -51,6 +51,10 @@ ROWS = (
         "DemucsProvider(NAME).get_stems(SONG, DIR, progress_callback=…), clear_model_cache()",
         "callers of the provider of stems: a folder with the four stems, and progress from 0.1 to 1",
     ),
+    Row(
+        'Separator(output_dir=DIR, use_directml=False, mdx_params={"device": …}, demucs_params={"device": …}), load_model(NAME)',
+        "STEMwerk: files in `DIR`, whose names hold their stems, by which they are moved",
+    ),
 )
 DIFFERENCES = (
     "Samples come at 44.1 kHz in stereo from every demucs model, as from all that were published.",

@@ -232,6 +232,28 @@ def provider(models, track, folder):
     provider.clear_model_cache()
 
 
+@way(ROWS[10].words)
+def stemwerk(models, track, folder):
+    separator = Separator(
+        output_dir=str(folder / "out"),
+        model_file_dir=str(models),
+        output_format="WAV",
+        normalization_threshold=0.9,
+        log_level=10,
+        use_directml=False,
+        mdx_params={"device": "cpu"},
+        demucs_params={"device": "cpu"},
+    )
+    separator.load_model("tiny")
+    moved = {}
+    for file in separator.separate(str(track)):
+        path = Path(file) if Path(file).is_absolute() else folder / "out" / file
+        (stem,) = (name for name in STEMS if name in path.stem.lower())
+        moved[stem] = path.replace(folder / "out" / f"{stem}.wav")
+    assert set(moved) == STEMS
+    assert all(soundfile.info(path).frames == soundfile.info(track).frames for path in moved.values())
+
+
 @pytest.mark.parametrize("row", ROWS, ids=[row.shows.partition(":")[0].partition(",")[0] for row in ROWS])
 def test_programs_run_on_dsu(row, models, track, tmp_path, monkeypatch):
     """Each in its own way of calling."""
