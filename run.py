@@ -363,10 +363,13 @@ def demo(words: list[str]) -> int:
         "song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)"
     )
     parser.add_argument("--open", action="store_true", help="show the picture of the result")
+    parser.add_argument("--play", action="store_true", help="play the stems, where the system has a program for that")
+    parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
     parser.add_argument("--flavor", choices=FLAVORS, help="which packages to install")
     options = parser.parse_args(words)
     python = set_up(options.flavor)
-    more = [*(["--open"] if options.open else []), *([options.song.absolute()] if options.song else [])]
+    flags = [f"--{flag}" for flag in ("open", "play", "verbose") if getattr(options, flag)]
+    more = [*flags, *([options.song.absolute()] if options.song else [])]
     return run_openly([python, "-m", "tools.demo", "--output", ROOT / "demo", *more], cwd=ROOT)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
-import time
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
@@ -29,10 +29,22 @@ CLIP_RATE = 44100
 BAR_WIDTH = 32
 QUIET_PERCENT = 25  # between progress lines, if the output is no terminal
 
-NOTE = """
-This is dsu_mini, the small model that comes with DSU (docs/dsu-mini.md). Far better ones can be downloaded:
-`python3 run.py worker bsroformer --list-models` lists them, and docs/models.md says what each is for.
+WHAT_SDR_IS = """\
+SDR, the signal-to-distortion ratio, says how much louder a stem is than what is wrong with it. `over mix` is how much better
+the stem is than the song as it is would be in its place.
 """
+# Models to go on with: what for, how many MB, and how many times as long as dsu_mini each takes on a CPU, by
+# benchmarks/RESULTS.md.
+BETTER = {"htdemucs": ("four stems, far cleaner", 84, 6.0), "vocals_melband": ("a far cleaner voice", 913, 23.0)}
+USUAL_SONG_MIN = 4
+# Programs that play a file, as they come with systems.
+PLAYERS = (
+    ("afplay",),
+    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
+    ("pw-play",),
+    ("paplay",),
+    ("aplay", "--quiet"),
+)
 
 
 class DemoFailed(Exception):
@@ -132,10 +144,11 @@ def write_mix(stems: Mapping[str, Signal], path: Path) -> Path:
     return path
 
 
-def separate(worker: DemoWorker, source: Path, folder: Path, out: IO[str]) -> dict[str, Any]:
-    """Send the demo's request and show its progress."""
+def separate(worker: DemoWorker, source: Path, folder: Path, out: IO[str], *, verbose: bool = False) -> dict[str, Any]:
+    """Send the demo's request and show its progress, and with `verbose` what is sent and what comes back."""
     request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder), "report": True}
-    out.write(f"\nTo the worker:   {json.dumps(request)}\n")
+    if verbose:
+        out.write(f"\nTo the worker:   {json.dumps(request)}\n")
     out.flush()
     bar = ProgressBar(out)
     worker.send(request)
@@ -143,8 +156,8 @@ def separate(worker: DemoWorker, source: Path, folder: Path, out: IO[str]) -> di
         done = worker.wait_for("done", bar)
     finally:
         bar.end()
-    shown = {key: done[key] for key in ("status", "id", "elapsed", "speed", "stems") if key in done}
-    out.write(f"From the worker: {json.dumps(shown)}\n")
+    if verbose:
+        out.write(f"From the worker: {json.dumps(done)}\n")
     return done
 
 
@@ -184,16 +197,56 @@ def table(levels: list[Level]) -> str:
     return "\n".join([head, "-" * len(head), *rows])
 
 
-def run(folder: Path, source: Path | None, out: IO[str]) -> Path:
-    """Separate the song or the clip and print the results. Returns the path of the picture."""
-    started = time.monotonic()
+def shown(path: str | Path) -> str:
+    """A path as people read it: from the current folder, where it is below that."""
+    path = Path(path).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def speed(done: Mapping[str, Any]) -> float:
+    """How many times as fast as it plays the song was separated, without start-up, reading, writing and the picture."""
+    return float(done["duration"] / max(done["timing"]["infer"], 1e-6))
+
+
+def suggestions(realtime: float) -> str:
+    """Better models, with their size and about how long they take on a machine that runs dsu_mini so fast."""
+    lines = [
+        "Better models, which are downloaded when they are first used, and about how long a song of 4 minutes takes here:"
+    ]
+    for name, (purpose, megabytes, times) in BETTER.items():
+        minutes = max(1, round(USUAL_SONG_MIN * times / realtime))
+        lines.append(f"  python3 run.py worker dsu -m {name + ' SONG':<20} {purpose}; {megabytes} MB, {minutes} min")
+    lines.append(f"  {'python3 run.py worker dsu models':<49} all models")
+    return "\n".join(lines) + "\n"
+
+
+def play(paths: Sequence[Path], out: IO[str]) -> None:
+    """Play files one after the other, where there is a program for that."""
+    if sys.platform == "win32":
+        import winsound  # noqa: PLC0415  only Windows has it
+
+        for path in paths:
+            winsound.PlaySound(str(path), winsound.SND_FILENAME)
+        return
+    player = next((player for player in PLAYERS if shutil.which(player[0])), None)
+    if player is None:
+        out.write(f"No program to play audio was found ({', '.join(player[0] for player in PLAYERS)}).\n")
+        return
+    for path in paths:
+        out.write(f"Playing {shown(path)}\n")
+        out.flush()
+        subprocess.run([*player, str(path)], check=False)  # noqa: S603  one of the programs above
+
+
+def run(folder: Path, source: Path | None, out: IO[str], *, verbose: bool = False) -> tuple[Path, list[Path]]:
+    """Separate the song or the clip and print the results. Returns the picture and the stems."""
     truth = {} if source else read_clip()
     source = source or write_mix(truth, folder / "clip.wav")
-    out.write(f"Song: {source}\n")
+    out.write(f"Song: {shown(source)}\n")
     with DemoWorker(folder / "models") as worker:
         ready = worker.wait_for("ready")
         out.write(f"Worker dsu-bsroformer {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
-        done = separate(worker, source, folder / "stems", out)
+        done = separate(worker, source, folder / "stems", out, verbose=verbose)
         worker.send({"cmd": "exit"})
         worker.wait_for("exiting")
     paths = {stem: Path(path) for stem, path in done["paths"].items()}
@@ -204,25 +257,33 @@ def run(folder: Path, source: Path | None, out: IO[str]) -> Path:
             compare(level, path, truth[stem], mix, done["gain"])
             for level, (stem, path) in zip(levels, paths.items(), strict=True)
         ]
-    out.write(f"\n{done['output_dir']}\n{table(levels)}\n\nPicture: {done['report']}\n{NOTE}")
     out.write(
-        f"{done['duration']:.1f} s of music in {done['elapsed']:.1f} s, {done['speed']:.1f} times realtime; "
-        f"{time.monotonic() - started:.1f} s in total.\n"
+        f"\nStems in {shown(done['output_dir'])}, from dsu_mini, the small model that comes with DSU:\n\n{table(levels)}\n"
     )
-    return Path(done["report"])
+    if truth:
+        out.write(f"\n{WHAT_SDR_IS}")
+    out.write(
+        f"\nPicture: {shown(done['report'])}\n"
+        f"{done['duration']:.0f} s of music, separated {speed(done):.0f} times as fast as it plays.\n\n{suggestions(speed(done))}"
+    )
+    return Path(done["report"]), list(paths.values())
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py demo", description="Separate a song and show the result.")
     parser.add_argument("--output", type=Path, default=ROOT / "demo", metavar="DIR", help="default demo/")
     parser.add_argument("--open", action="store_true", help="open the picture of the result")
+    parser.add_argument("--play", action="store_true", help="play the stems")
+    parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
     parser.add_argument("song", type=Path, nargs="?", metavar="SONG", help="default: the embedded clip")
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:
-        picture = run(options.output, options.song, sys.stdout)
+        picture, stems = run(options.output, options.song, sys.stdout, verbose=options.verbose)
         if options.open:
             webbrowser.open(picture.as_uri())
+        if options.play:
+            play(stems, sys.stdout)
     except DemoFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

@@ -26,12 +26,14 @@ EXCERPT_GAIN = {"drums": 10.6, "bass": 6.4, "other": 5.7, "vocals": 8.9}
 def test_the_demonstration_separates_its_clip(tmp_path):
     """It says how close each stem comes to the truth, far closer than the mix, and draws a picture."""
     out = io.StringIO()
-    picture = demo.run(tmp_path, None, out)
+    picture, _ = demo.run(tmp_path, None, out)
     rows = dict(re.findall(r"^(\w+)\.wav .* ([+-][\d.]+)$", out.getvalue(), re.MULTILINE))
     assert sorted(rows) == sorted(STEMS)
     assert {stem: float(rows[stem]) > least for stem, least in CLIP_GAIN.items()} == dict.fromkeys(CLIP_GAIN, True)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert "times realtime" in out.getvalue()
+    assert "times as fast as it plays" in out.getvalue()
+    assert re.search(r"-m htdemucs SONG .*; 84 MB, \d+ min\n", out.getvalue())
+    assert '"cmd"' not in out.getvalue()
 
 
 def test_the_demonstration_takes_a_song_of_the_user(tmp_path):
@@ -39,7 +41,9 @@ def test_the_demonstration_takes_a_song_of_the_user(tmp_path):
     mix = np.sum(list(demo.read_clip().values()), axis=0)[:, :88200]
     soundfile.write(tmp_path / "mine.wav", mix.T, 44100, subtype="FLOAT")
     out = io.StringIO()
-    picture = demo.run(tmp_path / "demo", tmp_path / "mine.wav", out)
+    picture, paths = demo.run(tmp_path / "demo", tmp_path / "mine.wav", out, verbose=True)
+    assert sorted(path.stem for path in paths) == sorted(STEMS)
+    assert '"cmd": "separate"' in out.getvalue()
     stems = [read(picture.parent / f"{stem}.wav") for stem in STEMS]
     difference = np.sum(stems, axis=0) - mix
     np.testing.assert_allclose(difference, 3 * mix.mean() * np.ones_like(mix), atol=4 / 32768)

@@ -3,12 +3,14 @@
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from tools import demo
+from utils.store.registry import Registry
 
 FAKE_WORKER = """
 import json, sys
@@ -97,7 +99,55 @@ def test_conversation_follows_a_job_to_its_end(talk, tmp_path):
         done = demo.separate(worker, tmp_path / "song.wav", tmp_path, out)
     assert done["elapsed"] == 1
     assert "100.0 %" in out.getvalue()
+    assert '"cmd": "separate"' not in out.getvalue()
+
+
+def test_what_is_sent_and_answered_is_shown_on_request(talk, tmp_path):
+    """For those who want to know how a worker is driven."""
+    out = io.StringIO()
+    with talk([{"status": "done", "elapsed": 1}]) as worker:
+        worker.wait_for("ready")
+        demo.separate(worker, tmp_path / "song.wav", tmp_path, out, verbose=True)
     assert '"cmd": "separate"' in out.getvalue()
+    assert '{"status": "done", "elapsed": 1}' in out.getvalue()
+
+
+def test_speed_counts_the_networks_alone():
+    """Neither start-up nor files."""
+    assert demo.speed({"duration": 30.0, "elapsed": 9.0, "timing": {"load": 4.0, "infer": 2.0}}) == 15.0
+
+
+def test_better_models_are_suggested_with_what_they_cost():
+    """Their size, which is that in the list of models, and minutes that fit the machine."""
+    for name, (_, megabytes, _) in demo.BETTER.items():
+        (record,) = (found for worker in ("demucs", "bsroformer") if (found := Registry.load().find(name, worker)))
+        assert round(record.size_bytes / 1e6) == megabytes
+    fast, slow = demo.suggestions(60.0).splitlines(), demo.suggestions(6.0).splitlines()
+    assert [line.rpartition(", ")[2] for line in fast[1:3]] == ["1 min", "2 min"]
+    assert [line.rpartition(", ")[2] for line in slow[1:3]] == ["4 min", "15 min"]
+    assert "84 MB" in fast[1]
+    assert "913 MB" in fast[2]
+
+
+def test_stems_are_played_by_the_first_program_there_is(monkeypatch, tmp_path):
+    """With its options; where there is none, that is said."""
+    played = []
+    monkeypatch.setattr(demo.sys, "platform", "linux")
+    monkeypatch.setattr(demo.subprocess, "run", lambda argv, **_: played.append(argv))
+    monkeypatch.setattr(demo.shutil, "which", lambda name: name if name in ("paplay", "aplay") else None)
+    demo.play([tmp_path / "a.wav", tmp_path / "b.wav"], io.StringIO())
+    assert played == [["paplay", str(tmp_path / name)] for name in ("a.wav", "b.wav")]
+    monkeypatch.setattr(demo.shutil, "which", lambda name: None)
+    out = io.StringIO()
+    demo.play([tmp_path / "a.wav"], out)
+    assert "No program to play audio was found (afplay, ffplay," in out.getvalue()
+
+
+def test_paths_are_shown_from_the_current_folder(monkeypatch, tmp_path):
+    """Others as a whole."""
+    monkeypatch.chdir(tmp_path)
+    assert demo.shown(tmp_path / "demo" / "a.wav") == str(Path("demo", "a.wav"))
+    assert demo.shown(tmp_path.parent / "b.wav") == str(tmp_path.parent / "b.wav")
 
 
 def test_error_of_the_worker_ends_the_demonstration(talk, tmp_path):
