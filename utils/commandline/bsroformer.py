@@ -45,7 +45,7 @@ def understand(typed: Typed) -> Options[NetworkSeparate]:
         raise InvalidRequest("--ensemble-type needs the members in --ensemble.")
     if words.download and not words.list_models:
         if not request.model_key:
-            raise InvalidRequest("Name with --model what to download.", hint=wording.instead["list_models"])
+            raise InvalidRequest("Choose a model to download with --model NAME.", hint=wording.instead["list_models"])
         if request.model_path:
             raise InvalidRequest(
                 "--download is for a public model, which --model names; --model-path is a file of yours."

@@ -75,7 +75,7 @@ def test_a_download_needs_a_name(capsys):
     """What to fetch must be said."""
     assert run(ScriptedEngine(), "--download", "a.wav") == 2
     assert capsys.readouterr().err == (
-        "dsu-bsroformer: Name with --model what to download. --list-models lists all models.\n"
+        "dsu-bsroformer: Choose a model to download with --model NAME. --list-models lists all models.\n"
     )
 
 
