@@ -29,9 +29,8 @@ class EngineSpec:
     """How the engine of one program is put together."""
 
     families: tuple[str, ...]
-    for_package: tuple[
-        str, ...
-    ] = ()  # the first to take requests of the audio-separator package, made for the first one
+    # What takes requests of the audio-separator package before the others; made when the first of these comes.
+    for_package: tuple[str, ...] = ()
     listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
     unnamed_is_active: bool = False  # requests that name no model use the active one, whatever its family
     names_restorer: bool = False  # `ping` reports separator and restorer separately
