@@ -28,6 +28,7 @@ from utils.core.api import EngineApi
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, FamilyName, family_of
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
+from utils.core.many_files import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
 from utils.core.requests import Separate
 from utils.core.settings import resolve, with_dashes
 
@@ -223,7 +224,13 @@ def program_of(family: str, model: str) -> Program[Any]:
         typed.words.overwrite = typed.words.overwrite or bool(typed.words.resume)
         return program.understand(typed)
 
-    return replace(program, layout=replace(own, refused=refused), understand=understand, mirrors=True)
+    return replace(
+        program,
+        layout=replace(own, refused=refused),
+        understand=understand,
+        mirrors=True,
+        extensions=AUDIO_EXTENSIONS | VIDEO_EXTENSIONS,
+    )
 
 
 def layout_of(family: str) -> Layout:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
 from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
 from utils.core.job import Job, JobCancelled
-from utils.core.many_files import collect_inputs, separate_each, unique_tracks
+from utils.core.many_files import AUDIO_EXTENSIONS, collect_inputs, separate_each, unique_tracks
 from utils.core.replies import FileDone, ModelDetails, ModelDownloaded
 from utils.core.requests import DownloadModel, ListModels, Separate
 from utils.core.settings import Settings, resolve
@@ -45,6 +45,7 @@ class Program(Generic[R]):
     results: Callable[[R, Sequence[ModelDetails]], Results]  # what is written for each song
     refusal: int = 2  # the exit status where what was typed can be read, but not be done
     mirrors: bool = False  # whether the results of a folder lie in folders as the songs do
+    extensions: Collection[str] = AUDIO_EXTENSIONS  # of the files that a folder stands for
 
     def parse(self, argv: Sequence[str]) -> Options[R]:
         """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
@@ -79,7 +80,8 @@ class Program(Generic[R]):
 
         def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:
-                report.take(collect_inputs(options.tracks, leave_out=request.folder), self.trees(options))
+                inputs = collect_inputs(options.tracks, leave_out=request.folder, extensions=self.extensions)
+                report.take(inputs, self.trees(options))
             engine.start()
             models = self.find_models(engine, request)
             if options.run.skip_existing:

@@ -9,7 +9,7 @@ import os
 import time
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -30,14 +30,19 @@ AUDIO_EXTENSIONS = frozenset({
     "aac", "ac3", "aif", "aifc", "aiff", "alac", "ape", "au", "caf", "flac", "m4a", "m4b", "mka", "mp2", "mp3",
     "mpc", "oga", "ogg", "opus", "ra", "rf64", "snd", "tta", "w64", "wav", "wave", "weba", "webm", "wma", "wv",
 })
+VIDEO_EXTENSIONS = frozenset({
+    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "vob", "wmv",
+})
 # fmt: on
 
 
 # Finding files ------------------------------------------------------------------------------------------------------
 
 
-def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None = None) -> list[Path]:
-    """The files in `paths`, in that order; a folder stands for all audio files below it, sorted.
+def collect_inputs(
+    paths: Sequence[str | Path], *, leave_out: str | Path | None = None, extensions: Collection[str] = AUDIO_EXTENSIONS
+) -> list[Path]:
+    """The files in `paths`, in that order; a folder stands for all files below it with these extensions, sorted.
 
     A file that is named is kept whatever its extension, even if it does not exist: that error belongs to this file.
     `leave_out` is a folder to skip, such as the output directory.
@@ -47,15 +52,15 @@ def collect_inputs(paths: Sequence[str | Path], *, leave_out: str | Path | None 
     skipped = None if leave_out is None else os.path.abspath(leave_out)  # noqa: PTH100 - as the user named it
     found: dict[str, Path] = {}
     for path in map(Path, paths):
-        for file in audio_files_below(path, skipped) if path.is_dir() else [path]:
+        for file in files_below(path, skipped, extensions) if path.is_dir() else [path]:
             found.setdefault(os.path.abspath(file), file)  # noqa: PTH100 - links keep their own names
     if not found:
         raise InputNotFound(f"No audio files found in {', '.join(f'`{path}`' for path in paths)}.", field="inputs")
     return list(found.values())
 
 
-def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path]:
-    """Audio files in a folder and its subfolders, sorted. Hidden ones are skipped, and links to folders too."""
+def files_below(folder: Path, skipped: str | None, extensions: Collection[str]) -> Iterator[Path]:
+    """Files in a folder and its subfolders, sorted. Hidden ones are skipped, and links to folders too."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
@@ -65,7 +70,7 @@ def audio_files_below(folder: Path, skipped: str | None = None) -> Iterator[Path
         yield from (
             Path(where, name)
             for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix[1:].lower() in AUDIO_EXTENSIONS
+            if not name.startswith(".") and Path(name).suffix[1:].lower() in extensions
         )
 
 

@@ -158,6 +158,16 @@ def test_results_of_a_folder_lie_as_the_songs_do(tmp_path):
     assert tracks == ["Music/A/song", "Music/B/song", None]
 
 
+def test_videos_in_a_folder_are_songs_too():
+    """The programs that follow others leave them out, as these do."""
+    Path("Music").mkdir()
+    for name in ("a.wav", "b.MP4", "c.mkv", "d.txt"):
+        Path("Music", name).touch()
+    engine = Knowing()
+    assert run(engine, "Music") == 0
+    assert [Path(request.input).name for request in engine.requests] == ["a.wav", "b.MP4", "c.mkv"]
+
+
 def test_results_are_not_replaced_unless_somebody_says_so():
     """With `--resume` what is replaced comes from an earlier run with it."""
     engine = Knowing()
