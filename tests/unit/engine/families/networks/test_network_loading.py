@@ -54,7 +54,7 @@ def test_without_a_loaded_network_the_built_in_one_is_used(case):
     assert (done.model, done.stems) == ("dsu_mini", ["drums", "bass", "other", "vocals"])
     (warning,) = job.warnings
     assert "dsu_mini" in warning
-    assert "download_model" in warning
+    assert "list_models" in warning
     again, _ = case.run(song=case.song(0.5), job=next_job)
     assert (again.model, next_job.warnings) == ("dsu_mini", [])
     assert case.engine.load_model(NetworkLoad(), Job()).cached
