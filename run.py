@@ -67,6 +67,7 @@ MOST_TEST_PROCESSES = 6
 
 FROZEN = ROOT / "dist" / "dsu"
 FROZEN_TESTS = ("tests/e2e", "tests/frozen")
+QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")
 
 MADE_HERE = (
     ".venv", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
@@ -374,9 +375,12 @@ def demo(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """run the tests, or with --frozen those of the frozen folder; all other arguments go to pytest"""
+    """run the tests, with --quick those that take 3 minutes, with --frozen those of the build; the rest goes to pytest"""
     flavor, rest = split_flavor(words)
-    if "--frozen" in rest:
+    if "--quick" in rest:
+        rest.remove("--quick")
+        rest += [*QUICK_TESTS]
+    elif "--frozen" in rest:
         rest.remove("--frozen")
         rest += [*FROZEN_TESTS, "--worker-dir", str(frozen_folder())]
     elif any((ROOT / word.partition("::")[0]).exists() for word in rest):

@@ -28,6 +28,8 @@ from utils.engine.backends.torch import TorchBackend
 from utils.engine.cache import ModelCache
 from utils.engine.programs import make_engine
 
+pytestmark = pytest.mark.slow
+
 CARD = "cpu:0"  # torch computes there as on the CPU, and the engine takes it for another device
 PLENTY = 10**12
 

@@ -17,6 +17,8 @@ from utils.core.requests import Apollo, AudioSeparatorSeparate, DemucsSeparate, 
 from utils.core.settings import Settings
 from utils.engine import programs
 
+pytestmark = pytest.mark.slow
+
 
 class Run:
     """Repeats the same request, each time with a fresh engine that has nothing loaded."""

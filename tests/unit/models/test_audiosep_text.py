@@ -18,6 +18,8 @@ from tools.fixtures.audiosep import write_audiosep
 from utils.core.errors import CheckpointMismatch
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = (
     "drums",

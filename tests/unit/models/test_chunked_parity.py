@@ -13,6 +13,8 @@ from utils.engine.pipeline.chunking import plan_faded
 from utils.engine.pipeline.demix import Compute, Lane, Runner, demix
 from utils.engine.pipeline.song import SongBuffer
 
+pytestmark = pytest.mark.slow
+
 CASES = sorted(
     meta.parent.name for meta in FOLDER.glob("*/meta.json") if json.loads(meta.read_text())["model_type"] in OWN
 )

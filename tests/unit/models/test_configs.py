@@ -14,6 +14,8 @@ from utils.store.network_config import output_stems, read_config
 from utils.store.network_models import WORKER, guess_type
 from utils.store.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 REGISTRY = Registry.load()
 RECORDS = [REGISTRY.get(name, WORKER) for name in REGISTRY.names(WORKER)]
 KINDS = {record.config: record.type for record in RECORDS}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from networks import TINY, agreement_db, noise, run, tiny
 
-pytestmark = pytest.mark.parametrize("name", TINY)
+pytestmark = [pytest.mark.parametrize("name", TINY), pytest.mark.slow]
 SHORTEST = {"bs_roformer": 33, "mel_band_roformer": 33}  # samples: their spectrum mirrors half a frame at either end
 
 

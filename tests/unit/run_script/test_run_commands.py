@@ -118,6 +118,12 @@ def test_check_passes_if_all_pass(started, monkeypatch):
     assert run.main(["check"]) == 0
 
 
+def test_quick_tests_start_no_worker_and_leave_out_what_is_slow(started):
+    """For daily work; other arguments go to pytest."""
+    run.main(["test", "--quick", "-x"])
+    assert started[1][0] == ["-m", "pytest", *run.in_parallel(), "-x", "tests/unit", "-m", "not slow and not e2e"]
+
+
 @pytest.mark.parametrize(("cores", "processes"), [(1, "1"), (2, "2"), (64, "6"), (None, "1")])
 def test_all_tests_run_in_parallel_and_a_selection_does_not(started, monkeypatch, cores, processes):
     """As many processes as there are cores, within bounds; to start them is not worth while for a few tests."""

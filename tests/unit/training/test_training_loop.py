@@ -13,6 +13,8 @@ from training.loop import TrainingRun, build_net, schedule, train
 from training.mixing import Bank, Mixer
 from training.separating import separate
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 8192
 CONFIG = """
 audio: {sample_rate: 44100, num_channels: 2, chunk_size: 8192, n_fft: 256, hop_length: 64}

@@ -15,6 +15,8 @@ from training.mixing import Bank, Mixer, recordings_path
 from training.recordings import make_recordings
 from training.soundfonts import SAMPLE_RATE
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 8192
 OTHER, VOCALS = STEMS.index("other"), STEMS.index("vocals")
 

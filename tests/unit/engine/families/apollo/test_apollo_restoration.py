@@ -16,6 +16,8 @@ from utils.core.settings import Settings
 from utils.engine.families.apollo.model import ApolloFiles, Sizes, load_apollo
 from utils.engine.programs import make_engine
 
+pytestmark = pytest.mark.slow
+
 RATE = 44100
 
 

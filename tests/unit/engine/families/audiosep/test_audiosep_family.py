@@ -28,6 +28,8 @@ from utils.core.requests import AudioSepLoad, DownloadModel, ListModels
 from utils.engine.families.audiosep.network import CONTEXT_GRIDS, GRID, AudioSepView, Interruptible, Rates, lengths_of
 from utils.store.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):

@@ -35,6 +35,8 @@ from utils.core.settings import Settings
 from utils.engine import programs
 from utils.engine.families.demucs.bag import SegmentView
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def song(tmp_path):

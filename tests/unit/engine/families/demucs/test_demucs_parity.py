@@ -7,6 +7,8 @@ from demucs.apply import apply_model
 from demucs.pretrained import get_model
 from demucs_case import make_engine, sdr_db, separate, write_song
 
+pytestmark = pytest.mark.slow
+
 
 def reference(repo, model_name, mix, **options):
     """The demucs package's result, scaled like in its `Separator`."""

@@ -13,6 +13,8 @@ from utils.core.replies import LoadingModel
 from utils.core.requests import NetworkMember
 from utils.engine.pipeline import track
 
+pytestmark = pytest.mark.slow
+
 
 def members(*nets):
     return msgspec.convert([member(net) for net in nets], list[str | NetworkMember])

@@ -14,6 +14,8 @@ from utils.core.errors import (
 from utils.core.job import Job
 from utils.engine.families.networks import network
 
+pytestmark = pytest.mark.slow
+
 # Kinds and files ----------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from vr_case import Toy, inside, loaded, numbers, sdr_db, separated, song, toy_m
 
 from utils.engine.families.vr.options import VrOptions
 
+pytestmark = pytest.mark.slow
+
 RAW_DB = 60
 INSIDE_DB = 90  # 40 is promised
 WHOLE_DB = 35  # with the ends, where the package cuts what we do not

@@ -15,6 +15,8 @@ from utils.engine.families.vr.options import VrOptions
 from utils.engine.families.vr.patches import geometry, plans
 from utils.engine.pipeline.song import SongBuffer
 
+pytestmark = pytest.mark.slow
+
 SMALL = VrOptions(window_size=320)
 
 
