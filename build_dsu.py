@@ -176,7 +176,7 @@ def copy_data(folder: Path) -> None:
 
 
 def describe(folder: Path, built: Target, sources: Sources) -> None:
-    """Write licences, SBOM and version, for what the folder really contains."""
+    """Write licences, SBOM, version and a readme, for what the folder really contains."""
     lib = folder / "lib"
     inside = inventory.present(lib, distributions.owners(sources.available))
     unwanted = inside - sources.wanted - {BUILDER}
@@ -190,6 +190,33 @@ def describe(folder: Path, built: Target, sources: Sources) -> None:
     (folder / "frozen_application_license.txt").unlink(missing_ok=True)  # licenses/ has it
     manifest.write_json(folder / "sbom.cdx.json", sbom.bill(__version__, listed, packages, lib))
     (folder / "VERSION.txt").write_text(version_text(built, packages), encoding="utf-8", newline="\n")
+    (folder / "README.txt").write_text(readme_text(built), encoding="utf-8", newline="\n")
+
+
+def readme_text(built: Target) -> str:
+    """What somebody needs who has unpacked the folder and nothing else."""
+    rows = "".join(f"  {row.executable + built.suffix:<24} {row.description}\n" for row in WORKERS.values())
+    dsu = f"dsu{built.suffix}" if built.system == "win" else "./dsu"
+    return f"""\
+DSU {__version__} ({built.name}) separates music into stems and restores audio.
+
+  {dsu} song.mp3            four stems in the folder `separated`, with the small model that comes with DSU
+  {dsu} models              better models, which are downloaded when they are first used
+  {dsu} -m htdemucs song.mp3
+  {dsu} --help
+
+Programs, each with --help for people and --worker for programs that drive it by lines of JSON:
+
+{rows}
+Needs no Python and no installation. Keep the files together; the folder may lie anywhere and be read-only.
+
+  lib/          Python and all packages, shared by all programs
+  configs/      the list of models, and their configurations
+  embedded/     the models that come with DSU
+  share/        the certificates that downloads are checked against
+  licenses/     the licences of everything inside; LICENSE.txt is DSU's own
+  sbom.cdx.json, MANIFEST.json, VERSION.txt    what is inside, with hashes, and what it was built from
+"""
 
 
 def version_text(built: Target, packages: Mapping[str, metadata.Distribution]) -> str:

@@ -35,7 +35,7 @@ def test_it_has_the_documented_contents(folder):
     """An executable for each worker, one library, configurations, version and licences."""
     there = {path.name for path in folder.iterdir()}
     programs = {program(folder, row).name for row in WORKERS.values()}
-    documents = {"VERSION.txt", "LICENSE.txt", "MANIFEST.json", "sbom.cdx.json", "licenses"}
+    documents = {"README.txt", "VERSION.txt", "LICENSE.txt", "MANIFEST.json", "sbom.cdx.json", "licenses"}
     assert programs | documents | {"lib", "configs"} <= there
     assert (folder / "VERSION.txt").read_text(encoding="utf-8").startswith(f"DSU {__version__}\n")
 
