@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.generated import write_or_check
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "compat"
 TARGET = ROOT / "docs" / "compatibility.md"
@@ -63,15 +65,7 @@ def render() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    text = render()
-    if "--check" in argv:
-        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
-        if not fresh:
-            sys.stderr.write(f"{TARGET.name} is stale; `python -m tools.compatibility_docs` writes it.\n")
-        return 0 if fresh else 1
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+    return write_or_check({TARGET: render()}, argv, "tools.compatibility_docs")
 
 
 if __name__ == "__main__":

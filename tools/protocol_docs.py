@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from tools.generated import write_or_check
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import errors, replies
 from utils.core.replies import Reply
@@ -281,15 +282,7 @@ def render() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    text = render()
-    if "--check" in argv:
-        fresh = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
-        if not fresh:
-            sys.stderr.write(f"{TARGET.name} is stale; `python -m tools.protocol_docs` writes it.\n")
-        return 0 if fresh else 1
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+    return write_or_check({TARGET: render()}, argv, "tools.protocol_docs")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tools.generated import write_or_check
 from tools.protocol_docs import all_commands, every_code, every_event
 from utils import PROTOCOL_VERSION
 from utils.core.replies import ManyDone, Reply
@@ -208,15 +209,7 @@ def render() -> dict[Path, str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    files = render()
-    if "--check" not in argv:
-        for path, text in files.items():
-            path.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    stale = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
-        sys.stderr.write(f"{path.name} is stale; `python -m clients.node.generate_types` writes it.\n")
-    return 1 if stale else 0
+    return write_or_check(render(), argv, "clients.node.generate_types")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from clients.node.generate_types import command_rows, description_of, every_type
+from tools.generated import write_or_check
 from tools.protocol_docs import all_commands, every_code, every_event
 from utils import PROTOCOL_VERSION
 from utils.core import errors
@@ -242,15 +243,7 @@ def render() -> dict[Path, str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    files = render()
-    if "--check" not in argv:
-        for path, text in files.items():
-            path.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    stale = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
-        sys.stderr.write(f"{path.name} is stale; `python -m clients.python.generate_protocol` writes it.\n")
-    return 1 if stale else 0
+    return write_or_check(render(), argv, "clients.python.generate_protocol")
 
 
 if __name__ == "__main__":

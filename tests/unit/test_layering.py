@@ -67,8 +67,11 @@ LAYERS = {
     "tools/command_line": Layer(("utils.core.bootstrap", "utils.core.errors"), frozenset()),
     "tools/demo": Layer(("utils.core", "utils.audio", "tools.metrics"), ANY),
     "tools/metrics": Layer((), ANY),
-    "tools/compatibility_docs": Layer((), frozenset()),
-    "tools/protocol_docs": Layer(("utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})),
+    "tools/generated": Layer((), frozenset()),
+    "tools/compatibility_docs": Layer(("tools.generated",), frozenset()),
+    "tools/protocol_docs": Layer(
+        ("tools.generated", "utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})
+    ),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
     "tools/lock": Layer(("run", "tools.freeze"), ANY),
     "tools/freeze": Layer(("tools.freeze",), ANY),
