@@ -98,13 +98,15 @@ class Bars(Display):
         self._err = err
         self._bar: TextBar | None = None
         self._number = 0
+        self._downloading = ""
         self._lock = threading.RLock()
 
     def event(self, event: Event) -> None:
         if not isinstance(event, Downloading) or not event.total_bytes:
             return
         with self._lock:
-            if event.received_bytes == 0:
+            if event.file != self._downloading:  # once, however often it is tried
+                self._downloading = event.file
                 self.line(f"Downloading {event.file} of {event.model}")
             bar = self._bar or self._begin(event.total_bytes, "B")
             bar.reach(event.received_bytes)

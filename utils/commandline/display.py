@@ -53,9 +53,11 @@ class Lines(Display):
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
+        self._downloading = ""
 
     def event(self, event: Event) -> None:
-        if isinstance(event, Downloading) and event.received_bytes == 0:
+        if isinstance(event, Downloading) and event.file != self._downloading:  # once, however often it is tried
+            self._downloading = event.file
             self.line(f"Downloading {event.file} of {event.model}")
 
     def line(self, text: str) -> None:

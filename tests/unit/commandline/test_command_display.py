@@ -30,6 +30,17 @@ def test_a_pipe_gets_lines_only():
     assert shown(io.StringIO()) == "Downloading net.th of m\nsong.wav [ok]\n"
 
 
+def test_a_download_that_is_tried_again_is_told_once():
+    """Also one that goes on where it was cut off."""
+    out = io.StringIO()
+    with open_display(out) as display:
+        for file, received in (("a.th", 5), ("a.th", 0), ("a.th", 10), ("b.th", 0)):
+            display.event(
+                Downloading(model="m", file=file, percent=0.0, received_bytes=received, total_bytes=10, eta=None)
+            )
+    assert out.getvalue() == "Downloading a.th of m\nDownloading b.th of m\n"
+
+
 def test_a_terminal_gets_a_bar():
     """On a terminal the bar names the song, brackets and all, and shows percentages."""
     text = shown(Terminal())

@@ -61,6 +61,7 @@ class Messages(Display):
         self._clock = clock
         self._began: float | None = None
         self._shown = -1
+        self._downloading = ""
 
     def event(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -68,7 +69,8 @@ class Messages(Display):
             if self._began is not None or percent < 100:  # a song that failed at once has no bar to be filled
                 self._progress(percent)
         elif isinstance(event, Downloading):
-            if event.received_bytes == 0:
+            if event.file != self._downloading:  # once, however often it is tried
+                self._downloading = event.file
                 self.log.say("info", "separator", f"Downloading file {event.file} of {event.model}")
             self._progress(event.percent)
         elif isinstance(event, LoadingModel):
