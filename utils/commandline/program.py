@@ -90,10 +90,10 @@ class Program(Generic[R]):
             if options.run.download:
                 for model in models:
                     download(model, engine, job, report)
-            elif report.inputs and not settings.offline:
+            elif report.inputs:
                 for model in models:
                     if not model.installed:
-                        engine.download_model(DownloadModel(model=model.name), job)
+                        fetch(model, engine, job)
             return self.separate(engine, options, models, job, report) if report.inputs else []
 
         return performed(make_engine(settings), options.run, options.wording, work, self.open_report)
@@ -200,6 +200,12 @@ def download(model: ModelDetails, engine: EngineApi, job: Job, report: Report) -
         if not model.installed:
             raise
         report.own(model.name)
+
+
+def fetch(model: ModelDetails, engine: EngineApi, job: Job) -> None:
+    """Download what is missing of a model; offline, this is the one error for all songs."""
+    with contextlib.suppress(UnknownModel):  # a model of the user's own: what is wrong with it shows when it is read
+        engine.download_model(DownloadModel(model=model.name), job)
 
 
 def separate_all(

@@ -221,8 +221,9 @@ def _prepare(folder: Path, absent: Sequence[FileRecord]) -> None:
 
 def _offline_error(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:
     names = ", ".join(f"`{file.place}`" for file in absent)
-    urls = ", ".join(url for file in absent for url in file.urls[:1])
+    urls = ", ".join(url for file in absent for url in file.urls[:1]) or "an unknown address"
+    it, are = ("it", "is") if len(absent) == 1 else ("them", "are")
     return DownloadFailed(
-        f"Offline mode is on, so `{model}` was not downloaded; {names} is missing.",
-        hint=f"Put it into `{folder}` yourself; it is published at {urls or 'an unknown address'}.",
+        f"Offline mode is on, so `{model}` was not downloaded; {names} {are} missing.",
+        hint=f"Put {it} into `{folder}` yourself. Published at {urls}.",
     )

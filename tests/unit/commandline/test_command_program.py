@@ -9,7 +9,7 @@ import pytest
 from both_programs import PROGRAMS
 from scripted_engine import ScriptedEngine, Terminal
 
-from utils.core.errors import DeviceUnavailable, InputEmpty, InvalidRequest
+from utils.core.errors import DeviceUnavailable, DownloadFailed, InputEmpty, InvalidRequest
 
 
 @pytest.fixture(params=PROGRAMS, ids=lambda program: program.name)
@@ -109,13 +109,25 @@ def test_missing_model_is_downloaded_first(program, capsys):
     assert capsys.readouterr().err.startswith("Downloading net.th of absent")
 
 
-@pytest.mark.parametrize(("words", "model"), [(["--offline"], "absent"), ([], "ready")])
-def test_nothing_is_downloaded_without_need(program, words, model):
-    """Offline, or with a model that is there, the engine decides what to say."""
+def test_nothing_is_downloaded_without_need(program):
+    """A model that is there is not fetched again."""
     engine = ScriptedEngine()
-    program.run(engine, "a.wav", *words, model=model)
+    program.run(engine, "a.wav", model="ready")
     assert engine.downloaded == []
     assert len(engine.requests) == 1
+
+
+def test_a_model_that_cannot_be_fetched_is_one_error_for_all_songs(program, capsys):
+    """Offline, or without an address: no song is tried."""
+    engine = ScriptedEngine()
+
+    def refuse(request, job):
+        raise DownloadFailed("Offline mode is on.", hint="Put it there yourself.")
+
+    engine.download_model = refuse
+    assert program.run(engine, "a.wav", "b.wav", "--offline", model="absent") == 1
+    assert engine.requests == []
+    assert capsys.readouterr().err == f"{program.name}: Offline mode is on. Put it there yourself.\n"
 
 
 def test_an_unknown_model_is_one_error_for_all_songs(program, capsys):

@@ -28,7 +28,7 @@ from utils.commandline.existing import Results, expected_stems, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
 from utils.commandline.options import Options, Typed, new_parser
-from utils.commandline.program import Listing, MakeEngine, Report, complain, describe_model, download
+from utils.commandline.program import Listing, MakeEngine, Report, complain, describe_model, download, fetch
 from utils.commandline.wording import one_line
 from utils.core.api import EngineApi
 from utils.core.errors import DsuError, UnknownModel
@@ -36,7 +36,7 @@ from utils.core.job import Job, JobCancelled
 from utils.core.many_files import collect_inputs, separate_each
 from utils.core.package_request import PackageSeparate
 from utils.core.replies import FileDone, ModelDetails
-from utils.core.requests import DownloadModel, ListModels, Separate
+from utils.core.requests import ListModels, Separate
 from utils.core.settings import Settings, resolve
 from utils.store.package_catalogue import package_models, presets
 
@@ -152,8 +152,8 @@ def _separate(
         details = _details(engine, name, settings)
         if details is not None:
             stems = expected_stems(request, details.stems)
-            if not (details.installed or settings.offline):
-                engine.download_model(DownloadModel(model=details.name), job)
+            if not details.installed:
+                fetch(details, engine, job)
     if options.run.skip_existing:
         report.tracks, done = split_done(report.tracks, request, Results(PurePath(request.model or "").name, stems))
         report.skipped(done)
