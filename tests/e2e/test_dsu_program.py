@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import soundfile
 from worker_process import WorkerProcess, clean_environment, worker_command
 
 from tools.fixtures.audio_separator import make_mdx, make_vr
@@ -64,6 +65,28 @@ def test_a_song_is_separated_by_a_model_of_any_family(run, songs, tmp_path, word
     written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.wav"))
     assert written == files
     assert sorted(Path(line).name for line in done.stdout.splitlines()) == sorted(Path(name).name for name in files)
+
+
+def test_the_results_of_a_folder_lie_as_its_songs_do(run, songs, tmp_path):
+    """At the rate and the depth of the songs; nothing is replaced unless that is asked for."""
+    samples, rate = soundfile.read(songs / "short.wav")
+    for album in ("A", "B"):
+        (tmp_path / "Music" / album).mkdir(parents=True)
+        soundfile.write(tmp_path / "Music" / album / "intro.flac", samples[: rate // 2], 48000, subtype="PCM_24")
+    words = ("-m", "my_scnet", "--stems", "bass", "-o", "out", "Music")
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    written = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in written] == [
+        f"Music/{album}/intro/bass.wav" for album in ("A", "B")
+    ]
+    assert {(soundfile.info(path).samplerate, soundfile.info(path).subtype) for path in written} == {(48000, "PCM_24")}
+    again = run(*words)
+    assert again.returncode == 1
+    assert (
+        again.stderr.count("already exists. Set --overwrite to replace it") == 4
+    )  # each is told, and once more at the end
+    assert run(*words, "--overwrite").returncode == 0
 
 
 def test_what_a_text_describes(run, songs, tmp_path):

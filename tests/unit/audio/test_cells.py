@@ -75,7 +75,10 @@ def test_channels_that_cancel_each_other_are_heard():
 
 def test_one_channel_of_two():
     """Silence in the other halves the power, and leaves the extremes."""
-    gatherer = Gatherer(RATE)
+    gatherer, both = Gatherer(RATE), Gatherer(RATE)
+    both.add(tone(1000, 1.0))
     gatherer.add(tone(1000, 1.0) * np.array([[1], [0]], dtype=np.float32))
     assert gatherer.level_db == pytest.approx(10 * np.log10(0.5**2 / 4), abs=0.01)
-    assert gatherer.finish().high.max() == pytest.approx(0.5, abs=1e-3)
+    cells = gatherer.finish()
+    assert cells.high.max() == pytest.approx(0.5, abs=1e-3)
+    np.testing.assert_allclose(cells.power, both.finish().power / 2, rtol=1e-9)

@@ -41,7 +41,14 @@ def test_an_impossible_rate_names_the_nearest(name, rate, near):
 
 @pytest.mark.parametrize(
     ("name", "rate", "like"),
-    [("wav", 96000, 96000), ("mp3", 96000, 48000), ("mp3", 47999, 44100), ("mp3", 4000, 8000), ("ogg", 384000, 192000)],
+    [
+        ("wav", 96000, 96000),
+        ("mp3", 96000, 48000),
+        ("mp3", 47999, 44100),
+        ("mp3", 32000, 32000),
+        ("mp3", 4000, 8000),
+        ("ogg", 384000, 192000),
+    ],
 )
 def test_a_rate_as_near_to_the_song_s_as_a_format_has(name, rate, like):
     """Not above it, unless the format has no lower one."""
