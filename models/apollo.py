@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
+from models.blocks.attention import attend
 from models.blocks.buffers import Derived
 from models.blocks.sections import Section
 from models.blocks.stft import Stft
@@ -232,7 +233,7 @@ class BandAttention(nn.Module):
         heads = torch.unflatten(self.weight(normed), -1, (HEADS, 3, -1))
         query, key = self._rotate(heads[..., :2, :]).unbind(-2)
         value = heads[..., 2, :]
-        attended = F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
+        attended = attend(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return output
 

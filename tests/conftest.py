@@ -1,5 +1,6 @@
 """Options and fixtures of all tests."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal
     signal.signal(signal.SIGHUP, lambda number, frame: None)
 # As in a worker, and before any test imports torch.
 limit_threads(None)
+# Stems are compared to 60 dB and better, on any processor. Tests of half precision ask for it. This is for workers.
+os.environ["DSU_DEFAULT_PRECISION"] = "fp32"
 # A busy machine takes its time; no test is judged by it.
 settings.register_profile(
     "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -37,6 +40,14 @@ def worker_dir(request):
     """The folder of the frozen build to test, or None for the scripts."""
     folder = request.config.getoption("--worker-dir")
     return None if folder is None else folder.resolve()  # workers are started in other folders
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _single_precision():
+    """The same for engines inside of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("utils.device.fastest_precision", lambda device: "fp32")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,22 @@ torch is imported inside the functions, so that importing this module is cheap.
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from utils.core.errors import DeviceUnavailable, InvalidRequest
 from utils.core.replies import Memory
+from utils.core.settings import Arithmetic
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 MB = 1e6
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT_BYTES = 1 << 30
+TENSOR_CORES = (7, 0)  # the compute capability from which on CUDA devices have them
 
 
 def available() -> list[str]:
@@ -64,17 +71,55 @@ def prepare_torch(threads: int) -> None:
     torch.set_flush_denormal(True)  # denormals slow filters down by orders of magnitude
     # torch's transformer layers bypass fused attention by default; with it, HTDemucs takes a quarter less on a CPU.
     torch.backends.mha.set_fastpath_enabled(value=False)
+    _reuse_memory()
 
 
-def autocast(device: str, precision: str) -> torch.autocast:
-    """The context in which a network runs. `auto` is fp32, which is the reference on every device."""
+def _reuse_memory() -> None:
+    """Let the allocator of glibc keep large blocks for the next chunk.
+
+    By default it returns each to the system, which clears its pages again: 5 to 15 % of the time of a network.
+    """
+    mallopt = _function_of_glibc("mallopt")
+    if mallopt is not None:
+        for threshold in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(threshold, KEPT_BYTES)
+
+
+def _function_of_glibc(name: str) -> Callable[..., int] | None:
+    """A function that only this C library has."""
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+
+
+def fastest_precision(device: str) -> Arithmetic:
+    """The precision in which products of matrices are fastest on a device, and good enough for networks."""
     import torch
 
     kind = device.partition(":")[0]
-    dtype = {"auto": None, "fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
-    if dtype is torch.bfloat16 and kind == "cuda" and not torch.cuda.is_bf16_supported():
+    if kind == "cuda":
+        return "fp16" if torch.cuda.get_device_capability(device) >= TENSOR_CORES else "fp32"
+    if kind == "mps":
+        return "fp16"
+    has = torch.cpu.get_capabilities()
+    return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "fp32"
+
+
+@contextmanager
+def computing(device: str, precision: Arithmetic) -> Iterator[None]:
+    """The context in which networks run in a precision. What is sensitive to it they compute in fp32 all the same."""
+    import torch
+
+    kind = device.partition(":")[0]
+    if precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
         raise InvalidRequest("This graphics card cannot compute in bf16; use `fp16` or `fp32`.", field="precision")
-    return torch.autocast(kind, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+    if kind == "cuda":
+        # `fp32` is the reference; otherwise what remains in single precision may use TF32.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    with torch.autocast(
+        kind, dtype=torch.float16 if precision == "fp16" else torch.bfloat16, enabled=precision != "fp32"
+    ):
+        yield
 
 
 def memory(device: str) -> Memory:
@@ -123,9 +168,12 @@ def free_bytes(device: str) -> int:
 
 
 def release_unused(device: str) -> None:
-    """Return the memory that torch keeps for reuse to the device."""
+    """Return the memory that torch and the C library keep for reuse to the device and the system."""
     import torch
 
+    malloc_trim = _function_of_glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
     elif device == "mps":

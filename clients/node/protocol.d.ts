@@ -19,6 +19,8 @@ export interface Ready {
   warnings?: Array<string>;
   /** `cpu`, `cuda`, `cuda:N` or `mps`. */
   device: string;
+  /** What `"precision":"auto"` of a request means here. */
+  precision: "bf16" | "fp16" | "fp32";
   /** CPU threads in use: the number set for the worker, or else that of the physical cores. */
   threads: number;
   cache_enabled: boolean;
@@ -187,6 +189,7 @@ export interface Status {
   warnings?: Array<string>;
   model_loaded: string | null;
   device: string;
+  precision: "bf16" | "fp16" | "fp32";
   ready: boolean;
   busy: boolean;
   queued: number;
@@ -444,7 +447,7 @@ export interface DemucsSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -771,7 +774,7 @@ export interface NetworkSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -894,7 +897,7 @@ export interface AudioSeparatorSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -993,7 +996,7 @@ export interface Apollo {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1204,7 +1207,7 @@ export interface PackageSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1393,7 +1396,7 @@ export interface AudioSepSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1526,7 +1529,7 @@ export interface Denoise {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1676,7 +1679,7 @@ export interface DsuSeparate {
   report?: boolean;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** Arithmetic precision of the network. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;

@@ -20,14 +20,20 @@ def kept_flat(layer: R) -> R:
 
 
 def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
-    """The output of a layer, in single precision on processors that have no bf16 kernel for it and would fail."""
-    if sequences.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not _has_bf16_kernel():
+    """The output of a layer, in single precision on processors that have no kernel for half precision and would fail."""
+    halved = sequences.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    if halved and not has_cpu_kernel(torch.get_autocast_dtype("cpu")):
         with torch.autocast("cpu", enabled=False):
             return layer(sequences.float())[0]
     return layer(sequences)[0]
 
 
-def _has_bf16_kernel() -> bool:
-    """oneDNN chooses by the processor; without it torch's own kernel takes any precision."""
-    uses_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # so in torch
-    return not uses_onednn or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  no public name
+def has_cpu_kernel(dtype: torch.dtype) -> bool:
+    """Can the CPU run recurrent layers in this precision? oneDNN chooses by the processor; without it, any is possible."""
+    if dtype == torch.float32 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # so in torch
+        return True
+    supported = {  # there are no public names for these
+        torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001
+        torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001
+    }
+    return bool(supported[dtype]())

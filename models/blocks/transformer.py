@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
+from models.blocks.attention import attend
 from models.blocks.norms import RMSNorm
 from models.blocks.rotary import RotaryEmbedding, rotate
 
@@ -61,7 +62,7 @@ class Attention(nn.Module):
         table = self.rotary_embed(x.shape[1])
         q, k = rotate(qkv[:, :, :2], table[:, None, None]).permute(2, 0, 3, 1, 4)
         v = qkv[:, :, 2].transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        mixed = attend(q, k, v).transpose(1, 2)
         gated = mixed * self.to_gates(normed).sigmoid()[..., None]
         out: Tensor = self.to_out(gated.flatten(-2))
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 
 import psutil
@@ -10,6 +11,7 @@ import torch
 
 from utils import device as devices
 from utils.core.errors import DeviceUnavailable, InvalidRequest
+from utils.device import fastest_precision
 
 
 @pytest.fixture
@@ -87,21 +89,55 @@ def test_free_memory_is_that_of_the_device(monkeypatch):
 
 @pytest.mark.parametrize(
     ("precision", "dtype"),
-    [("auto", torch.float32), ("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
+    [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
 )
-def test_networks_run_in_the_requested_precision(precision, dtype):
-    """`auto` is single precision."""
+def test_networks_compute_in_the_requested_precision(precision, dtype):
+    """Products of matrices have its type."""
     ones = torch.ones(2, 2)
-    with devices.autocast("cpu", precision):
+    with devices.computing("cpu", precision):
         assert (ones @ ones).dtype == dtype
 
 
 def test_bf16_needs_a_graphics_card_that_has_it(monkeypatch):
     """A card that cannot compute in bf16 is an error about the field `precision`."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    with pytest.raises(InvalidRequest, match="bf16") as caught:
-        devices.autocast("cuda:0", "bf16")
+    with pytest.raises(InvalidRequest, match="bf16") as caught, devices.computing("cuda:0", "bf16"):
+        pass
     assert caught.value.field == "precision"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"avx512_f": True, "bf16": True}, "fp32"),
+        ({}, "fp32"),
+    ],
+)
+def test_a_cpu_with_instructions_for_bf16_is_fastest_with_it(monkeypatch, capabilities, expected):
+    """Others would only convert, and compute in single precision."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert fastest_precision("cpu") == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((6, 1), "fp32"), ((7, 0), "fp16"), ((12, 0), "fp16")])
+def test_a_graphics_card_with_tensor_cores_is_fastest_in_half_precision(monkeypatch, capability, expected):
+    """Older ones are slower with it than without."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert fastest_precision("cuda:1") == expected
+    assert fastest_precision("mps") == "fp16"
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp16", True), ("fp32", False)])
+def test_what_stays_in_single_precision_may_use_tf32_unless_that_is_the_reference(monkeypatch, precision, allowed):
+    """With `fp32`, all products are exact to 24 bits."""
+    matmul, cudnn = SimpleNamespace(), SimpleNamespace()
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    monkeypatch.setattr(torch.backends, "cudnn", cudnn)
+    monkeypatch.setattr(torch, "autocast", lambda *args, **options: contextlib.nullcontext())
+    with devices.computing("cuda:0", precision):
+        assert matmul.allow_tf32 is cudnn.allow_tf32 is allowed
 
 
 def test_torch_is_prepared_with_the_given_threads():

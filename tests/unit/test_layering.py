@@ -41,9 +41,9 @@ LAYERS = {
         ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models"), ANY
     ),
     "utils/engine/pipeline": Layer(
-        ("utils", "utils.core", "utils.audio", "utils.device", "utils.engine.pipeline"), ANY
+        ("utils", "utils.core", "utils.audio", "utils.device", "utils.engine.pipeline", "utils.engine.backends"), ANY
     ),
-    "utils/engine/backends": Layer(("utils.core", "utils.store", "utils.engine.backends"), ANY),
+    "utils/engine/backends": Layer(("utils.core", "utils.store", "utils.engine.backends", "models"), ANY),
     **{
         f"utils/engine/families/{family}": Layer((*FAMILY, f"utils.engine.families.{family}"), ANY)
         for family in ("demucs", "networks", "vr", "mdx", "apollo", "audiosep", "denoise")

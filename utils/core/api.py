@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from utils.core import replies, requests
 from utils.core.catalogue import FamilyName
 from utils.core.job import Job
+from utils.core.settings import Arithmetic
 
 
 class Health(NamedTuple):
@@ -18,6 +19,7 @@ class Health(NamedTuple):
 
     model_loaded: str | None
     device: str
+    precision: Arithmetic
     threads: int
     cached_models: list[str]
     max_cache_size: int
@@ -28,6 +30,7 @@ class Readiness(NamedTuple):
     """What an engine reports once it has chosen its device."""
 
     device: str
+    precision: Arithmetic
     threads: int
     max_cached_models: int
     models_dir: str

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from utils.core.package_request import EnsembleAlgorithm
 from utils.core.requests import RequestId
+from utils.core.settings import Arithmetic
 
 PackageKind = Literal["VR", "MDX", "Demucs", "MDXC"]
 
@@ -43,6 +44,7 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     """The worker is ready for commands."""
 
     device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N` or `mps`.")]
+    precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
     threads: Annotated[
         int, Meta(description="CPU threads in use: the number set for the worker, or else that of the physical cores.")
     ]
@@ -191,6 +193,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):
     model_loaded: str | None
     device: str
+    precision: Arithmetic
     ready: bool
     busy: bool
     queued: int

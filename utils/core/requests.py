@@ -18,6 +18,7 @@ from utils.core.catalogue import DEFAULT_FOLDER, DEFAULT_QUERY, RESIDUAL
 from utils.core.errors import InvalidRequest, UnsupportedFormat
 from utils.core.fields import BY_COMMAS
 from utils.core.peaks import PeakRange
+from utils.core.settings import Arithmetic
 
 RequestId = str | int | float
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -25,7 +26,7 @@ SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 AskedSampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT", "source"]
 ClipMode = Literal["rescale", "rescale_each", "clamp", "none"]
 OtherMethod = Literal["add", "minus", "none"]
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Precision = Literal["auto", Arithmetic]
 
 FeatureDim = (
     Annotated[
@@ -250,7 +251,13 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     batch_size: (
         Annotated[int, Meta(ge=1, le=256, description="Number of chunks that run through the network together.")] | None
     ) = None
-    precision: Annotated[Precision, Meta(description="Arithmetic precision of the network.")] = "auto"
+    precision: Annotated[
+        Precision,
+        Meta(
+            description="The precision in which the network computes. `auto` is the fastest on this device (shown by "
+            "`ready`), and `fp32` with `quality` `best`."
+        ),
+    ] = "auto"
     seed: Annotated[int, Meta(ge=0, description="Seed of the random shifts.")] = 0
     preview: Annotated[Preview | None, Meta(description="Separate only an excerpt.")] = None
     name_template: Annotated[

@@ -28,6 +28,8 @@ MODELS_DIRS = {  # as platformdirs has them, where no variable moves them
 }
 CONFIG_NAME = "dsu_config.json"
 
+Arithmetic = Literal["fp32", "bf16", "fp16"]  # the precisions in which devices compute
+
 
 class Settings(msgspec.Struct, frozen=True):
     """One worker's settings, resolved."""
@@ -64,6 +66,13 @@ class Settings(msgspec.Struct, frozen=True):
             description="The least severe messages on standard error: `debug`, `info`, `warning` (default) or `error`."
         ),
     ] = "warning"
+    default_precision: Annotated[
+        Literal["auto", Arithmetic],
+        Meta(
+            description="The precision of requests that leave it open: `auto` takes half precision where the device is "
+            "faster with it, `fp32` is the reference; or `bf16` or `fp16`."
+        ),
+    ] = "auto"
     configs_dir: Annotated[
         Path | None,
         Meta(description="A folder with configurations of networks of your own, for those that `models.json` lists."),

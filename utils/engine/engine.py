@@ -28,7 +28,7 @@ from utils.core.package_request import (
     common_names,
     in_order_of_files,
 )
-from utils.core.settings import Settings
+from utils.core.settings import Arithmetic, Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.chorus import Member, chorus
@@ -88,6 +88,8 @@ class Engine:
 
     def start(self) -> Readiness:
         self.host.device = devices.choose(self.settings.device)
+        default = self.settings.default_precision
+        self.host.precision = devices.fastest_precision(self.host.device) if default == "auto" else default
         devices.prepare_torch(self.host.threads)
         gc.freeze()  # objects made by imports stay anyway; scanning them would cost the first load 0.1 s
         self.cache = ModelCache(
@@ -99,6 +101,7 @@ class Engine:
         )
         return Readiness(
             device=self.host.device,
+            precision=self.host.precision,
             threads=self.host.threads,
             max_cached_models=self.cache.max_models,
             models_dir=str(self.settings.models_dir),
@@ -124,6 +127,7 @@ class Engine:
         return Health(
             model_loaded=active.name if active is not None else None,
             device=self.host.device,
+            precision=self.host.precision,
             threads=self.host.threads,
             cached_models=[entry.name for entry in self.cache.entries()],
             max_cache_size=self.cache.max_models,
@@ -257,7 +261,9 @@ class Engine:
         if not request.resume:
             return self._separate(request, song, sources, job)
         stamps = [stamp_model(source, job.checkpoint) for source in sources]
-        notebook = Notebook(request, stamps, song.name, index)
+        # What `auto` means differs between devices, and so do the samples.
+        precise = msgspec.structs.replace(request, precision=self.host.precision_for(request))
+        notebook = Notebook(precise, stamps, song.name, index)
         done = notebook.find()
         if done is not None:
             for warning in done.warnings or ():
@@ -376,6 +382,7 @@ class Engine:
             try:
                 with job.step("load"):
                     model = self._family(source.family).load(source, request, job)
+                    model.prepare(self._precision_of(request))
                 break
             except Exception as error:
                 if not devices.is_out_of_memory(error):
@@ -390,6 +397,9 @@ class Engine:
         if self.cache.max_models == 0 and not announced:
             job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")
         return model
+
+    def _precision_of(self, request: Asked) -> Arithmetic:
+        return self.host.precision_for(request) if isinstance(request, requests.Separate) else self.host.precision
 
     def _release_memory(self) -> None:
         gc.collect()

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from utils import device as devices
 from utils.core import replies, requests
 from utils.core.job import Job
-from utils.core.settings import Settings
+from utils.core.settings import Arithmetic, Settings
+from utils.engine.backends import Backend
 from utils.engine.pipeline.demix import Compute
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
@@ -31,6 +32,7 @@ class Host:
     listed_networks: frozenset[str] | None = None  # the network types to list; None lists all
     unnamed_is_active: bool = False  # requests that name no model use the active one, never a default
     mapped: bool = True  # memory-map checkpoints instead of reading them
+    precision: Arithmetic = "fp32"  # of requests that leave it open
 
     @cached_property
     def folders(self) -> ModelFolders:
@@ -54,13 +56,21 @@ class Host:
         """The memory of the device that nobody uses now."""
         return devices.free_bytes(self.device)
 
-    def compute(self, request: requests.Separate, *, batch_size: int = 1, workers: int = 1) -> Compute:
-        """Where and how the networks of a request run. `batch_size` is the default if the request has none."""
+    def precision_for(self, request: requests.Separate) -> Arithmetic:
+        """The precision that a request means: its own, or the fastest unless it asks for the best quality."""
+        if request.precision != "auto":
+            return request.precision
+        return "fp32" if getattr(request, "quality", None) == "best" else self.precision
+
+    def compute(
+        self, request: requests.Separate, backend: Backend, *, batch_size: int = 1, workers: int = 1
+    ) -> Compute:
+        """Where and how a network runs for a request. `batch_size` is the default if the request has none."""
         return Compute(
             device=self.device,
             threads=self.threads,
             batch_size=request.batch_size or batch_size,
-            precision=request.precision,
+            precision=self.precision_for(request) if backend.halves else "fp32",
             workers=workers,
         )
 
@@ -104,6 +114,9 @@ class Model(Protocol):
 
     def move(self, device: str) -> None:
         """Move the loaded networks to a device."""
+
+    def prepare(self, precision: Arithmetic) -> None:
+        """Do now what the first run of the loaded networks in this precision would do first."""
 
 
 # A request as the client sent it. Families that accept several types of request read their own options from it.

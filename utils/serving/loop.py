@@ -88,6 +88,7 @@ class _Server:
             self._writer.send(
                 Ready(
                     device=readiness.device,
+                    precision=readiness.precision,
                     threads=readiness.threads,
                     cache_enabled=readiness.max_cached_models > 0,
                     max_cached_models=readiness.max_cached_models,

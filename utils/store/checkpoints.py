@@ -99,10 +99,10 @@ def assign(net: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, dtype: 
         raise CheckpointInvalid(f"`{path.name}` leaves tensors of the network empty: {_listed(empty)}.")
 
 
-def size_bytes(net: nn.Module) -> int:
-    """The memory of a network's parameters and buffers. Tensors that share memory count once."""
+def size_bytes(*nets: nn.Module) -> int:
+    """The memory of the parameters and buffers of networks. Tensors that share memory count once."""
     storages: dict[tuple[str, int], int] = {}
-    for tensor in [*net.parameters(), *net.buffers()]:
+    for tensor in (tensor for net in nets for tensor in (*net.parameters(), *net.buffers())):
         own_bytes = tensor.numel() * tensor.element_size()
         key = (str(tensor.device), tensor.data_ptr() or id(tensor))
         storages[key] = max(own_bytes, storages.get(key, 0))

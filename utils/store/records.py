@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -66,6 +66,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     license_source: str | None = None
     sdr: dict[str, float] | None = None
     sdr_source: str | None = None
+    precision: Literal["fp32"] | None = None  # of a network that is known not to stand half precision
     requires: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -112,3 +113,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         sizes = [file.size_bytes for file in self.files]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
+
+
+def stands_half(record: ModelRecord | None) -> bool:
+    """May a network compute in half precision? Of users' own networks that is found out."""
+    return record is None or record.precision is None

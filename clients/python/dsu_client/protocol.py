@@ -274,7 +274,7 @@ class SeparateOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """Arithmetic precision of the network."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -492,7 +492,7 @@ class ApolloOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """Arithmetic precision of the network."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -602,7 +602,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """Arithmetic precision of the network."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -746,7 +746,7 @@ class DenoiseOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """Arithmetic precision of the network."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -789,6 +789,8 @@ class Ready(TypedDict):
     warnings: NotRequired[list[str]]
     device: str
     """`cpu`, `cuda`, `cuda:N` or `mps`."""
+    precision: Literal["bf16", "fp16", "fp32"]
+    """What `"precision":"auto"` of a request means here."""
     threads: int
     """CPU threads in use: the number set for the worker, or else that of the physical cores."""
     cache_enabled: bool
@@ -946,6 +948,7 @@ class Status(TypedDict):
     warnings: NotRequired[list[str]]
     model_loaded: str | None
     device: str
+    precision: Literal["bf16", "fp16", "fp32"]
     ready: bool
     busy: bool
     queued: int

@@ -33,7 +33,7 @@ class ScriptedEngine:
 
     def start(self) -> Readiness:
         self.started = True
-        return Readiness(device="cpu", threads=1, max_cached_models=1, models_dir="/models")
+        return Readiness(device="cpu", precision="fp32", threads=1, max_cached_models=1, models_dir="/models")
 
     def close(self) -> None:
         self.closed = True
@@ -88,7 +88,7 @@ class ScriptedEngine:
         return replies.Pong(model_loaded=None)
 
     def health(self) -> Health:
-        return Health(None, "cpu", 1, [], 1, MEMORY)
+        return Health(None, "cpu", "fp32", 1, [], 1, MEMORY)
 
     def list_package_models(self) -> replies.PackageModels:
         return replies.PackageModels(models=[], presets={})

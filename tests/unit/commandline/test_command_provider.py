@@ -38,7 +38,7 @@ class OnDevice(ScriptedEngine):
 
     def start(self):
         super().start()
-        return Readiness(self.device, 1, 2, "")
+        return Readiness(self.device, "fp32", 1, 2, "")
 
 
 @pytest.fixture

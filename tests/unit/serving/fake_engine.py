@@ -36,9 +36,8 @@ class FakeEngine:
             raise ImportError("libmissing.so")
         if kind.startswith("waits:"):
             wait_for(Path(kind.removeprefix("waits:")))
-        return Readiness(
-            "cpu", self.settings.threads or 3, self.settings.max_cached_models, str(self.settings.models_dir)
-        )
+        settings = self.settings
+        return Readiness("cpu", "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
 
     def close(self) -> None:
         self.active = None
@@ -48,7 +47,7 @@ class FakeEngine:
 
     def health(self) -> Health:
         memory = replies.Memory(rss_mb=1.0, device_allocated_mb=None, device_free_mb=None)
-        return Health(self.active, "cpu", 3, [self.active] if self.active else [], 2, memory)
+        return Health(self.active, "cpu", "fp32", 3, [self.active] if self.active else [], 2, memory)
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
         if request.repo == "breaks":

@@ -36,6 +36,7 @@ def test_the_first_lines_are_loading_and_ready(start, tmp_path):
     assert ready == {
         "status": "ready",
         "device": "cpu",
+        "precision": "fp32",
         "threads": 2,
         "cache_enabled": False,
         "max_cached_models": 0,

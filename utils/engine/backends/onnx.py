@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest, ModelNotInstalled
+from utils.core.settings import Arithmetic
 
 SpectrumBatch = npt.NDArray[
     np.float32
@@ -29,6 +30,8 @@ PARTS = 4
 
 class OnnxBackend:
     """An MDX network in the runtime, for spectra of one shape. The runtime cannot move it, so `move` reads it again."""
+
+    halves = False
 
     def __init__(self, path: Path, *, bins: int, frames: int, own_frames: int, device: str, threads: int) -> None:
         self._path = path
@@ -58,6 +61,9 @@ class OnnxBackend:
     def move(self, device: str) -> None:
         self._device = device
         self._session = None
+
+    def prepare(self, precision: Arithmetic) -> None:
+        """Nothing: the file decides."""
 
     def _open(self) -> Any:
         if self._session is None:

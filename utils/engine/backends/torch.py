@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,28 +13,101 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from models.blocks.recurrent import has_cpu_kernel
+from utils.core.settings import Arithmetic
+from utils.engine.backends import Overflow
 from utils.store.checkpoints import size_bytes
 
 M = TypeVar("M", bound=nn.Module)
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Layers that multiply their weights as matrices. Recurrent ones do so, too, but not every processor has kernels for them.
+PRODUCTS = (
+    nn.Linear,
+    nn.MultiheadAttention,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+)
+
 
 class TorchBackend:
-    """A torch module, called through one of its methods."""
+    """A torch module, called through one of its methods.
 
-    def __init__(self, net: nn.Module, call: Callable[..., Tensor] | None = None) -> None:
-        """`call` is the method to run, if it is not `forward`."""
+    The module itself stays on the CPU in single precision, where its tensors may be those of a mapped file. Copies of it,
+    each for one precision, run on graphics cards, and on CPUs in half precision.
+    """
+
+    def __init__(self, net: nn.Module, method: str = "__call__", *, halves: bool = True) -> None:
+        """`method` is what to run. `halves` says that the network is known to stand half precision, or not known not to."""
+        self.halves = halves
         self._net = net
-        self._call = call or net
+        self._method = method
+        self._device = "cpu"
+        self._copies: dict[torch.dtype, nn.Module] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
-        output: Tensor = self._call(*inputs, **options)
+        kind = self._device.partition(":")[0]
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+        if dtype == torch.float32 or not self.halves:
+            with torch.autocast(kind, enabled=False):
+                return self._run(torch.float32, *inputs, **options)
+        output = self._run(dtype, *inputs, **options)
+        if not math.isfinite(output.sum(dtype=torch.float32)):
+            self.halves = False
+            self._copies.pop(dtype)
+            raise Overflow
         return output
 
     def size_bytes(self) -> int:
-        return size_bytes(self._net)
+        return size_bytes(self._net, *self._copies.values())
 
     def move(self, device: str) -> None:
-        self._net.to(device)
+        self._device = device
+        self._copies = {}
+
+    def prepare(self, precision: Arithmetic) -> None:
+        self._placed(DTYPES[precision] if self.halves else torch.float32)
+
+    def _run(self, dtype: torch.dtype, *inputs: Any, **options: Any) -> Tensor:
+        output: Tensor = getattr(self._placed(dtype), self._method)(*inputs, **options)
+        return output
+
+    def _placed(self, dtype: torch.dtype) -> nn.Module:
+        """The network on its device, with its matrices in this precision."""
+        if self._device == "cpu" and dtype == torch.float32:
+            return self._net
+        with self._lock:
+            if dtype not in self._copies:
+                self._copies[dtype] = copied(self._net, self._device, dtype)
+            return self._copies[dtype]
+
+
+def copied(net: M, device: str, dtype: torch.dtype) -> M:
+    """A copy on a device. The weights of products of matrices and of convolutions have this type, as `torch.autocast`
+    would make them anew for each run; everything else is in single precision, or what it was.
+    """
+    tensors: dict[int, Any] = {}
+    for module in net.modules():
+        is_product = isinstance(module, PRODUCTS) or (isinstance(module, nn.RNNBase) and _has_kernel(device, dtype))
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+            # On the device first, so that the host has nothing to convert.
+            moved = tensor.detach().to(device)
+            moved = moved.to(dtype) if is_product and moved.is_floating_point() else moved
+            made = nn.Parameter(moved, requires_grad=False) if isinstance(tensor, nn.Parameter) else moved
+            tensors.setdefault(id(tensor), made)
+    # What `deepcopy` finds in its memo it takes for copied: here, all tensors.
+    made_net = copy.deepcopy(net, tensors)
+    # What layers keep beside their tensors is made anew.
+    made_net._apply(lambda tensor: tensor)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    return made_net
+
+
+def _has_kernel(device: str, dtype: torch.dtype) -> bool:
+    """Can recurrent layers run in this precision?"""
+    return device != "cpu" or has_cpu_kernel(dtype)
 
 
 def for_inference(net: M) -> M:

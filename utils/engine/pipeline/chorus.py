@@ -116,6 +116,7 @@ class ChorusStream:
             decode_s=sum(part.decode_s for part in parts),
             survey_s=sum(part.survey_s for part in parts),
             infer_s=sum(part.infer_s for part in parts),
+            overflowed=any(part.overflowed for part in parts),
         )
 
     def __iter__(self) -> Generator[Part]:

@@ -21,8 +21,12 @@ from torch import Tensor
 from utils import device as devices
 from utils.core.errors import OutOfMemory
 from utils.core.job import Job
+from utils.core.settings import Arithmetic
+from utils.engine.backends import Overflow
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
 from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongBuffer
+
+OVERFLOWED = "The network overflows in half precision, so it computes in single precision from now on."
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Compute:
     device: str
     threads: int
     batch_size: int = 1
-    precision: str = "auto"
+    precision: Arithmetic = "fp32"
     workers: int = 1  # CPU: chunks that run in parallel, each in its own thread
 
 
@@ -113,6 +117,7 @@ class Runner:
         self._free_memory = free_memory
         self.batch_size = max(compute.batch_size, compute.workers)
         self.busy_s = 0.0
+        self.overflowed = False
         self._pool: ThreadPoolExecutor | None = None
         if compute.workers > 1:
             share = max(1, compute.threads // compute.workers)
@@ -138,6 +143,9 @@ class Runner:
                     outputs.extend(self._forward(net, torch.stack(list(group))))
                 else:
                     outputs += [out[0] for out in self._pool.map(lambda mix: self._forward(net, mix[None]), group)]
+            except Overflow:
+                self.overflowed = True
+                self._job.warn(OVERFLOWED)
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
@@ -146,7 +154,7 @@ class Runner:
         return outputs
 
     def _forward(self, net: Network, batch: Tensor) -> Tensor:
-        with torch.inference_mode(), devices.autocast(self.compute.device, self.compute.precision):
+        with torch.inference_mode(), devices.computing(self.compute.device, self.compute.precision):
             return net(batch.to(self.compute.device)).float()
 
     def _back_off(self, error: Exception) -> None:

@@ -111,7 +111,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
             survey=round(spent.survey_s, 3) if recipe.survey is not None else UNSET,
         ),
         gain=written.gain,
-        settings=dict(recipe.settings),
+        settings={**recipe.settings, "precision": "fp32" if spent.overflowed else recipe.compute.precision},
         report=report,
     )
 

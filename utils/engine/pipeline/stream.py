@@ -40,11 +40,12 @@ class Part:
 
 @dataclass
 class Spent:
-    """Seconds of work so far. Reading and separating overlap."""
+    """What the work took so far: seconds, where reading and separating overlap, and whether half precision was enough."""
 
     decode_s: float = 0.0
     survey_s: float = 0.0
     infer_s: float = 0.0
+    overflowed: bool = False
 
 
 def stream(recipe: Recipe, audio: Audio, job: Job) -> Stream:
@@ -120,6 +121,7 @@ class Stream:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s
         self.spent.infer_s += runner.busy_s
+        self.spent.overflowed = runner.overflowed
 
     def _rendered(self, stretches: Iterable[Stretch]) -> Iterator[Part]:
         for stretch in stretches:
@@ -127,8 +129,7 @@ class Stream:
             if not np.isfinite(rows).all():
                 raise DsuError(
                     f"The network returned NaN or infinity {stretch.start / self.recipe.sample_rate:.1f} s into the song.",
-                    hint='Some models overflow in half precision: use "precision":"fp32". If that does not help, the '
-                    "checkpoint is damaged.",
+                    hint="The checkpoint is probably damaged: delete it and download it again.",
                 )
             with self.job.step("separate"):
                 stems = {output.name: output.render(rows, stretch.mix) for output in self.recipe.selection.outputs}

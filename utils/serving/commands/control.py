@@ -24,6 +24,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
     return replies.Status(
         model_loaded=health.model_loaded,
         device=health.device,
+        precision=health.precision,
         ready=True,
         busy=counts.busy,
         queued=counts.queued,

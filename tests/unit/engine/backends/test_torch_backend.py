@@ -1,13 +1,17 @@
-"""Networks built without data cost nothing and keep all names and shapes."""
+"""Networks built without data cost nothing and keep all names and shapes; those that run do so in the precision around."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
-from utils.engine.backends.torch import without_data
+from models.blocks.buffers import Derived
+from utils.device import computing
+from utils.engine.backends import Overflow
+from utils.engine.backends.torch import TorchBackend, copied, for_inference, without_data
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -78,3 +82,122 @@ def test_building_our_networks_leaves_the_compiler_alone():
     )
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+# Precision ----------------------------------------------------------------------------------------------------------
+
+
+class Net(nn.Module):
+    """One layer of each kind, and a table derived from weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(2, 8, 3, padding=1)
+        self.norm = nn.GroupNorm(1, 8)
+        self.lstm = nn.LSTM(8, 4, batch_first=True)
+        self.linear = nn.Linear(4, 2)
+        self.register_buffer("steps", torch.arange(3))
+        self.scale = nn.Parameter(torch.ones(2))
+        self.doubled = Derived(lambda: 2 * self.linear.weight)
+
+    def forward(self, mix):
+        rows = self.norm(self.conv(mix)).transpose(1, 2)
+        return (self.linear(self.lstm(rows)[0]) * self.scale).float()
+
+    def halved(self, mix):
+        return self(mix) / 2
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return for_inference(Net())
+
+
+def run(backend, mix, precision):
+    with torch.inference_mode(), computing("cpu", precision):
+        return backend(mix)
+
+
+def test_weights_of_products_are_converted_once(net):
+    """A copy holds them in half precision and everything else as it was; the network itself stays as it is."""
+    half = copied(net, "cpu", torch.bfloat16)
+    kinds = {name: tensor.dtype for name, tensor in half.state_dict().items()}
+    assert {name for name, kind in kinds.items() if kind == torch.bfloat16} == {
+        name for name in kinds if name.partition(".")[0] in ("conv", "linear", "lstm")
+    }
+    assert kinds["norm.weight"] == kinds["scale"] == torch.float32
+    assert kinds["steps"] == torch.int64
+    assert {tensor.dtype for tensor in net.parameters()} == {torch.float32}
+    assert half.norm.weight.data_ptr() == net.norm.weight.data_ptr()  # shared, not copied
+
+
+def test_a_copy_makes_anew_what_it_derives_from_its_weights(net):
+    """It does not keep what was derived from the weights in single precision, and leaves that alone."""
+    single = net.doubled.get()
+    half = copied(net, "cpu", torch.bfloat16)
+    assert half.doubled.get() is not single
+    assert net.doubled.get() is single
+
+
+def test_tensors_that_layers_share_stay_shared(net):
+    """A weight in two layers is converted once."""
+    net.other = nn.Linear(4, 2)
+    net.other.weight = net.linear.weight
+    half = copied(net, "cpu", torch.bfloat16)
+    assert half.other.weight is half.linear.weight
+
+
+def test_converted_weights_change_nothing_that_autocast_would_not(net):
+    """The output is that of the network under `torch.autocast`, bit by bit."""
+    mix = torch.randn(1, 2, 30)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        expected = net(mix)
+    assert torch.equal(run(TorchBackend(net), mix, "bf16"), expected)
+    assert not torch.equal(run(TorchBackend(net), mix, "fp32"), expected)
+
+
+def test_a_backend_calls_the_method_of_the_copy(net):
+    """In both precisions it is the method that was named."""
+    mix = torch.randn(1, 2, 30)
+    for precision in ("fp32", "bf16"):
+        whole, half = (run(TorchBackend(net, method), mix, precision) for method in ("forward", "halved"))
+        torch.testing.assert_close(half, whole / 2)
+
+
+def test_a_copy_is_made_when_it_is_first_needed_and_counted(net):
+    """Preparing makes it; moving drops it, with its memory."""
+    backend = TorchBackend(net)
+    alone = backend.size_bytes()
+    run(backend, torch.randn(1, 2, 30), "fp32")
+    assert backend.size_bytes() == alone
+    backend.prepare("bf16")
+    assert alone < backend.size_bytes() < 1.7 * alone
+    prepared = backend.size_bytes()
+    run(backend, torch.randn(1, 2, 30), "bf16")
+    assert backend.size_bytes() == prepared
+    backend.move("cpu")
+    assert backend.size_bytes() == alone
+
+
+def test_a_network_that_overflows_says_so_once(net):
+    """Then it computes in single precision, whatever is asked for."""
+    backend = TorchBackend(net)
+    mix = torch.randn(1, 2, 30)
+    net.scale.data.fill_(1e-30)
+    net.linear.bias.data.fill_(3.4e38)  # infinite in bf16, whose steps are larger
+    assert run(backend, mix, "fp32").isfinite().all()
+    with pytest.raises(Overflow):
+        run(backend, mix, "bf16")
+    assert not backend.halves
+    assert torch.equal(run(backend, mix, "bf16"), run(backend, mix, "fp32"))
+
+
+def test_a_network_known_not_to_stand_it_never_computes_in_half_precision(net):
+    """Nothing is converted for it."""
+    backend = TorchBackend(net, halves=False)
+    mix = torch.randn(1, 2, 30)
+    alone = backend.size_bytes()
+    backend.prepare("bf16")
+    assert torch.equal(run(backend, mix, "bf16"), run(backend, mix, "fp32"))
+    assert backend.size_bytes() == alone

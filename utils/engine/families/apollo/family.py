@@ -123,7 +123,7 @@ class ApolloFamily:
             )
             return [Lane(ApolloView(model), plan, np.ones(1), bounded=True)]
 
-        compute = self._host.compute(options)
+        compute = self._host.compute(options, model.backend)
         return Recipe(
             model=model.source.name,
             sample_rate=rate,

@@ -11,12 +11,13 @@ from torch import Tensor
 from models.apollo import ApolloNetwork, ApolloNetworkParams
 from utils.core import catalogue
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ConfigInvalid
+from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.family import ModelSource
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
-from utils.store.records import ModelRecord
+from utils.store.records import ModelRecord, stands_half
 
 CONTEXT_FRAMES_PER_LAYER = 9  # three convolutions over seven frames
 CONTEXT_FRAMES_OF_STFT = 3  # of the transforms at both ends
@@ -86,6 +87,9 @@ class ApolloModel:
     def move(self, device: str) -> None:
         self.backend.move(device)
 
+    def prepare(self, precision: Arithmetic) -> None:
+        self.backend.prepare(precision)
+
 
 def load_apollo(
     source: ModelSource, checkpoint: Path, config: Path | None, *, mapped: bool, allow_unsafe: bool
@@ -104,7 +108,7 @@ def load_apollo(
     with without_data():
         net = ApolloNetwork(params)
     assign(net, tensors, path=checkpoint)
-    return ApolloModel(source, TorchBackend(for_inference(net)), params, checkpoint)
+    return ApolloModel(source, TorchBackend(for_inference(net), halves=stands_half(source.record)), params, checkpoint)
 
 
 def sizes_of(tensors: Mapping[str, Tensor], path: Path) -> Sizes:

@@ -122,7 +122,7 @@ class AudioSepFamily:
             )
             return [Lane(view, lengths.plan(heard.stats.frames, rates), np.ones(len(conditions)), bounded=True)]
 
-        compute = self._host.compute(options)
+        compute = self._host.compute(options, model.backend)
         return Recipe(
             model=model.source.name,
             sample_rate=rates.song,

@@ -21,12 +21,14 @@ from models.audiosep.resunet import FRAMES_MULTIPLE, HOP_SAMPLES, ResUNet30, Res
 from utils.audio.resampling import resampled
 from utils.core.errors import ConfigInvalid
 from utils.core.requests import AudioSepSeparate
+from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.pipeline.chunking import ChunkPlan, plan_on_grid
 from utils.store.audiosep_models import AudioSepSource
 from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
 from utils.store.network_config import read_plain
+from utils.store.records import stands_half
 
 if TYPE_CHECKING:
     from models.audiosep.text import ClapText, TextEncoder
@@ -45,7 +47,7 @@ class AudioSepModel:
     def __init__(self, source: AudioSepSource, net: ResUNet30, texts: TextEncoder) -> None:
         self.source = source
         self.stems = source.stems
-        self.backend: Backend = TorchBackend(net, net.separate)
+        self.backend: Backend = TorchBackend(net, "separate", halves=stands_half(source.record))
         self.sample_rate = net.params.sample_rate
         self._film = net.film
         self._texts = texts
@@ -58,11 +60,14 @@ class AudioSepModel:
         self.backend.move(device)
         self._device = device
 
+    def prepare(self, precision: Arithmetic) -> None:
+        self.backend.prepare(precision)
+
     def conditions(self, texts: Sequence[str]) -> list[Shifts]:
         """The FiLM conditions of each text, computed once for a whole song."""
         with torch.inference_mode():
-            conditions: list[Shifts] = self._film(self._texts.embed(texts).to(self._device))
-        return conditions
+            conditions: list[Shifts] = self._film(self._texts.embed(texts))
+        return [{name: shift.to(self._device) for name, shift in each.items()} for each in conditions]
 
 
 def load_audiosep(source: AudioSepSource, *, mapped: bool, allow_unsafe: bool) -> AudioSepModel:

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from utils.core.errors import ConfigInvalid, InvalidRequest
 from utils.core.job import Job
+from utils.core.settings import Arithmetic
 from utils.engine.families.demucs.package import DemucsNet, load_net
 from utils.store.demucs_models import DemucsSource
+from utils.store.records import stands_half
 
 
 class DemucsBag:
@@ -48,7 +50,12 @@ class DemucsBag:
                 if member in self._nets:
                     continue
                 path = self.source.members[member]
-                net = load_net(path, mapped=self._mapped, allow_unsafe=self._allow_unsafe)
+                net = load_net(
+                    path,
+                    halves=stands_half(self.source.record),
+                    mapped=self._mapped,
+                    allow_unsafe=self._allow_unsafe,
+                )
                 first = next(iter(self._nets.values()), net)
                 expected = getattr(self, "stems", net.stems)
                 if (net.stems, net.sample_rate, net.channels) != (expected, first.sample_rate, first.channels):
@@ -88,6 +95,11 @@ class DemucsBag:
             self._device = device
             for net in self._nets.values():
                 net.backend.move(device)
+
+    def prepare(self, precision: Arithmetic) -> None:
+        with self._lock:
+            for net in self._nets.values():
+                net.backend.prepare(precision)
 
     def size_bytes(self) -> int:
         return sum(net.backend.size_bytes() for net in list(self._nets.values()))

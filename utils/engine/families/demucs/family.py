@@ -143,7 +143,9 @@ class DemucsFamily:
                     found.append(Lane(view, plan, gains, scale=scale))
             return found
 
-        compute = self._host.compute(options, workers=max(1, options.jobs if self._host.device == "cpu" else 0))
+        compute = self._host.compute(
+            options, first.backend, workers=max(1, options.jobs if self._host.device == "cpu" else 0)
+        )
         return Recipe(
             model=model.source.name,
             sample_rate=first.sample_rate,

@@ -29,10 +29,10 @@ RANDOM_START: dict[str, Any] = {"rescale": 0, "emb_smooth": False}
 class DemucsNet:
     """One network of a bag."""
 
-    def __init__(self, net: nn.Module, path: Path) -> None:
+    def __init__(self, net: nn.Module, path: Path, *, halves: bool) -> None:
         package_net = cast(Any, net)
         self.path = path
-        self.backend: Backend = TorchBackend(net)
+        self.backend: Backend = TorchBackend(net, halves=halves)
         self.stems: tuple[str, ...] = tuple(package_net.sources)
         self.sample_rate = int(package_net.samplerate)
         self.channels = int(package_net.audio_channels)
@@ -52,7 +52,7 @@ class DemucsNet:
         return max(length, int(self._valid_length(length))) if self._valid_length is not None else length
 
 
-def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
+def load_net(path: Path, *, halves: bool = True, mapped: bool, allow_unsafe: bool) -> DemucsNet:
     """Read a `.th` checkpoint and build its network on the CPU."""
     networks = [network_class(name) for name in DEMUCS]
     allowed = [Fraction, *networks, *_quantisers()]
@@ -69,7 +69,7 @@ def load_net(path: Path, *, mapped: bool, allow_unsafe: bool) -> DemucsNet:
         )
     if package["klass"] not in networks:
         raise CheckpointInvalid(f"`{path.name}` names a class that is not a Demucs network.")
-    return DemucsNet(for_inference(_build(package, path)), path)
+    return DemucsNet(for_inference(_build(package, path)), path, halves=halves)
 
 
 def _build(package: dict[str, Any], path: Path) -> nn.Module:

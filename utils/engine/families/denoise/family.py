@@ -14,6 +14,7 @@ from utils.audio.reading import probe
 from utils.core import catalogue, replies, requests
 from utils.core.errors import InputError
 from utils.core.job import Job
+from utils.core.settings import Arithmetic
 from utils.engine.families.denoise.follower import Follower, Pace, survey_jumps
 from utils.engine.families.denoise.noise import measure
 from utils.engine.families.denoise.subtraction import Subtraction
@@ -53,6 +54,9 @@ class Denoiser:
 
     def move(self, device: str) -> None:
         del device
+
+    def prepare(self, precision: Arithmetic) -> None:
+        del precision
 
 
 class Unchanged:

@@ -99,7 +99,7 @@ class MdxFamily:
             channels=model.channels,
             selection=selection if inverted else by_subtraction(selection, parameters.compensation),
             lanes=lambda heard: mdx_lanes(model, options, samples=heard.stats.frames, peak=heard.stats.peak),
-            compute=self._host.compute(request),
+            compute=self._host.compute(request, model.backend(frames)),
             settings={
                 "mdx_segment_size": frames,
                 "mdx_overlap": options.overlap,

@@ -19,6 +19,7 @@ from torch import Tensor
 from models.blocks.stft import Stft
 from utils.core.errors import CheckpointMismatch, InvalidRequest
 from utils.core.requests import AudioSeparatorSeparate
+from utils.core.settings import Arithmetic
 from utils.engine.backends.onnx import PARTS, OnnxBackend
 from utils.engine.pipeline.blending import SpectrumBlend
 from utils.engine.pipeline.chunking import SMALLEST_WEIGHT, ChunkPlan, Window
@@ -110,6 +111,9 @@ class MdxModel:
         with self._lock:
             self.device = device
             self._backends.clear()
+
+    def prepare(self, precision: Arithmetic) -> None:
+        """Nothing: networks are read when they are needed, in the precision of their files."""
 
 
 def load_mdx(source: AudioSeparatorSource, *, device: str, threads: int) -> MdxModel:

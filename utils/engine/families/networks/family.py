@@ -130,7 +130,9 @@ class NetworksFamily:
         if longest_chunk_s is not None:
             chunk = max(1, min(chunk, round(longest_chunk_s * inference.sample_rate)))
         mono = model.channels == 1
-        compute = self._host.compute(options, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
+        compute = self._host.compute(
+            options, model.backend, batch_size=1 if self._host.device == "cpu" else inference.batch_size
+        )
         quality = {} if options.quality is None else {"quality": options.quality}
         return Recipe(
             model=model.source.name,
@@ -161,7 +163,9 @@ class NetworksFamily:
 
     def _package_recipe(self, model: NetworkModel, request: PackageSeparate, selection: Selection) -> Recipe:
         inference = model.inference
-        compute = self._host.compute(request, batch_size=1 if self._host.device == "cpu" else inference.batch_size)
+        compute = self._host.compute(
+            request, model.backend, batch_size=1 if self._host.device == "cpu" else inference.batch_size
+        )
         return Recipe(
             model=model.source.name,
             sample_rate=pitched_rate(inference.sample_rate, request.mdxc_pitch_shift),

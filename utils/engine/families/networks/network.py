@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.architectures import network_class, params_class
 from utils.core.catalogue import INSTRUMENTAL, VOCALS
 from utils.core.errors import ConfigInvalid
+from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.families.networks.effort import Effort
@@ -26,6 +27,7 @@ from utils.store.audio_separator_models import other_stem
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.network_models import NetworkSource
+from utils.store.records import stands_half
 
 DEFAULT_RATE = 44100
 USUAL_HOP = 1024
@@ -65,6 +67,9 @@ class NetworkModel:
     def move(self, device: str) -> None:
         self.backend.move(device)
 
+    def prepare(self, precision: Arithmetic) -> None:
+        self.backend.prepare(precision)
+
 
 def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> NetworkModel:
     """Read a network. Raises `ConfigInvalid` or one of the checkpoint errors."""
@@ -82,7 +87,10 @@ def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> 
         tensors = complete(tensors)
     assign(net, tensors, path=source.checkpoint)
     return NetworkModel(
-        source, TorchBackend(for_inference(net)), channels=int(getattr(params, "channels", STEREO)), config=config
+        source,
+        TorchBackend(for_inference(net), halves=stands_half(source.record)),
+        channels=int(getattr(params, "channels", STEREO)),
+        config=config,
     )
 
 

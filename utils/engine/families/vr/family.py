@@ -106,7 +106,7 @@ class VrFamily:
                 needed=selection.needed,
                 checkpoint=job.checkpoint,
             ),
-            compute=self._host.compute(request),
+            compute=self._host.compute(request, model.backend),
             settings={
                 "vr_aggression": options.aggression,
                 "vr_window_size": options.window_size,

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from utils.core.errors import CheckpointMismatch
+from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference
 from utils.engine.families.vr.bands import BandLayout, read_layout
@@ -14,6 +15,7 @@ from utils.engine.families.vr.package import band_parameters, build_vr, vr_kind
 from utils.engine.families.vr.spectra import Spectra
 from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters
 from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.records import stands_half
 
 SPECTRAL_DEVICES = frozenset({"cpu", "cuda"})
 
@@ -40,21 +42,24 @@ class VrModel:
         self.sample_rate = layout.sample_rate
         self.offset = offset
         self.window_multiple = window_multiple
-        self._backend = backend
+        self.backend = backend
         self.move(device)
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """(batch, 2, bins + 1, window) to (batch, 2, bins + 1, window - 2 * offset)."""
-        return self._backend(magnitude).float()
+        return self.backend(magnitude).float()
 
     def size_bytes(self) -> int:
-        return self._backend.size_bytes()
+        return self.backend.size_bytes()
 
     def move(self, device: str) -> None:
         self.device = device
-        self._backend.move(device)
+        self.backend.move(device)
         # Other devices do not fully support complex numbers and FFTs.
         self.spectra = Spectra(self.layout, device if device.partition(":")[0] in SPECTRAL_DEVICES else "cpu")
+
+    def prepare(self, precision: Arithmetic) -> None:
+        self.backend.prepare(precision)
 
 
 def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, allow_unsafe: bool = False) -> VrModel:
@@ -70,5 +75,5 @@ def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, a
     layout = read_layout(raw, name, modern=kind.modern)
     net: Any = build_vr(kind, layout.bins)
     assign(net, unwrap_state(content, source.path), path=source.path)
-    backend = TorchBackend(for_inference(net), net.predict_mask)
+    backend = TorchBackend(for_inference(net), "predict_mask", halves=stands_half(source.record))
     return VrModel(source, backend, layout, device, offset=int(net.offset), window_multiple=kind.window_multiple)

@@ -44,7 +44,7 @@ def test_half_precision_files(modern, tmp_path):
     state = torch.load(modern.checkpoint)
     torch.save({key: value.half() if value.is_floating_point() else value for key, value in state.items()}, path)
     model = load_vr(own_audio_separator(path, ModelFields(**numbers(modern))), device="cpu")
-    assert {parameter.dtype for parameter in model._backend._net.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in model.backend._net.parameters()} == {torch.float32}
 
 
 def test_bands_of_another_model(modern):
