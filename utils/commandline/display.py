@@ -35,6 +35,10 @@ class Display(Protocol):
         """How far a stage of a job is, in its own unit; for displays that make something of it."""
         del stage, done, total
 
+    def doing(self, text: str) -> None:
+        """What is done now, where that is shown."""
+        del text
+
     def line(self, text: str) -> None:
         """A sentence that stays: an error, a warning."""
 
@@ -81,6 +85,9 @@ class Bar(Display):
             self._show(None, f"Loading {event.model}")
         elif isinstance(event, Separating | Restoring):
             self._show(None, event.input)
+
+    def doing(self, text: str) -> None:
+        self._show(None, text)
 
     def line(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
+from utils.commandline.model_import import IMPORT, import_models
 from utils.commandline.model_list import INSTEAD, by_name, described, fitting, named, table, unknown
 from utils.commandline.options import Options, SongsParser, Typed, new_parser, number_or, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
@@ -51,6 +52,7 @@ NAMING = {
 HELP = f"""\
 usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]
+       dsu models import [options] [FOLDER ...]
        dsu download [options] NAME ...
        dsu worker [options]
        dsu jsonrpc [options]
@@ -59,7 +61,7 @@ Separate songs into stems, restore them, or separate what a text describes.
 
 commands:
   separate    what `dsu SONG` does: separate with {DEFAULT_NETWORK}, or with -m MODEL
-  models      list models, or show what is known of one
+  models      list models, or show what is known of one; import downloaded ones
   download    download models
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
@@ -82,8 +84,7 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
         sys.stdout.write(f"dsu {__version__}\n")
         return 0
     if command in ("models", "--list-models"):  # the second is how other programs list names, and nothing else
-        show = partial(show_models, listing=listing, only_names=command == "--list-models")
-        return answered(MODELS.program, lambda: read(MODELS, rest), show)
+        return models(rest, listing, only_names=command == "--list-models")
     if command == "download":
         return answered(
             DOWNLOAD.program,
@@ -285,8 +286,17 @@ MODELS = Layout(
     epilog="""\
 An asterisk marks what is installed. SDR is in dB, as published: the average of
 all stems, or that of the first one. `dsu models NAME` shows each of them.
+`dsu models import` brings in what other programs have downloaded.
 """,
 )
+
+
+def models(argv: Sequence[str], listing: Listing, *, only_names: bool) -> int:
+    """List models, or import some."""
+    if argv[:1] == ["import"] and not only_names:
+        return answered(IMPORT.program, lambda: read(IMPORT, argv[1:]), import_models)
+    show = partial(show_models, listing=listing, only_names=only_names)
+    return answered(MODELS.program, lambda: read(MODELS, argv), show)
 
 
 def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> int:

@@ -76,9 +76,11 @@ def table(models: Sequence[ModelDetails]) -> Iterator[str]:
 
 
 def size_of(model: ModelDetails) -> str:
-    if model.size_bytes is None:
-        return ""
-    return f"{model.size_bytes / 1e9:.1f} GB" if model.size_bytes >= 1e9 else f"{model.size_bytes / 1e6:.1f} MB"
+    return "" if model.size_bytes is None else shown_size(model.size_bytes)
+
+
+def shown_size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
 
 
 def described(models: Sequence[ModelDetails]) -> Iterator[str]:

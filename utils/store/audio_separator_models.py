@@ -169,9 +169,12 @@ def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | 
 
 def found_models(folders: ModelFolders) -> dict[str, Path]:
     """The user's own files in the models directory, by name."""
-    folder = folders.folder(WORKER)
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path for path in files if path.suffix in AUDIO_SEPARATOR_SUFFIXES and path.is_file()}
+    found: dict[str, Path] = {}
+    for folder in (folders.folder(WORKER), *folders.elsewhere(WORKER)):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.suffix in AUDIO_SEPARATOR_SUFFIXES and path.is_file():
+                found.setdefault(path.name, path)
+    return found
 
 
 def other_stem(primary: str) -> str:
@@ -199,6 +202,14 @@ def _table() -> tuple[_KnownFiles, ...]:
         return msgspec.json.decode(path.read_bytes(), type=tuple[_KnownFiles, ...])
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigInvalid(f"The table of known models `{path}` cannot be read: {error}.") from error
+
+
+def is_published(path: Path) -> bool | None:
+    """Whether the last bytes of a file are those of the published one of this name; None if those are not known."""
+    rows = [row for row in _table() if path.name in row.names]
+    if any(remembered_tail_md5(path) in row.hashes for row in rows):
+        return True
+    return False if any(len(row.hashes) >= len(row.names) for row in rows) else None
 
 
 def _source(path: Path, requested: ModelFields, record: ModelRecord | None) -> AudioSeparatorSource:

@@ -24,13 +24,21 @@ def _root() -> Path:
 
 
 WEIGHTS = "weights"  # where earlier versions kept checkpoints, below their models directory
+# Where other programs keep what a folder of ours has, below directories of theirs that may be given as the models directory:
+# Ultimate Vocal Remover, MSST-WebUI, and torch for the demucs package.
+ELSEWHERE = {
+    "audio-separator": ("MDX_Net_Models", "VR_Models"),
+    "bsroformer": ("MDX_Net_Models", "vocal_models", "single_stem_models", "multi_stem_models"),
+    "demucs": ("Demucs_Models/v3_v4_repo", "hub/checkpoints", "checkpoints"),
+}
 
 
 class ModelFolders:
     """The models directory, with a sub-folder for each kind of model.
 
     Files that lie directly in it or in folders called `weights` are found as well, also under the names that they were
-    published by, and so are those that come with the program. `configs_dir` has configurations of the user's networks.
+    published by, and so are those that come with the program. The directory may also be one of another program, with that
+    program's folders. `configs_dir` has configurations of the user's networks.
     """
 
     def __init__(self, models_dir: Path, configs_dir: Path | None = None) -> None:
@@ -46,7 +54,11 @@ class ModelFolders:
     def places(self, sub: str) -> list[Path]:
         """The folders of the models directory in which files for `sub` are found, in the order of the search."""
         folders = dict.fromkeys((self.folder(sub), self.models_dir))
-        return [place for folder in folders for place in (folder, folder / WEIGHTS)]
+        return [*(place for folder in folders for place in (folder, folder / WEIGHTS)), *self.elsewhere(sub)]
+
+    def elsewhere(self, sub: str) -> list[Path]:
+        """The folders in which other programs keep files for `sub`, if the models directory is one of theirs."""
+        return [folder for name in ELSEWHERE.get(sub, ()) if (folder := self.models_dir / name).is_dir()]
 
     def path_of(self, record: ModelRecord, file: FileRecord) -> Path:
         """Where a file of a model belongs."""

@@ -7,8 +7,9 @@ occur.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,10 @@ class Registry:
             records += own_records
             files.update(own_files)
         return cls(records, files)
+
+    def __iter__(self) -> Iterator[ModelRecord]:
+        """The records of all workers."""
+        return chain.from_iterable(records.values() for records in self._records.values())
 
     def names(self, worker: str) -> list[str]:
         """The models of a worker, in the order of its list."""

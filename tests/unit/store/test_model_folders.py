@@ -105,3 +105,24 @@ def test_sub_folders_do_not_climb(tmp_path):
     """No sub-folder is outside the models directory."""
     with pytest.raises(ValueError, match="plain name"):
         ModelFolders(tmp_path).folder("../elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("sub", "place"),
+    [
+        ("demucs", "Demucs_Models/v3_v4_repo"),
+        ("demucs", "hub/checkpoints"),
+        ("demucs", "checkpoints"),
+        ("audio-separator", "VR_Models"),
+        ("audio-separator", "MDX_Net_Models"),
+        ("bsroformer", "MDX_Net_Models"),
+        ("bsroformer", "vocal_models"),
+    ],
+)
+def test_the_models_directory_may_be_that_of_another_program(tmp_path, sub, place):
+    """Files are found in its folders; what is downloaded goes to one of ours."""
+    record = msgspec.structs.replace(RECORD, folder=sub)
+    file = put(tmp_path / place / "a.th")
+    folders = ModelFolders(tmp_path)
+    assert folders.find(record, SIZED) == file
+    assert folders.path_of(record, SIZED) == tmp_path / sub / "a.th"

@@ -1,0 +1,166 @@
+"""`dsu models import`: models that other programs have downloaded, for DSU.
+
+Exit status 0 if something was found and all of it is or was brought in, 1 if a file is wrong or there is nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from utils.commandline.display import Display, open_display
+from utils.commandline.interrupts import cancelled_by_signals
+from utils.commandline.layout import Layout, Option, Run
+from utils.commandline.model_list import shown_size
+from utils.commandline.options import Typed
+from utils.core.errors import InvalidRequest
+from utils.core.job import Job, JobCancelled
+from utils.core.settings import resolve
+from utils.store.folders import ModelFolders
+from utils.store.model_import import MOST_ENTRIES, Candidate, Finding, Importer, candidates, usual_places
+from utils.store.registry import Registry
+
+
+class ImportRun(Run, frozen=True, kw_only=True):
+    """How files are brought in."""
+
+    copy_files: Annotated[bool, Meta(description="Copy files, even where a link would do.")] = False
+    dry_run: Annotated[bool, Meta(description="Check and say what would be done, and do nothing.")] = False
+
+
+IMPORT = Layout(
+    program="dsu models import",
+    description="Bring in models that other programs have downloaded: Ultimate Vocal Remover, audio-separator,\n"
+    "demucs, MSST and others. Each file is checked first. It gets a second name (a hard link) in the\n"
+    "models directory, which takes no space, or is copied where that is not possible. Nothing in the\n"
+    "folder changes. Without a FOLDER: look where such programs keep models, and say what is there.",
+    requests=(),
+    groups={},
+    ungrouped=("copy_files", "dry_run", "models_dir"),
+    machine=(),
+    run=ImportRun,
+    options={"copy_files": Option(("--copy",))},
+    usage="[options] [FOLDER ...]",
+    things=("FOLDER", "a folder with models in it or below it"),
+)
+TITLES = {
+    "new": "would be brought in",
+    "linked": "linked",
+    "copied": "copied",
+    "there": "already there",
+    "wrong": "not usable",
+    "unknown": "not known",
+}
+
+
+def import_models(typed: Typed) -> int:
+    """Bring in what the folders have."""
+    run = typed.run
+    if not isinstance(run, ImportRun):
+        raise TypeError(run)
+    folders = [Path(name).expanduser() for name in typed.words.tracks]
+    missing = [f"`{folder}`" for folder in folders if not folder.is_dir()]
+    if missing:
+        raise InvalidRequest(f"There is no folder {', '.join(missing)}.")
+    models = ModelFolders(resolve(typed.given(("models_dir",))).models_dir)
+    with open_display(sys.stderr) as display:
+        job = Job(display.event)
+        with cancelled_by_signals(job, display.line) as interrupts:
+            try:
+                lines, status = _work(folders, models, job, display, run)
+            except JobCancelled:
+                display.line("Stopped. What was brought in is whole and stays; no half-written files are left.")
+                return interrupts.status
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return status
+
+
+def _work(
+    folders: Sequence[Path], models: ModelFolders, job: Job, display: Display, run: ImportRun
+) -> tuple[list[str], int]:
+    """What is to be said, and the exit status."""
+    registry = Registry.load()
+    importer = Importer(registry, models, job)
+    if not folders:
+        return _look(importer, job, display)
+    found: dict[Path, Candidate] = {}
+    for folder in folders:
+        display.doing(f"Looking into {folder}")
+        some, all_of_them = candidates(folder, job)
+        found.update((each.path, each) for each in some)
+        if not all_of_them:
+            display.line(f"Note: {folder} has more than {MOST_ENTRIES} files; only these were looked at.")
+    job.begin_stages(check=1.0, bring=1.0)
+    display.doing("Checking")
+    findings = importer.check(list(found.values()))
+    if not run.dry_run:
+        display.doing("Bringing in")
+        findings = list(importer.bring(findings, copy=run.copy_files))
+    lines = [*_table(findings), *_models(importer, findings), _summary(findings, models)]
+    known = [finding for finding in findings if finding.state not in ("unknown", "wrong")]
+    return lines, 0 if known and all(finding.state != "wrong" for finding in findings) else 1
+
+
+def _look(importer: Importer, job: Job, display: Display) -> tuple[list[str], int]:
+    """What the usual places have, by names and sizes."""
+    lines = []
+    for place in usual_places():
+        display.doing(f"Looking into {place}")
+        found = [each for each in candidates(place, job)[0] if importer.looks_known(each)]
+        if found:
+            size = shown_size(sum(each.size_bytes for each in found))
+            lines.append(f"{place}: {_count(len(found), 'file')} of models that are not installed ({size})")
+            lines.append(f'  dsu models import "{place}"')
+    if not lines:
+        lines = ["Other programs have no models in their usual places that are not installed. Name a folder."]
+        return lines, 1
+    return lines, 0
+
+
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    for state, title in TITLES.items():
+        own = [finding for finding in findings if finding.state == state]
+        if not own:
+            continue
+        yield f"{title} ({len(own)})"
+        width = max(len(finding.model.name if finding.model else "") for finding in own)
+        for finding in own:
+            name = finding.model.name if finding.model else ""
+            told = f"{finding.path} {finding.note}" if finding.state == "wrong" else str(finding.path)
+            note = f"  ({finding.note})" if finding.note and finding.state != "wrong" else ""
+            yield f"  {name:{width}}  {shown_size(finding.size_bytes):>8}  {told}{note}".rstrip()
+            if finding.state == "wrong" and finding.model is not None:
+                yield f"  {'':{width}}  {'':8}  {_remedy(finding)}"
+    if any(finding.state == "unknown" for finding in findings):
+        yield "  A model that is not known can be used by its path: dsu --help and docs/models.md tell how."
+
+
+def _remedy(finding: Finding) -> str:
+    model = finding.model
+    if model is not None and all(file.urls for file in model.files):
+        return f"dsu download {model.name}"
+    return "No download of it is known: get the file again where it came from."
+
+
+def _models(importer: Importer, findings: Sequence[Finding]) -> Iterator[str]:
+    models = importer.models_with(findings)
+    complete = [name for name, missing in models.items() if not missing]
+    if complete:
+        yield f"Ready: {', '.join(complete)}"
+    for name, missing in models.items():
+        if missing:
+            yield f"{name} still lacks {', '.join(file.name for file in missing)}: dsu download {name}"
+
+
+def _summary(findings: Sequence[Finding], models: ModelFolders) -> str:
+    counts = {state: sum(finding.state == state for finding in findings) for state in TITLES}
+    told = [f"{count} {TITLES[state]}" for state, count in counts.items() if count]
+    return f"{', '.join(told)}; the models directory is {models.models_dir}" if told else "No files of models there."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
