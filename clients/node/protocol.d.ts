@@ -60,6 +60,8 @@ export interface Downloading {
   received_bytes: number;
   total_bytes: number | null;
   eta: number | null;
+  /** While its answer is awaited: the server that was asked. */
+  connecting?: string;
 }
 
 /** One file of `inputs` has succeeded or failed. */

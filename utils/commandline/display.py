@@ -80,7 +80,9 @@ class Bar(Display):
         if isinstance(event, Progress):
             self._show(event.percent)
         elif isinstance(event, Downloading):
-            self._show(event.percent, f"Downloading {event.model} ({event.file})")
+            asked = isinstance(event.connecting, str)
+            doing = f"Connecting to {event.connecting} for" if asked else "Downloading"
+            self._show(event.percent, f"{doing} {event.model} ({event.file})")
         elif isinstance(event, LoadingModel):
             self._show(None, f"Loading {event.model}")
         elif isinstance(event, Separating | Restoring):

@@ -151,6 +151,9 @@ class Downloading(Event, frozen=True, kw_only=True, tag_field="status", tag="dow
     received_bytes: int
     total_bytes: int | None
     eta: float | None
+    connecting: (
+        Annotated[str, Meta(description="While its answer is awaited: the server that was asked.")] | UnsetType
+    ) = UNSET
 
 
 class FileDone(Event, frozen=True, kw_only=True, tag_field="status", tag="file_done"):

@@ -6,7 +6,7 @@ keeps `NAME.part`, and the next one resumes from there.
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
 import urllib.parse
 from collections.abc import Sequence
@@ -14,28 +14,32 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from utils.core.errors import ChecksumMismatch, DiskFull, DownloadFailed, DsuError, OutputNotWritable
+from utils.core.errors import ChecksumMismatch, DownloadFailed, DsuError
 from utils.core.job import Job
 from utils.store.hashes import sha256_of
 from utils.store.locks import held
 from utils.store.meter import Meter
+from utils.store.new_folders import made, require_space
 from utils.store.part_file import PartFile, part_path
 from utils.store.plain_names import require_plain_name
 from utils.store.records import FileRecord
 from utils.store.transfer import WAIT_STEP_S, Head, Transfer, TransferFailed
 
-SPARE_BYTES = 16 << 20
 WORTH_ANOTHER_TRY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long to try. An attempt that made enough progress does not count."""
+    """How often and how long to try an address. An attempt that made enough progress does not count.
+
+    `timeout_s` is for one answer, `silence_s` for all attempts since the last answer.
+    """
 
     attempts: int = 5
     first_pause_s: float = 0.5
     longest_pause_s: float = 15.0
     timeout_s: float = 30.0
+    silence_s: float = 60.0
 
     def pause_s(self, failures: int) -> float:
         return min(self.first_pause_s * 2.0 ** (failures - 1), self.longest_pause_s)
@@ -65,12 +69,15 @@ def download_files(
             f"`{model}` cannot be downloaded: no address of {', '.join(unpublished)} is known.",
             hint=f"If you have the file, put it into `{folder}`.",
         )
-    if absent:
-        _prepare(folder, absent)
-    for index, file in enumerate(files):
-        meter.begin(index)
-        if file in absent:
-            _Fetch(file, file.below(folder), meter, job, patience or Patience()).run()
+    with contextlib.ExitStack() as folders:
+        if absent:
+            require_space(folder, sum(_needed_bytes(file, folder) for file in absent), "The download")
+        for parent in dict.fromkeys(file.below(folder).parent for file in absent):
+            folders.enter_context(made(parent))
+        for index, file in enumerate(files):
+            meter.begin(index)
+            if file in absent:
+                _Fetch(file, file.below(folder), meter, job, patience or Patience()).run()
     meter.finish()
     return [file.below(folder) for file in files]
 
@@ -109,13 +116,14 @@ class _Fetch:
                 return self._from_address(url, part)
             except TransferFailed as error:
                 cause = error
-                failures.append(f"{urllib.parse.urlsplit(url).hostname or url}: {error}")
+                failures.append(f"{url}: {error}")
             except ChecksumMismatch as error:
                 mismatch = error
         if mismatch is not None:
             raise mismatch
+        size = "" if self._file.size_bytes is None else f" ({self._file.size_bytes / 1e6:.1f} MB)"
         raise DownloadFailed(
-            f"`{self._file.name}` could not be downloaded. {'; '.join(failures)}.",
+            f"`{self._file.name}`{size} could not be downloaded to `{self._target}`. {'; '.join(failures)}.",
             hint=f"Check the connection (HTTPS_PROXY is used), or put the file into `{self._target.parent}` yourself.",
         ) from cause
 
@@ -141,6 +149,7 @@ class _Fetch:
     def _receive_patiently(self, url: str, part: PartFile) -> None:
         failures = 0
         version: str | None = None
+        began = answered = time.monotonic()
         while True:
             before = part.size_bytes
             if version is None and self._file.sha256 is None:
@@ -149,7 +158,10 @@ class _Fetch:
                 with Transfer(
                     url, offset=part.size_bytes, etag=version, timeout_s=self._patience.timeout_s
                 ) as transfer:
+                    self._meter.connect(urllib.parse.urlsplit(url).hostname)
                     head = transfer.head(self._meter.tick)
+                    self._meter.connect(None)
+                    answered = time.monotonic()
                     version = head.etag
                     return self._receive(transfer, head, part)
             except TransferFailed as error:
@@ -158,8 +170,14 @@ class _Fetch:
                 elif not error.transient:
                     raise
                 failures = 1 if part.size_bytes - before >= WORTH_ANOTHER_TRY_BYTES else failures + 1
-                if failures >= self._patience.attempts:
-                    raise
+                now = time.monotonic()
+                if failures >= self._patience.attempts or now - answered >= self._patience.silence_s:
+                    tries = "1 attempt" if failures == 1 else f"{failures} attempts"
+                    raise TransferFailed(
+                        f"{error}; given up after {now - began:.0f} s and {tries}",
+                        transient=True,
+                        status=error.status,
+                    ) from error
                 self._pause(self._patience.pause_s(failures))
 
     def _receive(self, transfer: Transfer, head: Head, part: PartFile) -> None:
@@ -196,27 +214,11 @@ def _is_whole(path: Path, file: FileRecord, meter: Meter) -> bool:
         return False
 
 
-def _prepare(folder: Path, absent: Sequence[FileRecord]) -> None:
-    """Create the folders, and check that the download fits on their disk."""
-    try:
-        for parent in (folder, *(file.below(folder).parent for file in absent)):
-            parent.mkdir(parents=True, exist_ok=True)
-        free_bytes = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise OutputNotWritable(
-            f"The models directory `{folder}` cannot be created: {error.strerror}.",
-            hint="Choose another models directory with --models-dir.",
-        ) from error
-    needed_bytes = 0
-    for file in absent:
-        part = part_path(file.below(folder))
-        received_bytes = part.stat().st_size if part.is_file() else 0
-        needed_bytes += max(0, (file.size_bytes or 0) - received_bytes)
-    if needed_bytes + SPARE_BYTES > free_bytes:
-        raise DiskFull(
-            f"The download needs {needed_bytes >> 20} MiB in `{folder}`, but only {free_bytes >> 20} MiB are free. "
-            "Free some space or choose another models directory."
-        )
+def _needed_bytes(file: FileRecord, folder: Path) -> int:
+    """What is still to come of a file, as far as its size is known."""
+    part = part_path(file.below(folder))
+    received_bytes = part.stat().st_size if part.is_file() else 0
+    return max(0, (file.size_bytes or 0) - received_bytes)
 
 
 def _offline_error(model: str, absent: Sequence[FileRecord], folder: Path) -> DsuError:

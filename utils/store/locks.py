@@ -21,7 +21,12 @@ class FileLock:
     def try_acquire(self) -> bool:
         """Take the lock, unless somebody else holds it."""
         try:
+            self._path.parent.mkdir(
+                parents=True, exist_ok=True
+            )  # its last holder may have left it empty and removed it
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # in between
+            return False
         except OSError as error:
             raise OutputNotWritable(
                 f"`{self._path.name}` cannot be created in `{self._path.parent}`: {error.strerror}.",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET
+
 from utils.core.job import Job
 from utils.core.replies import Downloading
 from utils.store.records import FileRecord
@@ -30,6 +32,8 @@ class Meter:
         self._index = 0
         self._received = 0
         self._total: int | None = None
+        self._host: str | None = None
+        self._host_is_told = True
         self._started = clock()
         self._last_sent = float("-inf")
         self._first_fraction: float | None = None
@@ -40,6 +44,10 @@ class Meter:
         self._index = index
         self.update(0, self._files[index].size_bytes)
 
+    def connect(self, host: str | None) -> None:
+        """The answer of this server is awaited from now on; of None, no longer."""
+        self._host, self._host_is_told = host, host is None
+
     def update(self, received: int, total: int | None) -> None:
         """The current file now has `received` bytes. Raises `JobCancelled` if the job was cancelled."""
         self._received, self._total = received, total
@@ -49,7 +57,7 @@ class Meter:
     def tick(self) -> None:
         """Nothing new has arrived: send a sign of life. Raises `JobCancelled` if the job was cancelled."""
         self._job.checkpoint()
-        self._send_every(HEARTBEAT_S)
+        self._send_every(HEARTBEAT_S if self._host_is_told else SHORTEST_INTERVAL_S)
 
     def finish(self) -> None:
         """Every file is complete."""
@@ -69,6 +77,7 @@ class Meter:
 
     def _send(self, percent: float, *, eta: float | None) -> None:
         self._last_sent = self._clock()
+        self._host_is_told = True
         self._job.announce(
             Downloading(
                 model=self._model,
@@ -77,6 +86,7 @@ class Meter:
                 received_bytes=self._received,
                 total_bytes=self._total,
                 eta=eta,
+                connecting=self._host or UNSET,
             )
         )
 

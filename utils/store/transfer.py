@@ -14,6 +14,7 @@ import queue
 import re
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -77,8 +78,18 @@ class Transfer:
         self._stopped.set()
 
     def head(self, idle: Callable[[], None]) -> Head:
-        """Wait for the server's answer. While nothing arrives, `idle` is called; it may raise to give up."""
-        item = self._next(idle)
+        """Wait for the server's answer. While nothing arrives, `idle` is called; it may raise to give up.
+
+        The time that a socket may take does not count names that are not found, nor several addresses of one name.
+        """
+        end = time.monotonic() + self._timeout_s
+
+        def wait() -> None:
+            idle()
+            if time.monotonic() > end:
+                raise _silent(self._timeout_s)
+
+        item = self._next(wait)
         if not isinstance(item, Head):
             raise TransferFailed("the server sent no answer", transient=True)
         return item
@@ -107,7 +118,7 @@ class Transfer:
                     self._put(block)
             self._put(b"")
         except Exception as error:  # noqa: BLE001  # whatever ends this thread, its reader must learn it
-            failure = _described(error)
+            failure = _described(error, self._timeout_s)
             if failure is not None:
                 failure.__cause__ = error
             self._put(failure or error)
@@ -127,7 +138,11 @@ def require_secure(url: str) -> None:
     raise TransferFailed(f"`{url}` is not an https address", transient=False)
 
 
-def _described(error: Exception) -> TransferFailed | None:
+def _silent(timeout_s: float) -> TransferFailed:
+    return TransferFailed(f"the server did not answer in {timeout_s:g} s", transient=True)
+
+
+def _described(error: Exception, timeout_s: float) -> TransferFailed | None:
     """What went wrong on the network, in words; None for other errors."""
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     if isinstance(error, urllib.error.HTTPError):
@@ -140,7 +155,7 @@ def _described(error: Exception) -> TransferFailed | None:
             transient=False,
         )
     if isinstance(cause, TimeoutError):
-        return TransferFailed("the server did not answer in time", transient=True)
+        return _silent(timeout_s)
     if isinstance(error, OSError | http.client.HTTPException):
         return TransferFailed(f"the connection failed ({str(cause) or type(cause).__name__})", transient=True)
     return None

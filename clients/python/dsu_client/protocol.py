@@ -833,6 +833,8 @@ class Downloading(TypedDict):
     received_bytes: int
     total_bytes: int | None
     eta: float | None
+    connecting: NotRequired[str]
+    """While its answer is awaited: the server that was asked."""
 
 
 class FileDone(TypedDict):

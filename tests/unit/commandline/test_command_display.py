@@ -41,6 +41,23 @@ def test_a_download_that_is_tried_again_is_told_once():
     assert out.getvalue() == "Downloading a.th of m\nDownloading b.th of m\n"
 
 
+def test_a_connection_is_seen_on_a_terminal_and_adds_no_line_elsewhere():
+    """Until there is an answer."""
+    start = Downloading(model="m", file="a.th", percent=0.0, received_bytes=0, total_bytes=10, eta=None)
+    asked = Downloading(
+        model="m", file="a.th", percent=0.0, received_bytes=0, total_bytes=10, eta=None, connecting="example.org"
+    )
+    for out, told in (
+        (io.StringIO(), "Downloading a.th of m\n"),
+        (Terminal(), "Connecting to example.org for m (a.th)"),
+    ):
+        with open_display(out) as display:
+            for event in (start, asked, asked):
+                display.event(event)
+        assert told in out.getvalue()
+        assert out.getvalue().count("Downloading") <= 1
+
+
 def test_a_terminal_gets_a_bar():
     """On a terminal the bar names the song, brackets and all, and shows percentages."""
     text = shown(Terminal())

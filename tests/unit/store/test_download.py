@@ -209,6 +209,52 @@ def test_failure_names_every_address_and_keeps_the_part(site, tmp_path):
     assert names_in(tmp_path) == ["a.th.part"]
 
 
+def test_a_failure_says_what_from_where_to_where(site, tmp_path):
+    """The size of the file, the whole address, and the place that it was for."""
+    url = site.url("gone/a.th")
+    with pytest.raises(DownloadFailed) as caught:
+        fetch([record("a.th", CONTENT, url)], tmp_path / "demucs")
+    target = tmp_path / "demucs" / "a.th"
+    assert caught.value.message == (
+        f"`a.th` (2.1 MB) could not be downloaded to `{target}`. {url}: the server answered 404 Not Found."
+    )
+
+
+def test_a_failed_download_leaves_no_folder(site, tmp_path):
+    """Not even the models directory, if it was made for it. One that was there stays."""
+    file = msgspec.structs.replace(record("a.th", CONTENT, site.url("gone")), folder="tokens")
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "there" / "models" / "demucs", tmp_path / "there"):
+        with pytest.raises(DownloadFailed):
+            fetch([file], folder)
+    assert names_in(tmp_path / "there") == []
+
+
+def test_an_address_that_stays_silent_is_given_up_before_all_attempts(site, tmp_path):
+    """The limit is for all of them together."""
+    site.pages["a"] = Page(CONTENT, end_after=[0] * 3)
+    with pytest.raises(DownloadFailed, match="given up after 0 s and 1 attempt"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, patience=Patience(attempts=50, silence_s=0))
+    assert len(site.requests) == 1
+
+
+def test_a_connection_is_told_until_there_is_an_answer(tmp_path, monkeypatch):
+    """With the name of the server; no other field changes."""
+    told = threading.Event()
+
+    def answer(request, timeout_s):
+        assert told.wait(LIMIT_S)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr("utils.store.transfer._open", answer)
+    job = Listener(lambda event: told.set() if event.connecting else None)
+    with pytest.raises(DownloadFailed, match="Connection refused"):
+        fetch([record("a.th", CONTENT, "https://example.org/a")], tmp_path, job, patience=Patience(attempts=1))
+    first, second = job.events[:2]
+    assert first.connecting is msgspec.UNSET
+    assert second == msgspec.structs.replace(first, connecting="example.org")
+
+
 def test_attempts_that_bring_much_do_not_count(site, tmp_path):
     """A line that breaks more often than the attempts allowed, but moves on, gets there."""
     content = CONTENT * 3
@@ -221,7 +267,7 @@ def test_server_that_does_not_answer_times_out(site, tmp_path):
     """A silent connection ends with the timeout and is a failure like others."""
     site.pages["a"] = Page(CONTENT, hold_after=0)
     impatient = Patience(attempts=1, timeout_s=0.2)
-    with pytest.raises(DownloadFailed, match="in time"):
+    with pytest.raises(DownloadFailed, match=r"did not answer in 0\.2 s; given up after 0 s and 1 attempt"):
         fetch([record("a.th", CONTENT, site.url("a"))], tmp_path, patience=impatient)
 
 

@@ -86,8 +86,19 @@ def test_waiting_ends_with_what_wait_raises(tmp_path):
 
 def test_folder_that_cannot_be_written(tmp_path):
     """A lock that cannot be made is an error about the folder, not an endless wait."""
+    (tmp_path / "none").touch()
     with pytest.raises(OutputNotWritable, match="none"):
         FileLock(tmp_path / "none" / "a.lock").try_acquire()
+
+
+def test_a_folder_that_the_last_holder_removed_is_made_again(tmp_path):
+    """Who waited for a download that failed has a turn all the same."""
+    first, second = (FileLock(tmp_path / "models" / "a.lock") for _ in range(2))
+    assert first.try_acquire()
+    assert not second.try_acquire()
+    first.release()
+    (tmp_path / "models").rmdir()
+    assert second.try_acquire()
 
 
 def test_file_that_its_holder_removed_is_not_the_lock(tmp_path, monkeypatch):

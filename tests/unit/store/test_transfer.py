@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+import threading
 import urllib.error
 
 import pytest
@@ -126,9 +127,20 @@ def test_untrusted_certificate_says_how_to_trust_it():
     """A certificate that is not trusted is final, and the message names the variable that helps."""
     cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
     cause.verify_message = "self-signed certificate"
-    failure = _described(urllib.error.URLError(cause))
+    failure = _described(urllib.error.URLError(cause), 1)
     assert not failure.transient
     assert "SSL_CERT_FILE" in str(failure)
+
+
+def test_a_name_that_is_never_found_is_given_up(monkeypatch):
+    """A socket's own timeout does not cover the search for its address."""
+    over = threading.Event()
+    monkeypatch.setattr("utils.store.transfer._open", lambda request, timeout_s: over.wait())
+    with Transfer("https://example.org/a", timeout_s=0.01) as transfer:
+        with pytest.raises(TransferFailed, match=r"did not answer in 0\.01 s") as caught:
+            transfer.head(idle)
+        over.set()
+    assert caught.value.transient
 
 
 def test_other_errors_are_not_hidden(site, monkeypatch):
