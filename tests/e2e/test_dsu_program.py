@@ -89,6 +89,38 @@ def test_the_results_of_a_folder_lie_as_its_songs_do(run, songs, tmp_path):
     assert run(*words, "--overwrite").returncode == 0
 
 
+def test_the_stems_of_a_folder_are_not_separated_again(run, songs, tmp_path):
+    """A run over a folder that has results of an earlier one leaves those alone; naming one separates it."""
+    (tmp_path / "Music").mkdir()
+    words = ("-m", "my_scnet", "--stems", "bass", "-o")
+    assert run(*words, "Music", songs / "short.wav").returncode == 0
+    stem = Path("Music", "short", "bass.wav")
+    assert (tmp_path / stem).is_file()
+    done = run(*words, "out", "Music")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"{stem}: skipped, it is a stem that DSU made; name it itself to separate it.\n"
+    assert not (tmp_path / "out").exists()
+    assert run(*words, "out", stem).returncode == 0
+    assert (tmp_path / "out" / "bass" / "bass.wav").is_file()
+
+
+def test_models_of_another_program_are_imported_and_used(run, models, tmp_path):
+    """From its folder into ours, and as the models directory as it is."""
+    theirs = tmp_path / "uvr" / "VR_Models" / "my_vr.pth"
+    theirs.parent.mkdir(parents=True)
+    for file in (models / "audio-separator").glob("my_vr*"):
+        theirs.with_name(file.name).write_bytes(file.read_bytes())
+    published = tmp_path / "uvr" / "MDX_Net_Models" / "UVR-MDX-NET_Main_340.onnx"
+    published.parent.mkdir()
+    published.write_bytes((models / "audio-separator" / "my_mdx.onnx").read_bytes())
+    listed = run("models", "--models-dir", "uvr", "--json", "--installed")
+    assert {"my_vr.pth", published.name} <= {model["name"] for model in json.loads(listed.stdout)}
+    done = run("models", "import", "uvr", "--models-dir", "ours")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ours" / "audio-separator" / published.name).samefile(published)
+    assert "not known (1)" in done.stdout
+
+
 def test_what_a_text_describes(run, songs, tmp_path):
     """From a network of the user's own files, into one file; `separate` need not be said."""
     files = write_audiosep(tmp_path / "net")

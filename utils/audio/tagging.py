@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from utils.audio.paths import os_path, shown
 from utils.core.errors import OutputNotWritable
@@ -84,6 +84,25 @@ def read_tags(path: Path) -> Tags | None:
     except Exception:  # noqa: BLE001 - broken tags make mutagen's parsers fail in any way
         return None
     return tags if tags is not None and (tags.texts or tags.cover) else None
+
+
+def is_own_stem(path: Path) -> bool:
+    """Whether a file says that it is a stem and that DSU made it. Only tags are read, of files that could have them."""
+    import mutagen
+
+    if path.suffix[1:].lower() not in get_args(AudioFormat) or not path.is_file():
+        return False
+    try:
+        audio = mutagen.File(os_path(path))
+        tags = None if audio is None else audio.tags
+        return tags is not None and all(any(key in tags for key in _own_keys(name)) for name in ("STEM", "DSU_VERSION"))
+    except Exception:  # noqa: BLE001 - as above
+        return False
+
+
+def _own_keys(name: str) -> tuple[str, ...]:
+    """What a tag of ours is called in ID3, in MP4 and in Vorbis comments."""
+    return (f"TXXX:{name}", _FREEFORM + name, name)
 
 
 def _tags_of(audio: mutagen.FileType) -> Tags | None:

@@ -7,6 +7,7 @@ mistake or to `--help` never waits for torch.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -81,12 +82,14 @@ class Program(Generic[R]):
         def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:
                 inputs = collect_inputs(options.tracks, leave_out=request.folder, extensions=self.extensions)
-                report.take(inputs, self.trees(options))
+                stems = dict.fromkeys(_stems_among(inputs, options.tracks, engine, job))
+                report.take([path for path in inputs if path not in stems], self.trees(options))
+                report.skipped(list(stems), "it is a stem that DSU made; name it itself to separate it")
             engine.start()
             models = self.find_models(engine, request)
             if options.run.skip_existing:
                 report.tracks, done = split_done(report.tracks, request, self.results(request, models))
-                report.skipped(done)
+                report.skipped(done, "its results exist")
             if options.run.download:
                 for model in models:
                     download(model, engine, job, report)
@@ -184,6 +187,15 @@ def complain(program: str, text: str) -> None:
 # Work -------------------------------------------------------------------------------------------------------------
 
 
+def _stems_among(inputs: Sequence[Path], named: Sequence[str], engine: EngineApi, job: Job) -> Iterator[Path]:
+    """Results of earlier runs in the folders that were named. A file that was named itself is a song."""
+    songs = {os.path.abspath(name) for name in named}  # noqa: PTH100 - links keep their own names
+    for path in inputs:
+        job.checkpoint()
+        if os.path.abspath(path) not in songs and engine.is_own_stem(path):  # noqa: PTH100 - as above
+            yield path
+
+
 def describe_model(engine: EngineApi, wanted: ListModels) -> ModelDetails:
     """The one model that a request names. Raises `UnknownModel`."""
     details = engine.list_models(wanted).details
@@ -237,7 +249,7 @@ class Report:
         self._journal = journal
         self.tracks: dict[Path, str] = {}  # the songs, and the names that their results have
         self.count = 0
-        self._left_out = 0  # songs that were not even begun, since their results exist
+        self._left_out = 0  # songs that were not even begun
         self._skipped = 0
         self._failures: list[str] = []
 
@@ -260,11 +272,11 @@ class Report:
     def own(self, model: str) -> None:
         self.display.say(f"{model} is a model of your own; there is nothing to download.")
 
-    def skipped(self, paths: Sequence[Path]) -> None:
+    def skipped(self, paths: Sequence[Path], reason: str) -> None:
         self._left_out += len(paths)
         for path in paths:
             self._journal.skipped(path)
-            self.display.say(f"{path}: skipped, its results exist.")
+            self.display.say(f"{path}: skipped, {reason}.")
 
     def stopped(self) -> None:
         for path in self.inputs[self.count :]:

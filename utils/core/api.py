@@ -6,6 +6,7 @@ Requests and replies are values from `utils.core.requests` and `utils.core.repli
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from utils.core import replies, requests
@@ -47,6 +48,9 @@ class EngineApi(Protocol):
 
     def family_of(self, model: str | None) -> FamilyName:
         """The family of the model called `model`; of None, that of the active model. Raises `UnknownModel`."""
+
+    def is_own_stem(self, path: Path) -> bool:
+        """Whether a file says, by its tags, that it is a stem that DSU has made."""
 
     def ping(self) -> replies.Pong: ...
 

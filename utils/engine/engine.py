@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from utils import device as devices
+from utils.audio.tagging import is_own_stem
 from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
@@ -162,6 +163,9 @@ class Engine:
         if Path(model).suffix in catalogue.AUDIO_SEPARATOR_SUFFIXES:
             return "audio-separator"
         return catalogue.family_of(self._details(requests.ListModels(model=model))[0].type)
+
+    def is_own_stem(self, path: Path) -> bool:
+        return is_own_stem(path)
 
     def list_package_models(self) -> replies.PackageModels:
         return replies.PackageModels(models=package_models(self.settings.models_dir), presets=presets())

@@ -1,6 +1,7 @@
 """Tags: read from anything, written to everything, the samples untouched."""
 
 import errno
+import os
 import struct
 import zlib
 
@@ -11,7 +12,7 @@ from mutagen import asf, flac, id3, mp4
 from sounds import RATE, read, save, save_with_ffmpeg, tones
 
 from utils.audio import tagging
-from utils.audio.tagging import Cover, Tags, read_tags, write_tags
+from utils.audio.tagging import Cover, Tags, is_own_stem, read_tags, write_tags
 from utils.core.errors import OutputNotWritable
 
 EVERY_FORMAT = ["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
@@ -76,6 +77,31 @@ def test_a_stem_says_what_it_is(tmp_path, name):
             assert bytes(tags[f"----:com.apple.iTunes:{key}"][0]) == text.encode()
         else:
             assert tags[key] == [text]
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_stem_of_ours_is_known_by_its_tags(tmp_path, name):
+    """A song is none, also with the tags of one, nor is a stem of somebody else."""
+    path = plain_file(tmp_path, name)
+    assert not is_own_stem(path)
+    write_tags(path, name, Tags(TEXTS, COVER), stem="", model="", version="")
+    assert not is_own_stem(path)
+    write_tags(path, name, None, stem="vocals", model="", version="")
+    assert not is_own_stem(path)
+    write_tags(path, name, None, stem="vocals", model="htdemucs", version="1.0")
+    assert is_own_stem(path)
+
+
+def test_what_cannot_be_read_is_no_stem(tmp_path):
+    """Broken files, other files, folders, and pipes, which nobody would ever fill."""
+    (tmp_path / "broken.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVEid3 \xff\xff\xff\xffID3")
+    (tmp_path / "notes.txt").write_bytes(b"STEM")
+    (tmp_path / "folder.wav").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.wav")
+    assert not any(
+        is_own_stem(tmp_path / name) for name in ("broken.wav", "notes.txt", "folder.wav", "pipe.wav", "no.wav")
+    )
 
 
 @pytest.mark.parametrize("source", EVERY_FORMAT)

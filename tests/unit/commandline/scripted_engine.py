@@ -29,6 +29,7 @@ class ScriptedEngine:
         self.requests: list[requests.Separate] = []
         self.listed: list[requests.ListModels] = []
         self.downloaded: list[str] = []
+        self.stems: set[str] = set()  # names of files that are results of an earlier run
         self.started = self.closed = False
 
     def start(self) -> Readiness:
@@ -83,6 +84,9 @@ class ScriptedEngine:
         for path in paths.values():
             Path(path).touch()
         return _done(request, folder, paths)
+
+    def is_own_stem(self, path: Path) -> bool:
+        return path.stem in self.stems
 
     def ping(self) -> replies.Pong:
         return replies.Pong(model_loaded=None)

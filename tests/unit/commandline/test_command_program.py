@@ -52,6 +52,29 @@ def test_folder_gives_the_songs_in_it_but_not_earlier_results(program, tmp_path)
     assert [Path(request.input).name for request in engine.requests] == ["a.wav", "b.wav"]
 
 
+def test_stems_of_earlier_runs_in_a_folder_are_skipped(program, capsys, tmp_path):
+    """Each is told and counted, the status is 0; one that is named itself is separated."""
+    for name in ("vocals.wav", "drums.wav"):
+        (tmp_path / name).touch()
+    engine = ScriptedEngine()
+    engine.stems = {"vocals", "drums"}
+    assert program.run(engine, "drums.wav", str(tmp_path)) == 0
+    assert [Path(request.input).name for request in engine.requests] == ["drums.wav", "a.wav", "b.wav"]
+    lines = capsys.readouterr().err.splitlines()
+    told = "skipped, it is a stem that DSU made; name it itself to separate it."
+    assert lines[0] == f"{tmp_path / 'vocals.wav'}: {told}"
+    assert lines[-1] == "3 done, 1 skipped"
+
+
+def test_a_folder_of_nothing_but_stems_costs_no_model(program, capsys, tmp_path):
+    """It is no error either."""
+    engine = ScriptedEngine()
+    engine.stems = {"a", "b"}
+    assert program.run(engine, str(tmp_path)) == 0
+    assert (engine.requests, engine.downloaded) == ([], [])
+    assert capsys.readouterr().err.splitlines()[-1] == "2 skipped"
+
+
 def test_print_paths_lists_what_was_written(program, capsys):
     """With `--print-paths` stdout holds one existing file a line, and nothing else."""
     program.run(ScriptedEngine(), "a.wav", "--print-paths")

@@ -156,7 +156,7 @@ def _separate(
                 fetch(details, engine, job)
     if options.run.skip_existing:
         report.tracks, done = split_done(report.tracks, request, Results(PurePath(request.model or "").name, stems))
-        report.skipped(done)
+        report.skipped(done, "its results exist")
     if report.inputs:
         report.begin()
         try:
