@@ -833,7 +833,7 @@ export interface AudioSeparatorLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
   /** Directory of the model file; default the models directory. */
   model_file_dir?: string | null;
@@ -848,7 +848,7 @@ export interface AudioSeparatorPreload {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
   /** Directory of the model file; default the models directory. */
   model_file_dir?: string | null;
@@ -871,7 +871,7 @@ export interface AudioSeparatorSeparate {
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
-  /** File name or path of the model; default the one loaded last. */
+  /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";

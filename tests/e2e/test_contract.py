@@ -169,6 +169,23 @@ def test_a_model_that_does_not_exist_is_an_error(worker):
     assert worker.ask(cmd="ping")["status"] == "pong"
 
 
+def test_a_model_without_a_name_is_the_default_of_the_worker(row, worker):
+    """What comes with the program is loaded; of others the error has the name."""
+    fetched = {
+        "dsu-demucs": "htdemucs",
+        "dsu-audio-separator": "vocals_bsroformer_viperx",
+        "dsu-audiosep": "audiosep_base",
+    }
+    for command, status in (("load_model", "model_loaded"), ("preload_model", "model_preloaded")):
+        worker.send({"cmd": command})
+        if row.name in fetched:
+            error = worker.expect("error")
+            assert error["code"] == "model_not_installed"
+            assert f"`{fetched[row.name]}`" in error["message"]
+        else:
+            assert worker.expect(status)["model"] in ("dsu_mini", "envelope_matched")
+
+
 def test_a_model_that_is_not_installed_is_an_error(row, worker):
     """It says how to get it. What dsu-denoise has is no file."""
     models = worker.ask(cmd="list_models", details=True)["details"]

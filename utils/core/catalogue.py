@@ -38,6 +38,7 @@ FAMILY_OF_TYPE: dict[str, FamilyName] = {
 # The models of requests that name none, if no other model is loaded.
 DEFAULT_DEMUCS = "htdemucs"
 DEFAULT_NETWORK = "dsu_mini"  # comes with DSU
+DEFAULT_PACKAGE_MODEL = "model_bs_roformer_ep_317_sdr_12.9755.ckpt"  # that of the audio-separator package
 DEFAULT_AUDIOSEP = "audiosep_base"
 DEFAULT_QUERY = "speech"  # of requests to separate by text that have none
 DEFAULT_FOLDER = "output"  # of requests that name no place for their results, in the working directory

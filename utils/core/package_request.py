@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from utils.core.catalogue import DEFAULT_PACKAGE_MODEL
 from utils.core.errors import InvalidRequest
 from utils.core.fields import BY_COMMAS
 from utils.core.peaks import PeakRange
 from utils.core.requests import SHORTEST_S, AudioSeparatorLoad, AudioSeparatorSeparate, Request, SampleType
 
-DEFAULT_MODEL = "model_bs_roformer_ep_317_sdr_12.9755.ckpt"
+DEFAULT_MODEL = DEFAULT_PACKAGE_MODEL
 
 EnsembleAlgorithm = Literal[
     "avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft",

@@ -454,9 +454,19 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
         return members or self.model_path or self.model
 
 
+AudioSeparatorModel = Annotated[
+    str | None,
+    Meta(
+        description="File name or path of the model; default the one loaded last, or else "
+        f"`{catalogue.DEFAULT_PACKAGE_MODEL}`."
+    ),
+]
+
+
 class AudioSeparatorLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a VR or MDX model and make it the active one."""
 
+    model: AudioSeparatorModel = None
     model_file_dir: ModelFileDir = None
 
 
@@ -469,9 +479,7 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
 
     template = catalogue.TRACK_WITH_STEM
 
-    model: Annotated[str | None, Meta(description="File name or path of the model; default the one loaded last.")] = (
-        None
-    )
+    model: AudioSeparatorModel = None
     model_file_dir: ModelFileDir = None
     single_stem: Annotated[str | None, Meta(description="Write only this stem.")] = None
     invert_spect: Annotated[

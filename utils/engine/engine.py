@@ -375,6 +375,8 @@ class Engine:
         if not taking:
             raise InvalidRequest(f"{self.program} does not support this type of request.")
         claiming = [family for family in taking if family.claims(request.model, active)]
+        if not (claiming or request.model) and isinstance(request, NAMED_BY_PACKAGE) and not request.model_file_dir:
+            return self._resolve(msgspec.structs.replace(request, model=DEFAULT_MODEL), job)
         return [*claiming, *taking][0].resolve(request, active, job)
 
     def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
@@ -420,6 +422,8 @@ def _as_files(selection: Selection, family: Family) -> Selection:
 
 # Commands beside `separate` that do not change which model `separate` uses.
 WITHOUT_ACTIVATION = frozenset({requests.Apollo, requests.Denoise, PackageSeparate})
+# Requests whose default is that of the audio-separator package.
+NAMED_BY_PACKAGE = (requests.AudioSeparatorLoad, requests.AudioSeparatorSeparate)
 LOADED: dict[type[Asked], type[replies.ModelLoaded]] = {
     requests.LoadApollo: replies.ApolloLoaded,
     PackageLoad: replies.PackageModelLoaded,

@@ -10,10 +10,10 @@ from msgspec import UNSET
 from vr_case import inverted_by_hand, sdr_db, song, write
 
 from utils.audio import scanning
-from utils.core.errors import ConfigInvalid, InvalidRequest
+from utils.core.errors import ConfigInvalid, InvalidRequest, ModelNotInstalled
 from utils.core.job import Job, JobCancelled
 from utils.core.replies import Progress, Separating
-from utils.core.requests import AudioSeparatorLoad, AudioSeparatorSeparate, Preview
+from utils.core.requests import AudioSeparatorLoad, AudioSeparatorPreload, AudioSeparatorSeparate, Preview
 from utils.core.settings import Settings
 from utils.engine.families.mdx.model import load_mdx
 from utils.engine.pipeline import track
@@ -56,6 +56,27 @@ def test_both_stems(run):
     assert {stem.shape for stem in stems.values()} == {samples.shape}
     assert sdr_db(samples, sum(stems.values())) > 20
     assert done.settings
+
+
+def test_without_a_name_the_packages_default_is_meant_until_one_is_loaded(engine, own, tmp_path, monkeypatch):
+    """By all three commands. One that is not installed is an error with its name."""
+    commands = (
+        lambda: engine.load_model(AudioSeparatorLoad(), Job()),
+        lambda: engine.preload_model(AudioSeparatorPreload(), Job()),
+        lambda: engine.separate(AudioSeparatorSeparate(input=str(tmp_path / "song.wav")), Job()),
+    )
+    write(tmp_path / "song.wav", song(2))
+    for command in commands:
+        with pytest.raises(ModelNotInstalled, match="vocals_bsroformer_viperx") as caught:
+            command()
+        assert "download_model" in caught.value.hint
+    with pytest.raises(ModelNotInstalled, match="Name a model"):
+        engine.load_model(AudioSeparatorLoad(model_file_dir=str(tmp_path)), Job())
+    monkeypatch.setattr("utils.engine.engine.DEFAULT_MODEL", "dsu_mini")
+    assert engine.preload_model(AudioSeparatorPreload(), Job()).model == "dsu_mini"
+    assert engine.load_model(AudioSeparatorLoad(), Job()).cached
+    loaded = engine.load_model(AudioSeparatorLoad(model=own["model"]), Job())
+    assert engine.load_model(AudioSeparatorLoad(), Job()).model == loaded.model
 
 
 def test_one_stem(run):
