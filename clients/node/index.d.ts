@@ -1,5 +1,6 @@
+/// <reference lib="esnext.disposable" />
 // The types of the client. Those of the protocol itself are in protocol.d.ts, which is generated.
-import type { BatchFailed, CancelRequested, ErrorReply, Line, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
+import type { BatchFailed, CancelRequested, Downloading, ErrorReply, Line, Loading, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
 
 export type * from './protocol';
 
@@ -26,18 +27,27 @@ export type ReplyOf<K extends WorkerKind, C extends string> = Exclude<Part<Row<K
 /** The events that a command sends before its reply. */
 export type EventOf<K extends WorkerKind, C extends string> = Part<Row<K, C>, 'event'>;
 
-type OneFile = { inputs?: null };
-type ManyFiles = { inputs: string[] };
+/** The events of a command that tell how far it is. */
+export type ProgressOf<K extends WorkerKind, C extends string> = Extract<EventOf<K, C>, Progress | Downloading>;
 
-/** A command that works on files: one file in `input` and many in `inputs` have different replies. */
+type OneFile = { input: string; inputs?: null };
+type ManyFiles = { inputs: string[]; input?: null };
+
+/** A command that works on files: one file in `input` and many in `inputs` have different replies. One of them is needed. */
 export interface FileMethod<K extends WorkerKind, C extends string> {
-  (fields: FieldsOf<K, C> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
-  (fields: FieldsOf<K, C> & OneFile, options?: SendOptions): Promise<Exclude<ReplyOf<K, C>, ManyDone>>;
+  (fields: FieldsOf<K, C> & ManyFiles, options?: SendOptions<ProgressOf<K, C>>): Promise<ManyDone>;
+  (fields: FieldsOf<K, C> & OneFile, options?: SendOptions<ProgressOf<K, C>>): Promise<Exclude<ReplyOf<K, C>, ManyDone>>;
 }
 /** A command without required fields. */
-export type Method<K extends WorkerKind, C extends string> = (fields?: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+export type Method<K extends WorkerKind, C extends string> = (
+  fields?: FieldsOf<K, C>,
+  options?: SendOptions<ProgressOf<K, C>>,
+) => Promise<ReplyOf<K, C>>;
 /** A command with required fields. */
-export type MethodWithFields<K extends WorkerKind, C extends string> = (fields: FieldsOf<K, C>, options?: SendOptions) => Promise<ReplyOf<K, C>>;
+export type MethodWithFields<K extends WorkerKind, C extends string> = (
+  fields: FieldsOf<K, C>,
+  options?: SendOptions<ProgressOf<K, C>>,
+) => Promise<ReplyOf<K, C>>;
 
 /** The part of an AbortSignal that is used. */
 export interface AbortSignalLike {
@@ -47,17 +57,22 @@ export interface AbortSignalLike {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-export interface SendOptions {
+/** What every request takes besides its fields. */
+export interface SendOptions<P = Progress | Downloading> {
   /** Cancels the job; the promise settles when the job has ended. */
   signal?: AbortSignalLike;
   /** Called with each line that answers this request, including the last one. */
   onLine?: (line: Line) => void;
-  /** Called with each `progress` and `downloading` line of this request. */
-  onProgress?: (line: Progress) => void;
+  /**
+   * Called with each `progress` and `downloading` line of this request; `status` tells them apart. Jobs download their model
+   * first if it is not there, so a `separate` has both.
+   */
+  onProgress?(line: P): void;
 }
 
 // Errors -------------------------------------------------------------------------------------------------------------
 
+/** The `code` of an error of the client itself. */
 export type ClientErrorCode =
   | 'cancelled'
   | 'request_too_long'
@@ -68,15 +83,20 @@ export type ClientErrorCode =
   | 'worker_died'
   | 'worker_not_found'
   | 'worker_silent';
+/** All codes of errors of the client itself. */
 export const CLIENT_CODES: readonly ClientErrorCode[];
 
 /** An error from a worker or from this client. */
 export class DSUError extends Error {
+  /** What went wrong, for programs: a code of the protocol, or one of the client's own. */
   readonly code: WorkerErrorCode | ClientErrorCode;
   /** The line that reported it. */
   readonly reply: ErrorReply | Line | null;
+  /** What to do, where the worker knows it. */
   readonly hint?: string;
+  /** Names like the one that is unknown. */
   readonly suggestions?: string[];
+  /** The field of the request that is wrong. */
   readonly field?: string;
   readonly cause?: unknown;
   /** For `worker_died`: how it ended, and the end of its standard error. */
@@ -92,6 +112,7 @@ export class CancelledError extends DSUError {
 
 // Workers ------------------------------------------------------------------------------------------------------------
 
+/** Where the programs are. */
 export interface LocateOptions {
   /** The program and its first arguments, used as they are. */
   command?: string[];
@@ -102,11 +123,17 @@ export interface LocateOptions {
 }
 
 export interface WorkerOptions extends LocateOptions {
+  /** What it computes on; `cuda:1` is the second card. Default `auto`: CUDA, then MPS, then the CPU. */
   device?: 'auto' | 'cuda' | 'mps' | 'cpu' | (string & {});
+  /** Where models are, and are downloaded to. */
   modelsDir?: string;
+  /** CPU threads; by default the physical cores. */
   threads?: number;
+  /** How many models stay loaded; 0 for none. */
   maxCachedModels?: number;
+  /** Download nothing. */
   offline?: boolean;
+  /** Treat unknown fields of requests as errors. */
   strict?: boolean;
   /** Further arguments of its command line. */
   args?: string[];
@@ -132,17 +159,43 @@ export interface WorkerOptions extends LocateOptions {
   maxLineBytes?: number;
 }
 
+/** The events of a worker, with the arguments of their listeners. */
 export interface WorkerEvents {
-  loading: [line: Line];
+  /** The process has said its first line. */
+  loading: [line: Loading];
+  /** It takes requests. */
   ready: [line: Ready];
+  /** Any line of the protocol. */
   line: [line: Line];
+  /** A `progress` line of any request. */
   progress: [line: Progress];
   /** Output that is not a line of the protocol. */
   junk: [text: string];
+  /** Output on its standard error: warnings, and why it died. */
   stderr: [text: string];
   /** The worker has died and is being started again. */
   restart: [error: DSUError];
+  /** The process has ended; `expected` if it was told to. */
   exit: [how: { code: number | null; signal: string | null; expected: boolean }];
+}
+
+/** Node's EventEmitter, with the arguments that each event has. */
+export interface TypedEmitter<T extends { [E in keyof T]: unknown[] }> {
+  on<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  once<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  off<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  emit<E extends keyof T>(event: E, ...args: T[E]): boolean;
+  addListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  removeListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  removeAllListeners(event?: keyof T): this;
+  prependListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  prependOnceListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  listeners<E extends keyof T>(event: E): Array<(...args: T[E]) => void>;
+  rawListeners<E extends keyof T>(event: E): Array<(...args: T[E]) => void>;
+  listenerCount(event: keyof T): number;
+  eventNames(): Array<keyof T & string>;
+  setMaxListeners(n: number): this;
+  getMaxListeners(): number;
 }
 
 export interface ShutdownOptions {
@@ -150,37 +203,72 @@ export interface ShutdownOptions {
   drain?: boolean;
 }
 
-/** Its methods for the commands are in `WorkerMethods`. */
-export interface DSUWorker<K extends WorkerKind = WorkerKind> extends WorkerMethods<K> {}
-export class DSUWorker<K extends WorkerKind = WorkerKind> {
-  /** @param name a kind, the name of an executable, or the path of one */
+/** A worker's methods for the commands of the protocol, and for its events. */
+export interface DSUWorker<K extends WorkerKind = WorkerKind> extends WorkerMethods<K>, TypedEmitter<WorkerEvents> {}
+
+/**
+ * A program that keeps its models loaded and does one job after another. Its process starts with `start` or with the first
+ * request, and ends with `shutdown`, or at the end of a block that has it by `await using`.
+ *
+ * @example
+ * const worker = new DSUWorker('bsroformer');
+ * const { paths } = await worker.separate({ input: 'song.wav', output: 'stems' });
+ * await worker.shutdown();
+ */
+export class DSUWorker<K extends WorkerKind = WorkerKind> implements AsyncDisposable {
+  /**
+   * Find the program; nothing is started yet. Throws `worker_not_found`.
+   *
+   * @param name a kind, the name of an executable, or the path of one
+   */
   constructor(name: K, options?: WorkerOptions);
   constructor(name: string, options?: WorkerOptions);
 
+  /** What kind of worker it is, or null for a program with another name. */
   readonly kind: K | null;
+  /** The program and its arguments. */
   readonly command: string[];
+  /** The id of the process while it runs. */
   readonly pid: number | undefined;
+  /** The `ready` line while the worker is ready: its device, threads and version. */
   readonly readyLine: Ready | null;
+  /** Whether any request is pending. */
   readonly busy: boolean;
+  /** Whether it was shut down, told to exit, or has died for good. */
   readonly closed: boolean;
 
+  /** Start the process unless it runs, and wait for `ready`. Once a worker has died, only this starts it again. */
   start(): Promise<Ready>;
-  send<C extends CommandName<K>>(request: { cmd: C } & RequestOf<K, C>, options?: SendOptions): Promise<ReplyOf<K, C>>;
+  /**
+   * Send a request and wait for the line that ends it. An `id` is added if there is none.
+   *
+   * @returns the last line; rejects with a `DSUError` for `error`, and with a `CancelledError` for `cancelled`
+   */
+  send<C extends CommandName<K>>(
+    request: { cmd: C } & RequestOf<K, C>,
+    options?: SendOptions<ProgressOf<K, C>>,
+  ): Promise<ReplyOf<K, C>>;
+  /** All lines that answer a request, including the last one. Leaving the loop cancels the job. */
   stream(request: RequestOf<K>, options?: { signal?: AbortSignalLike }): AsyncGenerator<Line, void, void>;
+  /** Cancel the job with this id; without one, the running job or else the next one. */
   cancel(id?: string | number): Promise<CancelRequested>;
+  /**
+   * End the process: `exit`, then SIGTERM, then SIGKILL. Its jobs are cancelled, or finished first with `drain`.
+   *
+   * @returns when the process is gone
+   */
   shutdown(options?: ShutdownOptions): Promise<void>;
+  /** Kill the process at once. Pending requests fail. */
   kill(signal?: string): void;
-
-  on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
-  once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
-  off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this;
+  /** `shutdown`, at the end of a block with `await using worker = …`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Start a worker and wait until it is ready. */
 export function startWorker<K extends WorkerKind>(name: K, options?: WorkerOptions): Promise<DSUWorker<K>>;
 export function startWorker(name: string, options?: WorkerOptions): Promise<DSUWorker>;
 
-/** The command that starts a worker. */
+/** The command that starts a worker. Throws `worker_not_found`, with the places that were searched. */
 export function findWorker(name: string, options?: LocateOptions): string[];
 
 // Pools --------------------------------------------------------------------------------------------------------------
@@ -213,14 +301,18 @@ export type Step = {
 export type StepResult = Exclude<ReplyOf<WorkerKind, 'separate'> | ReplyOf<'audio-separator', 'apollo'> | ReplyOf<'denoise', 'denoise'>, ManyDone>;
 
 export interface PipelineOptions {
+  /** The song that the first step takes. */
   input: string;
   /** The output directory of steps without one of their own. */
   output?: string;
+  /** Cancels the whole pipeline. */
   signal?: AbortSignalLike;
-  onProgress?: (line: Progress & { step: number; steps: number; total_percent: number }) => void;
+  /** Called with each `progress` and `downloading` line of a step, and how far the pipeline is. */
+  onProgress?(line: (Progress | Downloading) & { step: number; steps: number; total_percent: number }): void;
 }
 
 export interface PipelineResult {
+  /** The results of all steps, in order. */
   results: StepResult[];
   /** The stems of the last step. */
   paths: Record<string, string>;
@@ -228,28 +320,53 @@ export interface PipelineResult {
   path: string | null;
 }
 
-export class WorkerPool {
+/** One worker of each kind, started when needed, restarted when it dies, and ended when idle. */
+export class WorkerPool implements AsyncDisposable {
+  /** Nothing is started yet. */
   constructor(options?: PoolOptions);
 
+  /** The worker of a kind. It starts with its first request. */
   worker<K extends WorkerKind>(kind: K): DSUWorker<K>;
+  /** The worker of a kind, once it is ready. */
   startWorker<K extends WorkerKind>(kind: K): Promise<DSUWorker<K>>;
+  /** Send a request to the worker of a kind. Jobs run one at a time, grouped by model; other commands are sent at once. */
   run<K extends WorkerKind, C extends CommandName<K>>(
     kind: K,
     request: { cmd: C } & RequestOf<K, C>,
-    options?: SendOptions,
+    options?: SendOptions<ProgressOf<K, C>>,
   ): Promise<ReplyOf<K, C>>;
-  separate<K extends WorkerKind>(kind: K, fields: FieldsOf<K, 'separate'> & ManyFiles, options?: SendOptions): Promise<ManyDone>;
+  /** Separate many files (`inputs`). */
+  separate<K extends WorkerKind>(
+    kind: K,
+    fields: FieldsOf<K, 'separate'> & ManyFiles,
+    options?: SendOptions<ProgressOf<K, 'separate'>>,
+  ): Promise<ManyDone>;
+  /** Separate one file (`input`). */
   separate<K extends WorkerKind>(
     kind: K,
     fields: FieldsOf<K, 'separate'> & OneFile,
-    options?: SendOptions,
+    options?: SendOptions<ProgressOf<K, 'separate'>>,
   ): Promise<Exclude<ReplyOf<K, 'separate'>, ManyDone>>;
+  /**
+   * Send a song through several models: each step takes a stem of the step before.
+   *
+   * @param steps or functions that are given the path of that stem and the results so far
+   */
   pipeline(
     steps: ReadonlyArray<Step | ((input: string, results: StepResult[]) => Step)>,
     options: PipelineOptions,
   ): Promise<PipelineResult>;
+  /** For each kind: the id of its process, whether it is busy, and how many jobs wait. */
   stats(): { [kind: string]: { pid: number | null; busy: boolean; queued: number } };
+  /**
+   * End all workers. Their jobs are cancelled, or finished first with `drain`.
+   *
+   * @returns when all processes are gone
+   */
   shutdown(options?: ShutdownOptions): Promise<void>;
+  /** `shutdown`, at the end of a block with `await using pool = …`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The version of the protocol that this client speaks. */
 export const PROTOCOL_VERSION: number;

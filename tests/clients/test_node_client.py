@@ -16,7 +16,7 @@ from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients" / "node"
-TYPESCRIPT = "typescript@5.9.3"
+TYPES = ("typescript@5.9.3", "@types/node@20.19.25")
 UNREACHABLE = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b")
 
 
@@ -129,15 +129,22 @@ def test_an_installed_client_works(node, installed, kind, code):
     assert "dsu_mini" in json.loads(done.stdout)
 
 
-def test_the_types_fit_a_strict_program(node, installed):
-    """`tsc --strict` accepts what is right in a sample program and refuses what is wrong."""
-    done = run(program("npm"), "install", "--no-save", TYPESCRIPT, cwd=installed)
+@pytest.fixture(scope="module")
+def typed(installed):
+    """The folder with the installed client, with a compiler and the types of Node.js."""
+    done = run(program("npm"), "install", "--no-save", *TYPES, cwd=installed)
     if done.returncode != 0 and UNREACHABLE.search(done.stderr):
         missing("npm's registry cannot be reached, and the compiler comes from there.")
     assert done.returncode == 0, done.stderr
     for path in (CLIENT / "testing" / "types").iterdir():
         shutil.copy(path, installed)
-    compiled = run(node, installed / "node_modules" / "typescript" / "bin" / "tsc", "-p", ".", cwd=installed)
+    return installed
+
+
+@pytest.mark.parametrize("settings", ["tsconfig.json", "bare.json"])
+def test_the_types_fit_a_strict_program(node, typed, settings):
+    """`tsc --strict` accepts what is right in a sample program and refuses what is wrong, also without the types of Node.js."""
+    compiled = run(node, typed / "node_modules" / "typescript" / "bin" / "tsc", "-p", settings, cwd=typed)
     assert compiled.returncode == 0, compiled.stdout
 
 

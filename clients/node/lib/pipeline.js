@@ -46,9 +46,10 @@ async function runPipeline(run, steps, { input, output, signal, onProgress }) {
   return conclude(results, take);
 }
 
-/** The progress of a step, and of the whole pipeline. */
+/** The progress of a step, and of the whole pipeline. A download comes before a step and is no part of it. */
 function overall(line, step, steps) {
-  return { ...line, step, steps, total_percent: (100 * step + (line.percent ?? 0)) / steps };
+  const percent = line.status === 'progress' ? line.percent : 0;
+  return { ...line, step, steps, total_percent: (100 * step + percent) / steps };
 }
 
 function conclude(results, take) {

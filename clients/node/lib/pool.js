@@ -200,6 +200,11 @@ class WorkerPool {
     this.#stopListening();
   }
 
+  /** For `await using`; see DSUWorker. */
+  [Symbol.asyncDispose ?? Symbol('asyncDispose')]() {
+    return this.shutdown();
+  }
+
   #lane(name) {
     if (this.#closed) throw closedError();
     const kind = kindOf(name) ?? name;

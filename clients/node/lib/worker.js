@@ -163,6 +163,11 @@ class DSUWorker extends EventEmitter {
     return drain ? this.#drain() : this.#stop(true);
   }
 
+  /** For `await using`. Older versions of Node.js have no such symbol, and nobody asks for it there. */
+  [Symbol.asyncDispose ?? Symbol('asyncDispose')]() {
+    return this.shutdown();
+  }
+
   /** End the process now. Pending requests fail. */
   kill(signal = 'SIGKILL') {
     this.#closing = true;

@@ -118,6 +118,13 @@ test('shutdown ends all workers and refuses jobs that wait', async () => {
   assert.equal(process.listenerCount('SIGTERM'), 0);
 });
 
+test('a block that uses a pool ends its workers', { skip: !Symbol.asyncDispose && 'needs Node 18.18' }, async () => {
+  const pool = new WorkerPool(fake({ handleSignals: false }));
+  const { pid } = await pool.startWorker('demucs');
+  await pool[Symbol.asyncDispose]();
+  assert.equal(isAlive(pid), false);
+});
+
 test('shutdown with drain finishes all jobs', async () => {
   const pool = new WorkerPool(fake({ handleSignals: false }));
   const jobs = ['a', 'b', 'c'].map((input) => pool.separate('demucs', { model: 'echo', input }));
@@ -146,6 +153,15 @@ test('what a step leaves is what the next one takes', async (t) => {
   assert.deepEqual(results.map(({ input }) => input), ['song.wav', path.resolve('/first', 'a.wav')]);
   assert.equal(last, path.resolve('/second', 'a.wav'));
   assert.deepEqual(seen, [[0, 2, 25], [1, 2, 75]]);
+});
+
+test('the download of a step’s model is no progress of the pipeline', async (t) => {
+  const pool = fakePool(t);
+  const totals = [];
+  const onProgress = ({ status, percent, total_percent: total }) => totals.push([status, percent, total]);
+  const steps = ['good', 'fetched'].map((model) => ({ worker: 'demucs', model }));
+  await pool.pipeline(steps, { input: 'song.wav', output: '/out', onProgress });
+  assert.deepEqual(totals, [['progress', 50, 25], ['downloading', 90, 50], ['progress', 50, 75]]);
 });
 
 test('a step of many stems says which goes on, in any case', async (t) => {

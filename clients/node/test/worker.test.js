@@ -307,6 +307,15 @@ test('shutdown ends the process and later requests are refused', async (t) => {
   await assert.rejects(worker.start(), { code: 'worker_closed' });
 });
 
+test('a block that uses a worker ends it', { skip: !Symbol.asyncDispose && 'needs Node 18.18' }, async (t) => {
+  const worker = fakeWorker(t);
+  await worker.start();
+  const { pid } = worker;
+  await worker[Symbol.asyncDispose]();
+  await gone(pid);
+  await assert.rejects(worker.ping(), { code: 'worker_closed' });
+});
+
 test('shutdown with drain lets jobs finish, and takes no more', async (t) => {
   const worker = fakeWorker(t);
   const last = assert.rejects(worker.separate({ model: 'silent', id: 'last' }), { code: 'cancelled' });

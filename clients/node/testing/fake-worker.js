@@ -19,10 +19,15 @@ const BEHAVIOURS = {
     send({ status: 'progress', ...id(request), percent: 50, stage: 'separate', eta: 1 });
     done(request, { input: request.input, output_dir: request.output_dir });
   },
+  fetched: (request) => {
+    send({ status: 'downloading', ...id(request), model: 'fetched', percent: 90 });
+    BEHAVIOURS.good(request);
+  },
   stems: (request) => {
     const paths = { drums: '/out/drums.wav', vocals: '/out/vocals.wav' };
     done(request, { stems: Object.keys(paths), paths });
   },
+  vocals_melband: (request) => done(request, { files: ['vocals.wav'], stems: ['vocals'], output_dir: request.output_dir }),
   split: (request) => writeSlowly(Buffer.from(JSON.stringify({ status: 'done', ...id(request), name: 'Größe 🎵' }) + '\r\n')),
   together: (request) => {
     const lines = [1, 2, 3].map((percent) => ({ status: 'progress', ...id(request), percent }));
@@ -95,6 +100,7 @@ function answer(text) {
 
 function main() {
   send({ status: 'loading', message: 'Starting.', worker: 'fake', version: '0', pid: process.pid });
+  if (process.env.FAKE_PID_FILE) fs.writeFileSync(process.env.FAKE_PID_FILE, String(process.pid));
   if (process.env.FAKE_START === 'refuse') {
     send({ status: 'error', code: 'device_unavailable', message: 'There is no cuda here.' });
     process.exitCode = 2;

@@ -3,5 +3,7 @@ import client = require('dsu-client');
 
 const worker = new client.DSUWorker('demucs', { command: ['dsu-demucs'] });
 const error: client.DSUError | null = null;
+worker.on('stderr', (text) => text.trim());
+void worker[Symbol.asyncDispose]().then(() => client.PROTOCOL_VERSION.toFixed());
 void worker.start().then((ready: client.Ready) => ready.threads.toFixed());
 export = { worker, error };

@@ -1,10 +1,19 @@
 // What a user would write. It is compiled with `tsc --strict`, never run; each `@ts-expect-error` must be one.
+import { once } from 'node:events';
 import { CancelledError, DSUError, DSUWorker, WorkerPool, startWorker } from 'dsu-client';
 import type { Done, ManyDone, Progress, AudioSepDone } from 'dsu-client';
 
 const worker = new DSUWorker('bsroformer', { dir: '/opt/dsu', device: 'cuda:1', restart: true });
 worker.on('progress', (line) => line.percent.toFixed());
 worker.on('exit', ({ expected }) => expected satisfies boolean);
+worker.once('loading', ({ pid }) => pid.toFixed()).off('junk', (text) => text.trim());
+worker.emit('junk', 'a line') satisfies boolean;
+// @ts-expect-error the event has an argument
+worker.emit('junk');
+// @ts-expect-error the argument is a line
+worker.prependListener('ready', (line: string) => line);
+worker.listenerCount('stderr') satisfies number;
+await once(worker, 'ready');
 
 const stop = new AbortController();
 const done: Done = await worker.separate(
@@ -21,8 +30,16 @@ await worker.separate({ input: 'song.wav', format: 'mp4' });
 await worker.separate({ input: 'song.wav', ouput: 'stems' });
 // @ts-expect-error a field of another worker
 await worker.separate({ input: 'song.wav', vr_aggression: 5 });
+// @ts-expect-error a song is needed
+await worker.separate({ output: 'stems' });
+// @ts-expect-error one song or many
+await worker.separate({ input: 'a.wav', inputs: ['b.wav'], output: 'stems' });
 // @ts-expect-error a model's name is needed
 await worker.downloadModel({});
+await worker.downloadModel({ model: 'htdemucs' }, { onProgress: ({ received_bytes, total_bytes }) => [received_bytes, total_bytes] });
+await worker.separate({ input: 'song.wav' }, { onProgress: (line) => (line.status === 'downloading' ? line.file : line.stage) });
+// @ts-expect-error a download has no stage
+await worker.downloadModel({ model: 'htdemucs' }, { onProgress: ({ stage }) => stage });
 // @ts-expect-error no such event
 worker.on('finished', () => {});
 
@@ -64,3 +81,10 @@ await pool.separate('spleeter', { input: 'song.wav' });
 (await pool.separate('demucs', { input: 'song.wav', shifts: 2 })).stems satisfies string[];
 await pool.run('demucs', { cmd: 'get_status' });
 await pool.shutdown({ drain: true });
+
+{
+  await using disposed = new DSUWorker('demucs');
+  await using disposedPool = new WorkerPool();
+  await disposedPool.separate('demucs', { input: 'song.wav' });
+  disposed.busy satisfies boolean;
+}
