@@ -33,6 +33,7 @@ def pytest_addoption(parser):
         type=Path,
         help="folder of a frozen build: the end-to-end tests start its executables and not the scripts",
     )
+    parser.addoption("--browser", help="a browser of the Chromium family, to test the page of a report in")
 
 
 @pytest.fixture(scope="session")

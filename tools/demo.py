@@ -20,6 +20,8 @@ import numpy as np
 import soundfile
 
 from tools.metrics import Signal, sdr
+from utils.audio.report.facts import Closeness, Facts
+from utils.audio.report.writer import ReportWriter
 from utils.core.bootstrap import use_utf8
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,9 +146,13 @@ def write_mix(stems: Mapping[str, Signal], path: Path) -> Path:
     return path
 
 
-def separate(worker: DemoWorker, source: Path, folder: Path, out: IO[str], *, verbose: bool = False) -> dict[str, Any]:
+def separate(
+    worker: DemoWorker, source: Path, folder: Path, out: IO[str], *, report: bool = True, verbose: bool = False
+) -> dict[str, Any]:
     """Send the demo's request and show its progress, and with `verbose` what is sent and what comes back."""
-    request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder), "report": True}
+    request = {"cmd": "separate", "id": 1, "model": MODEL, "input": str(source), "output": str(folder)}
+    if report:
+        request |= {"report": True, "report_html": True}
     if verbose:
         out.write(f"\nTo the worker:   {json.dumps(request)}\n")
     out.flush()
@@ -181,6 +187,26 @@ def compare(level: Level, path: Path, truth: Signal, mix: Signal, gain: float) -
     estimate = soundfile.read(path, dtype="float32", always_2d=True)[0].T / gain
     reached = sdr(truth, estimate)
     return level._replace(sdr_db=reached, gain_db=reached - sdr(truth, mix))
+
+
+def write_report(done: Mapping[str, Any], source: Path, levels: Sequence[Level], version: str) -> dict[str, str]:
+    """The worker's report with the SDR in it, which only the demonstration knows. Returns where it is, as `done` does."""
+    signals = {"the mix": source, **{stem: Path(path) for stem, path in done["paths"].items()}}
+    closeness = {
+        stem: Closeness(level.sdr_db, level.gain_db)
+        for stem, level in zip(done["paths"], levels, strict=True)
+        if level.sdr_db is not None and level.gain_db is not None
+    }
+    facts = Facts(source.stem, done["model"], version, done["device"], done["settings"], closeness)
+    picture, page = (Path(done["output_dir"], f"report.{extension}") for extension in ("png", "html"))
+    rate, duration_s = done["sample_rate"], done["duration"]
+    with ReportWriter(list(signals), sample_rate=rate, channels=2, duration_s=duration_s, page=page) as report:
+        for name, path in signals.items():
+            for block in soundfile.blocks(path, blocksize=1 << 16, dtype="float32", always_2d=True):
+                report.add(name, block.T)
+        report.save_picture(picture, facts)
+        report.save_page(facts)
+    return {"report": str(picture), "report_html": str(page)}
 
 
 def table(levels: list[Level]) -> str:
@@ -239,14 +265,14 @@ def play(paths: Sequence[Path], out: IO[str]) -> None:
 
 
 def run(folder: Path, source: Path | None, out: IO[str], *, verbose: bool = False) -> tuple[Path, list[Path]]:
-    """Separate the song or the clip and print the results. Returns the picture and the stems."""
+    """Separate the song or the clip and print the results. Returns the page that plays the stems, and the stems."""
     truth = {} if source else read_clip()
     source = source or write_mix(truth, folder / "clip.wav")
     out.write(f"Song: {shown(source)}\n")
     with DemoWorker(folder / "models") as worker:
         ready = worker.wait_for("ready")
         out.write(f"Worker dsu-bsroformer {ready['version']} is ready: {ready['device']}, {ready['threads']} threads\n")
-        done = separate(worker, source, folder / "stems", out, verbose=verbose)
+        done = separate(worker, source, folder / "stems", out, report=not truth, verbose=verbose)
         worker.send({"cmd": "exit"})
         worker.wait_for("exiting")
     paths = {stem: Path(path) for stem, path in done["paths"].items()}
@@ -257,31 +283,32 @@ def run(folder: Path, source: Path | None, out: IO[str], *, verbose: bool = Fals
             compare(level, path, truth[stem], mix, done["gain"])
             for level, (stem, path) in zip(levels, paths.items(), strict=True)
         ]
+        done |= write_report(done, source, levels, ready["version"])
     out.write(
         f"\nStems in {shown(done['output_dir'])}, from dsu_mini, the small model that comes with DSU:\n\n{table(levels)}\n"
     )
     if truth:
         out.write(f"\n{WHAT_SDR_IS}")
     out.write(
-        f"\nPicture: {shown(done['report'])}\n"
+        f"\nReport, with the stems to listen to: {shown(done['report_html'])}\nPicture: {shown(done['report'])}\n"
         f"{done['duration']:.0f} s of music, separated {speed(done):.0f} times as fast as it plays.\n\n{suggestions(speed(done))}"
     )
-    return Path(done["report"]), list(paths.values())
+    return Path(done["report_html"]), list(paths.values())
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py demo", description="Separate a song and show the result.")
     parser.add_argument("--output", type=Path, default=ROOT / "demo", metavar="DIR", help="default demo/")
-    parser.add_argument("--open", action="store_true", help="open the picture of the result")
+    parser.add_argument("--open", action="store_true", help="open the page that shows and plays the result")
     parser.add_argument("--play", action="store_true", help="play the stems")
     parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
     parser.add_argument("song", type=Path, nargs="?", metavar="SONG", help="default: the embedded clip")
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)
     try:
-        picture, stems = run(options.output, options.song, sys.stdout, verbose=options.verbose)
+        page, stems = run(options.output, options.song, sys.stdout, verbose=options.verbose)
         if options.open:
-            webbrowser.open(picture.as_uri())
+            webbrowser.open(page.absolute().as_uri())
         if options.play:
             play(stems, sys.stdout)
     except DemoFailed as failure:

@@ -447,6 +447,12 @@ export interface DemucsSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -515,6 +521,8 @@ export interface Done {
   settings: Record<string, unknown>;
   /** Absolute path of `report.png`, if it was requested. */
   report?: string;
+  /** Absolute path of `report.html`, if it was requested. */
+  report_html?: string;
   /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
 }
@@ -774,6 +782,12 @@ export interface NetworkSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -897,6 +911,12 @@ export interface AudioSeparatorSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -996,6 +1016,12 @@ export interface Apollo {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -1052,6 +1078,8 @@ export interface Restored {
   settings: Record<string, unknown>;
   /** Absolute path of `report.png`, if it was requested. */
   report?: string;
+  /** Absolute path of `report.html`, if it was requested. */
+  report_html?: string;
   /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
   /** Whether the network was already loaded. */
@@ -1207,6 +1235,12 @@ export interface PackageSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -1396,6 +1430,12 @@ export interface AudioSepSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -1456,6 +1496,8 @@ export interface AudioSepDone {
   settings: Record<string, unknown>;
   /** Absolute path of `report.png`, if it was requested. */
   report?: string;
+  /** Absolute path of `report.html`, if it was requested. */
+  report_html?: string;
   /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
 }
@@ -1529,6 +1571,12 @@ export interface Denoise {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
@@ -1583,6 +1631,8 @@ export interface Denoised {
   settings: Record<string, unknown>;
   /** Absolute path of `report.png`, if it was requested. */
   report?: string;
+  /** Absolute path of `report.html`, if it was requested. */
+  report_html?: string;
   /** With `resume`: the file was already done, and the other fields are those of that job. */
   skipped?: boolean;
 }
@@ -1679,6 +1729,12 @@ export interface DsuSeparate {
   progress?: boolean;
   /** Also write `report.png` with waveforms and spectrograms of the mix and the stems. */
   report?: boolean;
+  /** Also write `report.html`, a page that shows the same and plays the stems in step. */
+  report_html?: boolean;
+  /** Colours of `report.png`; default `light`. */
+  report_theme?: "dark" | "light" | null;
+  /** Size of `report.png`: 2 is twice as wide and high; default 1. */
+  report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
   /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */

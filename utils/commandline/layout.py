@@ -162,7 +162,8 @@ SHARED = {
 # Parts of groups that programs share.
 MODELS = ("list_models", "download", "models_dir", "offline", "allow_unsafe_checkpoints")
 FORMAT = (
-    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "preview", "report",
+    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "preview",
+    "report", "report_html", "report_theme", "report_scale",
     ("overwrite", "skip_existing", "resume"),
 )  # fmt: skip
 STEMS = ("stems", "two_stems")

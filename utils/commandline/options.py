@@ -274,8 +274,13 @@ class Typed:
             template_fields(words.name_template, option, TEMPLATE_FIELDS)
             if words.name_template.endswith(f".{audio_format}"):
                 raise InvalidRequest(f"{option} takes no extension; .{audio_format} is added to it.")
+        request = _request(self.given(kind.__struct_fields__), kind, self.wording)
+        try:
+            _ = request.report_look
+        except InvalidRequest as error:
+            raise InvalidRequest(self.wording.of_error(error.message, error.hint, error.field)) from error
         return Options(
-            request=_request(self.given(kind.__struct_fields__), kind, self.wording),
+            request=request,
             tracks=tuple(words.tracks),
             settings=self.given(SETTINGS),
             run=self.run,

@@ -377,6 +377,9 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
     ] = 1.0
     settings: Annotated[dict[str, Any], Meta(description="Settings that were used, such as shifts and overlap.")] = {}
     report: Annotated[str, Meta(description="Absolute path of `report.png`, if it was requested.")] | UnsetType = UNSET
+    report_html: (
+        Annotated[str, Meta(description="Absolute path of `report.html`, if it was requested.")] | UnsetType
+    ) = UNSET
     skipped: (
         Annotated[
             bool,

@@ -27,6 +27,7 @@ AskedSampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT", "source"]
 ClipMode = Literal["rescale", "rescale_each", "clamp", "none"]
 OtherMethod = Literal["add", "minus", "none"]
 Precision = Literal["auto", Arithmetic]
+Theme = Literal["light", "dark"]
 
 FeatureDim = (
     Annotated[
@@ -248,6 +249,14 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     report: Annotated[
         bool, Meta(description="Also write `report.png` with waveforms and spectrograms of the mix and the stems.")
     ] = False
+    report_html: Annotated[
+        bool, Meta(description="Also write `report.html`, a page that shows the same and plays the stems in step.")
+    ] = False
+    report_theme: Annotated[Theme | None, Meta(description="Colours of `report.png`; default `light`.")] = None
+    report_scale: (
+        Annotated[int, Meta(ge=1, le=3, description="Size of `report.png`: 2 is twice as wide and high; default 1.")]
+        | None
+    ) = None
     batch_size: (
         Annotated[int, Meta(ge=1, le=256, description="Number of chunks that run through the network together.")] | None
     ) = None
@@ -295,6 +304,18 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
             deep: SampleType = "PCM_32" if subtype.endswith("32") else "FLOAT"
             return "PCM_24" if self.audio_format == "flac" else deep
         return "PCM_24" if subtype.endswith(("24", "20")) else "PCM_16"
+
+    @property
+    def report_look(self) -> tuple[Theme, int]:
+        """The theme and the scale of `report.png`. Raises `InvalidRequest` where there is none."""
+        for field in ("report_theme", "report_scale"):
+            if getattr(self, field) is not None and not self.report:
+                raise InvalidRequest(
+                    f"`{field}` is for the picture of a report, and none was asked for.",
+                    hint='Add "report":true.',
+                    field=field,
+                )
+        return self.report_theme or "light", self.report_scale or 1
 
     @property
     def level(self) -> PeakRange | None:

@@ -259,7 +259,7 @@ class Engine:
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
         song = Track.of(request, name=track, index=index)
-        _ = request.audio_format  # an invalid format raises here, before a model is loaded
+        _ = request.audio_format, request.report_look  # what is wrong with them raises here, before a model is loaded
         earlier = len(job.warnings)
         sources = self._resolve(request, job)
         if not request.resume:

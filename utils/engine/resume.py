@@ -162,7 +162,8 @@ class Notebook:
 
     def write(self, done: Done) -> None:
         """Record a finished job. Raises `OutputError`."""
-        paths = [*done.paths.values(), *([done.report] if isinstance(done.report, str) else [])]
+        reports = [path for path in (done.report, done.report_html) if isinstance(path, str)]
+        paths = [*done.paths.values(), *reports]
         try:
             files = {path: _stamp_file(Path(path)) for path in paths}
             fields = {name: value for name, value in msgspec.structs.asdict(done).items() if value is not UNSET}

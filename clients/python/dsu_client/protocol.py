@@ -271,6 +271,12 @@ class SeparateOptions(TypedDict, total=False):
     """Send `progress` lines."""
     report: bool
     """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    report_html: bool
+    """Also write `report.html`, a page that shows the same and plays the stems in step."""
+    report_theme: Literal["dark", "light"] | None
+    """Colours of `report.png`; default `light`."""
+    report_scale: int | None
+    """Size of `report.png`: 2 is twice as wide and high; default 1."""
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
@@ -489,6 +495,12 @@ class ApolloOptions(TypedDict, total=False):
     """Send `progress` lines."""
     report: bool
     """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    report_html: bool
+    """Also write `report.html`, a page that shows the same and plays the stems in step."""
+    report_theme: Literal["dark", "light"] | None
+    """Colours of `report.png`; default `light`."""
+    report_scale: int | None
+    """Size of `report.png`: 2 is twice as wide and high; default 1."""
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
@@ -599,6 +611,12 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Send `progress` lines."""
     report: bool
     """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    report_html: bool
+    """Also write `report.html`, a page that shows the same and plays the stems in step."""
+    report_theme: Literal["dark", "light"] | None
+    """Colours of `report.png`; default `light`."""
+    report_scale: int | None
+    """Size of `report.png`: 2 is twice as wide and high; default 1."""
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
@@ -743,6 +761,12 @@ class DenoiseOptions(TypedDict, total=False):
     """Send `progress` lines."""
     report: bool
     """Also write `report.png` with waveforms and spectrograms of the mix and the stems."""
+    report_html: bool
+    """Also write `report.html`, a page that shows the same and plays the stems in step."""
+    report_theme: Literal["dark", "light"] | None
+    """Colours of `report.png`; default `light`."""
+    report_scale: int | None
+    """Size of `report.png`: 2 is twice as wide and high; default 1."""
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
@@ -1101,6 +1125,8 @@ class Done(TypedDict):
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
     """Absolute path of `report.png`, if it was requested."""
+    report_html: NotRequired[str]
+    """Absolute path of `report.html`, if it was requested."""
     skipped: NotRequired[bool]
     """With `resume`: the file was already done, and the other fields are those of that job."""
 
@@ -1226,6 +1252,8 @@ class Restored(TypedDict):
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
     """Absolute path of `report.png`, if it was requested."""
+    report_html: NotRequired[str]
+    """Absolute path of `report.html`, if it was requested."""
     skipped: NotRequired[bool]
     """With `resume`: the file was already done, and the other fields are those of that job."""
     cached: bool
@@ -1335,6 +1363,8 @@ class AudioSepDone(TypedDict):
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
     """Absolute path of `report.png`, if it was requested."""
+    report_html: NotRequired[str]
+    """Absolute path of `report.html`, if it was requested."""
     skipped: NotRequired[bool]
     """With `resume`: the file was already done, and the other fields are those of that job."""
 
@@ -1368,6 +1398,8 @@ class Denoised(TypedDict):
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
     """Absolute path of `report.png`, if it was requested."""
+    report_html: NotRequired[str]
+    """Absolute path of `report.html`, if it was requested."""
     skipped: NotRequired[bool]
     """With `resume`: the file was already done, and the other fields are those of that job."""
 

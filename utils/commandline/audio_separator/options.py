@@ -149,7 +149,8 @@ LAYOUT = Layout(
         ),
         "restoration of lossy files (--apollo)": ("apollo", *RESTORATION),
         "output": (
-            *("name_template", "pcm_type", "channels", "clip", "report"),
+            *("name_template", "pcm_type", "channels", "clip"),
+            *("report", "report_html", "report_theme", "report_scale"),
             ("overwrite", "skip_existing", "resume"),
         ),
     },

@@ -1,36 +1,31 @@
-"""Writes a stream of stems to files, which appear together and complete or not at all, and a picture next to them."""
+"""Writes a stream of stems to files, which appear together and complete or not at all, and a report next to them."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from utils import __version__
 from utils.audio.formats import rate_like
-from utils.audio.naming import lay_out, safe_name
-from utils.audio.picture import Sketch
 from utils.audio.resampling import resampled_frames
 from utils.audio.tagging import TagSet, read_tags
 from utils.audio.writing import OutputFormat, open_stems
-from utils.core.errors import OutputError
 from utils.core.job import Job
 from utils.core.replies import Done, Timing
 from utils.core.requests import Separate
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.chorus import open_stream
 from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.report import MIX, JobReport
 from utils.engine.pipeline.stream import Part
+from utils.engine.pipeline.targets import stem_targets
 from utils.engine.pipeline.track import Track
-
-MIX = "the mix"
-REPORT = "report"  # takes the place of the stem in the picture's name
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,11 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
     output = _output_format(request, recipe, track)
     # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
     channels = 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
-    sketch = Sketch([MIX, *recipe.selection.names], recipe.sample_rate) if request.report else None
+    report = JobReport(request, recipe, track, stems.stats.frames, job)
     with job.step("read"):
         tags = TagSet(source=read_tags(track.path), model=recipe.model, version=__version__)
     files = open_stems(
-        _targets(request, recipe, track),
+        stem_targets(request, recipe, track),
         folder=Path(request.folder).expanduser().absolute(),
         output=output,
         model_rate=recipe.sample_rate,
@@ -69,12 +64,10 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         for name, samples in part.stems.items():
             mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
             files.write(name, np.ascontiguousarray(mixed))
-            if sketch is not None:
-                sketch.add(name, samples)
-        if sketch is not None:
-            sketch.add(MIX, part.mix)
+            report.add(name, samples)
+        report.add(MIX, part.mix)
 
-    with job.step("write"), files:
+    with job.step("write"), report, files:
         with WriteBehind[Part](write) as writer, closing(iter(stems)) as parts:
             for part in parts:
                 writer.put(part)
@@ -82,9 +75,9 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         written = files.commit(
             on_progress=lambda fraction: job.progress("write", fraction, 1.0), checkpoint=job.checkpoint
         )
-    for warning in written.warnings:
-        job.warn(warning)
-    report = _save_picture(sketch, request, recipe, track, job) if sketch is not None else UNSET
+        for warning in written.warnings:
+            job.warn(warning)
+        reported = report.save(job)
     job.finish("write")
     ended = time.perf_counter()
     elapsed = ended - started
@@ -112,7 +105,8 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         ),
         gain=written.gain,
         settings={**recipe.settings, "precision": "fp32" if spent.overflowed else recipe.compute.precision},
-        report=report,
+        report=reported.get("report", UNSET),
+        report_html=reported.get("report_html", UNSET),
     )
 
 
@@ -128,44 +122,3 @@ def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFor
         clip=request.clip,
         level=request.level,
     )
-
-
-def _targets(request: Separate, recipe: Recipe, track: Track) -> Mapping[str, Path]:
-    """The file of each stem. If the request names a file, it is that of the main stem; the others go next to it."""
-    names = recipe.selection.names
-    if request.file is None:
-        return _laid_out(request, recipe, track, names, request.audio_format)
-    path = Path(request.file).expanduser().absolute()
-    return {
-        name: path if name == recipe.main else path.with_name(f"{path.stem}_{safe_name(name)}{path.suffix}")
-        for name in names
-    }
-
-
-def _laid_out(request: Separate, recipe: Recipe, track: Track, names: Sequence[str], extension: str) -> dict[str, Path]:
-    *folders, own = track.name.split("/")
-    folder = Path(request.folder).expanduser().absolute().joinpath(*map(safe_name, folders))
-    relative = lay_out(
-        [(name, request.template_of(name)) for name in names],
-        track=own,
-        model=recipe.model,
-        index=track.index,
-        extension=extension,
-    )
-    return {name: folder / path for name, path in relative.items()}
-
-
-def _save_picture(sketch: Sketch, request: Separate, recipe: Recipe, track: Track, job: Job) -> str | UnsetType:
-    """Save the picture next to the stems, with a similar name. Failing is not fatal: the stems are complete already."""
-    (target,) = _laid_out(request, recipe, track, [REPORT], "png").values()
-    if target.exists() and not request.overwrite:
-        job.warn(f"The picture was not saved: `{target.name}` exists, and `overwrite` is false.")
-        return UNSET
-    try:
-        settings = [f"{name.replace('_', ' ')} {value}" for name, value in recipe.settings.items()]
-        note = " · ".join([*settings, recipe.compute.device, f"DSU {__version__}"])
-        sketch.save(target, title=f"{track.name}  ·  {recipe.model}", note=note)
-    except OutputError as error:
-        job.warn(f"The picture was not saved. {error.message}")
-        return UNSET
-    return str(target)

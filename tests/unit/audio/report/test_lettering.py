@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from utils.audio import lettering
-from utils.audio.lettering import Lettering
+from utils.audio.report import lettering
+from utils.audio.report.lettering import Lettering
 
 
 @pytest.fixture(params=["fonts of this system", "no fonts"])

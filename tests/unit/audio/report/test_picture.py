@@ -1,11 +1,13 @@
 """The picture of a separation: what is drawn."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from utils.audio.cells import BANDS
-from utils.audio.drawing import (
+from utils.audio.report.cells import BANDS, Cells
+from utils.audio.report.drawing import (
     GAP,
     LEFT,
     MIX_COLOUR,
@@ -16,14 +18,17 @@ from utils.audio.drawing import (
     STEM_COLOURS,
     TOP,
     WAVE_HEIGHT,
-    _gain_db,
-    heat_map,
+    Drawing,
+    heat_image,
     time_of,
 )
-from utils.audio.picture import Sketch
+from utils.audio.report.facts import Closeness, Facts, Row, Scales
+from utils.audio.report.lettering import Lettering
+from utils.audio.report.writer import ReportWriter
 from utils.core.errors import OutputNotWritable
 
 RATE = 44100
+FACTS = Facts("song", "a model", "1.2.3", "cpu")
 
 
 def tone(hz, seconds, level=0.5):
@@ -35,25 +40,33 @@ def test_loud_cells_are_bright_and_high_frequencies_on_top():
     """Silence is darkest."""
     power = np.zeros((3, 2))
     power[0, 1] = 1.0
-    brightness = heat_map(power, 1.0, (200, 60, 60)).sum(axis=-1)
+    brightness = np.asarray(heat_image(power, 1.0, (200, 60, 60)).convert("RGB")).astype(int).sum(axis=-1)
     assert brightness.shape == (2, 3)
     assert brightness.argmax() == 0
     assert brightness[0, 0] > 5 * brightness[1, 2]
 
 
+def save(target, signals, facts=FACTS, **look):
+    seconds = max(signal.shape[1] for signal in signals.values()) / RATE
+    with ReportWriter(list(signals), sample_rate=RATE, channels=2, duration_s=seconds) as writer:
+        for name, signal in signals.items():
+            writer.add(name, signal)
+        writer.save_picture(target, facts, **look)
+
+
+def drawn(tmp_path, signals, facts=FACTS, **look):
+    save(tmp_path / "report.png", signals, facts, **look)
+    return np.asarray(Image.open(tmp_path / "report.png")).astype(int)
+
+
 def test_a_picture_of_a_mix_and_two_stems(tmp_path):
     """A row for each: the loud stem has a tall wave, the silent one none."""
-    sketch = Sketch(["the mix", "loud", "silent"], RATE)
-    sketch.add("the mix", tone(440, 2.0))
-    sketch.add("loud", tone(440, 2.0))
-    sketch.add("silent", np.zeros((2, 2 * RATE), np.float32))
-    sketch.save(tmp_path / "report.png", title="song")
+    pixels = drawn(
+        tmp_path,
+        {"the mix": tone(440, 2.0), "loud": tone(440, 2.0), "silent": np.zeros((2, 2 * RATE), np.float32)},
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["report.png"]
-    pixels = np.asarray(Image.open(tmp_path / "report.png"))
-    inked = [
-        (pixels[top : top + WAVE_HEIGHT, LEFT : LEFT + PLOT_WIDTH] != PALETTES["light"].paper).any(axis=-1).mean()
-        for top in (TOP + number * (ROW_HEIGHT + ROW_GAP) for number in range(3))
-    ]
+    inked = [(wave_of(pixels, number) != PALETTES["light"].paper).any(axis=-1).mean() for number in range(3)]
     assert inked[1] > 0.5
     assert inked[2] < 0.05
 
@@ -61,27 +74,15 @@ def test_a_picture_of_a_mix_and_two_stems(tmp_path):
 @pytest.mark.parametrize("frames", [0, 1, 5])
 def test_next_to_nothing_can_be_drawn(tmp_path, frames):
     """A song of a few samples is no error."""
-    sketch = Sketch(["the mix"], RATE)
-    sketch.add("the mix", np.zeros((2, frames), np.float32))
-    sketch.save(tmp_path / "report.png", title="")
+    save(tmp_path / "report.png", {"the mix": np.zeros((2, frames), np.float32)})
     assert (tmp_path / "report.png").stat().st_size > 0
 
 
 def test_a_folder_that_is_gone_is_an_error_about_the_file(tmp_path):
     """And no temporary file stays."""
-    sketch = Sketch(["the mix"], RATE)
-    sketch.add("the mix", tone(440, 0.1))
     with pytest.raises(OutputNotWritable):
-        sketch.save(tmp_path / "gone" / "report.png", title="")
+        save(tmp_path / "gone" / "report.png", {"the mix": tone(440, 0.1)})
     assert list(tmp_path.iterdir()) == []
-
-
-def drawn(tmp_path, signals, **options):
-    sketch = Sketch(list(signals), RATE)
-    for name, signal in signals.items():
-        sketch.add(name, signal)
-    sketch.save(tmp_path / "report.png", title="song", **options)
-    return np.asarray(Image.open(tmp_path / "report.png")).astype(int)
 
 
 def wave_of(pixels, number, scale=1):
@@ -118,7 +119,8 @@ def test_a_quiet_stem_is_drawn_larger(tmp_path):
 )
 def test_steps_of_gain(peak, loudest, gain_db):
     """None for silence, and not more than makes noise of nothing."""
-    assert _gain_db(peak, loudest) == gain_db
+    row = Row("stem", Cells(np.array([-peak]), np.array([peak / 2]), np.zeros((1, BANDS))), -20.0)
+    assert Scales(loudest, 1.0).gain_db(row) == gain_db
 
 
 def test_themes_and_scales(tmp_path):
@@ -140,16 +142,52 @@ def test_times_have_no_decimals(second, text):
     assert time_of(second) == text
 
 
-@pytest.mark.parametrize("seconds", [0.5, 9.0, 3600.0, 40 * 3600.0])
-def test_times_above_and_below_do_not_run_into_each_other(tmp_path, monkeypatch, seconds):
-    """However long the song: between a few and a dozen on each axis, at the same places."""
-    from utils.audio.cells import Cells
-    from utils.audio.drawing import Drawing, Row
+@pytest.fixture
+def written(monkeypatch):
+    """All texts of the pictures that are drawn, in order."""
+    texts = []
+    real = Lettering.draw
 
-    written = []
-    monkeypatch.setattr("utils.audio.drawing.time_of", lambda second: written.append(second) or time_of(second))
+    def draw(self, pen, place, text, colour):
+        texts.append(text)
+        real(self, pen, place, text, colour)
+
+    monkeypatch.setattr(Lettering, "draw", draw)
+    return texts
+
+
+def draw_row(seconds=10.0, facts=FACTS):
     cells = Cells(np.zeros(10), np.zeros(10), np.zeros((10, BANDS)))
-    Drawing([Row("the mix", cells, -120.0)], RATE, seconds).draw(title="", note="")
-    above, below = written[: len(written) // 2], written[len(written) // 2 :]
-    assert above == below == sorted(set(above))
+    Drawing([Row("the mix", cells, -120.0), Row("drums", cells, -20.0)], RATE, seconds).draw(facts)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 9.0, 3600.0, 40 * 3600.0])
+def test_times_above_and_below_do_not_run_into_each_other(written, seconds):
+    """However long the song: between a few and a dozen on each axis, at the same places."""
+    draw_row(seconds)
+    times = [text for text in written if re.fullmatch(r"[\d:]+", text)]
+    above, below = times[: len(times) // 2], times[len(times) // 2 :]
+    assert above == below == list(dict.fromkeys(above))
     assert 1 <= len(above) <= 12
+
+
+def test_it_tells_what_made_it_and_how(written):
+    """The version first, so that it is there however many settings there are."""
+    draw_row(
+        facts=Facts(
+            "song", "a model", "1.2.3", "cpu", {"use_tta": False, "overlap": 2, **dict.fromkeys("abcd", "x" * 90)}
+        )
+    )
+    assert "song  ·  a model" in written
+    second, first = written[-2:]
+    assert first.startswith("DSU 1.2.3 · device cpu · use tta no · overlap 2")
+    assert second.endswith("…")
+
+
+def test_it_tells_the_sdr_where_it_is_known(written):
+    """Of the stem, not of the mix; elsewhere nothing is said about it."""
+    draw_row(facts=Facts("song", "a model", "1.2.3", "cpu", {}, {"drums": Closeness(5.66, 9.81)}))
+    assert [text for text in written if "SDR" in text or "over" in text] == ["SDR 5.7 dB", "+9.8 dB over mix"]
+    written.clear()
+    draw_row()
+    assert not any("SDR" in text for text in written)

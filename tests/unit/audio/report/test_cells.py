@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.audio.cells import BANDS, MOST_CELLS, Cells, Gatherer, band_edges_hz
+from utils.audio.report.cells import BANDS, MOST_CELLS, Cells, Gatherer, band_edges_hz
 
 RATE = 44100
 
