@@ -68,6 +68,8 @@ MOST_TEST_PROCESSES = 6
 FROZEN = ROOT / "dist" / "dsu"
 FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")
+BROWSER_TESTS = "tests/browser"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 MADE_HERE = (
     ".venv", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
@@ -358,12 +360,12 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
 
 
 def demo(words: list[str]) -> int:
-    """separate a clip and show the result: `demo SONG` takes a file of yours, --open shows the picture"""
+    """separate a clip and show the result: `demo SONG` takes a file of yours, --open shows the report"""
     parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
     parser.add_argument(
         "song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)"
     )
-    parser.add_argument("--open", action="store_true", help="show the picture of the result")
+    parser.add_argument("--open", action="store_true", help="show the report of the result")
     parser.add_argument("--play", action="store_true", help="play the stems, where the system has a program for that")
     parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
     parser.add_argument("--flavor", choices=FLAVORS, help="which packages to install")
@@ -375,7 +377,7 @@ def demo(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """run the tests, with --quick those that take 3 minutes, with --frozen those of the build; the rest goes to pytest"""
+    """run the tests, --quick: in 3 minutes, --frozen: of the build, --browser: in Chromium; the rest goes to pytest"""
     flavor, rest = split_flavor(words)
     if "--quick" in rest:
         rest.remove("--quick")
@@ -383,6 +385,9 @@ def test(words: list[str]) -> int:
     elif "--frozen" in rest:
         rest.remove("--frozen")
         rest += [*FROZEN_TESTS, "--worker-dir", str(frozen_folder())]
+    elif "--browser" in rest:
+        rest.remove("--browser")
+        rest += [BROWSER_TESTS, "--browser", find_browser()]
     elif any((ROOT / word.partition("::")[0]).exists() for word in rest):
         return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
     return run_openly([set_up(flavor, dev=True), "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
@@ -391,6 +396,13 @@ def test(words: list[str]) -> int:
 def in_parallel() -> list[str]:
     """Options that spread the files of tests over processes. Each process takes up to two gigabytes of memory."""
     return ["-n", str(max(1, min(os.cpu_count() or 1, MOST_TEST_PROCESSES))), "--dist", "loadfile"]
+
+
+def find_browser() -> str:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        raise Failure("There is no Chromium or Chrome on the PATH (Debian, Ubuntu: `apt install chromium`).")
+    return found
 
 
 def frozen_folder() -> Path:

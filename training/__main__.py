@@ -54,7 +54,7 @@ def train(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     import torch  # noqa: PLC0415
 
-    from training.charts import draw  # noqa: PLC0415
+    from training.charts import draw_curve, draw_improvements  # noqa: PLC0415
     from training.evaluation import as_table, write_report  # noqa: PLC0415
     from training.evaluation import evaluate as evaluate_weights  # noqa: PLC0415
     from training.exporting import as_exported, averaged_weights  # noqa: PLC0415
@@ -64,7 +64,8 @@ def evaluate(options: argparse.Namespace) -> None:
         options.config, as_exported(averaged_weights(options.work / "run")), options.work / "bank"
     )
     write_report(report, options.work / "report.json")
-    draw(report, options.work / "run" / "log.jsonl", options.work / "dsu-mini.png")
+    draw_curve(options.work / "run" / "log.jsonl", options.work / "dsu-mini-training.png")
+    draw_improvements(report, options.work / "dsu-mini.png")
     log.info("%s", as_table(report))
 
 

@@ -24,13 +24,16 @@ EXCERPT_GAIN = {"drums": 10.6, "bass": 6.4, "other": 5.7, "vocals": 8.9}
 
 
 def test_the_demonstration_separates_its_clip(tmp_path):
-    """It says how close each stem comes to the truth, far closer than the mix, and draws a picture."""
+    """It says how close each stem comes to the truth, far closer than the mix, and its report says so, too."""
     out = io.StringIO()
-    picture, _ = demo.run(tmp_path, None, out)
+    page, _ = demo.run(tmp_path, None, out)
     rows = dict(re.findall(r"^(\w+)\.wav .* ([+-][\d.]+)$", out.getvalue(), re.MULTILINE))
     assert sorted(rows) == sorted(STEMS)
     assert {stem: float(rows[stem]) > least for stem, least in CLIP_GAIN.items()} == dict.fromkeys(CLIP_GAIN, True)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    text = page.read_text(encoding="utf-8")
+    assert all(f"<td>{gain}</td>" in text for gain in rows.values())
+    assert text.count("data-clip=") == 10
+    assert page.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert "times as fast as it plays" in out.getvalue()
     assert re.search(r"-m htdemucs SONG .*; 84 MB, \d+ min\n", out.getvalue())
     assert '"cmd"' not in out.getvalue()
@@ -41,13 +44,14 @@ def test_the_demonstration_takes_a_song_of_the_user(tmp_path):
     mix = np.sum(list(demo.read_clip().values()), axis=0)[:, :88200]
     soundfile.write(tmp_path / "mine.wav", mix.T, 44100, subtype="FLOAT")
     out = io.StringIO()
-    picture, paths = demo.run(tmp_path / "demo", tmp_path / "mine.wav", out, verbose=True)
+    page, paths = demo.run(tmp_path / "demo", tmp_path / "mine.wav", out, verbose=True)
     assert sorted(path.stem for path in paths) == sorted(STEMS)
     assert '"cmd": "separate"' in out.getvalue()
-    stems = [read(picture.parent / f"{stem}.wav") for stem in STEMS]
+    stems = [read(page.parent / f"{stem}.wav") for stem in STEMS]
     difference = np.sum(stems, axis=0) - mix
     np.testing.assert_allclose(difference, 3 * mix.mean() * np.ones_like(mix), atol=4 / 32768)
-    assert "SDR" not in out.getvalue()
+    assert "SDR" not in out.getvalue() + page.read_text(encoding="utf-8")
+    assert page.with_suffix(".png").is_file()
 
 
 @pytest.fixture(scope="module")

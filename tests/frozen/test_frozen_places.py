@@ -58,7 +58,8 @@ def start(command, home):
 def separate(worker, clip, out):
     """Separate with the embedded model, and return the last line."""
     worker.expect("ready")
-    worker.send({"cmd": "separate", "input": str(clip), "output_dir": str(out), "model": "dsu_mini"})
+    asked = {"input": str(clip), "output_dir": str(out), "model": "dsu_mini", "report": True, "report_html": True}
+    worker.send({"cmd": "separate", **asked})
     return job_lines(worker, "done", "error")[-1]
 
 
@@ -67,6 +68,7 @@ def check(done, out):
     written = sorted(path.name for path in out.rglob("*.wav"))
     assert written == ["bass.wav", "drums.wav", "other.wav", "vocals.wav"]
     assert all(soundfile.info(path).frames == 2 * RATE for path in out.rglob("*.wav"))
+    assert {done["report"], done["report_html"]} == {str(path) for path in out.rglob("*report.*")}
 
 
 @pytest.mark.parametrize("name", WORKERS)

@@ -48,6 +48,14 @@ def test_released_builds_are_tested():
     assert lines[-1] == "python run.py test --frozen"
 
 
+def test_reports_are_tested_in_a_browser():
+    """On the system whose machines come with one."""
+    steps = workflow("ci")["jobs"]["test"]["steps"]
+    assert [step["if"] for step in steps if step.get("run") == "python run.py test --browser"] == [
+        "runner.os == 'Linux'"
+    ]
+
+
 def test_three_systems_are_tested():
     """Each with the sources and with the frozen folder."""
     job = workflow("ci")["jobs"]["test"]

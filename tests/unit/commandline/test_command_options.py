@@ -250,10 +250,28 @@ def test_a_new_field_is_in_the_help(capsys):
     assert "--era {old,new} which era; default new" in text
 
 
-@pytest.mark.parametrize(("words", "field", "value"), [([], "report", False), (["--report"], "report", True)])
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        ([], "report", False),
+        (["--report"], "report", True),
+        (["--report"], "report_html", False),
+        (["--report-html"], "report_html", True),
+        (["--report", "--report-html"], "report", True),
+        (["--report", "--report-theme", "dark"], "report_theme", "dark"),
+        (["--report", "--report-scale", "2"], "report_scale", 2),
+    ],
+)
 def test_a_field_that_all_requests_have_is_an_option_of_all_programs(program, words, field, value):
-    """Such as the picture of the stems."""
-    assert getattr(program.one(*words).request, field) is value
+    """Such as the report of a separation."""
+    assert getattr(program.one(*words).request, field) == value
+
+
+@pytest.mark.parametrize("words", [["--report-theme", "dark"], ["--report-html", "--report-scale", "2"]])
+def test_the_look_of_a_picture_needs_a_picture(program, words):
+    """The message says which option is missing."""
+    with pytest.raises(InvalidRequest, match=rf"{words[-2]} is for the picture of a report.*Add --report\."):
+        program.one(*words)
 
 
 def test_every_name_in_a_layout_is_a_field(program):

@@ -107,6 +107,8 @@ def test_notes_lie_in_one_folder_of_the_output_directory(request_of, noted, tmp_
         {"preview": Preview(start=1.0)},
         {"name_template": "{stem}"},
         {"report": True},
+        {"report": True, "report_theme": "dark"},
+        {"report_html": True},
         {"clip": "none"},
     ],
     ids=str,
@@ -227,15 +229,17 @@ def test_results_that_are_not_as_they_were_left(request_of, noted, harm):
     assert notebook(request_of()).find() is None
 
 
-def test_the_picture_is_a_result_too(request_of, tmp_path):
-    """A missing picture voids the note."""
-    picture = tmp_path / "out" / "song" / "report.png"
-    done = answer(write_stems(picture.parent, "drums"), report=str(picture))
-    picture.write_bytes(b"png")
-    notebook(request_of(report=True)).write(done)
-    assert notebook(request_of(report=True)).find().report == str(picture)
-    picture.unlink()
-    assert notebook(request_of(report=True)).find() is None
+@pytest.mark.parametrize(("field", "name"), [("report", "report.png"), ("report_html", "report.html")])
+def test_the_report_is_a_result_too(request_of, tmp_path, field, name):
+    """A missing picture or page voids the note."""
+    path = tmp_path / "out" / "song" / name
+    done = answer(write_stems(path.parent, "drums"), **{field: str(path)})
+    path.write_bytes(b"shown")
+    asked = request_of(**{field: True})
+    notebook(asked).write(done)
+    assert getattr(notebook(asked).find(), field) == str(path)
+    path.unlink()
+    assert notebook(asked).find() is None
 
 
 @pytest.mark.parametrize(

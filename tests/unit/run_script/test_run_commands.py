@@ -65,6 +65,18 @@ def test_frozen_tests_need_a_frozen_folder(started, monkeypatch, tmp_path, capsy
     assert started == []
 
 
+def test_browser_tests_run_in_the_browser_that_there_is(started, monkeypatch, capsys):
+    """The first of those that are known; without one nothing is tested, and the message says what to install."""
+    monkeypatch.setattr(run.shutil, "which", lambda name: f"/bin/{name}" if name == "google-chrome" else None)
+    run.main(["test", "--browser", "-x"])
+    assert started[1][0][-4:] == ["-x", "tests/browser", "--browser", "/bin/google-chrome"]
+    started.clear()
+    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    assert run.main(["test", "--browser"]) == 1
+    assert "apt install chromium" in capsys.readouterr().err
+    assert started == []
+
+
 def test_build_passes_its_arguments_to_the_recipe(started):
     """It installs the build tools and returns the recipe's exit status."""
     assert run.main(["build", "--archive", "--flavor", "cpu"]) == 7

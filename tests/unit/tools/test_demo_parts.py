@@ -112,6 +112,15 @@ def test_what_is_sent_and_answered_is_shown_on_request(talk, tmp_path):
     assert '{"status": "done", "elapsed": 1}' in out.getvalue()
 
 
+def test_the_clip_has_a_report_of_its_own(talk, tmp_path):
+    """The worker is not asked for one, since only the demonstration knows the SDR."""
+    out = io.StringIO()
+    with talk([{"status": "done", "elapsed": 1}]) as worker:
+        worker.wait_for("ready")
+        demo.separate(worker, tmp_path / "song.wav", tmp_path, out, report=False, verbose=True)
+    assert '"report' not in out.getvalue()
+
+
 def test_speed_counts_the_networks_alone():
     """Neither start-up nor files."""
     assert demo.speed({"duration": 30.0, "elapsed": 9.0, "timing": {"load": 4.0, "infer": 2.0}}) == 15.0

@@ -1,13 +1,19 @@
-"""Separation with the networks of `models/`: all architectures and file formats, stems, quality, pictures."""
+"""Separation with the networks of `models/`: all architectures and file formats, stems, quality, reports."""
+
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import soundfile
 from network_case import RATE, close, edit, read
+from PIL import Image
 
 from models.architectures import OWN
 from tools.fixtures.networks import FORMS, write_network
+from utils import __version__
+from utils.audio.report.drawing import LEFT, PALETTES, PLOT_WIDTH, RIGHT
+from utils.audio.writing import StemSet
 from utils.core.errors import (
     InvalidRequest,
 )
@@ -245,7 +251,7 @@ def test_more_overlap_shows_the_network_more_windows(case, files, monkeypatch):
     assert not np.allclose(one["vocals"], two["vocals"], atol=1e-3)
 
 
-# Pictures -----------------------------------------------------------------------------------------------------------
+# Reports ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_picture_is_written_on_request(case, files):
@@ -275,3 +281,54 @@ def test_a_picture_that_exists_is_kept_without_overwrite(case, files):
     assert done.report is msgspec.UNSET
     assert target.read_bytes() == b"mine"
     assert any("report.png" in warning for warning in job.warnings)
+
+
+def test_a_picture_looks_as_asked(case, files):
+    """In the colours and the size of the request; without a picture these are an error, before a model is loaded."""
+    done, _ = case.run(files, report=True, report_theme="dark", report_scale=2)
+    picture = Image.open(done.report)
+    assert picture.width == 2 * (LEFT + PLOT_WIDTH + RIGHT)
+    assert picture.getpixel((2, 2)) == PALETTES["dark"].paper
+    job = Job()
+    with pytest.raises(InvalidRequest, match="report_theme"):
+        case.run(files, job=job, report_html=True, report_theme="dark")
+    assert job.warnings == []
+
+
+def test_a_page_that_plays_the_stems_is_written_on_request(case, files):
+    """Beside the stems, with or without a picture, under a similar name; it has the mix, the stems and what made them."""
+    done, _ = case.run(files, report_html=True)
+    assert done.report_html == str(case.folder / "out" / "song" / "report.html")
+    assert done.report is msgspec.UNSET
+    assert {path.name for path in (case.folder / "out" / "song").iterdir()} == {
+        "other.wav",
+        "report.html",
+        "vocals.wav",
+    }
+    text = Path(done.report_html).read_text(encoding="utf-8")
+    assert text.count("data-clip=") == 3
+    assert f"<dt>DSU</dt><dd>{__version__}</dd>" in text
+    assert all(f"<dt>{name.replace('_', ' ')}</dt>" in text for name in done.settings)
+    done, _ = case.run(files, report=True, report_html=True, name_template="{track}_({stem})")
+    assert [Path(path).name for path in (done.report, done.report_html)] == ["song_(report).png", "song_(report).html"]
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(case, files):
+    """The stems are complete, so the job has succeeded; nothing half-written stays."""
+    folder = case.folder / "out" / "song"
+    (folder / "report.html").mkdir(parents=True)
+    job = Job()
+    done, _ = case.run(files, job=job, report=True, report_html=True)
+    assert (done.report, done.report_html) == (str(folder / "report.png"), msgspec.UNSET)
+    assert any("`report.html` was not written." in warning for warning in job.warnings)
+    assert len(list(folder.iterdir())) == 4
+
+
+def test_a_job_that_fails_leaves_no_report(case, files, monkeypatch):
+    """Neither its page nor the sound that was kept for it."""
+    monkeypatch.setattr(StemSet, "commit", lambda *unused, **unused_too: 1 / 0)
+    song = case.song()
+    before = sorted(case.folder.rglob("*"))
+    with pytest.raises(ZeroDivisionError):
+        case.run(files, song, report=True, report_html=True)
+    assert sorted(case.folder.rglob("*")) == before
