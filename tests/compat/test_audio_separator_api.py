@@ -6,26 +6,13 @@ from pathlib import Path
 
 import pytest
 from audio_separator_models import write_models
-from audio_separator_peer import Peer
-from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio, write_songs
+from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio
 from dsu_client.compat import host
 from dsu_client.compat.audio_separator.separator import Separator
 from dsu_client.compat.audio_separator.separator.separator import DEMUCS, MDX, MDXC, VR
 from worker_process import ROOT
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def peer():
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    return write_songs(tmp_path_factory.mktemp("songs"))
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import soundfile
 from audio_separator_models import write_models
-from audio_separator_peer import Peer, Ran
+from audio_separator_peer import Ran
 from audio_separator_rows import OTHERS, SEPARATIONS
-from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio, write_songs
+from audio_separator_songs import ENSEMBLES_DB, LOWEST_DB, same_audio
 
 from utils.commandline.audio_separator.program import main
 from workers import launch
@@ -25,21 +25,8 @@ COMPLETE = "INFO - cli - Separation complete! Output file(s): "
 
 
 @pytest.fixture(scope="module")
-def peer():
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture(scope="module")
 def models(tmp_path_factory):
     return write_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    """A folder with the songs of the rows."""
-    return write_songs(tmp_path_factory.mktemp("songs"))
 
 
 @pytest.fixture
