@@ -17,6 +17,7 @@ import msgspec
 
 from utils.core import bootstrap
 from utils.core.catalogue import Worker
+from utils.core.parent import end_with_parent
 from utils.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
 
         start_engine = partial(make_engine, worker.name)
         return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
+    end_with_parent()
     start_engine = partial(make_engine, worker.for_people or worker.name)
     try:
         command_line: Any = importlib.import_module(worker.command_line)

@@ -323,6 +323,49 @@ def test_a_command_line_does_not_outlive_the_program(name):
     assert process.returncode == -getattr(signal, name)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends programs without a signal")
+def test_a_command_line_ends_with_a_program_that_is_killed(tmp_path, repo):
+    """It notices by itself, and leaves nothing half-written."""
+    track = tmp_path / "song.wav"
+    soundfile.write(track, song(60).T, RATE)
+    words = ["-d", "cpu", "--repo", str(repo), "-n", "tiny", "-o", "out", "--shifts", "100", str(track)]
+    code = f"""
+        from dsu_client.compat.demucs import separate
+        separate.main({words})
+    """
+    env = {**os.environ, "PYTHONPATH": str(Path(dsu_client.__file__).parents[1])}
+    command = [sys.executable, "-c", inspect.cleandoc(code)]
+    with subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        while b"Separating track" not in (line := process.stdout.readline()):
+            assert line
+        process.kill()
+        process.stdout.read()  # until both have ended
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [track]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends programs without a signal")
+def test_a_program_that_is_told_to_end_leaves_no_samples(tmp_path):
+    """It ends by the signal, when what it had given to the worker is gone."""
+    code = """
+        import numpy, sys
+        from dsu_client import DSU
+        def hear(line):
+            print(line["status"], flush=True)
+        with DSU(device="cpu") as dsu:
+            dsu.separate(numpy.zeros((2, 44100 * 600), "f"), sample_rate=44100, model="dsu_mini", on_line=hear)
+    """
+    env = {**os.environ, "PYTHONPATH": str(Path(dsu_client.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", inspect.cleandoc(code)]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        while (line := process.stdout.readline()) != "separating\n":
+            assert line
+        assert len(list(tmp_path.glob("dsu-client-*"))) == 1
+        process.terminate()
+        process.stdout.read()
+    assert process.returncode == -signal.SIGTERM
+    assert list(tmp_path.glob("dsu-client-*")) == []
+
+
 def test_another_package_is_never_replaced(tmp_path, capsys):
     """The real one stays; our own is written anew."""
     (tmp_path / "demucs").mkdir()

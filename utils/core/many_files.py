@@ -20,6 +20,7 @@ from utils.core.api import EngineApi
 from utils.core.errors import DsuError, InputNotFound, InvalidRequest
 from utils.core.failures import error_reply
 from utils.core.job import Job, JobCancelled, PartOfJob
+from utils.core.package_request import PackageSeparate
 from utils.core.replies import Done, Error, FileDone, ManyDone, Reply
 from utils.core.requests import IntoFile, Separate
 
@@ -133,7 +134,7 @@ def separate_each(
 
     If a file fails, the others go on; if all fail, the first error is raised. Cancelling ends the whole job.
     """
-    _check_names(request, len(inputs))
+    _check_names(request, len(inputs), job)
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
@@ -175,8 +176,12 @@ def separate_each(
     )
 
 
-def _check_names(request: Separate, count: int) -> None:
-    """Raise if the results of several files would overwrite each other."""
+def _check_names(request: Separate, count: int, job: Job) -> None:
+    """Raise if the results of several files would overwrite each other; the audio-separator package lets them do so."""
+    if isinstance(request, PackageSeparate) and request.custom_output_names and count > 1:
+        job.warn(
+            f"`custom_output_names` gives stems of all {count} files the same names: those of the last file replace the others."
+        )
     template = request.name_template
     if isinstance(request, IntoFile) and request.output is not None and count > 1:
         raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")

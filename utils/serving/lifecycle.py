@@ -15,7 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-POLL_S = 0.25
+from utils.core.parent import POLL_S, wait_for_end
+
 # A signal gives the exit status 128 + its number. This one is for a worker that nobody uses any more.
 ABANDONED_STATUS = 1
 
@@ -108,26 +109,13 @@ def _watching_peers(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[Non
 if sys.platform == "win32":
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
-        """Wait for the end of the parent. A handle stays with its process even after the pid is used again.
+        """Wait for the end of the parent. If it may not be watched, the end of the input still shows its death.
 
         The loss of the reader cannot be seen here; the next write fails.
         """
-        import ctypes
-
         del output_fd
-        synchronize, signaled = 0x00100000, 0
-        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-        kernel32.OpenProcess.restype = ctypes.c_void_p
-        parent = ctypes.c_void_p(kernel32.OpenProcess(synchronize, False, parent_pid))
-        if not parent:
-            return  # no permission to watch it; the end of the input still shows its death
-        try:
-            while not over.is_set():
-                if kernel32.WaitForSingleObject(parent, int(POLL_S * 1000)) == signaled:
-                    stop(PARENT_DIED)
-                    return
-        finally:
-            kernel32.CloseHandle(parent)
+        if wait_for_end(parent_pid, over):
+            stop(PARENT_DIED)
 
 else:
 

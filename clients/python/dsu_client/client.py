@@ -16,6 +16,7 @@ from .job import Pathname, SeparateJob, Stems
 from .locate import find_program
 from .methods import AsyncCommands, Commands, OnProgress
 from .protocol import Done, FileDone, ManyDone, SeparateOptions
+from .signals import signals_raised
 
 if TYPE_CHECKING:
     from .audio import Sound
@@ -173,7 +174,7 @@ class DSU(_Client, Commands):
     ) -> Done | Stems:
         """Separate a file, or samples with their rate: into the folder `output`, or else into samples."""
         hear = _listener(on_progress, None, on_line)
-        with SeparateJob(song, sample_rate, output, options) as job:
+        with signals_raised(), SeparateJob(song, sample_rate, output, options) as job:
             reply = self.send({**job.request(), "cmd": "separate"}, on_line=hear)
             return job.result(cast("Done", reply))
 

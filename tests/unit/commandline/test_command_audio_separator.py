@@ -52,6 +52,13 @@ def test_a_song(capsys):
     assert (engine.started, engine.closed) == (True, True)
 
 
+def test_names_for_the_stems_of_several_songs_are_a_warning(capsys):
+    """Since those of the last song are what is left."""
+    words = ("-m", "ready", "--output_dir", "out", '--custom_output_names={"Vocals": "voice"}')
+    assert run(ScriptedEngine(), *words, "a.wav", "b.wav") == 0
+    assert any(line.startswith("WARNING - separator - `custom_output_names` gives stems") for line in said(capsys))
+
+
 def test_without_songs_it_shows_its_help(capsys):
     """And says by its status that nothing was done."""
     assert without_engine() == 1
@@ -184,6 +191,18 @@ def test_models_as_json(capsys):
     for models in document.values():
         for model in models.values():
             assert list(model) == ["filename", "scores", "stems", "target_stem", "download_files"]
+
+
+def test_models_of_the_folder_that_the_variable_names_are_listed(capsys, monkeypatch, tmp_path):
+    """More than those of the option; one that does not exist is an error, as it is for the package."""
+    (tmp_path / "mine.onnx").touch()
+    monkeypatch.setenv("AUDIO_SEPARATOR_MODEL_DIR", str(tmp_path))
+    assert without_engine("-l", "--list_format=json", "--model_file_dir=elsewhere") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["MDX"]["MDX Model: mine"]["filename"] == "mine.onnx"
+    monkeypatch.setenv("AUDIO_SEPARATOR_MODEL_DIR", str(tmp_path / "none"))
+    assert without_engine("-l") == 1
+    assert "AUDIO_SEPARATOR_MODEL_DIR" in capsys.readouterr().err
 
 
 def test_models_as_a_table(capsys):

@@ -13,6 +13,7 @@ from utils.core import replies
 from utils.core.errors import DiskFull, InputNotFound, InputUnreadable, InvalidRequest
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import collect_inputs, separate_each, unique_tracks
+from utils.core.package_request import PackageSeparate
 from utils.core.requests import AudioSepSeparate, Separate
 
 
@@ -225,6 +226,16 @@ def test_many_files_need_names_of_their_own():
     assert caught.value.field == "name_template"
     assert engine.asked == []
     separate(engine, "a.wav", name_template="{stem}")
+
+
+def test_names_of_one_song_for_many_are_a_warning():
+    """The package lets them replace each other, so that is done, but not in silence; for one file it is right."""
+    request = PackageSeparate(output="out", custom_output_names={"vocals": "voice"})
+    for files, warned in ((["a.wav"], 0), (["a.wav", "b.wav"], 1)):
+        job = Job()
+        separate_each(Recorder(None, None), request, [Path(name) for name in files], job, lambda _: None)
+        assert len(job.warnings) == warned
+    assert job.warnings[0].startswith("`custom_output_names` gives stems of all 2 files the same names")
 
 
 def test_many_files_cannot_become_one_file():

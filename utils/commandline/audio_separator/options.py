@@ -237,7 +237,7 @@ def models_of(request: Separate) -> list[str]:
 def understand(typed: Typed) -> Options[Separate]:
     """The request of a command line that has songs, or that downloads. Raises `InvalidRequest`."""
     words, wording = typed.words, typed.wording
-    _understand_places(words)
+    take_model_folder(words)
     if words.output_bitrate is not None:
         kilobits = _kilobits(words.output_bitrate)
         words.bitrate = kilobits if (words.format or "flac") in LOSSY else None
@@ -264,7 +264,8 @@ def understand(typed: Typed) -> Options[Separate]:
     return replace(options, request=complete(options.request, resolve(options.settings).models_dir))
 
 
-def _understand_places(words: Any) -> None:
+def take_model_folder(words: Any) -> None:
+    """The folder that the package's variable names counts before the option."""
     folder = os.environ.get(MODEL_DIR_VARIABLE)
     if not folder:
         return

@@ -22,6 +22,7 @@ from utils.commandline.audio_separator.options import (
     PackageRun,
     models_of,
     parse,
+    take_model_folder,
     understand,
 )
 from utils.commandline.existing import Results, expected_stems, split_done
@@ -67,6 +68,7 @@ def _act(typed: Typed, log: Log, make_engine: MakeEngine) -> int:
         _show_environment(log)
         return 0
     if run.list_models:
+        take_model_folder(typed.words)
         models = package_models(resolve(typed.given(("models_dir",))).models_dir)
         if run.list_format == "json":
             sys.stdout.write(as_json(models) + "\n")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import signal
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 from dsu_client.client import DSU
 from dsu_client.job import Pathname
 from dsu_client.locate import clean_environment, find_program
-
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+from dsu_client.signals import signals_raised
 
 _options: dict[str, Any] = {}
 _workers: dict[tuple[str | None, str], DSU] = {}
@@ -40,18 +38,15 @@ def worker(device: object = None, models_dir: Pathname | None = None) -> DSU:
         return _workers[key]
 
 
-class _Ended(BaseException):
-    """This process was told to end."""
-
-
 def run_program(kind: str, words: Sequence[str] | None) -> None:
     """Run a program of DSU with these arguments, or those of this process; ends this one where it fails.
 
-    The program ends with this process, and by then has removed what it had half-written.
+    The program ends with this process, however that ends, and by then has removed what it had half-written.
     """
     sys.stdout.flush()
     command = [*find_program(kind), *(sys.argv[1:] if words is None else words)]
-    with _signals_raised(), subprocess.Popen(command, env=clean_environment()) as program:  # noqa: S603
+    env = {**clean_environment(), "DSU_PARENT": str(os.getpid())}
+    with signals_raised(), subprocess.Popen(command, env=env) as program:  # noqa: S603
         try:
             status = program.wait()
         except BaseException:
@@ -59,27 +54,6 @@ def run_program(kind: str, words: Sequence[str] | None) -> None:
             raise  # when it has ended
     if status != 0:
         sys.exit(status if status > 0 else 128 - status)
-
-
-@contextlib.contextmanager
-def _signals_raised() -> Iterator[None]:
-    """While the body runs, signals that would end this process at once unwind it first."""
-    is_main = threading.current_thread() is threading.main_thread()
-    numbers = [number for number in SIGNALS if is_main and signal.getsignal(number) is signal.SIG_DFL]
-
-    def end(number: int, _: object) -> NoReturn:
-        raise _Ended(number)
-
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield
-    except _Ended as ended:
-        signal.signal(ended.args[0], signal.SIG_DFL)
-        signal.raise_signal(ended.args[0])
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @atexit.register
