@@ -77,7 +77,11 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         )
         for warning in written.warnings:
             job.warn(warning)
-        reported = report.save(job)
+        settings = {
+            **recipe.settings,
+            "precision": "fp32" if stems.spent.overflowed else recipe.compute.precision,
+        }
+        reported = report.save(settings, job)
     job.finish("write")
     ended = time.perf_counter()
     elapsed = ended - started
@@ -104,7 +108,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
             survey=round(spent.survey_s, 3) if recipe.survey is not None else UNSET,
         ),
         gain=written.gain,
-        settings={**recipe.settings, "precision": "fp32" if spent.overflowed else recipe.compute.precision},
+        settings=settings,
         report=reported.get("report", UNSET),
         report_html=reported.get("report_html", UNSET),
     )

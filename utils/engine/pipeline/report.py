@@ -5,7 +5,7 @@ What draws and encodes is imported when a report is asked for, since few are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -68,14 +68,14 @@ class JobReport:
         if self._writer is not None:
             self._writer.add(name, samples)
 
-    def save(self, job: Job) -> dict[str, str]:
+    def save(self, settings: Mapping[str, object], job: Job) -> dict[str, str]:
         """Write its files; their paths as the reply has them. Failing is not fatal: the stems are complete already."""
         if self._writer is None:
             return {}
         from utils.audio.report.facts import Facts
 
         recipe, writer = self._recipe, self._writer
-        facts = Facts(self._track.name, recipe.model, __version__, recipe.compute.device, recipe.settings)
+        facts = Facts(self._track.name, recipe.model, __version__, recipe.compute.device, settings)
         theme, scale = self._request.report_look
         saves: dict[str, Callable[[Path], None]] = {
             "report": lambda target: writer.save_picture(target, facts, theme=theme, scale=scale),

@@ -187,7 +187,13 @@ def test_an_unknown_stem_names_those_there_are(case, files):
 def test_numbers_come_from_the_preset_and_then_from_the_request(case, files):
     """The reply reports the preset and the values used; explicit fields take precedence."""
     song = case.song(0.5)
-    assert case.run(files, song)[0].settings == {"overlap": 1, "chunk_seconds": 1.0, "batch_size": 1, "use_tta": False}
+    assert case.run(files, song)[0].settings == {
+        "overlap": 1,
+        "chunk_seconds": 1.0,
+        "batch_size": 1,
+        "use_tta": False,
+        "precision": "fp32",
+    }
     settings = case.run(files, song, quality="balanced")[0].settings
     assert (settings["quality"], settings["overlap"], settings["use_tta"]) == ("balanced", 2, False)
     settings = case.run(files, song, quality="best", overlap=3, chunk_seconds=0.5)[0].settings
@@ -228,7 +234,7 @@ def test_options_do_not_stay(case, files):
     )
     done, after = case.run(files, song)
     close(before, after, atol=0)
-    assert done.settings == {"overlap": 1, "chunk_seconds": 1.0, "batch_size": 1, "use_tta": False}
+    assert done.settings == {"overlap": 1, "chunk_seconds": 1.0, "batch_size": 1, "use_tta": False, "precision": "fp32"}
 
 
 @pytest.mark.parametrize("fields", [{"batch_size": 3}, {"use_fast": False}])
