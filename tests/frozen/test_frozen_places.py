@@ -55,11 +55,16 @@ def start(command, home):
     )
 
 
-def separate(worker, clip, out):
-    """Separate with the embedded model, and return the last line."""
+def ask(worker, clip, out):
+    """Ask for a separation with the embedded model, and its report."""
     worker.expect("ready")
     asked = {"input": str(clip), "output_dir": str(out), "model": "dsu_mini", "report": True, "report_html": True}
     worker.send({"cmd": "separate", **asked})
+
+
+def separate(worker, clip, out):
+    """Ask for it, and return the last line."""
+    ask(worker, clip, out)
     return job_lines(worker, "done", "error")[-1]
 
 
@@ -154,9 +159,7 @@ def test_two_users_share_it(moved, tmp_path, clip):
     row = WORKERS["bsroformer"]
     with start([program(moved, row)], homes[0]) as first, start([program(moved, row)], homes[1]) as second:
         for worker, home in ((first, homes[0]), (second, homes[1])):
-            worker.expect("ready")
-            request = {"cmd": "separate", "input": str(clip), "output_dir": str(home / "out"), "model": "dsu_mini"}
-            worker.send(request)
+            ask(worker, clip, home / "out")
         for worker, home in ((first, homes[0]), (second, homes[1])):
             check(job_lines(worker, "done", "error")[-1], home / "out")
     assert manifest.changed_files(moved) == []
