@@ -74,8 +74,10 @@ export interface SendOptions<P = Progress | Downloading> {
 
 /** The `code` of an error of the client itself. */
 export type ClientErrorCode =
+  | 'archive_invalid'
   | 'cancelled'
   | 'request_too_long'
+  | 'runtime_unavailable'
   | 'spawn_failed'
   | 'start_timeout'
   | 'step_invalid'

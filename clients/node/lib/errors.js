@@ -2,8 +2,10 @@
 // Errors with a `code`: one of the worker's codes, or of this client's own in `CLIENT_CODES`.
 
 const CLIENT_CODES = Object.freeze([
+  'archive_invalid', // the archive of the programs is damaged, or holds what it must not
   'cancelled', // the job was cancelled
   'request_too_long', // the request does not fit into one line of the protocol
+  'runtime_unavailable', // there is no archive of the programs that could be installed here
   'spawn_failed', // the program could not be started
   'start_timeout', // the worker was not ready in time
   'step_invalid', // a pipeline does not say which stem the next step takes

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { CancelledError, DSUError, DSUWorker, WorkerPool, startWorker } from 'dsu-client';
 import type { Done, ManyDone, Progress, AudioSepDone } from 'dsu-client';
+import { archiveName, ensureRuntime, locateRuntime } from 'dsu-client/runtime';
 
 const worker = new DSUWorker('bsroformer', { dir: '/opt/dsu', device: 'cuda:1', restart: true });
 worker.on('progress', (line) => line.percent.toFixed());
@@ -88,3 +89,11 @@ await pool.shutdown({ drain: true });
   await disposedPool.separate('demucs', { input: 'song.wav' });
   disposed.busy satisfies boolean;
 }
+
+const url = new URL(archiveName(), 'https://example.com/');
+const runtime = await ensureRuntime({ folder: '/data/dsu', url, checksums: 'SHA256SUMS', onProgress: ({ percent }) => percent satisfies number | null });
+new DSUWorker('demucs', { ...runtime, threads: 2 }).command satisfies string[];
+new WorkerPool(runtime).stats();
+(await locateRuntime({ folder: '/data/dsu', url, sha256: 'ab', signal: stop.signal, fetch }))?.dir satisfies string | undefined;
+// @ts-expect-error nothing to check the archive by
+await ensureRuntime({ folder: '/data/dsu', url });
