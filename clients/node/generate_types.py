@@ -152,10 +152,19 @@ def method_text(method: str, name: str) -> str:
         signature = "MethodWithFields"
     else:
         signature = "Method"
-    docs = {" ".join((command.request.__doc__ or "").split()) for command in owners.values()}
-    text = docs.pop() if len(docs) == 1 else ""
     where = "" if everywhere else f" Of {' and '.join(f'`{kind}`' for kind in owners)} only."
-    return f"{comment(text + where, '  ')}  {method}: {signature}<{workers}, {json.dumps(name)}>;\n"
+    return f"{method_comment(owners, where)}  {method}: {signature}<{workers}, {json.dumps(name)}>;\n"
+
+
+def method_comment(owners: Mapping[str, Command], where: str) -> str:
+    """What a method does; where that depends on the worker, an item for each description."""
+    kinds: dict[str, list[str]] = {}
+    for kind, command in owners.items():
+        kinds.setdefault(" ".join((command.request.__doc__ or "").split()), []).append(f"`{kind}`")
+    if len(kinds) == 1:
+        return comment(next(iter(kinds)) + where, "  ")
+    items = "".join(f"   * - {', '.join(names)}: {text}\n" for text, names in kinds.items())
+    return f"  /**\n{items}   */\n"
 
 
 def render_types() -> str:

@@ -53,7 +53,9 @@ export type MethodWithFields<K extends WorkerKind, C extends string> = (
 export interface AbortSignalLike {
   readonly aborted: boolean;
   readonly reason?: unknown;
+  /** Be told of the abort. */
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  /** Be told no more. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
@@ -183,20 +185,35 @@ export interface WorkerEvents {
 
 /** Node's EventEmitter, with the arguments that each event has. */
 export interface TypedEmitter<T extends { [E in keyof T]: unknown[] }> {
+  /** Call the listener each time. */
   on<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** Call the listener the next time, and then no more. */
   once<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** Call the listener no more. */
   off<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** Call all listeners; answers whether there are any. */
   emit<E extends keyof T>(event: E, ...args: T[E]): boolean;
+  /** As `on`. */
   addListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** As `off`. */
   removeListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** Call no listener of this event any more, or of any. */
   removeAllListeners(event?: keyof T): this;
+  /** As `on`, but before the listeners that are there. */
   prependListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** As `once`, but before the listeners that are there. */
   prependOnceListener<E extends keyof T>(event: E, listener: (...args: T[E]) => void): this;
+  /** The listeners of an event. */
   listeners<E extends keyof T>(event: E): Array<(...args: T[E]) => void>;
+  /** The same, with what `once` wraps around them. */
   rawListeners<E extends keyof T>(event: E): Array<(...args: T[E]) => void>;
+  /** How many listeners an event has. */
   listenerCount(event: keyof T): number;
+  /** The events that have listeners. */
   eventNames(): Array<keyof T & string>;
+  /** How many listeners an event may have before Node.js warns of a leak. */
   setMaxListeners(n: number): this;
+  /** The same, as it is set. */
   getMaxListeners(): number;
 }
 

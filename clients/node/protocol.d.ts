@@ -1882,12 +1882,35 @@ export interface WorkerMethods<K extends WorkerKind> {
   getStatus: Method<K, "get_status">;
   /** Return the protocol of this worker as JSON Schemas. */
   describe: Method<K, "describe">;
+  /**
+   * - `demucs`, `bsroformer`, `audio-separator`, `audiosep`, `denoise`: List the models that this worker knows or finds.
+   * - `dsu`: List the names of the models of all families, or of one.
+   */
   listModels: Method<K, "list_models">;
+  /**
+   * - `demucs`, `bsroformer`: Load a model and make it the active one.
+   * - `audio-separator`: Load a VR or MDX model and make it the active one.
+   * - `audiosep`: Load a model and make it the active one; default `audiosep_base`.
+   * - `denoise`: Accepted for compatibility: `envelope_matched` is a method without files, so there is nothing to load.
+   * - `dsu`: Load a model of any family and make it the active one. It has the fields of its family's `load_model` as well.
+   */
   loadModel: Method<K, "load_model">;
+  /**
+   * - `demucs`, `bsroformer`, `audiosep`: Load a model without making it the active one.
+   * - `audio-separator`: Load a VR or MDX model without making it the active one.
+   * - `denoise`: Accepted for compatibility, as `load_model` is.
+   * - `dsu`: Load a model of any family without making it the active one. It has the fields of its family's `preload_model`.
+   */
   preloadModel: Method<K, "preload_model">;
   /** Download a model's files into the models directory and check their size and SHA-256. */
   downloadModel: MethodWithFields<K, "download_model">;
-  /** Of `demucs` and `bsroformer` and `audio-separator` and `audiosep` and `dsu` only. */
+  /**
+   * - `demucs`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/MODEL/TRACK/STEM.wav`.
+   * - `bsroformer`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK/STEM.wav`.
+   * - `audio-separator`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(Stem).wav`.
+   * - `audiosep`: Separate the sounds that a text describes, to the file `output` or the directory `output_dir`.
+   * - `dsu`: Separate one file (`input`) or many (`inputs`) with a model of any family. It has the fields of its family's `separate` as well, and writes to the same places.
+   */
   separate: FileMethod<Extract<K, "demucs" | "bsroformer" | "audio-separator" | "audiosep" | "dsu">, "separate">;
   /** List the loaded models. */
   listCached: Method<K, "list_cached">;

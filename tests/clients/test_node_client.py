@@ -77,6 +77,17 @@ def test_every_command_has_a_method():
     assert [name for name in [*generated, *own.values()] if not re.search(rf"^  {name}[:(]", types, re.MULTILINE)] == []
 
 
+def test_every_method_says_what_it_does():
+    """Each function and method in the types has a comment, so that editors show it; a second signature shares that of the first."""
+    method = re.compile(r"(?:  |export function )(\[?[\w.]+\]?)(?:<.*>)?\??(?:\(|: \w*Method\w*<)")
+    for name in ("protocol.d.ts", "index.d.ts", "runtime.d.ts"):
+        lines = (CLIENT / name).read_text(encoding="utf-8").splitlines()
+        names = [found[1] if (found := method.match(line)) else None for line in lines]
+        pairs = [(lines[i - 1], names[i - 1], found) for i, found in enumerate(names) if found]
+        assert pairs, name
+        assert [found for above, before, found in pairs if not above.endswith("*/") and before != found] == []
+
+
 def test_generated_methods_replace_none_of_the_classs_own():
     """A command named as a method that the class defines itself would silently take its place."""
     source = (CLIENT / "lib" / "worker.js").read_text(encoding="utf-8")
