@@ -22,6 +22,7 @@ class Architecture:
     options: tuple[str, ...] = ()  # only its configurations have these options, or name their section like this
     tensors: tuple[str, ...] = ()  # only its state dicts have these keys
     variant_of: str | None = None
+    stands_half: bool = True  # half precision changes its stems by less than -35 dB
 
 
 # Our own networks, built from a configuration.
@@ -51,6 +52,7 @@ OWN: dict[str, Architecture] = {
         options=("tran_depth",),
         tensors=("separation_net.dp_modules.0.time_layer.norm.gamma",),
         variant_of="scnet",
+        stands_half=False,  # its transformers raise the weak parts of a spectrum over time to the level of all others
     ),
     "mdx23c": Architecture(
         "models.mdx23c:Mdx23c",

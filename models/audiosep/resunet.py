@@ -155,7 +155,13 @@ class Film(nn.Module):
         """(queries, values) to what each query adds to each norm, independent of the other queries."""
         with torch.autocast(conditions.device.type, enabled=False):
             layers = dict(self.named_children())
-            return [{name: layer(condition) for name, layer in layers.items()} for condition in conditions.float()]
+            return [{name: in_single(layer, condition) for name, layer in layers.items()} for condition in conditions.float()]
+
+
+def in_single(layer: nn.Module, condition: Tensor) -> Tensor:
+    """The output of a linear layer in single precision, also where its weights are in half precision."""
+    linear = cast(nn.Linear, layer)
+    return F.linear(condition, linear.weight.float(), linear.bias.float())
 
 
 def film_name(norm: str) -> str:

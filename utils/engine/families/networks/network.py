@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.architectures import network_class, params_class
+from models.architectures import OWN, network_class, params_class
 from utils.core.catalogue import INSTRUMENTAL, VOCALS
 from utils.core.errors import ConfigInvalid
 from utils.core.settings import Arithmetic
@@ -88,7 +88,7 @@ def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> 
     assign(net, tensors, path=source.checkpoint)
     return NetworkModel(
         source,
-        TorchBackend(for_inference(net), halves=stands_half(source.record)),
+        TorchBackend(for_inference(net), halves=OWN[source.type].stands_half and stands_half(source.record)),
         channels=int(getattr(params, "channels", STEREO)),
         config=config,
     )

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from networks import agreement_db, noise, with_unit_gain
 from vr_case import loaded, numbers
 
 from tools.fixtures.audio_separator import make_vr, random_weights
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ConfigInvalid, ModelNotInstalled
+from utils.device import computing
+from utils.engine.backends.torch import copied
 from utils.engine.families.vr import package
 from utils.engine.families.vr.bands import read_layout
 from utils.engine.families.vr.model import load_vr
@@ -148,3 +151,16 @@ def test_weights_that_a_network_uses_twice(tmp_path):
     assert twice.conv6 is twice.conv7
     with torch.inference_mode():
         assert net.eval().predict_mask(torch.rand(1, 2, 65, 288)).shape == (1, 2, 65, 32)
+
+
+@pytest.mark.parametrize("generation", ["modern", "old"])
+def test_half_precision_stays_close_to_single(generation, request):
+    """With weights that keep levels, the masks of both generations differ by less than a stem can show."""
+    model = loaded(request.getfixturevalue(generation))
+    net = with_unit_gain(model.backend._net)
+    magnitude = 10 * noise(1, 2, model.layout.bins + 1, 512).abs()
+    with torch.inference_mode():
+        exact = net.predict_mask(magnitude)
+        with computing("cpu", "bf16"):
+            rough = copied(net, "cpu", torch.bfloat16).predict_mask(magnitude)
+    assert 35 < agreement_db(rough.float(), exact) < 100
