@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -42,12 +44,14 @@ TORCH_INDEXES = {
 }
 # What pip calls its settings of places to install from. Whoever has set one decides where torch comes from.
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
-# What there is to fetch, on Linux; elsewhere it is about as much.
+# What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {RUNTIME_LOCK: 125, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90}
 TORCH_MEGABYTES = {"cpu": 190, "cuda": 2800}
-MEGABYTES_PER_S = 6  # of a line with 50 Mbit/s
+MEGABYTES_PER_S = 6  # at 50 Mbit/s
+INSTALL_MINUTES = 1  # to unpack what was downloaded
 OLDEST_PYTHON = (3, 11)
-BENCHMARKS = ("memory", "startup", "demucs", "loading", "networks", "audiosep")
+# The benchmarks, and about how many minutes each takes on two cores.
+BENCHMARKS = {"memory": 65, "startup": 3, "demucs": 8, "loading": 2, "networks": 40, "audiosep": 2}
 
 GENERATORS = {
     "docs": "tools.protocol_docs",
@@ -70,9 +74,12 @@ FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")
 BROWSER_TESTS = "tests/browser"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# The first run of all tests makes this environment, for the program that ours is compared with.
+PEERS = ROOT / ".peers"
+PEERS_MEGABYTES = 80
 
 MADE_HERE = (
-    ".venv", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
+    ".venv", ".peers", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
@@ -298,12 +305,12 @@ def create_venv() -> None:
 
 
 def announce(files: Sequence[str], flavor: str) -> None:
-    """Say what will be fetched and about how long that takes."""
+    """Say how much will be downloaded, and about how long the set-up takes."""
     size = sum(MEGABYTES.get(name, TORCH_MEGABYTES.get(flavor, 0)) for name in files)
-    minutes = max(1, round(size / MEGABYTES_PER_S / 60))
+    minutes = INSTALL_MINUTES + round(size / MEGABYTES_PER_S / 60)
     say(
-        f"Setting up .venv for the flavor {flavor}: about {size} MB to download unless pip has them, which takes some "
-        f"{minutes} min at 50 Mbit/s."
+        f"Setting up .venv for the flavor {flavor}: downloads about {size} MB unless pip has them already; "
+        f"about {minutes} min at 50 Mbit/s."
     )
 
 
@@ -313,7 +320,7 @@ def index_of_torch(flavor: str) -> list[str]:
         return []
     settings = run_quietly([venv_python(), "-m", "pip", "config", "list"]).output
     if re.search(rf"^\S+\.({'|'.join(PLACES)})=", settings, re.MULTILINE):
-        say("pip is set to install from places of yours; torch comes from there too.")
+        say("pip is configured to install from places of your own; torch comes from there, too.")
         return []
     return ["--index-url", TORCH_INDEXES[flavor]]
 
@@ -357,40 +364,57 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
 
 
 # Commands ---------------------------------------------------------------------------------------------------------
+# The first line of a docstring is the command's line in `run.py --help`, the whole is its own `--help`.
 
 
 def demo(words: list[str]) -> int:
-    """separate a clip and show the result: `demo SONG` takes a file of yours, --open shows the report"""
+    """separate a clip, or `demo SONG` a file of yours, and show the result"""
     parser = argparse.ArgumentParser("run.py demo", allow_abbrev=False)
-    parser.add_argument(
-        "song", nargs="?", type=Path, help="an audio file of yours (default: a clip that comes with DSU)"
-    )
+    parser.add_argument("song", nargs="?", type=Path, help="your own audio file (default: a clip that comes with DSU)")
     parser.add_argument("--open", action="store_true", help="show the report of the result")
-    parser.add_argument("--play", action="store_true", help="play the stems, where the system has a program for that")
-    parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
+    parser.add_argument("--play", action="store_true", help="play the stems, if the system has a program for that")
+    parser.add_argument("--verbose", action="store_true", help="show what is sent to the worker and what it answers")
     parser.add_argument("--flavor", choices=FLAVORS, help="which packages to install")
     options = parser.parse_args(words)
     python = set_up(options.flavor)
+    if options.song:
+        say("Separating your song with the built-in model; on two cores, about a quarter of the time that it plays.")
+    else:
+        say("Separating a clip of 17 s with the built-in model; about 10 s on two cores.")
     flags = [f"--{flag}" for flag in ("open", "play", "verbose") if getattr(options, flag)]
     more = [*flags, *([options.song.absolute()] if options.song else [])]
     return run_openly([python, "-m", "tools.demo", "--output", ROOT / "demo", *more], cwd=ROOT)
 
 
 def test(words: list[str]) -> int:
-    """run the tests, --quick: in 3 minutes, --frozen: of the build, --browser: in Chromium; the rest goes to pytest"""
+    """run the tests; --quick runs only fast unit tests, --frozen tests the frozen folder
+
+    run.py test              all tests
+    run.py test --quick      the unit tests that start no worker and are not slow
+    run.py test --frozen     the end-to-end tests, with the programs in dist/dsu, and the tests of that folder
+    run.py test --browser    the report of a separation, in Chromium
+    run.py test tests/unit   some tests; all other arguments go to pytest, too: -k job, -x, --pdb
+    """
     flavor, rest = split_flavor(words)
-    if "--quick" in rest:
-        rest.remove("--quick")
+    quick, frozen, browser = (flag in rest for flag in ("--quick", "--frozen", "--browser"))
+    rest = [word for word in rest if word not in ("--quick", "--frozen", "--browser")]
+    if quick:
         rest += [*QUICK_TESTS]
-    elif "--frozen" in rest:
-        rest.remove("--frozen")
+        title = "Running the quick tests; under 3 min on two cores."
+    elif frozen:
         rest += [*FROZEN_TESTS, "--worker-dir", str(frozen_folder())]
-    elif "--browser" in rest:
-        rest.remove("--browser")
+        title = f"Testing the programs in {FROZEN}; about 10 min on two cores."
+    elif browser:
         rest += [BROWSER_TESTS, "--browser", find_browser()]
+        title = "Testing reports in Chromium; under a minute."
     elif any((ROOT / word.partition("::")[0]).exists() for word in rest):
         return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
-    return run_openly([set_up(flavor, dev=True), "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
+    else:
+        more = "" if PEERS.exists() else f", after downloading {PEERS_MEGABYTES} MB for comparisons"
+        title = f"Running all tests; about 13 min on two cores{more}."
+    python = set_up(flavor, dev=True)
+    say(title)
+    return run_openly([python, "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
 
 
 def in_parallel() -> list[str]:
@@ -407,15 +431,16 @@ def find_browser() -> str:
 
 def frozen_folder() -> Path:
     if not (FROZEN / "VERSION.txt").exists():
-        raise Failure(f"There is no build in `{FROZEN}`: make one with `python3 run.py build`.")
+        raise Failure(f"There is no build in `{FROZEN}`. Make one with `python3 run.py build`.")
     return FROZEN
 
 
 def check(words: list[str]) -> int:
-    """check the lock, lint, formatting, types, and that generated files are up to date"""
+    """check the lock files, lint, formatting, types, and that generated files are up to date"""
     flavor, rest = split_flavor(words)
     refuse_extra("check", rest)
     python = set_up(flavor, dev=True)
+    say("Checking lock files, lint, formatting, types and generated files; about half a minute.")
     return max(run_check(title, [python, "-m", *module]) for title, module in CHECKS.items())
 
 
@@ -428,15 +453,22 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """measure memory, startup, demucs, loading, networks or audiosep and write benchmarks/RESULTS.md"""
+    """run a benchmark and write its results into benchmarks/RESULTS.md
+
+    run.py bench NAME          memory, startup, demucs, loading, networks or audiosep
+    run.py bench NAME --help   its arguments
+    """
     flavor, rest = split_flavor(words)
     if not rest or rest[0] not in BENCHMARKS:
-        raise Failure(f"Which benchmark? `python3 run.py bench NAME` knows: {', '.join(BENCHMARKS)}.")
-    return run_openly([set_up(flavor, dev=True), "-m", f"benchmarks.{rest[0]}", *rest[1:]], cwd=ROOT)
+        raise Failure(f"Choose a benchmark with `python3 run.py bench NAME`: {', '.join(BENCHMARKS)}.")
+    python = set_up(flavor, dev=True)
+    if len(rest) == 1:
+        say(f"Measuring {rest[0]} with the defaults; about {BENCHMARKS[rest[0]]} min on two cores.")
+    return run_openly([python, "-m", f"benchmarks.{rest[0]}", *rest[1:]], cwd=ROOT)
 
 
 def gen(words: list[str]) -> int:
-    """regenerate the documents and the types of the Node.js client"""
+    """regenerate the documents and the types and methods of the clients from the requests and replies"""
     flavor, rest = split_flavor(words)
     refuse_extra("gen", rest)
     python = set_up(flavor)
@@ -444,25 +476,40 @@ def gen(words: list[str]) -> int:
 
 
 def lock(words: list[str]) -> int:
-    """pin all packages, after changing a requirements file; --upgrade also moves the rest to new versions"""
+    """pin all packages after changing a requirements file
+
+    --upgrade   also use new versions of the packages that no requirements file names
+    --check     only check that the lock files are up to date
+    """
     flavor, rest = split_flavor(words)
     return run_openly([set_up(flavor), "-m", "tools.lock", *rest], cwd=ROOT)
 
 
 def build(words: list[str]) -> int:
-    """freeze the workers into dist/dsu, which runs without Python; --archive packs it"""
+    """freeze the programs into dist/dsu, which runs without Python; --archive also packs it
+
+    --archive       also pack the folder, with its checksum and SBOM
+    --output DIR    where to put the folder and the archive (default: dist)
+    --flavor NAME   what the build computes on: cpu, cuda or mac-mps (default: what suits this machine)
+    """
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []
-    return run_openly([set_up(flavor, build=True), ROOT / "build_dsu.py", *asked, *rest])
+    python = set_up(flavor, build=True)
+    say(f"Building the frozen folder; about {'a minute' if '--archive' in rest else 'half a minute'} on two cores.")
+    return run_openly([python, ROOT / "build_dsu.py", *asked, *rest])
 
 
 def worker(words: list[str]) -> int:
-    """start a worker: `worker demucs --worker`; all other arguments go to the worker"""
+    """start a program: `worker demucs --worker`; all arguments after its name go to it
+
+    run.py worker NAME          demucs, bsroformer, audio-separator, audiosep, denoise or dsu
+    run.py worker NAME --help   its arguments
+    """
     from workers import WORKERS  # noqa: PLC0415  an old Python must get its message before it fails on an import
 
     by_name = {name: row for key, row in WORKERS.items() for name in (key, row.name)}
     if not words or words[0] not in by_name:
-        raise Failure(f"Which worker? `python3 run.py worker NAME` knows: {', '.join(WORKERS)}.")
+        raise Failure(f"Choose a program with `python3 run.py worker NAME`: {', '.join(WORKERS)}.")
     argv = [str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]]
     if not WINDOWS:
         os.execv(argv[0], argv)  # noqa: S606  the worker replaces us: same process id, streams and signals
@@ -470,7 +517,7 @@ def worker(words: list[str]) -> int:
 
 
 def clean(words: list[str]) -> int:
-    """remove the environment, caches, builds and the output of the demo"""
+    """remove the environments, caches, builds and the output of the demo"""
     refuse_extra("clean", words)
     caches = (
         folder
@@ -503,11 +550,23 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 
 
 def usage() -> str:
-    rows = "\n".join(f"  {name:<8} {command.__doc__}" for name, command in COMMANDS.items())
+    rows = "\n".join(f"  {name:<8} {summary(command)}" for name, command in COMMANDS.items())
     return (
         f"usage: python3 run.py COMMAND [arguments]\n\n{rows}\n\n"
-        f"Commands that install packages take --flavor {{{','.join(FLAVORS)}}}; by default it suits the machine.\n"
+        f"`run.py COMMAND --help` has more. Commands that install packages take --flavor {{{','.join(FLAVORS)}}};\n"
+        "the default suits this machine.\n"
     )
+
+
+def summary(command: Callable[[list[str]], int]) -> str:
+    return (inspect.getdoc(command) or "").partition("\n")[0]
+
+
+def help_of(name: str) -> str:
+    """The help of a command that has no parser here. It installs nothing."""
+    title, _, details = (inspect.getdoc(COMMANDS[name]) or "").partition("\n\n")
+    more = f"\n{textwrap.indent(details, '  ')}\n" if details else ""
+    return f"usage: python3 run.py {name} [arguments]\n\n{title[0].upper()}{title[1:]}.\n{more}"
 
 
 def main(argv: list[str]) -> int:
@@ -518,6 +577,9 @@ def main(argv: list[str]) -> int:
     if command is None:
         say(f"There is no command {argv[0]!r}.\n\n{usage()}", end="")
         return 2
+    if argv[1:] in (["-h"], ["--help"]) and command is not demo:
+        sys.stdout.write(help_of(argv[0]))
+        return 0
     try:
         return command(argv[1:])
     except Failure as failure:

@@ -1,11 +1,15 @@
 """The commands of `run.py`: which program each of them starts. Nothing is installed or started here."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+import build_dsu
 import run
+import tools.lock
+from workers import WORKERS
 
 PYTHON = Path("/venv/python")
 
@@ -107,6 +111,50 @@ def test_every_benchmark_exists():
         assert "def main(" in (run.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["demo"], "a clip of 17 s with the built-in model; about 10 s on two cores"),
+        (["demo", "song.wav"], "your song with the built-in model; on two cores, about a quarter of"),
+        (["test"], "all tests; about 13 min on two cores"),
+        (["test", "-x"], "all tests; about 13 min"),
+        (["test", "--quick"], "the quick tests; under 3 min"),
+        (["test", "--frozen"], "about 10 min"),
+        (["bench", "memory"], "memory with the defaults; about 65 min"),
+        (["build"], "about half a minute"),
+        (["build", "--archive"], "about a minute"),
+        (["check"], "about half a minute"),
+    ],
+)
+def test_each_command_announces_its_work_and_time(started, monkeypatch, tmp_path, capsys, words, said):
+    """One line on stderr before the program starts; stdout belongs to the program."""
+    monkeypatch.setattr(run, "FROZEN", tmp_path)
+    monkeypatch.setattr(run, "run_quietly", lambda argv, tick=None: run.Finished(0, ""))
+    (tmp_path / "VERSION.txt").touch()
+    run.main(words)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err.splitlines()[0]
+
+
+@pytest.mark.parametrize("words", [["test", "tests/unit/core"], ["bench", "memory", "--minutes", "1"], ["gen"]])
+def test_no_time_is_announced_where_arguments_decide_it(started, capsys, words):
+    """A selection of tests, or a benchmark with arguments, takes as long as its arguments want."""
+    run.main(words)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_download_of_the_first_full_test_is_announced(started, monkeypatch, tmp_path, capsys):
+    """The tests install the program that ours is compared with; the next time it is there."""
+    monkeypatch.setattr(run, "PEERS", tmp_path / ".peers")
+    run.main(["test"])
+    run.PEERS.mkdir()
+    run.main(["test"])
+    first, second = capsys.readouterr().err.splitlines()
+    assert "after downloading 80 MB" in first
+    assert "downloading" not in second
+
+
 def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
     """All checks run, so that one run shows everything; only failed ones show their output."""
     seen = []
@@ -193,6 +241,32 @@ def test_usage_lists_every_command(capsys):
     assert run.main([]) == 2
 
 
+@pytest.mark.parametrize("name", [name for name in run.COMMANDS if name != "demo"])
+def test_help_of_a_command_installs_nothing(started, capsys, name):
+    """`run.py COMMAND --help` needs no environment, so it also answers at once after cloning."""
+    assert run.main([name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: python3 run.py {name}")
+    assert started == []
+
+
+@pytest.mark.parametrize(("name", "program"), [("build", build_dsu.main), ("lock", tools.lock.main)])
+def test_help_lists_the_options_of_the_program_behind_a_command(capsys, name, program):
+    """The help is written here, the options are defined there."""
+    with pytest.raises(SystemExit):
+        program(["--help"])
+    options = set(re.findall(r"(?m)^  (?:-h, )?(--[a-z]+)", capsys.readouterr().out)) - {"--help"}
+    run.main([name, "--help"])
+    assert options == set(re.findall(r"(?m)^  (--[a-z]+)", capsys.readouterr().out))
+
+
+def test_help_names_every_benchmark_and_every_program(capsys):
+    """What `bench NAME` and `worker NAME` accept."""
+    for command, names in (("bench", run.BENCHMARKS), ("worker", WORKERS)):
+        run.main([command, "--help"])
+        text = capsys.readouterr().out
+        assert [name for name in names if name not in text] == []
+
+
 def test_interrupt_is_not_a_traceback(monkeypatch, capsys):
     """Ctrl-C gives one line and status 130."""
 
@@ -207,7 +281,7 @@ def test_interrupt_is_not_a_traceback(monkeypatch, capsys):
 def test_clean_removes_generated_files_and_nothing_else(monkeypatch, tmp_path):
     """The environment, the demo and caches are removed; sources and separated songs stay."""
     monkeypatch.setattr(run, "ROOT", tmp_path)
-    for name in (".venv/bin", "demo", "utils/core/__pycache__", ".mypy_cache"):
+    for name in (".venv/bin", ".peers/x", "demo", "utils/core/__pycache__", ".mypy_cache"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "separated").mkdir()
     (tmp_path / "utils" / "core" / "job.py").touch()

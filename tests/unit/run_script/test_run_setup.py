@@ -132,17 +132,17 @@ def test_places_of_the_user_go_before_that(commands, capsys, setting):
     commands.pip_settings = f"global.cert='c'\n{setting}\n"
     run.set_up("cpu")
     assert not any("--index-url" in words for words in commands.commands)
-    assert "torch comes from there too" in capsys.readouterr().err
+    assert "torch comes from there, too" in capsys.readouterr().err
 
 
-def test_what_there_is_to_fetch_is_said_before(commands, capsys):
-    """The size and about how long it takes, of what is missing only."""
+def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
+    """How much will be downloaded and about how long that takes, counting only what is missing."""
     run.set_up("cuda")
     run.set_up("cuda", dev=True)
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
-    assert "cuda: about 2925 MB" in first
-    assert "some 8 min" in first
-    assert "cuda: about 105 MB" in second
+    assert "cuda: downloads about 2925 MB" in first
+    assert "about 9 min" in first
+    assert "cuda: downloads about 105 MB" in second
 
 
 @pytest.mark.parametrize(
