@@ -1,5 +1,6 @@
 """The recipe of the frozen folder, without freezing: what is built on which system, and what stops a build."""
 
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -205,7 +206,17 @@ def test_setup_is_the_same_recipe(monkeypatch, capsys):
     assert setup.main(["build_exe", "--archive"]) == 5
     assert seen == [["--archive"]]
     assert setup.main(["install"]) == 2
-    assert "build_exe" in capsys.readouterr().err
+    assert "run.py build" in capsys.readouterr().err
+
+
+def test_pip_says_how_to_use_dsu_instead(tmp_path):
+    """`pip install .` fails with one line of ours in its output, and installs nothing."""
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index"]
+    argv = [*pip, "--target", tmp_path / "place", build_dsu.ROOT]
+    tried = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert tried.returncode != 0
+    assert setup.ADVICE.strip() in tried.stdout + tried.stderr
+    assert not (tmp_path / "place").exists()
 
 
 def test_freezing_is_driven_by_the_table_of_workers(monkeypatch, sources, tmp_path):
