@@ -62,7 +62,16 @@ class Target(NamedTuple):
 
     @property
     def archive(self) -> str:
-        return f"dsu-{self.name}{ARCHIVE_ENDINGS.get(self.name, '.tar.gz')}"
+        """The name that releases promise; it has no version, so that links to the newest one stay valid."""
+        return f"dsu-{self.name}{self.ending}"
+
+    @property
+    def versioned_archive(self) -> str:
+        return f"dsu-{__version__}-{self.name}{self.ending}"
+
+    @property
+    def ending(self) -> str:
+        return ARCHIVE_ENDINGS.get(self.name, ".tar.gz")
 
     @property
     def suffix(self) -> str:
@@ -201,20 +210,20 @@ def readme_text(built: Target) -> str:
 DSU {__version__} ({built.name}) separates music into stems and restores audio.
 
   {dsu} song.mp3            four stems in the folder `separated`, with the small model that comes with DSU
-  {dsu} models              better models, which are downloaded when they are first used
+  {dsu} models              lists better models; they are downloaded when first used
   {dsu} -m htdemucs song.mp3
   {dsu} --help
 
-Programs, each with --help for people and --worker for programs that drive it by lines of JSON:
+The programs. Each has --help for people, and --worker for programs that drive it with lines of JSON:
 
 {rows}
-Needs no Python and no installation. Keep the files together; the folder may lie anywhere and be read-only.
+DSU needs no Python and no installation. Keep the files together; the folder can be anywhere, and can be read-only.
 
   lib/          Python and all packages, shared by all programs
   configs/      the list of models, and their configurations
   embedded/     the models that come with DSU
   share/        the certificates that downloads are checked against
-  licenses/     the licences of everything inside; LICENSE.txt is DSU's own
+  licenses/     the licences of everything inside; DSU's own is LICENSE.txt
   sbom.cdx.json, MANIFEST.json, VERSION.txt    what is inside, with hashes, and what it was built from
 """
 
@@ -252,8 +261,8 @@ def build(output: Path, timestamp: int, flavor: str | None) -> tuple[Path, Targe
     built = target(sys.platform, platform.machine(), torch_version, [*available])
     if flavor not in (None, built.flavor):
         raise BuildFailed(
-            f"The flavor {flavor} was asked for, but torch {torch_version}, which is installed here, makes a build for "
-            f"{built.flavor}. docs/building.md tells where the torch of each flavor comes from."
+            f"You asked for the flavor {flavor}, but the torch installed here, {torch_version}, makes a build for "
+            f"{built.flavor}. docs/building.md shows where to get the torch of each flavor."
         )
     sources = Sources.of(requirements(built), available)
     folder = output / FOLDER
@@ -285,7 +294,7 @@ def remove(folder: Path) -> None:
             shutil.rmtree(folder)
     except OSError as error:
         raise BuildFailed(
-            f"`{error.filename}` cannot be removed. Stop the workers that are running from `{folder}`."
+            f"`{error.filename}` cannot be removed. Stop the workers that run from `{folder}`."
         ) from error
 
 
@@ -296,10 +305,10 @@ def write_report(folder: Path, built: Target) -> None:
     step(text.rstrip())
 
 
-def archive(folder: Path, built: Target, timestamp: int) -> Path:
+def archive(folder: Path, name: str, timestamp: int) -> Path:
     """Pack the folder, and write its checksum and SBOM next to the archive."""
-    path = folder.parent / built.archive
-    step(f"Packing {path.name}")
+    path = folder.parent / name
+    step(f"Packing {name}, version {__version__}")
     archives.pack(folder, path, timestamp)
     bill = folder.parent / f"{path.name}.cdx.json"
     shutil.copyfile(folder / "sbom.cdx.json", bill)
@@ -318,10 +327,13 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--archive", action="store_true", help="also pack the folder")
     parser.add_argument(
+        "--versioned-name", action="store_true", help="with --archive: put the version into the archive's name"
+    )
+    parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="where to put the folder and the archive (default: dist)"
     )
     parser.add_argument(
-        "--flavor", choices=FLAVORS, help="what the build computes on; by default what the installed torch is for"
+        "--flavor", choices=FLAVORS, help="what the build computes on (default: what the installed torch is for)"
     )
     options = parser.parse_args(words)
     timestamp = int(os.environ.get("SOURCE_DATE_EPOCH", TIMESTAMP))
@@ -330,7 +342,7 @@ def main(words: Sequence[str]) -> int:
         folder, built = build(options.output.absolute(), timestamp, options.flavor)
         write_report(folder, built)
         if options.archive:
-            archive(folder, built, timestamp)
+            archive(folder, built.versioned_archive if options.versioned_name else built.archive, timestamp)
     except (BuildFailed, distributions.NotInstalled, licences.LicenceMissing) as failure:
         step(f"\n{failure}")
         return 1

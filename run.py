@@ -488,9 +488,10 @@ def lock(words: list[str]) -> int:
 def build(words: list[str]) -> int:
     """freeze the programs into dist/dsu, which runs without Python; --archive also packs it
 
-    --archive       also pack the folder, with its checksum and SBOM
-    --output DIR    where to put the folder and the archive (default: dist)
-    --flavor NAME   what the build computes on: cpu, cuda or mac-mps (default: what suits this machine)
+    --archive          also pack the folder, with its checksum and SBOM
+    --versioned-name   with --archive: put the version into the archive's name
+    --output DIR       where to put the folder and the archive (default: dist)
+    --flavor NAME      what the build computes on: cpu, cuda or mac-mps (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []

@@ -10,6 +10,7 @@ import pytest
 import build_dsu
 import setup
 from tools.freeze import archives, distributions, licences
+from utils import __version__
 from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +127,10 @@ def test_a_torch_that_does_not_suit_the_flavor_stops_the_build(monkeypatch, tmp_
     other = "cuda" if "+cpu" in metadata.version("torch") else "cpu"
     monkeypatch.setattr(build_dsu, "freeze", lambda *_: pytest.fail("it must not start"))
     assert build_dsu.main(["--flavor", other, "--output", str(tmp_path)]) == 1
-    assert f"The flavor {other} was asked for, but torch {metadata.version('torch')}" in capsys.readouterr().err
+    assert (
+        f"You asked for the flavor {other}, but the torch installed here, {metadata.version('torch')},"
+        in capsys.readouterr().err
+    )
     assert not any(tmp_path.iterdir())
 
 
@@ -181,6 +185,14 @@ def test_archives_come_with_checksums_and_sbom(faked, tmp_path, monkeypatch):
         archives.sha256(archive.with_name(f"{archive.name}.cdx.json")),
         f"{archive.name}.cdx.json",
     ]
+
+
+def test_an_archive_can_have_the_version_in_its_name(faked, tmp_path):
+    """Its SBOM is named like it."""
+    assert build_dsu.main(["--archive", "--versioned-name", "--output", str(tmp_path / "out")]) == 0
+    name = f"dsu-{__version__}-linux-cpu.tar.gz"
+    packed = {path.name for path in (tmp_path / "out").glob("*linux-cpu.tar.gz*")}
+    assert packed == {name, f"{name}.cdx.json"}
 
 
 @pytest.mark.parametrize(

@@ -254,9 +254,9 @@ def test_help_lists_the_options_of_the_program_behind_a_command(capsys, name, pr
     """The help is written here, the options are defined there."""
     with pytest.raises(SystemExit):
         program(["--help"])
-    options = set(re.findall(r"(?m)^  (?:-h, )?(--[a-z]+)", capsys.readouterr().out)) - {"--help"}
+    options = set(re.findall(r"(?m)^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out)) - {"--help"}
     run.main([name, "--help"])
-    assert options == set(re.findall(r"(?m)^  (--[a-z]+)", capsys.readouterr().out))
+    assert options == set(re.findall(r"(?m)^  (--[a-z-]+)", capsys.readouterr().out))
 
 
 def test_help_names_every_benchmark_and_every_program(capsys):
