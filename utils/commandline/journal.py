@@ -58,7 +58,7 @@ class Journal:
             outputs=done.paths or {},
             model=None if done.model is UNSET else done.model,
             elapsed=None if done.elapsed is UNSET else done.elapsed,
-            error=done.error or None,
+            error={name: value for name, value in (done.error or {}).items() if name != "traceback"} or None,
         )
 
     def skipped(self, path: Path) -> None:

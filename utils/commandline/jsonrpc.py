@@ -101,7 +101,7 @@ def _called(name: str, params: dict[str, Any] | list[Any] | None, methods: Mappi
         raise RpcError(SERVER_ERROR, "The request was cancelled. No file was written.") from cancelled
     except (Exception, SystemExit) as error:
         found = error_reply(error)
-        hint = WORDING.of_hint(found.hint) if isinstance(found.hint, str) else None
+        hint = (WORDING.of_hint(found.hint) or None) if isinstance(found.hint, str) else None
         message = found.message if hint is None else f"{found.message} {hint}"
         raise RpcError(SERVER_ERROR, message, {"code": found.code, "hint": hint}) from error
 

@@ -229,9 +229,15 @@ def separate_all(
 ) -> list[dict[str, Any]]:
     """The result of each song. If all of them failed that is raised, but each has already said why."""
     try:
-        names = list(report.tracks.values())
         return separate_each(
-            engine, request, report.inputs, job, report.file_done, tracks=names, request_for=request_for
+            engine,
+            request,
+            report.inputs,
+            job,
+            report.file_done,
+            tracks=list(report.tracks.values()),
+            request_for=request_for,
+            debug=report.verbose,
         ).results
     except (Exception, SystemExit):
         if report.count < len(report.inputs):
@@ -260,6 +266,11 @@ class Report:
     @property
     def failed(self) -> int:
         return len(self._failures)
+
+    @property
+    def verbose(self) -> bool:
+        """Whether to show more about each song, and where an unexpected error came from."""
+        return self._run.verbose
 
     def take(self, inputs: Sequence[Path], trees: Sequence[str] = ()) -> None:
         """These are the songs of the run."""
@@ -295,6 +306,8 @@ class Report:
             text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
             self._failures.append(f"{done.input}: {text}")
             self.display.line(self._failures[-1])
+            if self.verbose and error.get("code") == DsuError.code:
+                self.display.line(error["traceback"].rstrip())
 
     def separated(self, done: FileDone) -> None:
         """A song has its stems."""
@@ -303,7 +316,7 @@ class Report:
     def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
         for warning in warnings:
             self.display.line(f"Note: {self._wording.of_warning(warning)}")
-        if self._run.verbose:
+        if self.verbose:
             for result in results:
                 self.display.say(describe_result(result))
         self.summarise()

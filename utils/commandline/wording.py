@@ -9,6 +9,8 @@ import argparse
 import re
 from collections.abc import Iterable, Mapping
 
+from utils.core.failures import TRACEBACK_HINT
+
 # Where a hint tells programs to send a command, what people do instead.
 INSTEAD = {
     "list_models": "--list-models lists all models.",
@@ -52,9 +54,12 @@ class Wording:
     def of_error(self, message: str, hint: str | None = None, field: str | None = None) -> str:
         """One line for an error. In its message only the field that it is about is renamed; others may be names."""
         text = message if field is None else message.replace(f"`{field}`", self.option(field))
-        return one_line(text if hint is None else f"{text} {self.of_hint(hint)}")
+        return one_line(text if hint is None else f"{text} {self.of_hint(hint)}".rstrip())
 
     def of_hint(self, hint: str) -> str:
+        if hint == TRACEBACK_HINT:
+            option = self._options.get("debug_log") or self._options.get("verbose")
+            return f"Run it again with {option} for a traceback to report." if option else ""
         command = _COMMAND.search(hint)
         if command is not None:
             return self.instead.get(command[1], hint)

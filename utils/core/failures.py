@@ -11,6 +11,8 @@ from utils.core.errors import DsuError, OutOfMemory
 from utils.core.job import JobCancelled
 from utils.core.replies import Cancelled, Error
 
+TRACEBACK_HINT = 'Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.'
+
 
 def error_reply(error: BaseException, *, debug: bool = False) -> Error:
     """The reply for `error`. An exception that is not a `DsuError` was not foreseen; it is named in one line."""
@@ -24,7 +26,7 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
         text = " ".join(str(error).split())
         known = DsuError(
             f"An unexpected error occurred: {type(error).__name__}{': ' if text else ''}{text.removesuffix('.')}.",
-            hint='Start the worker with `--debug`, or send the request with `"debug": true`, for a traceback to report.',
+            hint=TRACEBACK_HINT,
         )
     return Error(
         message=known.message,

@@ -208,8 +208,8 @@ def hand_over_warnings(result: R, part: Job, job: Job) -> R:
 
 def _file_done(path: Path, index: int, result: Done | Error, elapsed: float) -> FileDone:
     if isinstance(result, Error):
-        fields = {"code": result.code, "message": result.message, "hint": result.hint, "field": result.field}
-        error = {key: value for key, value in fields.items() if value is not UNSET}
+        names = ("code", "message", "hint", "field", "traceback")
+        error = {name: value for name in names if (value := getattr(result, name)) is not UNSET}
         return FileDone(input=str(path), index=index, ok=False, error=error, elapsed=round(elapsed, 3))
     return FileDone(
         input=str(path),

@@ -97,6 +97,15 @@ def test_a_song_that_fails_does_not_stop_the_others(capsys):
     assert lines[-1] == "ERROR - cli - Separation failed: Separation failed for 1 input(s): a.wav: It is broken."
 
 
+def test_the_traceback_of_an_unexpected_error_is_a_message_for_debugging(capsys):
+    """The error says so."""
+    engine = ScriptedEngine(lambda request, job: (_ for _ in ()).throw(ZeroDivisionError("division")))
+    run(engine, "-m", "ready", "a.wav")
+    assert "Run it again with --debug for a traceback to report." in capsys.readouterr().err
+    run(engine, "-m", "ready", "a.wav", "--debug")
+    assert "DEBUG - separator - Traceback (most recent call last):" in capsys.readouterr().err
+
+
 def test_songs_that_all_fail_are_each_told_once(capsys):
     """And the failure as a whole at the end. Nothing looks done."""
     engine = ScriptedEngine(lambda request, job: (_ for _ in ()).throw(InputUnreadable("It is broken.")))

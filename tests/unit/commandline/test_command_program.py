@@ -124,6 +124,17 @@ def test_when_all_fail_each_is_told_once(program, capsys, error):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_the_traceback_of_an_unexpected_error_is_shown_on_request(program, capsys):
+    """The error says which option to use; with it, the traceback follows. Errors that were foreseen have none."""
+    engine = ScriptedEngine(fail_on("a.wav", ZeroDivisionError("division")))
+    program.run(engine, "a.wav")
+    assert capsys.readouterr().err.endswith("Run it again with --verbose for a traceback to report.\n")
+    program.run(engine, "a.wav", "--verbose")
+    assert "Traceback (most recent call last):" in capsys.readouterr().err
+    program.run(ScriptedEngine(fail_on("a.wav", InputEmpty("It is empty."))), "a.wav", "--verbose")
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_missing_model_is_downloaded_first(program, capsys):
     """A known model that is not installed is fetched before the first song."""
     engine = ScriptedEngine()

@@ -3,6 +3,8 @@
 import pytest
 
 from utils.commandline.bsroformer import PROGRAM
+from utils.commandline.wording import Wording
+from utils.core.failures import TRACEBACK_HINT
 
 WORDING = PROGRAM.parse(["-m", "net", "song.wav"]).wording
 
@@ -43,6 +45,12 @@ def test_a_field_is_called_by_its_option(field, option):
 def test_a_hint_for_programs_becomes_one_for_people(hint, told):
     """Fields, settings and commands in it are replaced by what is typed instead."""
     assert WORDING.of_hint(hint) == told
+
+
+def test_the_advice_to_get_a_traceback_names_an_option_of_the_program():
+    """Where a program has none, its users are not told of a worker's option either."""
+    assert WORDING.of_hint(TRACEBACK_HINT) == "Run it again with --verbose for a traceback to report."
+    assert Wording(()).of_error("An unexpected error occurred.", TRACEBACK_HINT) == "An unexpected error occurred."
 
 
 def test_only_the_field_of_an_error_is_renamed_in_its_message():

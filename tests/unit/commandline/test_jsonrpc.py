@@ -130,6 +130,7 @@ def test_a_method_that_fails_is_an_error_with_a_hint():
     assert call(request("refuse"))["error"] == {"code": -32602, "message": "no", "data": {"why": "because"}}
     assert call(request("cancel"))["error"]["message"] == "The request was cancelled. No file was written."
     assert call(request("leave"))["error"]["code"] == -32000
+    assert call(request("leave"))["error"]["data"]["hint"] is None
 
 
 def test_a_batch_is_answered_at_once():

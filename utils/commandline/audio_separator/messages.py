@@ -32,8 +32,11 @@ class Log:
         self._shown = LEVELS[LEVELS.index(level) :]
         self._in_line = False  # whether a bar stands where the next line would begin
 
+    def shows(self, level: str) -> bool:
+        return level in self._shown
+
     def say(self, level: str, module: str, text: str) -> None:
-        if level in self._shown:
+        if self.shows(level):
             now = datetime.now().astimezone()
             self.end_bar()
             self._out.write(

@@ -162,8 +162,9 @@ def _separate(
     if report.inputs:
         report.begin()
         try:
-            separate_each(engine, request, report.inputs, job, report.file_done, tracks=list(report.tracks.values()))
-        except DsuError:
+            names = list(report.tracks.values())
+            separate_each(engine, request, report.inputs, job, report.file_done, tracks=names, debug=report.verbose)
+        except (Exception, SystemExit):
             if report.count < len(report.inputs):  # otherwise each has said why it failed
                 raise
 
@@ -188,6 +189,10 @@ class PackageReport(Report):
         self._messages = messages
         self._files: list[str] = []
         self._began = time.monotonic()
+
+    @property
+    def verbose(self) -> bool:
+        return self._messages.log.shows("debug")
 
     def line(self, text: str) -> None:
         self._messages.log.say("info", CLI, text)
@@ -216,6 +221,8 @@ class PackageReport(Report):
             error = done.error or {}
             text = self._wording.of_error(error.get("message", "failed."), error.get("hint"), error.get("field"))
             log.say("error", SEPARATOR, f"Failed to process file {done.input}: {text}")
+            if self.verbose and error.get("code") == DsuError.code:
+                log.say("debug", SEPARATOR, error["traceback"].rstrip())
             self._failures.append(f"{done.input}: {text}")
         if self.count < len(self.inputs):
             self.begin()
