@@ -290,7 +290,7 @@ export interface DemucsListModels {
   details?: boolean;
   /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
-  /** Folder whose models are listed as well. */
+  /** Folder of local models to list as well. */
   repo?: string | null;
 }
 
@@ -328,7 +328,7 @@ export interface DemucsLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** Folder of local models. */
   repo?: string | null;
@@ -363,7 +363,7 @@ export interface DemucsPreload {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** Folder of local models. */
   repo?: string | null;
@@ -417,15 +417,15 @@ export interface DemucsSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results; default `output` in the worker's working directory. */
+  /** Directory for the results; by default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -433,13 +433,13 @@ export interface DemucsSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -463,13 +463,13 @@ export interface DemucsSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
   /** Number of random time shifts to average over; default 1, or 0 for quantized bags. */
   shifts?: number | null;
   /** Overlap of adjacent segments, as a fraction. */
   overlap?: number;
-  /** Length of a segment in seconds; default that of the model. */
+  /** Length of a segment in seconds; by default the model's own. */
   segment?: number | null;
   /** Another name for `segment`. */
   segments?: number | null;
@@ -477,11 +477,11 @@ export interface DemucsSeparate {
   jobs?: number;
   /** Folder of local models: `.th` files, and `.yaml` files for bags. */
   repo?: string | null;
-  /** Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices. */
+  /** Separate in segments; if false, the whole song at once, if the network and the memory allow it. */
   split?: boolean;
-  /** How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu. */
+  /** How `two_stems` makes `no_STEM`: as the mix `minus` the stem, as the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu. */
   other_method?: "add" | "minus" | "none" | null;
-  /** Name of what `two_stems` leaves; default `no_STEM`. */
+  /** Name of the stem that `two_stems` makes of everything else; default `no_STEM`. */
   rest_name?: string | null;
 }
 
@@ -710,13 +710,13 @@ export interface NetworkLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the one loaded last. */
+  /** Name of the model; by default the one loaded last. */
   model?: string | null;
-  /** Checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
+  /** Type of the network in `model_path`; detected automatically by default. */
   model_type?: string | null;
 }
 
@@ -729,13 +729,13 @@ export interface NetworkPreload {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the one loaded last. */
+  /** Name of the model; by default the one loaded last. */
   model?: string | null;
-  /** Checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
+  /** Type of the network in `model_path`; detected automatically by default. */
   model_type?: string | null;
 }
 
@@ -752,15 +752,15 @@ export interface NetworkSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results; default `output` in the worker's working directory. */
+  /** Directory for the results; by default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
-  /** Name of the model; default the one loaded last. */
+  /** Name of the model; by default the one loaded last. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -768,13 +768,13 @@ export interface NetworkSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -798,29 +798,29 @@ export interface NetworkSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
-  /** Checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
+  /** Type of the network in `model_path`; detected automatically by default. */
   model_type?: string | null;
   /** Preset for `overlap` and `use_tta`; either of them overrides it. */
   quality?: "balanced" | "best" | "fast" | null;
-  /** Number of windows that cover each sample; default 1, which has no seams either. */
+  /** Number of windows that cover each sample; default 1, which is seamless, too. */
   overlap?: number | null;
   /** Another name for `overlap`. */
   num_overlap?: number | null;
-  /** Length of a window in seconds; default from the model's configuration. */
+  /** Length of a window in seconds; by default set by the model's configuration. */
   chunk_seconds?: number | null;
   /** Accepted for compatibility; has no effect. */
   use_fast?: boolean;
   /** Average with separations of swapped channels and of inverted polarity; takes 3 times as long. */
   use_tta?: boolean | null;
-  /** Also write `instrumental`, the mix minus the vocals. */
+  /** Also write `instrumental`: the mix minus the vocals. */
   extract_instrumental?: boolean;
-  /** Several networks instead of `model`, by name or by their files. */
+  /** Several networks instead of `model`, given by name or by their files. */
   ensemble?: Array<string | NetworkMember> | null;
   /** How the members' results are combined, as waveforms or as spectrograms. */
   ensemble_type?: "avg_fft" | "avg_wave" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave";
@@ -828,13 +828,13 @@ export interface NetworkSeparate {
   ensemble_weights?: Array<number> | null;
 }
 
-/** A network of your own as a member of an ensemble. */
+/** Your own network as a member of an ensemble. */
 export interface NetworkMember {
   /** Checkpoint of the network. */
   model_path: string;
   /** YAML configuration of the network. */
   config_path: string;
-  /** Type of the network in `model_path`; default from its configuration or checkpoint. */
+  /** Type of the network in `model_path`; detected automatically by default. */
   model_type?: string | null;
 }
 
@@ -849,7 +849,7 @@ export interface AudioSeparatorLoad {
   debug?: boolean;
   /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** Directory of the model file; default the models directory. */
+  /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
 }
 
@@ -864,7 +864,7 @@ export interface AudioSeparatorPreload {
   debug?: boolean;
   /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** Directory of the model file; default the models directory. */
+  /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
 }
 
@@ -881,7 +881,7 @@ export interface AudioSeparatorSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results; default `output` in the worker's working directory. */
+  /** Directory for the results; by default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
@@ -889,7 +889,7 @@ export interface AudioSeparatorSeparate {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -897,13 +897,13 @@ export interface AudioSeparatorSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -927,9 +927,9 @@ export interface AudioSeparatorSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
-  /** Directory of the model file; default the models directory. */
+  /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
   single_stem?: string | null;
@@ -941,13 +941,13 @@ export interface AudioSeparatorSeparate {
   vr_enable_tta?: boolean;
   /** VR: mirror the network's frequency range into the range above it. */
   vr_high_end_process?: boolean;
-  /** VR: give the primary stem everything in passages where nearly everything belongs to it. */
+  /** VR: in passages where nearly everything belongs to the primary stem, give it everything. */
   vr_post_process?: boolean;
   /** VR: `vr_post_process` applies to passages in which the whole mask is above this value. */
   vr_post_process_threshold?: number;
   /** VR: frames per window; 320 is slower and slightly better than 512. */
   vr_window_size?: number;
-  /** MDX: frames per segment; default that of the model. */
+  /** MDX: frames per segment; by default the model's own. */
   mdx_segment_size?: number | null;
   /** MDX: overlap of adjacent chunks, as a fraction. */
   mdx_overlap?: number;
@@ -955,7 +955,7 @@ export interface AudioSeparatorSeparate {
   mdx_enable_denoise?: boolean;
   /** For an unknown model file: the stem that its network outputs. */
   primary_stem?: string | null;
-  /** For an unknown model file: the stem that remains. */
+  /** For an unknown model file: the stem that remains when the primary one is removed. */
   secondary_stem?: string | null;
   /** For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object. */
   vr_model_param?: string | object | null;
@@ -973,7 +973,7 @@ export interface AudioSeparatorSeparate {
   compensate?: number | null;
 }
 
-/** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. */
+/** Restore a file that lossy compression has damaged; the result goes to the file `output` or into the directory `output_dir`. */
 export interface Apollo {
   cmd: "apollo";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -990,11 +990,11 @@ export interface Apollo {
   output?: string | null;
   /** Directory for `TRACK_(STEM).wav`, instead of `output`. */
   output_dir?: string | null;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -1002,13 +1002,13 @@ export interface Apollo {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -1032,21 +1032,21 @@ export interface Apollo {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
-  /** Checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** Feature dimension of the network; default from its configuration or checkpoint. */
+  /** Feature dimension of the network; by default read from its configuration or checkpoint. */
   feature_dim?: number | null;
-  /** Number of layers of the network; default from its configuration or checkpoint. */
+  /** Number of layers of the network; by default read from its configuration or checkpoint. */
   layer?: number | null;
   /** Length of a chunk in seconds. */
   chunk_seconds?: number;
-  /** Length of the cross-fade between chunks in seconds. */
+  /** Length of the cross-fade between chunks, in seconds. */
   chunk_overlap?: number;
-  /** Also write `addition`, what the restoration has added. */
+  /** Also write `addition`: what the restoration added. */
   addition?: boolean;
 }
 
@@ -1095,15 +1095,15 @@ export interface LoadApollo {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** Checkpoint of a network of your own, instead of `model`. */
+  /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
   config_path?: string | null;
-  /** Feature dimension of the network; default from its configuration or checkpoint. */
+  /** Feature dimension of the network; by default read from its configuration or checkpoint. */
   feature_dim?: number | null;
-  /** Number of layers of the network; default from its configuration or checkpoint. */
+  /** Number of layers of the network; by default read from its configuration or checkpoint. */
   layer?: number | null;
 }
 
@@ -1120,7 +1120,7 @@ export interface ApolloLoaded {
   layer: number;
 }
 
-/** List models and ensembles as the audio-separator package names them, and your own in the models directory. */
+/** List models and ensembles under the names of the audio-separator package, and your own models in the models directory. */
 export interface PackageListModels {
   cmd: "package_list_models";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -1165,7 +1165,7 @@ export interface EnsemblePreset {
   algorithm: "avg_fft" | "avg_wave" | "ensemble_wav" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave" | "uvr_max_spec" | "uvr_min_spec";
 }
 
-/** Load a model for `package_separate`, and tell its kind and its stems. What is active stays so. */
+/** Load a model for `package_separate` and report its kind and its stems. The active model stays the same. */
 export interface PackageLoad {
   cmd: "package_load_model";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -1174,9 +1174,9 @@ export interface PackageLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
+  /** Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** VR and MDX: directory of the model's file; default the models directory. */
+  /** VR and MDX: directory of the model's file; by default the models directory. */
   model_file_dir?: string | null;
 }
 
@@ -1205,15 +1205,15 @@ export interface PackageSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results; default `output` in the worker's working directory. */
+  /** Directory for the results; by default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
-  /** Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
+  /** Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; default as deep as the input, up to the format. */
+  /** Sample type of the stems; by default as deep as the input, as far as the format supports it. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -1221,13 +1221,13 @@ export interface PackageSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -1251,9 +1251,9 @@ export interface PackageSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
-  /** VR and MDX: directory of the model's file; default the models directory. */
+  /** VR and MDX: directory of the model's file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
   single_stem?: string | null;
@@ -1265,7 +1265,7 @@ export interface PackageSeparate {
   vr_enable_tta?: boolean;
   /** VR: mirror the network's frequency range into the range above it. */
   vr_high_end_process?: boolean;
-  /** VR: give the primary stem everything in passages where nearly everything belongs to it. */
+  /** VR: in passages where nearly everything belongs to the primary stem, give it everything. */
   vr_post_process?: boolean;
   /** VR: `vr_post_process` applies to passages in which the whole mask is above this value. */
   vr_post_process_threshold?: number;
@@ -1279,7 +1279,7 @@ export interface PackageSeparate {
   mdx_enable_denoise?: boolean;
   /** For an unknown model file: the stem that its network outputs. */
   primary_stem?: string | null;
-  /** For an unknown model file: the stem that remains. */
+  /** For an unknown model file: the stem that remains when the primary one is removed. */
   secondary_stem?: string | null;
   /** For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object. */
   vr_model_param?: string | object | null;
@@ -1299,31 +1299,31 @@ export interface PackageSeparate {
   normalization?: number;
   /** Lowest peak of songs and stems; quieter ones are raised to it. */
   amplification?: number;
-  /** Names of files, by stem. */
+  /** File names, by stem. */
   custom_output_names?: Record<string, string> | null;
-  /** What stands at the end of the names of files; default after the models. */
+  /** The end of the file names; by default made from the names of the models. */
   label?: string | null;
-  /** MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`. */
+  /** MDXC: frames per window, for short songs or with `mdxc_override_model_segment_size`. */
   mdxc_segment_size?: number;
   /** MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own. */
   mdxc_override_model_segment_size?: boolean;
-  /** MDXC: windows that cover each sample; default that of the model, or else 8. */
+  /** MDXC: number of windows that cover each sample; by default the model's own, or else 8. */
   mdxc_overlap?: number | null;
-  /** MDXC: raise the song by this many semitones for the network. */
+  /** MDXC: raise the pitch of the song by this many semitones for the network. */
   mdxc_pitch_shift?: number;
-  /** Demucs: length of a segment in seconds; default that of the model. */
+  /** Demucs: length of a segment in seconds; by default the model's own. */
   demucs_segment_s?: number | null;
-  /** Demucs: separate in segments; if false, the whole song at once, where that is possible. */
+  /** Demucs: separate in segments; if false, the whole song at once, if possible. */
   demucs_split?: boolean;
   /** Demucs: random time shifts to average over. */
   demucs_shifts?: number;
   /** Demucs: overlap of adjacent segments, as a fraction. */
   demucs_overlap?: number;
-  /** Several models instead of `model`, of any kinds. */
+  /** Several models of any kind, instead of `model`. */
   ensemble?: Array<string> | null;
-  /** An ensemble that has a name: its models, unless others are named. */
+  /** A named ensemble; it sets the models, unless the request names others. */
   ensemble_preset?: string | null;
-  /** How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`. */
+  /** How the results of several models are combined; by default as in `ensemble_preset`, or else `avg_wave`. */
   ensemble_algorithm?: "avg_fft" | "avg_wave" | "ensemble_wav" | "max_fft" | "max_wave" | "median_fft" | "median_wave" | "min_fft" | "min_wave" | "uvr_max_spec" | "uvr_min_spec" | null;
   /** Weight of each model in an average. */
   ensemble_weights?: Array<number> | null;
@@ -1338,19 +1338,19 @@ export interface AudioSepLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** YAML configuration of the separation network; default that of the public model. */
+  /** YAML configuration of the separation network; by default the public model's. */
   config_path?: string | null;
-  /** Checkpoint of the separation network; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; by default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; by default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
+  /** Folder with the vocabulary of roberta-base; by default the one in the models directory. */
   roberta_dir?: string | null;
   /** Device of the model: the one the worker was started with, or `auto`. */
   device?: string | null;
-  /** Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`. */
+  /** Memory-map the checkpoint instead of reading it as a whole; by default as set by `set_storage_type`. */
   mmap?: boolean | null;
   /** Accepted for compatibility; has no effect, because the STFT always runs on the device. */
   use_torch_stft?: boolean | string | null;
@@ -1367,19 +1367,19 @@ export interface AudioSepPreload {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** YAML configuration of the separation network; default that of the public model. */
+  /** YAML configuration of the separation network; by default the public model's. */
   config_path?: string | null;
-  /** Checkpoint of the separation network; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; by default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; by default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
+  /** Folder with the vocabulary of roberta-base; by default the one in the models directory. */
   roberta_dir?: string | null;
   /** Device of the model: the one the worker was started with, or `auto`. */
   device?: string | null;
-  /** Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`. */
+  /** Memory-map the checkpoint instead of reading it as a whole; by default as set by `set_storage_type`. */
   mmap?: boolean | null;
   /** Accepted for compatibility; has no effect, because the STFT always runs on the device. */
   use_torch_stft?: boolean | string | null;
@@ -1387,7 +1387,7 @@ export interface AudioSepPreload {
   auto_stft_seconds?: number | null;
 }
 
-/** Separate the sounds that a text describes, to the file `output` or the directory `output_dir`. */
+/** Separate the sounds that a text describes; the result goes to the file `output` or into the directory `output_dir`. */
 export interface AudioSepSeparate {
   cmd: "separate";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -1404,11 +1404,11 @@ export interface AudioSepSeparate {
   output?: string | null;
   /** Directory for `TRACK_(STEM).wav`, instead of `output`. */
   output_dir?: string | null;
-  /** Name of the model; default the one loaded last, or else `audiosep_base`. */
+  /** Name of the model; by default the one loaded last, or else `audiosep_base`. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -1416,13 +1416,13 @@ export interface AudioSepSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the results in Hz; default that of the input, even above the network's 32 kHz. */
+  /** Sample rate of the results in Hz; by default the input's, even above the network's 32 kHz. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -1446,25 +1446,25 @@ export interface AudioSepSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
   /** Description in English of the sounds to separate; default `speech`. */
   text?: string | null;
-  /** Several descriptions, with one file for each. */
+  /** Several descriptions; each gets a file of its own. */
   texts?: Array<string> | null;
-  /** Also write `residual`, the input without everything that was separated. */
+  /** Also write `residual`: the input without everything that was separated. */
   residual?: boolean;
   /** Split a long input into short chunks (`auto`, true) or a few long ones (false); the result is the same. */
   use_chunk?: boolean | "auto";
   /** Length of a chunk in seconds; default 10. */
   chunk_seconds?: number | null;
-  /** YAML configuration of the separation network; default that of the public model. */
+  /** YAML configuration of the separation network; by default the public model's. */
   config_path?: string | null;
-  /** Checkpoint of the separation network; default the model's file in the models directory. */
+  /** Checkpoint of the separation network; by default the model's file in the models directory. */
   checkpoint_path?: string | null;
-  /** CLAP checkpoint, for its text encoder; default the one in the models directory. */
+  /** CLAP checkpoint, for its text encoder; by default the one in the models directory. */
   clap_checkpoint_path?: string | null;
-  /** Folder of roberta-base with its vocabulary; default the one in the models directory. */
+  /** Folder with the vocabulary of roberta-base; by default the one in the models directory. */
   roberta_dir?: string | null;
 }
 
@@ -1528,7 +1528,7 @@ export interface DenoisePreload {
   model?: string | null;
 }
 
-/** Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. */
+/** Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input. */
 export interface Denoise {
   cmd: "denoise";
   /** Repeated in every line that answers this request; without it, those lines have no `id`. */
@@ -1541,7 +1541,7 @@ export interface Denoise {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input. */
+  /** File to write; its extension determines the format. By default, `TRACK_denoised.wav` next to the input. */
   output?: string | null;
   /** Directory for `TRACK_denoised.wav`, instead of `output`. */
   output_dir?: string | null;
@@ -1549,7 +1549,7 @@ export interface Denoise {
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -1557,13 +1557,13 @@ export interface Denoise {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the result in Hz; default that of the input. */
+  /** Sample rate of the result in Hz; by default the input's. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -1587,9 +1587,9 @@ export interface Denoise {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
-  /** Audio file with nothing but the noise, best two seconds or more. */
+  /** Audio file that contains only the noise, ideally two seconds of it or more. */
   noise_profile?: string | null;
   /** Another name for `noise_profile`. */
   noise_path?: string | null;
@@ -1599,7 +1599,7 @@ export interface Denoise {
   subtraction_factor?: number;
   /** How fast the noise estimate follows a rising level, in seconds. */
   attack_time?: number;
-  /** How fast it follows a falling level, in seconds; default that of the `mode`. */
+  /** How fast the noise estimate follows a falling level, in seconds; by default set by `mode`. */
   release_time?: number | null;
 }
 
@@ -1650,7 +1650,7 @@ export interface DsuListModels {
   details?: boolean;
   /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
-  /** Folder whose models are listed as well. */
+  /** Folder of local models to list as well. */
   repo?: string | null;
   /** Only models of this family. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
@@ -1665,7 +1665,7 @@ export interface DsuLoad {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
@@ -1680,7 +1680,7 @@ export interface DsuPreload {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
@@ -1699,15 +1699,15 @@ export interface DsuSeparate {
   input?: string | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
-  /** Directory for the results; default `output` in the worker's working directory. */
+  /** Directory for the results; by default `output` in the worker's working directory. */
   output?: string | null;
   /** Another name for `output`. */
   output_dir?: string | null;
-  /** Name of the model; default the worker's default model. */
+  /** Name of the model; by default the worker's default model. */
   model?: string | null;
   /** File format of the stems. */
   format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`. */
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
@@ -1715,13 +1715,13 @@ export interface DsuSeparate {
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
-  /** Write only this stem and `no_STEM`, everything else. */
+  /** Write only this stem, and everything else as `no_STEM`. */
   two_stems?: string | null;
-  /** Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model. */
+  /** Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate. */
   output_sample_rate?: number | "source" | null;
-  /** If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`). */
+  /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
-  /** Replace existing files; if false, they are an error. */
+  /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
   resume?: boolean;
@@ -1745,7 +1745,7 @@ export interface DsuSeparate {
   preview?: Preview | null;
   /** Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders. */
   name_template?: string | null;
-  /** `source`: stems of a mono song are mono also where the model gives two channels. */
+  /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
@@ -1922,16 +1922,16 @@ export interface WorkerMethods<K extends WorkerKind> {
   setStorageType: MethodWithFields<K, "set_storage_type">;
   /** Run several jobs and answer once. The `input` of a job may be a stem of an earlier one: `{"from": INDEX, "stem": NAME}`. */
   batch: MethodWithFields<K, "batch">;
-  /** Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`. Of `audio-separator` and `dsu` only. */
+  /** Restore a file that lossy compression has damaged; the result goes to the file `output` or into the directory `output_dir`. Of `audio-separator` and `dsu` only. */
   apollo: FileMethod<"audio-separator" | "dsu", "apollo">;
   /** Load an Apollo network in advance, so that the first `apollo` starts sooner. Of `audio-separator` and `dsu` only. */
   loadApollo: Method<"audio-separator" | "dsu", "load_apollo">;
-  /** List models and ensembles as the audio-separator package names them, and your own in the models directory. Of `audio-separator` and `dsu` only. */
+  /** List models and ensembles under the names of the audio-separator package, and your own models in the models directory. Of `audio-separator` and `dsu` only. */
   packageListModels: Method<"audio-separator" | "dsu", "package_list_models">;
-  /** Load a model for `package_separate`, and tell its kind and its stems. What is active stays so. Of `audio-separator` and `dsu` only. */
+  /** Load a model for `package_separate` and report its kind and its stems. The active model stays the same. Of `audio-separator` and `dsu` only. */
   packageLoadModel: Method<"audio-separator" | "dsu", "package_load_model">;
   /** Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(STEM)_MODEL.wav`, as the audio-separator package does. With a VR, MDX, MDXC, RoFormer or Demucs model, or with several. Of `audio-separator` and `dsu` only. */
   packageSeparate: FileMethod<"audio-separator" | "dsu", "package_separate">;
-  /** Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
+  /** Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
   denoise: FileMethod<"denoise" | "dsu", "denoise">;
 }

@@ -30,10 +30,12 @@ def understand(typed: Typed) -> Options[AudioSepSeparate]:
         except InvalidRequest as error:
             raise InvalidRequest(error.message.replace("`texts`", "--text"), field=error.field) from error
     elif words.tracks:
-        raise InvalidRequest('Say with --text what to separate, as in --text "a singing voice".')
+        raise InvalidRequest('Describe what to separate with --text, as in --text "a singing voice".')
     if words.download and (given := typed.given(OWN_PARTS)):
         option = typed.wording.option(next(iter(given)))
-        raise InvalidRequest(f"--download is for a public model, which --model names; {option} is a part of your own.")
+        raise InvalidRequest(
+            f"--download is for public models, named with --model; {option} is part of your own model."
+        )
     return options
 
 
@@ -45,7 +47,7 @@ def name_output(typed: Typed) -> None:
         words.output_dir, words.output = words.output, None
         return
     if len(words.tracks) > 1:
-        raise InvalidRequest("Many songs cannot become one file: give a directory in --out.")
+        raise InvalidRequest("Several songs cannot go into one file: give a directory in --out.")
     for field in ("format", "name_template"):
         if getattr(words, field) is not None:
             option = typed.wording.option(field)
@@ -71,23 +73,23 @@ def results(request: AudioSepSeparate, models: Sequence[ModelDetails]) -> Result
 FAMILY = Program(
     Layout(
         program="",
-        description="Separate from songs and other recordings what a text describes.",
+        description="Separate what a text describes from songs and other recordings.",
         requests=(AudioSepSeparate,),
         groups={
             "what to separate": ("texts", "residual", STEMS),
             "model": ("model", *MODELS),
-            "parts of a model of your own": OWN_PARTS,
+            "parts of your own model": OWN_PARTS,
             "output": ("output", "name_template", *FORMAT),
             "separation": ("chunk_seconds", "use_chunk"),
         },
         options={
             "texts": Option(
                 ("-t", "--text"),
-                "what to separate, in English words; give it again for more, each in a file of its own",
+                "what to separate, described in English; repeat the option for several sounds, each in a file of its own",
                 "TEXT",
                 repeated=True,
             ),
-            "model": Option(("-m", "--model"), f"one that --list-models lists; default {DEFAULT_AUDIOSEP}", "NAME"),
+            "model": Option(("-m", "--model"), f"a name from --list-models; default {DEFAULT_AUDIOSEP}", "NAME"),
             **{field: Option(metavar="FILE") for field in OWN_PARTS if field.endswith("_path")},
             "output": Option(("-o", "--out"), "a directory or a file; default ./separated", "OUT", default="separated"),
             "name_template": template_option(AudioSepSeparate.template),
@@ -95,7 +97,9 @@ FAMILY = Program(
                 (),
                 switches=(
                     Switch(
-                        "--few-chunks", False, "run songs in chunks of half a minute: faster for some, and more memory"
+                        "--few-chunks",
+                        False,
+                        "process songs in chunks of half a minute: sometimes faster, but needs more memory",
                     ),
                 ),
             ),

@@ -42,14 +42,12 @@ def understand(typed: Typed) -> Options[NetworkSeparate]:
     except InvalidRequest as error:
         raise InvalidRequest(wording.of(error.message), field=error.field) from error
     if words.ensemble_type is not None and request.ensemble is None:
-        raise InvalidRequest("--ensemble-type needs the members in --ensemble.")
+        raise InvalidRequest("--ensemble-type needs --ensemble, which names the members.")
     if words.download and not words.list_models:
         if not request.model_key:
             raise InvalidRequest("Choose a model to download with --model NAME.", hint=wording.instead["list_models"])
         if request.model_path:
-            raise InvalidRequest(
-                "--download is for a public model, which --model names; --model-path is a file of yours."
-            )
+            raise InvalidRequest("--download is for public models, named with --model; --model-path is your own file.")
     return options
 
 
@@ -87,7 +85,7 @@ FAMILY = Program(
         requests=(NetworkSeparate,),
         groups={
             "model": ("model", *MODELS),
-            "a model of your own": ("model_path", "config_path", "model_type", "configs_dir"),
+            "your own model": ("model_path", "config_path", "model_type", "configs_dir"),
             "several models": ("ensemble", "ensemble_type", "ensemble_weights"),
             "output": ("output", "name_template", *FORMAT),
             "separation": (STEMS, "extract_instrumental", "quality", "overlap", "chunk_seconds", "use_tta"),
@@ -95,13 +93,13 @@ FAMILY = Program(
         options={
             "model": Option(
                 ("-m", "--model"),
-                f"one that --list-models lists; default {DEFAULT_NETWORK}, which comes with DSU",
+                f"a name from --list-models; default {DEFAULT_NETWORK}, which comes with DSU",
                 "NAME",
             ),
             "model_path": Option(metavar="FILE"),
             "config_path": Option(metavar="FILE"),
             "configs_dir": Option(metavar="DIR"),
-            "ensemble": Option(help="names of models whose results become one"),
+            "ensemble": Option(help="names of models whose results are combined into one"),
             "name_template": template_option(NetworkSeparate.template),
             "use_tta": Option(("--tta",)),
         },

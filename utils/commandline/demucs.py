@@ -84,7 +84,7 @@ class DemucsRun(Run, frozen=True, kw_only=True):
     """What only this program has."""
 
     filename: str = DEFAULT_FILENAME
-    mp3_bitrate: Annotated[int | None, Meta(description="Of mp3 files; default 320.")] = None
+    mp3_bitrate: Annotated[int | None, Meta(description="Bit rate of mp3 files, in kbit/s; default 320.")] = None
     mp3_preset: Literal["2", "3", "4", "5", "6", "7"] | None = None
 
 
@@ -245,25 +245,27 @@ LAYOUT = replace(
         ),
         "name_template": Option(
             ("--filename",),
-            "names below OUT/MODEL from {track} {trackext} {stem} {ext} {model} {index}; "
+            "file names below OUT/MODEL, from {track} {trackext} {stem} {ext} {model} {index}; "
             f"default {DEFAULT_FILENAME}",
             default=DEFAULT_FILENAME,
         ),
         "clip": Option(
             ("--clip-mode",),
-            "where stems would clip: lower each by its own gain (rescale, the default), or all by one, so that they still "
-            "sum to the song (rescale_all), clamp their samples, or do nothing (none)",
+            "if stems would clip: lower each by its own gain (rescale, the default), lower all by the same gain, so that "
+            "they still sum to the song (rescale_all), limit their samples (clamp), or do nothing (none)",
             "MODE",
             default="rescale_each",
             words={"rescale": "rescale_each", "rescale_all": "rescale"},
         ),
         "other_method": Option(
-            help="what --two-stems makes of the rest: the sum of the other stems, no_STEM (add, the default), the song minus "
-            "the stem, minus_STEM (minus), or nothing (none)"
+            help="how --two-stems makes the other file: no_STEM, the sum of the other stems (add, the default), minus_STEM, "
+            "the song minus the stem (minus), or not at all (none)"
         ),
         "shifts": Option(help="number of random time shifts to average over; default 1", default=1),
         "mp3_bitrate": Option(metavar="KBIT"),
-        "mp3_preset": Option(help="2 to 7, accepted as by demucs; mp3 files are always encoded in the best quality"),
+        "mp3_preset": Option(
+            help="2 to 7, accepted for compatibility with demucs; mp3 files always have the best quality"
+        ),
     },
     first=frozenset(
         {

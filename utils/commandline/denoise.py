@@ -18,12 +18,12 @@ from utils.core.requests import Denoise
 
 
 def understand(typed: Typed) -> Options[Denoise]:
-    """The noise is named by --noise; or else the files are one song, the noise, and perhaps the result."""
+    """The noise is named by --noise; or else the files are one song, the noise, and optionally the result."""
     words = typed.words
     if words.noise_profile is None and words.tracks:
         if not 2 <= len(words.tracks) <= 3 or (len(words.tracks) == 3 and words.output):
             raise InvalidRequest(
-                "Name a song, a recording of its noise and perhaps the result; or any number of songs with --noise."
+                "Name a song, a recording of its noise and optionally the result; or name any number of songs and give the noise with --noise."
             )
         song, words.noise_profile, *result = words.tracks
         words.tracks = [song]
@@ -32,7 +32,7 @@ def understand(typed: Typed) -> Options[Denoise]:
         name_output(typed)
     elif words.tracks:
         if len(words.tracks) > 1 or Path(words.tracks[0]).is_dir():
-            raise InvalidRequest("Name a directory in --out: there may be many results.")
+            raise InvalidRequest("Name a directory in --out, because there may be several results.")
         words.output_dir = str(Path(words.tracks[0]).parent)
     return typed.understand(Denoise)
 
@@ -52,14 +52,14 @@ PROGRAM = Program(
     Layout(
         program="dsu-denoise",
         description="Reduce noise that gets louder and softer with the recording, such as the hiss\n"
-        "of a preamplifier, by a recording of the noise alone.",
+        "of a preamplifier, using a recording of the noise alone.",
         requests=(Denoise,),
         groups={
             "noise": ("noise_profile", "mode", "subtraction_factor", "attack_time", "release_time"),
             "output": ("output", "name_template", *(item for item in FORMAT if item != "channels")),
         },
         options={
-            "noise_profile": Option(("-n", "--noise"), "a recording with nothing but the noise", "FILE"),
+            "noise_profile": Option(("-n", "--noise"), "a recording of only the noise", "FILE"),
             "mode": Option(
                 (),
                 switches=(
@@ -75,10 +75,10 @@ PROGRAM = Program(
                 "SECONDS",
             ),
             "output": Option(
-                ("-o", "--out"), "a directory or a file; default SONG_denoised.wav beside the song", "OUT"
+                ("-o", "--out"), "a directory or a file; default SONG_denoised.wav next to the song", "OUT"
             ),
             "output_sample_rate": Option(
-                ("--sample-rate",), "sample rate of the result; default that of the song", "HZ"
+                ("--sample-rate",), "sample rate of the result in Hz; by default the song's", "HZ"
             ),
             "name_template": template_option(Denoise.template),
         },

@@ -60,8 +60,8 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
 Separate songs into stems, restore them, or separate what a text describes.
 
 commands:
-  separate    what `dsu SONG` does: separate with {DEFAULT_NETWORK}, or with -m MODEL
-  models      list models, or show what is known of one; import downloaded ones
+  separate    separate songs, as `dsu SONG` does: with {DEFAULT_NETWORK}, or with -m MODEL
+  models      list models, or show the details of one; import downloaded ones
   download    download models
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
@@ -70,7 +70,7 @@ options:
   -h, --help  show this help message and exit
   --version   show program's version number and exit
 
-`dsu COMMAND --help` describes each.
+`dsu COMMAND --help` describes a command.
 """
 
 
@@ -104,7 +104,7 @@ class SeparateRun(Run, frozen=True, kw_only=True):
 
     family: Annotated[
         FamilyName | None,
-        Meta(description="The family of the model, where its name does not say it."),
+        Meta(description="The family of the model, if its name is not enough."),
     ] = None
 
 
@@ -114,14 +114,14 @@ DEFAULTS = {
     "overwrite": Option(
         (),
         default=False,
-        switches=(Switch("--overwrite", True, "replace results that exist; without it they are an error"),),
+        switches=(Switch("--overwrite", True, "replace existing results; without it, an existing result is an error"),),
     ),
     "pcm_type": SHARED["pcm_type"]._replace(
-        default="source", help="sample type: PCM_16, PCM_24, PCM_32, FLOAT; by default as deep as the song's"
+        default="source", help="sample type: PCM_16, PCM_24, PCM_32, FLOAT; by default as deep as the song"
     ),
     "output_sample_rate": SHARED["output_sample_rate"]._replace(
         default="source",
-        help="sample rate: a number of Hz, or the word model for the model's own; by default the song's",
+        help="sample rate in Hz, or `model` for the model's own; by default the song's",
         read=lambda text: None if text == "model" else number_or(("source",))(text),
     ),
 }
@@ -135,9 +135,7 @@ SEPARATE = Layout(
         "separation": (STEMS,),
     },
     options={
-        "model": Option(
-            ("-m", "--model"), f"one that `dsu models` lists, or a file; default {DEFAULT_NETWORK}", "NAME"
-        ),
+        "model": Option(("-m", "--model"), f"a name from `dsu models`, or a file; default {DEFAULT_NETWORK}", "NAME"),
         "name_template": template_option("the family's"),
         **DEFAULTS,
     },
@@ -155,8 +153,8 @@ Each family of models has more options:
   dsu separate -m MODEL --help
   dsu separate --family FAMILY --help
 
-A missing model is downloaded first. Messages go to stderr; with --print-paths
-the files written are listed on stdout.
+A missing model is downloaded first. Messages go to stderr; with --print-paths,
+the paths of the written files go to stdout.
 """,
 )
 
@@ -202,7 +200,7 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
         return family_of(known[model].type), model
     if PurePath(model).suffix in AUDIO_SEPARATOR_SUFFIXES:
         return "audio-separator", model
-    raise unknown(model, known, "For a model that is not listed, give its --family.")
+    raise unknown(model, known, "For a model that is not listed, set its --family.")
 
 
 def program_of(family: str, model: str) -> Program[Any]:
@@ -250,7 +248,7 @@ def layout_of(family: str) -> Layout:
         options={
             **base.options,
             **DEFAULTS,
-            "model": model._replace(help=model.help.replace("--list-models lists", "`dsu models` lists")),
+            "model": model._replace(help=model.help.replace("from --list-models", "from `dsu models`")),
         },
         run=SeparateRun,
         instead=INSTEAD,
@@ -275,7 +273,7 @@ class ModelsRun(Run, frozen=True, kw_only=True):
 
 MODELS = Layout(
     program="dsu models",
-    description="List models. With a NAME: those that contain it, or all that is known of one.",
+    description="List models. With a NAME: those whose names contain it, or one in detail.",
     requests=(),
     groups={},
     ungrouped=("family", "installed", "json", "models_dir"),
@@ -284,9 +282,9 @@ MODELS = Layout(
     usage="[options] [NAME ...]",
     things=("NAME", "the name of a model, or a part of it"),
     epilog="""\
-An asterisk marks what is installed. SDR is in dB, as published: the average of
-all stems, or that of the first one. `dsu models NAME` shows each of them.
-`dsu models import` brings in what other programs have downloaded.
+An asterisk marks installed models. SDR is in dB, as published: the average of
+all stems, or the first stem's. `dsu models NAME` shows every stem's.
+`dsu models import` imports models that other programs have downloaded.
 """,
 )
 
@@ -325,13 +323,13 @@ def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> 
 
 DOWNLOAD = Layout(
     program="dsu download",
-    description="Download models into the models directory, and check them.",
+    description="Download models into the models directory and check their size and SHA-256.",
     requests=(),
     groups={},
     ungrouped=("print_paths", "models_dir"),
     machine=(),
     usage="[options] NAME ...",
-    things=("NAME", "one that `dsu models` lists"),
+    things=("NAME", "a name from `dsu models`"),
     instead=INSTEAD,
 )
 

@@ -23,15 +23,15 @@ from utils.core.settings import FIELDS as SETTINGS
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What the program itself does, in addition to what it asks of the engine."""
 
-    verbose: Annotated[bool, Meta(description="Say more about each song.")] = False
-    print_paths: Annotated[bool, Meta(description="List the files written on stdout.")] = False
+    verbose: Annotated[bool, Meta(description="Show more about each song.")] = False
+    print_paths: Annotated[bool, Meta(description="Print the paths of the written files to stdout.")] = False
     journal: Annotated[
         str | None,
-        Meta(description="Append a report to FILE: a line of JSON for each song, and one at the end."),
+        Meta(description="Append a report to FILE: a line of JSON for each song, and a summary at the end."),
     ] = None
-    list_models: Annotated[bool, Meta(description="List the models that can be named, and stop.")] = False
-    download: Annotated[bool, Meta(description="Download the model and say where it is; works without songs.")] = False
-    skip_existing: Annotated[bool, Meta(description="Skip songs whose results exist.")] = False
+    list_models: Annotated[bool, Meta(description="List the available models and exit.")] = False
+    download: Annotated[bool, Meta(description="Download the model and show where it is; works without songs.")] = False
+    skip_existing: Annotated[bool, Meta(description="Skip songs whose results already exist.")] = False
 
 
 class Switch(NamedTuple):
@@ -147,14 +147,14 @@ SHARED = {
     "bitrate": Option(metavar="KBIT"),
     "output_sample_rate": Option(("--sample-rate",), metavar="HZ"),
     "clip": Option(("--clip-mode",)),
-    "overwrite": Option((), switches=(Switch("--overwrite", True, "replace results that exist (the default)"),)),
+    "overwrite": Option((), switches=(Switch("--overwrite", True, "replace existing results (the default)"),)),
     "resume": Option(
-        help="skip songs that an earlier run with --resume has finished, if the song, the settings, the model and the "
-        "results have not changed since"
+        help="skip songs that an earlier run with --resume already finished with the same settings and model, as long as "
+        "the song and its results have not changed"
     ),
     "two_stems": Option(metavar="STEM"),
     "preview": Option(
-        help="separate only so many seconds, from the beginning or from START on",
+        help="separate only this many seconds, from the beginning or from START",
         metavar="[START:]SECONDS",
         read=excerpt,
     ),
@@ -172,8 +172,8 @@ STEMS = ("stems", "two_stems")
 def closing(worker: str) -> str:
     """The end of every program's help. `worker` is what starts the worker for programs."""
     return f"""
-A missing model is downloaded first. Messages go to stderr; with --print-paths
-the files written are listed on stdout.
+A missing model is downloaded first. Messages go to stderr; with --print-paths,
+the paths of the written files go to stdout.
 `{worker} --help` describes the worker for programs.
 """
 
@@ -181,5 +181,5 @@ the files written are listed on stdout.
 def template_option(default: str) -> Option:
     """For `name_template`."""
     return Option(
-        help=f"names below OUT from {{track}} {{stem}} {{model}} {{index}}, without an extension; default {default}"
+        help=f"file names below OUT, without extension, from {{track}} {{stem}} {{model}} {{index}}; default {default}"
     )

@@ -36,20 +36,20 @@ _DEMUCS_ORDER = ("Bass", "Drums", "Other", "Vocals", "Guitar", "Piano")
 _LONGEST = 12  # characters of each of several models in the names of files
 
 PackageModelName = Annotated[
-    str | None, Meta(description=f"Name of the model's file, as the package has it; default `{DEFAULT_MODEL}`.")
+    str | None, Meta(description=f"Name of the model's file in the package; default `{DEFAULT_MODEL}`.")
 ]
 
 PackageFolder = Annotated[
-    str | None, Meta(description="VR and MDX: directory of the model's file; default the models directory.")
+    str | None, Meta(description="VR and MDX: directory of the model's file; by default the models directory.")
 ]
 
 
 class PackageListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="package_list_models"):
-    """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
+    """List models and ensembles under the names of the audio-separator package, and your own models in the models directory."""
 
 
 class PackageLoad(AudioSeparatorLoad, frozen=True, kw_only=True, tag_field="cmd", tag="package_load_model"):
-    """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+    """Load a model for `package_separate` and report its kind and its stems. The active model stays the same."""
 
     model: PackageModelName = None
     model_file_dir: PackageFolder = None
@@ -64,7 +64,10 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     model: PackageModelName = None
     model_file_dir: PackageFolder = None
     pcm_type: Annotated[
-        SampleType | None, Meta(description="Sample type of the stems; default as deep as the input, up to the format.")
+        SampleType | None,
+        Meta(
+            description="Sample type of the stems; by default as deep as the input, as far as the format supports it."
+        ),
     ] = None
     normalization: Annotated[
         float, Meta(description="Highest peak of songs and stems; louder ones are lowered to it.")
@@ -72,37 +75,42 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     amplification: Annotated[
         float, Meta(description="Lowest peak of songs and stems; quieter ones are raised to it.")
     ] = 0.0
-    custom_output_names: Annotated[dict[str, str] | None, Meta(description="Names of files, by stem.")] = None
+    custom_output_names: Annotated[dict[str, str] | None, Meta(description="File names, by stem.")] = None
     label: Annotated[
-        str | None, Meta(description="What stands at the end of the names of files; default after the models.")
+        str | None, Meta(description="The end of the file names; by default made from the names of the models.")
     ] = None
     mdx_segment_size: Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment.")] = 256
     mdxc_segment_size: Annotated[
         int,
-        Meta(ge=2, description="MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`."),
+        Meta(ge=2, description="MDXC: frames per window, for short songs or with `mdxc_override_model_segment_size`."),
     ] = 256
     mdxc_override_model_segment_size: Annotated[
         bool, Meta(description="MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own.")
     ] = False
     mdxc_overlap: (
         Annotated[
-            int, Meta(ge=1, description="MDXC: windows that cover each sample; default that of the model, or else 8.")
+            int,
+            Meta(
+                ge=1,
+                description="MDXC: number of windows that cover each sample; by default the model's own, or else 8.",
+            ),
         ]
         | None
     ) = None
     mdxc_pitch_shift: Annotated[
-        int, Meta(ge=-24, le=24, description="MDXC: raise the song by this many semitones for the network.")
+        int,
+        Meta(ge=-24, le=24, description="MDXC: raise the pitch of the song by this many semitones for the network."),
     ] = 0
     demucs_segment_s: (
         Annotated[
             float,
-            Meta(ge=SHORTEST_S, description="Demucs: length of a segment in seconds; default that of the model."),
+            Meta(ge=SHORTEST_S, description="Demucs: length of a segment in seconds; by default the model's own."),
         ]
         | None
     ) = None
     demucs_split: Annotated[
         bool,
-        Meta(description="Demucs: separate in segments; if false, the whole song at once, where that is possible."),
+        Meta(description="Demucs: separate in segments; if false, the whole song at once, if possible."),
     ] = True
     demucs_shifts: Annotated[int, Meta(ge=0, le=100, description="Demucs: random time shifts to average over.")] = 2
     demucs_overlap: Annotated[
@@ -111,17 +119,17 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     ensemble: (
         Annotated[
             list[str],
-            Meta(min_length=2, description="Several models instead of `model`, of any kinds.", extra=BY_COMMAS),
+            Meta(min_length=2, description="Several models of any kind, instead of `model`.", extra=BY_COMMAS),
         ]
         | None
     ) = None
     ensemble_preset: Annotated[
-        str | None, Meta(description="An ensemble that has a name: its models, unless others are named.")
+        str | None, Meta(description="A named ensemble; it sets the models, unless the request names others.")
     ] = None
     ensemble_algorithm: Annotated[
         EnsembleAlgorithm | None,
         Meta(
-            description="How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`."
+            description="How the results of several models are combined; by default as in `ensemble_preset`, or else `avg_wave`."
         ),
     ] = None
     ensemble_weights: Annotated[

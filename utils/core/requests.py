@@ -31,43 +31,49 @@ Theme = Literal["light", "dark"]
 
 FeatureDim = (
     Annotated[
-        int, Meta(ge=1, description="Feature dimension of the network; default from its configuration or checkpoint.")
+        int,
+        Meta(
+            ge=1, description="Feature dimension of the network; by default read from its configuration or checkpoint."
+        ),
     ]
     | None
 )
 Layers = (
     Annotated[
-        int, Meta(ge=1, description="Number of layers of the network; default from its configuration or checkpoint.")
+        int,
+        Meta(
+            ge=1, description="Number of layers of the network; by default read from its configuration or checkpoint."
+        ),
     ]
     | None
 )
-ModelFileDir = Annotated[str | None, Meta(description="Directory of the model file; default the models directory.")]
+ModelFileDir = Annotated[str | None, Meta(description="Directory of the model file; by default the models directory.")]
 EnsembleType = Literal["avg_wave", "median_wave", "min_wave", "max_wave", "avg_fft", "median_fft", "min_fft", "max_fft"]
 Quality = Literal["fast", "balanced", "best"]
 
 # A network of the client's own.
-ModelPath = Annotated[str | None, Meta(description="Checkpoint of a network of your own, instead of `model`.")]
+ModelPath = Annotated[str | None, Meta(description="Checkpoint of your own network, instead of `model`.")]
 ConfigPath = Annotated[str | None, Meta(description="YAML configuration of the network in `model_path`.")]
 ModelType = Annotated[
     str | None,
-    Meta(description="Type of the network in `model_path`; default from its configuration or checkpoint."),
+    Meta(description="Type of the network in `model_path`; detected automatically by default."),
 ]
 
 # The files of an AudioSep model. Each is looked for in the models directory unless it is given.
 AudioSepConfigPath = Annotated[
-    str | None, Meta(description="YAML configuration of the separation network; default that of the public model.")
+    str | None, Meta(description="YAML configuration of the separation network; by default the public model's.")
 ]
 CheckpointPath = Annotated[
     str | None,
-    Meta(description="Checkpoint of the separation network; default the model's file in the models directory."),
+    Meta(description="Checkpoint of the separation network; by default the model's file in the models directory."),
 ]
 ClapCheckpointPath = Annotated[
     str | None,
-    Meta(description="CLAP checkpoint, for its text encoder; default the one in the models directory."),
+    Meta(description="CLAP checkpoint, for its text encoder; by default the one in the models directory."),
 ]
 RobertaDir = Annotated[
     str | None,
-    Meta(description="Folder of roberta-base with its vocabulary; default the one in the models directory."),
+    Meta(description="Folder with the vocabulary of roberta-base; by default the one in the models directory."),
 ]
 
 # How fast the noise estimate of `denoise` follows a falling level, by mode.
@@ -112,7 +118,7 @@ class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_
 class DemucsListModels(ListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):
     """List the models that this worker knows or finds."""
 
-    repo: Annotated[str | None, Meta(description="Folder whose models are listed as well.")] = None
+    repo: Annotated[str | None, Meta(description="Folder of local models to list as well.")] = None
 
 
 class ListCached(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_cached"):
@@ -163,7 +169,7 @@ class Exit(Request, frozen=True, kw_only=True, tag_field="cmd", tag="exit"):
 class LoadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
-    model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; by default the worker's default model.")] = None
 
 
 class DemucsLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
@@ -179,7 +185,7 @@ class DemucsPreload(DemucsLoad, frozen=True, kw_only=True, tag_field="cmd", tag=
 class NetworkLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 
-    model: Annotated[str | None, Meta(description="Name of the model; default the one loaded last.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; by default the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None
@@ -213,34 +219,37 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         Meta(description="Several files and folders to separate: one `file_done` line for each file, then `done`."),
     ] = None
     output: Annotated[
-        str | None, Meta(description="Directory for the results; default `output` in the worker's working directory.")
+        str | None,
+        Meta(description="Directory for the results; by default `output` in the worker's working directory."),
     ] = None
     output_dir: Annotated[str | None, Meta(description="Another name for `output`.")] = None
-    model: Annotated[str | None, Meta(description="Name of the model; default the worker's default model.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; by default the worker's default model.")] = None
     format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
     pcm_type: Annotated[
         AskedSampleType | None,
         Meta(
-            description="Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."
+            description="Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."
         ),
     ] = None
     subtype: Annotated[AskedSampleType | None, Meta(description="Another name for `pcm_type`.")] = None
     bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
     stems: Annotated[list[str] | None, Meta(description="Write only these stems.", extra=BY_COMMAS)] = None
-    two_stems: Annotated[str | None, Meta(description="Write only this stem and `no_STEM`, everything else.")] = None
+    two_stems: Annotated[str | None, Meta(description="Write only this stem, and everything else as `no_STEM`.")] = None
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
         Meta(
-            description="Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."
+            description="Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."
         ),
     ] = None
     clip: Annotated[
         ClipMode,
         Meta(
-            description="If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."
+            description="What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."
         ),
     ] = "rescale"
-    overwrite: Annotated[bool, Meta(description="Replace existing files; if false, they are an error.")] = True
+    overwrite: Annotated[bool, Meta(description="Replace existing files; if false, an existing file is an error.")] = (
+        True
+    )
     resume: Annotated[
         bool,
         Meta(description="Skip files that an earlier job with `resume` has finished and that have not changed since."),
@@ -277,7 +286,7 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     ] = None
     channels: Annotated[
         Literal["model", "source"],
-        Meta(description="`source`: stems of a mono song are mono also where the model gives two channels."),
+        Meta(description="`source` keeps the stems of a mono song mono, even if the model outputs two channels."),
     ] = "model"
 
     @property
@@ -365,7 +374,7 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     ) = None
     overlap: Annotated[float, Meta(ge=0, lt=1, description="Overlap of adjacent segments, as a fraction.")] = 0.25
     segment: (
-        Annotated[float, Meta(ge=SHORTEST_S, description="Length of a segment in seconds; default that of the model.")]
+        Annotated[float, Meta(ge=SHORTEST_S, description="Length of a segment in seconds; by default the model's own.")]
         | None
     ) = None
     segments: Annotated[float, Meta(ge=SHORTEST_S, description="Another name for `segment`.")] | None = None
@@ -378,19 +387,21 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
     split: Annotated[
         bool,
         Meta(
-            description="Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices."
+            description="Separate in segments; if false, the whole song at once, if the network and the memory allow it."
         ),
     ] = True
     other_method: (
         Annotated[
             OtherMethod,
             Meta(
-                description="How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."
+                description="How `two_stems` makes `no_STEM`: as the mix `minus` the stem, as the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."
             ),
         ]
         | None
     ) = None
-    rest_name: Annotated[str | None, Meta(description="Name of what `two_stems` leaves; default `no_STEM`.")] = None
+    rest_name: Annotated[
+        str | None, Meta(description="Name of the stem that `two_stems` makes of everything else; default `no_STEM`.")
+    ] = None
 
     @property
     def segment_s(self) -> float | None:
@@ -398,7 +409,7 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
 
 
 class NetworkMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network of your own as a member of an ensemble."""
+    """Your own network as a member of an ensemble."""
 
     model_path: Annotated[str, Meta(description="Checkpoint of the network.")]
     config_path: Annotated[str, Meta(description="YAML configuration of the network.")]
@@ -408,7 +419,7 @@ class NetworkMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK/STEM.wav`."""
 
-    model: Annotated[str | None, Meta(description="Name of the model; default the one loaded last.")] = None
+    model: Annotated[str | None, Meta(description="Name of the model; by default the one loaded last.")] = None
     model_path: ModelPath = None
     config_path: ConfigPath = None
     model_type: ModelType = None
@@ -422,7 +433,7 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
             Meta(
                 ge=1,
                 le=50,
-                description="Number of windows that cover each sample; default 1, which has no seams either.",
+                description="Number of windows that cover each sample; default 1, which is seamless, too.",
             ),
         ]
         | None
@@ -431,7 +442,11 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
     chunk_seconds: (
         Annotated[
             float,
-            Meta(ge=0.1, le=600, description="Length of a window in seconds; default from the model's configuration."),
+            Meta(
+                ge=0.1,
+                le=600,
+                description="Length of a window in seconds; by default set by the model's configuration.",
+            ),
         ]
         | None
     ) = None
@@ -442,7 +457,7 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
             description="Average with separations of swapped channels and of inverted polarity; takes 3 times as long."
         ),
     ] = None
-    extract_instrumental: Annotated[bool, Meta(description="Also write `instrumental`, the mix minus the vocals.")] = (
+    extract_instrumental: Annotated[bool, Meta(description="Also write `instrumental`: the mix minus the vocals.")] = (
         False
     )
     ensemble: (
@@ -451,7 +466,7 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
             Meta(
                 min_length=2,
                 max_length=16,
-                description="Several networks instead of `model`, by name or by their files.",
+                description="Several networks instead of `model`, given by name or by their files.",
                 extra=BY_COMMAS,
             ),
         ]
@@ -517,7 +532,7 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
     ] = False
     vr_post_process: Annotated[
         bool,
-        Meta(description="VR: give the primary stem everything in passages where nearly everything belongs to it."),
+        Meta(description="VR: in passages where nearly everything belongs to the primary stem, give it everything."),
     ] = False
     vr_post_process_threshold: Annotated[
         float,
@@ -531,7 +546,7 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
         int, Meta(ge=32, le=8192, description="VR: frames per window; 320 is slower and slightly better than 512.")
     ] = 512
     mdx_segment_size: (
-        Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment; default that of the model.")] | None
+        Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment; by default the model's own.")] | None
     ) = None
     mdx_overlap: Annotated[float, Meta(ge=0, lt=1, description="MDX: overlap of adjacent chunks, as a fraction.")] = (
         0.25
@@ -542,7 +557,10 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
     primary_stem: Annotated[
         str | None, Meta(description="For an unknown model file: the stem that its network outputs.")
     ] = None
-    secondary_stem: Annotated[str | None, Meta(description="For an unknown model file: the stem that remains.")] = None
+    secondary_stem: Annotated[
+        str | None,
+        Meta(description="For an unknown model file: the stem that remains when the primary one is removed."),
+    ] = None
     vr_model_param: Annotated[
         str | dict[str, Any] | None,
         Meta(description="For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."),
@@ -634,7 +652,7 @@ class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separa
 
 
 class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):
-    """Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`."""
+    """Restore a file that lossy compression has damaged; the result goes to the file `output` or into the directory `output_dir`."""
 
     model_path: ModelPath = None
     config_path: ConfigPath = None
@@ -642,9 +660,9 @@ class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo")
     layer: Layers = None
     chunk_seconds: Annotated[float, Meta(ge=0.1, le=3600, description="Length of a chunk in seconds.")] = 7.0
     chunk_overlap: Annotated[
-        float, Meta(ge=0, le=60, description="Length of the cross-fade between chunks in seconds.")
+        float, Meta(ge=0, le=60, description="Length of the cross-fade between chunks, in seconds.")
     ] = 0.5
-    addition: Annotated[bool, Meta(description="Also write `addition`, what the restoration has added.")] = False
+    addition: Annotated[bool, Meta(description="Also write `addition`: what the restoration added.")] = False
 
     @property
     def wanted_two_stems(self) -> str | None:
@@ -667,10 +685,10 @@ class DenoisePreload(DenoiseLoad, frozen=True, kw_only=True, tag_field="cmd", ta
 
 
 class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise"):
-    """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone.
+    """Reduce noise that gets louder and softer with the recording, using a recording of the noise alone.
 
-    The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next
-    to the input.
+    The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav`
+    next to the input.
     """
 
     template = catalogue.TRACK_AND_STEM
@@ -678,7 +696,7 @@ class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise
     output: Annotated[
         str | None,
         Meta(
-            description="File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input."
+            description="File to write; its extension determines the format. By default, `TRACK_denoised.wav` next to the input."
         ),
     ] = None
     output_dir: Annotated[str | None, Meta(description="Directory for `TRACK_denoised.wav`, instead of `output`.")] = (
@@ -687,10 +705,10 @@ class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise
     model: Annotated[str | None, Meta(description="`envelope_matched`, the only method.")] = None
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
-        Meta(description="Sample rate of the result in Hz; default that of the input."),
+        Meta(description="Sample rate of the result in Hz; by default the input's."),
     ] = None
     noise_profile: Annotated[
-        str | None, Meta(description="Audio file with nothing but the noise, best two seconds or more.")
+        str | None, Meta(description="Audio file that contains only the noise, ideally two seconds of it or more.")
     ] = None
     noise_path: Annotated[str | None, Meta(description="Another name for `noise_profile`.")] = None
     mode: Annotated[
@@ -709,7 +727,9 @@ class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise
         Annotated[
             float,
             Meta(
-                ge=0, le=60, description="How fast it follows a falling level, in seconds; default that of the `mode`."
+                ge=0,
+                le=60,
+                description="How fast the noise estimate follows a falling level, in seconds; by default set by `mode`.",
             ),
         ]
         | None
@@ -748,7 +768,7 @@ class AudioSepLoad(LoadModel, frozen=True, kw_only=True, tag_field="cmd", tag="l
     mmap: Annotated[
         bool | None,
         Meta(
-            description="Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."
+            description="Memory-map the checkpoint instead of reading it as a whole; by default as set by `set_storage_type`."
         ),
     ] = None
     use_torch_stft: Annotated[
@@ -763,28 +783,27 @@ class AudioSepPreload(AudioSepLoad, frozen=True, kw_only=True, tag_field="cmd", 
 
 
 class AudioSepSeparate(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
-    """Separate the sounds that a text describes, to the file `output` or the directory `output_dir`."""
+    """Separate the sounds that a text describes; the result goes to the file `output` or into the directory `output_dir`."""
 
     model: Annotated[
-        str | None, Meta(description="Name of the model; default the one loaded last, or else `audiosep_base`.")
+        str | None, Meta(description="Name of the model; by default the one loaded last, or else `audiosep_base`.")
     ] = None
     text: Annotated[
         str | None, Meta(description=f"Description in English of the sounds to separate; default `{DEFAULT_QUERY}`.")
     ] = None
     texts: (
         Annotated[
-            list[str], Meta(min_length=1, max_length=32, description="Several descriptions, with one file for each.")
+            list[str],
+            Meta(min_length=1, max_length=32, description="Several descriptions; each gets a file of its own."),
         ]
         | None
     ) = None
     residual: Annotated[
-        bool, Meta(description="Also write `residual`, the input without everything that was separated.")
+        bool, Meta(description="Also write `residual`: the input without everything that was separated.")
     ] = False
     output_sample_rate: Annotated[
         Annotated[int, Meta(ge=8000, le=384000)] | Literal["source"] | None,
-        Meta(
-            description="Sample rate of the results in Hz; default that of the input, even above the network's 32 kHz."
-        ),
+        Meta(description="Sample rate of the results in Hz; by default the input's, even above the network's 32 kHz."),
     ] = None
     use_chunk: Annotated[
         bool | Literal["auto"],

@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True):
     models_dir: Annotated[
         Path,
         Meta(
-            description=f"The folder of the models; default `{EARLIER_MODELS_DIR.as_posix()}` where that exists, or else "
+            description=f"The models directory; by default `{EARLIER_MODELS_DIR.as_posix()}` if it exists, or else "
             + ", ".join(f"`{folder}` ({system})" for system, folder in MODELS_DIRS.items())
             + "."
         ),
@@ -45,12 +45,15 @@ class Settings(msgspec.Struct, frozen=True):
     device: Annotated[
         str,
         Meta(
-            min_length=1, description="`auto` takes CUDA, then MPS, then the CPU; or `cuda`, `cuda:N`, `mps` or `cpu`."
+            min_length=1,
+            description="`cuda`, `cuda:N`, `mps` or `cpu`; `auto` uses CUDA if available, then MPS, then the CPU.",
         ),
     ] = "auto"
-    threads: Annotated[int, Meta(ge=1, description="CPU threads; default the physical cores.")] | None = None
+    threads: (
+        Annotated[int, Meta(ge=1, description="Number of CPU threads; by default the number of physical cores.")] | None
+    ) = None
     max_cached_models: Annotated[
-        int, Meta(ge=0, description="How many models stay loaded; default 2, 0 turns the cache off.")
+        int, Meta(ge=0, description="How many models stay loaded; 0 turns the cache off; default 2.")
     ] = 2
     offline: Annotated[bool, Meta(description="Never use the network.")] = False
     strict: Annotated[
@@ -75,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
     ] = "auto"
     configs_dir: Annotated[
         Path | None,
-        Meta(description="A folder with configurations of networks of your own, for those that `models.json` lists."),
+        Meta(description="A folder with the configurations of your own networks that `models.json` lists."),
     ] = None
 
 

@@ -113,7 +113,7 @@ class Commands(ABC):
         return cast("BatchDone", self._command("batch", options, on_progress))
 
     def apollo(self, on_progress: OnProgress | None = None, **options: Unpack[ApolloOptions]) -> Restored | ManyDone:
-        """Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`."""
+        """Restore a file that lossy compression has damaged; the result goes to the file `output` or into the directory `output_dir`."""
         return cast("Restored | ManyDone", self._command("apollo", options, on_progress))
 
     def load_apollo(self, on_progress: OnProgress | None = None, **options: Unpack[LoadApolloOptions]) -> ApolloLoaded:
@@ -121,13 +121,13 @@ class Commands(ABC):
         return cast("ApolloLoaded", self._command("load_apollo", options, on_progress))
 
     def package_list_models(self, **options: Unpack[PackageListModelsOptions]) -> PackageModels:
-        """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
+        """List models and ensembles under the names of the audio-separator package, and your own models in the models directory."""
         return cast("PackageModels", self._command("package_list_models", options, None))
 
     def package_load_model(
         self, on_progress: OnProgress | None = None, **options: Unpack[PackageLoadModelOptions]
     ) -> PackageModelLoaded:
-        """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+        """Load a model for `package_separate` and report its kind and its stems. The active model stays the same."""
         return cast("PackageModelLoaded", self._command("package_load_model", options, on_progress))
 
     def package_separate(
@@ -137,7 +137,7 @@ class Commands(ABC):
         return cast("Done | ManyDone", self._command("package_separate", options, on_progress))
 
     def denoise(self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]) -> Denoised | ManyDone:
-        """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input."""
+        """Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input."""
         return cast("Denoised | ManyDone", self._command("denoise", options, on_progress))
 
 
@@ -204,7 +204,7 @@ class AsyncCommands(ABC):
     async def apollo(
         self, on_progress: OnProgress | None = None, **options: Unpack[ApolloOptions]
     ) -> Restored | ManyDone:
-        """Restore a file that lossy compression has damaged, to the file `output` or the directory `output_dir`."""
+        """Restore a file that lossy compression has damaged; the result goes to the file `output` or into the directory `output_dir`."""
         return cast("Restored | ManyDone", await self._command("apollo", options, on_progress))
 
     async def load_apollo(
@@ -214,13 +214,13 @@ class AsyncCommands(ABC):
         return cast("ApolloLoaded", await self._command("load_apollo", options, on_progress))
 
     async def package_list_models(self, **options: Unpack[PackageListModelsOptions]) -> PackageModels:
-        """List models and ensembles as the audio-separator package names them, and your own in the models directory."""
+        """List models and ensembles under the names of the audio-separator package, and your own models in the models directory."""
         return cast("PackageModels", await self._command("package_list_models", options, None))
 
     async def package_load_model(
         self, on_progress: OnProgress | None = None, **options: Unpack[PackageLoadModelOptions]
     ) -> PackageModelLoaded:
-        """Load a model for `package_separate`, and tell its kind and its stems. What is active stays so."""
+        """Load a model for `package_separate` and report its kind and its stems. The active model stays the same."""
         return cast("PackageModelLoaded", await self._command("package_load_model", options, on_progress))
 
     async def package_separate(
@@ -232,5 +232,5 @@ class AsyncCommands(ABC):
     async def denoise(
         self, on_progress: OnProgress | None = None, **options: Unpack[DenoiseOptions]
     ) -> Denoised | ManyDone:
-        """Reduce noise that gets louder and softer with the recording, by a recording of the noise alone. The result is the file `output`, or goes to the directory `output_dir`; without either it is `TRACK_denoised.wav` next to the input."""
+        """Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input."""
         return cast("Denoised | ManyDone", await self._command("denoise", options, on_progress))

@@ -99,14 +99,14 @@ class Preview(TypedDict):
 
 
 class NetworkMember(TypedDict):
-    """A network of your own as a member of an ensemble."""
+    """Your own network as a member of an ensemble."""
 
     model_path: str
     """Checkpoint of the network."""
     config_path: str
     """YAML configuration of the network."""
     model_type: NotRequired[str | None]
-    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    """Type of the network in `model_path`; detected automatically by default."""
 
 
 class PingOptions(TypedDict, total=False):
@@ -148,7 +148,7 @@ class ListModelsOptions(TypedDict, total=False):
     model: str | None
     """List only this model; the signature of a network in a bag works too."""
     repo: str | None
-    """Folder whose models are listed as well."""
+    """Folder of local models to list as well."""
     family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
     """Only models of this family."""
 
@@ -161,27 +161,27 @@ class LoadModelOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     model: str | None
-    """Name of the model; default the worker's default model."""
+    """Name of the model; by default the worker's default model."""
     repo: str | None
     """Folder of local models."""
     model_path: str | None
-    """Checkpoint of a network of your own, instead of `model`."""
+    """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
     """YAML configuration of the network in `model_path`."""
     model_type: str | None
-    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    """Type of the network in `model_path`; detected automatically by default."""
     model_file_dir: str | None
-    """Directory of the model file; default the models directory."""
+    """Directory of the model file; by default the models directory."""
     checkpoint_path: str | None
-    """Checkpoint of the separation network; default the model's file in the models directory."""
+    """Checkpoint of the separation network; by default the model's file in the models directory."""
     clap_checkpoint_path: str | None
-    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    """CLAP checkpoint, for its text encoder; by default the one in the models directory."""
     roberta_dir: str | None
-    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    """Folder with the vocabulary of roberta-base; by default the one in the models directory."""
     device: str | None
     """Device of the model: the one the worker was started with, or `auto`."""
     mmap: bool | None
-    """Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."""
+    """Memory-map the checkpoint instead of reading it as a whole; by default as set by `set_storage_type`."""
     use_torch_stft: bool | str | None
     """Accepted for compatibility; has no effect, because the STFT always runs on the device."""
     auto_stft_seconds: float | None
@@ -198,27 +198,27 @@ class PreloadModelOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     model: str | None
-    """Name of the model; default the worker's default model."""
+    """Name of the model; by default the worker's default model."""
     repo: str | None
     """Folder of local models."""
     model_path: str | None
-    """Checkpoint of a network of your own, instead of `model`."""
+    """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
     """YAML configuration of the network in `model_path`."""
     model_type: str | None
-    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    """Type of the network in `model_path`; detected automatically by default."""
     model_file_dir: str | None
-    """Directory of the model file; default the models directory."""
+    """Directory of the model file; by default the models directory."""
     checkpoint_path: str | None
-    """Checkpoint of the separation network; default the model's file in the models directory."""
+    """Checkpoint of the separation network; by default the model's file in the models directory."""
     clap_checkpoint_path: str | None
-    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    """CLAP checkpoint, for its text encoder; by default the one in the models directory."""
     roberta_dir: str | None
-    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    """Folder with the vocabulary of roberta-base; by default the one in the models directory."""
     device: str | None
     """Device of the model: the one the worker was started with, or `auto`."""
     mmap: bool | None
-    """Memory-map the checkpoint instead of reading it as a whole; default as set by `set_storage_type`."""
+    """Memory-map the checkpoint instead of reading it as a whole; by default as set by `set_storage_type`."""
     use_torch_stft: bool | str | None
     """Accepted for compatibility; has no effect, because the STFT always runs on the device."""
     auto_stft_seconds: float | None
@@ -246,11 +246,11 @@ class SeparateOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     model: str | None
-    """Name of the model; default the worker's default model."""
+    """Name of the model; by default the worker's default model."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
@@ -258,13 +258,13 @@ class SeparateOptions(TypedDict, total=False):
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
-    """Write only this stem and `no_STEM`, everything else."""
+    """Write only this stem, and everything else as `no_STEM`."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
+    """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
-    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
+    """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
     overwrite: bool
-    """Replace existing files; if false, they are an error."""
+    """Replace existing files; if false, an existing file is an error."""
     resume: bool
     """Skip files that an earlier job with `resume` has finished and that have not changed since."""
     progress: bool
@@ -288,13 +288,13 @@ class SeparateOptions(TypedDict, total=False):
     name_template: str | None
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
-    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     shifts: int | None
     """Number of random time shifts to average over; default 1, or 0 for quantized bags."""
     overlap: float | int | None
     """Overlap of adjacent segments, as a fraction."""
     segment: float | None
-    """Length of a segment in seconds; default that of the model."""
+    """Length of a segment in seconds; by default the model's own."""
     segments: float | None
     """Another name for `segment`."""
     jobs: int
@@ -302,31 +302,31 @@ class SeparateOptions(TypedDict, total=False):
     repo: str | None
     """Folder of local models: `.th` files, and `.yaml` files for bags."""
     split: bool
-    """Separate in segments; if false, the whole song at once, where the network takes that much and memory suffices."""
+    """Separate in segments; if false, the whole song at once, if the network and the memory allow it."""
     other_method: Literal["add", "minus", "none"] | None
-    """How `two_stems` makes `no_STEM`: the mix `minus` the stem, the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."""
+    """How `two_stems` makes `no_STEM`: as the mix `minus` the stem, as the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."""
     rest_name: str | None
-    """Name of what `two_stems` leaves; default `no_STEM`."""
+    """Name of the stem that `two_stems` makes of everything else; default `no_STEM`."""
     model_path: str | None
-    """Checkpoint of a network of your own, instead of `model`."""
+    """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
     """YAML configuration of the network in `model_path`."""
     model_type: str | None
-    """Type of the network in `model_path`; default from its configuration or checkpoint."""
+    """Type of the network in `model_path`; detected automatically by default."""
     quality: Literal["balanced", "best", "fast"] | None
     """Preset for `overlap` and `use_tta`; either of them overrides it."""
     num_overlap: int | None
     """Another name for `overlap`."""
     chunk_seconds: float | None
-    """Length of a window in seconds; default from the model's configuration."""
+    """Length of a window in seconds; by default set by the model's configuration."""
     use_fast: bool
     """Accepted for compatibility; has no effect."""
     use_tta: bool | None
     """Average with separations of swapped channels and of inverted polarity; takes 3 times as long."""
     extract_instrumental: bool
-    """Also write `instrumental`, the mix minus the vocals."""
+    """Also write `instrumental`: the mix minus the vocals."""
     ensemble: Sequence[str | NetworkMember] | None
-    """Several networks instead of `model`, by name or by their files."""
+    """Several networks instead of `model`, given by name or by their files."""
     ensemble_type: Literal[
         "avg_fft", "avg_wave", "max_fft", "max_wave", "median_fft", "median_wave", "min_fft", "min_wave"
     ]
@@ -334,7 +334,7 @@ class SeparateOptions(TypedDict, total=False):
     ensemble_weights: Sequence[float] | None
     """Weight of each member in an average."""
     model_file_dir: str | None
-    """Directory of the model file; default the models directory."""
+    """Directory of the model file; by default the models directory."""
     single_stem: str | None
     """Write only this stem."""
     invert_spect: bool
@@ -346,13 +346,13 @@ class SeparateOptions(TypedDict, total=False):
     vr_high_end_process: bool
     """VR: mirror the network's frequency range into the range above it."""
     vr_post_process: bool
-    """VR: give the primary stem everything in passages where nearly everything belongs to it."""
+    """VR: in passages where nearly everything belongs to the primary stem, give it everything."""
     vr_post_process_threshold: float
     """VR: `vr_post_process` applies to passages in which the whole mask is above this value."""
     vr_window_size: int
     """VR: frames per window; 320 is slower and slightly better than 512."""
     mdx_segment_size: int | None
-    """MDX: frames per segment; default that of the model."""
+    """MDX: frames per segment; by default the model's own."""
     mdx_overlap: float
     """MDX: overlap of adjacent chunks, as a fraction."""
     mdx_enable_denoise: bool
@@ -360,7 +360,7 @@ class SeparateOptions(TypedDict, total=False):
     primary_stem: str | None
     """For an unknown model file: the stem that its network outputs."""
     secondary_stem: str | None
-    """For an unknown model file: the stem that remains."""
+    """For an unknown model file: the stem that remains when the primary one is removed."""
     vr_model_param: str | Mapping[str, Any] | None
     """For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."""
     nout: int | None
@@ -378,17 +378,17 @@ class SeparateOptions(TypedDict, total=False):
     text: str | None
     """Description in English of the sounds to separate; default `speech`."""
     texts: Sequence[str] | None
-    """Several descriptions, with one file for each."""
+    """Several descriptions; each gets a file of its own."""
     residual: bool
-    """Also write `residual`, the input without everything that was separated."""
+    """Also write `residual`: the input without everything that was separated."""
     use_chunk: bool | Literal["auto"]
     """Split a long input into short chunks (`auto`, true) or a few long ones (false); the result is the same."""
     checkpoint_path: str | None
-    """Checkpoint of the separation network; default the model's file in the models directory."""
+    """Checkpoint of the separation network; by default the model's file in the models directory."""
     clap_checkpoint_path: str | None
-    """CLAP checkpoint, for its text encoder; default the one in the models directory."""
+    """CLAP checkpoint, for its text encoder; by default the one in the models directory."""
     roberta_dir: str | None
-    """Folder of roberta-base with its vocabulary; default the one in the models directory."""
+    """Folder with the vocabulary of roberta-base; by default the one in the models directory."""
     family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
     """The family of the model; without it, the model's name and the other fields decide."""
 
@@ -470,11 +470,11 @@ class ApolloOptions(TypedDict, total=False):
     output_dir: str | None
     """Directory for `TRACK_(STEM).wav`, instead of `output`."""
     model: str | None
-    """Name of the model; default the worker's default model."""
+    """Name of the model; by default the worker's default model."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
@@ -482,13 +482,13 @@ class ApolloOptions(TypedDict, total=False):
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
-    """Write only this stem and `no_STEM`, everything else."""
+    """Write only this stem, and everything else as `no_STEM`."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
+    """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
-    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
+    """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
     overwrite: bool
-    """Replace existing files; if false, they are an error."""
+    """Replace existing files; if false, an existing file is an error."""
     resume: bool
     """Skip files that an earlier job with `resume` has finished and that have not changed since."""
     progress: bool
@@ -512,21 +512,21 @@ class ApolloOptions(TypedDict, total=False):
     name_template: str | None
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
-    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     model_path: str | None
-    """Checkpoint of a network of your own, instead of `model`."""
+    """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
     """YAML configuration of the network in `model_path`."""
     feature_dim: int | None
-    """Feature dimension of the network; default from its configuration or checkpoint."""
+    """Feature dimension of the network; by default read from its configuration or checkpoint."""
     layer: int | None
-    """Number of layers of the network; default from its configuration or checkpoint."""
+    """Number of layers of the network; by default read from its configuration or checkpoint."""
     chunk_seconds: float
     """Length of a chunk in seconds."""
     chunk_overlap: float
-    """Length of the cross-fade between chunks in seconds."""
+    """Length of the cross-fade between chunks, in seconds."""
     addition: bool
-    """Also write `addition`, what the restoration has added."""
+    """Also write `addition`: what the restoration added."""
 
 
 class LoadApolloOptions(TypedDict, total=False):
@@ -537,15 +537,15 @@ class LoadApolloOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     model: str | None
-    """Name of the model; default the worker's default model."""
+    """Name of the model; by default the worker's default model."""
     model_path: str | None
-    """Checkpoint of a network of your own, instead of `model`."""
+    """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
     """YAML configuration of the network in `model_path`."""
     feature_dim: int | None
-    """Feature dimension of the network; default from its configuration or checkpoint."""
+    """Feature dimension of the network; by default read from its configuration or checkpoint."""
     layer: int | None
-    """Number of layers of the network; default from its configuration or checkpoint."""
+    """Number of layers of the network; by default read from its configuration or checkpoint."""
 
 
 class PackageListModelsOptions(TypedDict, total=False):
@@ -565,9 +565,9 @@ class PackageLoadModelOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     model: str | None
-    """Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
+    """Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
     model_file_dir: str | None
-    """VR and MDX: directory of the model's file; default the models directory."""
+    """VR and MDX: directory of the model's file; by default the models directory."""
 
 
 class PackageSeparateOptions(TypedDict, total=False):
@@ -582,15 +582,15 @@ class PackageSeparateOptions(TypedDict, total=False):
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
-    """Directory for the results; default `output` in the worker's working directory."""
+    """Directory for the results; by default `output` in the worker's working directory."""
     output_dir: str | None
     """Another name for `output`."""
     model: str | None
-    """Name of the model's file, as the package has it; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
+    """Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
-    """Sample type of the stems; default as deep as the input, up to the format."""
+    """Sample type of the stems; by default as deep as the input, as far as the format supports it."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
@@ -598,13 +598,13 @@ class PackageSeparateOptions(TypedDict, total=False):
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
-    """Write only this stem and `no_STEM`, everything else."""
+    """Write only this stem, and everything else as `no_STEM`."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the stems: a rate in Hz, or `source` for that of the input, as far as the format has it; default that of the model."""
+    """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
-    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
+    """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
     overwrite: bool
-    """Replace existing files; if false, they are an error."""
+    """Replace existing files; if false, an existing file is an error."""
     resume: bool
     """Skip files that an earlier job with `resume` has finished and that have not changed since."""
     progress: bool
@@ -628,9 +628,9 @@ class PackageSeparateOptions(TypedDict, total=False):
     name_template: str | None
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
-    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     model_file_dir: str | None
-    """VR and MDX: directory of the model's file; default the models directory."""
+    """VR and MDX: directory of the model's file; by default the models directory."""
     single_stem: str | None
     """Write only this stem."""
     invert_spect: bool
@@ -642,7 +642,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     vr_high_end_process: bool
     """VR: mirror the network's frequency range into the range above it."""
     vr_post_process: bool
-    """VR: give the primary stem everything in passages where nearly everything belongs to it."""
+    """VR: in passages where nearly everything belongs to the primary stem, give it everything."""
     vr_post_process_threshold: float
     """VR: `vr_post_process` applies to passages in which the whole mask is above this value."""
     vr_window_size: int
@@ -656,7 +656,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     primary_stem: str | None
     """For an unknown model file: the stem that its network outputs."""
     secondary_stem: str | None
-    """For an unknown model file: the stem that remains."""
+    """For an unknown model file: the stem that remains when the primary one is removed."""
     vr_model_param: str | Mapping[str, Any] | None
     """For an unknown VR file: its band parameters, by name (`4band_v3`) or as an object."""
     nout: int | None
@@ -676,29 +676,29 @@ class PackageSeparateOptions(TypedDict, total=False):
     amplification: float
     """Lowest peak of songs and stems; quieter ones are raised to it."""
     custom_output_names: Mapping[str, str] | None
-    """Names of files, by stem."""
+    """File names, by stem."""
     label: str | None
-    """What stands at the end of the names of files; default after the models."""
+    """The end of the file names; by default made from the names of the models."""
     mdxc_segment_size: int
-    """MDXC: frames per window, of short songs and with `mdxc_override_model_segment_size`."""
+    """MDXC: frames per window, for short songs or with `mdxc_override_model_segment_size`."""
     mdxc_override_model_segment_size: bool
     """MDXC: use `mdxc_segment_size` for long songs as well, instead of the model's own."""
     mdxc_overlap: int | None
-    """MDXC: windows that cover each sample; default that of the model, or else 8."""
+    """MDXC: number of windows that cover each sample; by default the model's own, or else 8."""
     mdxc_pitch_shift: int
-    """MDXC: raise the song by this many semitones for the network."""
+    """MDXC: raise the pitch of the song by this many semitones for the network."""
     demucs_segment_s: float | None
-    """Demucs: length of a segment in seconds; default that of the model."""
+    """Demucs: length of a segment in seconds; by default the model's own."""
     demucs_split: bool
-    """Demucs: separate in segments; if false, the whole song at once, where that is possible."""
+    """Demucs: separate in segments; if false, the whole song at once, if possible."""
     demucs_shifts: int
     """Demucs: random time shifts to average over."""
     demucs_overlap: float
     """Demucs: overlap of adjacent segments, as a fraction."""
     ensemble: Sequence[str] | None
-    """Several models instead of `model`, of any kinds."""
+    """Several models of any kind, instead of `model`."""
     ensemble_preset: str | None
-    """An ensemble that has a name: its models, unless others are named."""
+    """A named ensemble; it sets the models, unless the request names others."""
     ensemble_algorithm: (
         Literal[
             "avg_fft",
@@ -715,7 +715,7 @@ class PackageSeparateOptions(TypedDict, total=False):
         ]
         | None
     )
-    """How the results of several models are combined; default as `ensemble_preset` does, or `avg_wave`."""
+    """How the results of several models are combined; by default as in `ensemble_preset`, or else `avg_wave`."""
     ensemble_weights: Sequence[float] | None
     """Weight of each model in an average."""
 
@@ -732,7 +732,7 @@ class DenoiseOptions(TypedDict, total=False):
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
-    """File to write; its extension determines the format. Default `TRACK_denoised.wav` next to the input."""
+    """File to write; its extension determines the format. By default, `TRACK_denoised.wav` next to the input."""
     output_dir: str | None
     """Directory for `TRACK_denoised.wav`, instead of `output`."""
     model: str | None
@@ -740,7 +740,7 @@ class DenoiseOptions(TypedDict, total=False):
     format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
     """File format of the stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems, or `source` for one as deep as the input's and the format can be; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
@@ -748,13 +748,13 @@ class DenoiseOptions(TypedDict, total=False):
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
-    """Write only this stem and `no_STEM`, everything else."""
+    """Write only this stem, and everything else as `no_STEM`."""
     output_sample_rate: int | Literal["source"] | None
-    """Sample rate of the result in Hz; default that of the input."""
+    """Sample rate of the result in Hz; by default the input's."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
-    """If stems would clip: `rescale` all of them by one gain, so that they still sum to the song, `rescale_each` of them by its own, as the demucs package does, `clamp` their samples, or do nothing (`none`)."""
+    """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
     overwrite: bool
-    """Replace existing files; if false, they are an error."""
+    """Replace existing files; if false, an existing file is an error."""
     resume: bool
     """Skip files that an earlier job with `resume` has finished and that have not changed since."""
     progress: bool
@@ -778,9 +778,9 @@ class DenoiseOptions(TypedDict, total=False):
     name_template: str | None
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
-    """`source`: stems of a mono song are mono also where the model gives two channels."""
+    """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     noise_profile: str | None
-    """Audio file with nothing but the noise, best two seconds or more."""
+    """Audio file that contains only the noise, ideally two seconds of it or more."""
     noise_path: str | None
     """Another name for `noise_profile`."""
     mode: Literal["default", "drums", "slow"]
@@ -790,7 +790,7 @@ class DenoiseOptions(TypedDict, total=False):
     attack_time: float
     """How fast the noise estimate follows a rising level, in seconds."""
     release_time: float | None
-    """How fast it follows a falling level, in seconds; default that of the `mode`."""
+    """How fast the noise estimate follows a falling level, in seconds; by default set by `mode`."""
 
 
 class Loading(TypedDict):

@@ -77,15 +77,15 @@ def test_out_is_a_file(out, extension):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a.wav"], "Say with --text what to separate"),
+        (["a.wav"], "Describe what to separate with --text"),
         (["--text", " ", "a.wav"], "--text must describe"),
         (["--text", "rain", "--text", "Rain", "a.wav"], "--text contains `rain` twice"),
         (["--text", "residual", "--residual", "a.wav"], "A text cannot be `residual`"),
-        (["--text", "rain", "-o", "x.wav", "a.wav", "b.wav"], "Many songs cannot become one file"),
+        (["--text", "rain", "-o", "x.wav", "a.wav", "b.wav"], "Several songs cannot go into one file"),
         (["--text", "rain", "-o", "x.wav", "--flac", "a.wav"], "--format needs a directory in --out"),
         (["--text", "rain", "-o", "x.wav", "--name-template", "{stem}", "a.wav"], "--name-template needs a directory"),
         (["--text", "rain", "-o", "x.wav", "--skip-existing", "a.wav"], "--skip-existing needs a directory"),
-        (["--download", "--roberta-dir", "r"], "--download is for a public model, which --model names; --roberta-dir"),
+        (["--download", "--roberta-dir", "r"], "--download is for public models, named with --model; --roberta-dir"),
         (["--text", "rain", "--chunk-seconds", "0", "a.wav"], "--chunk-seconds takes a number of at least 0.1."),
     ],
 )

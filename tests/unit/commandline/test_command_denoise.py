@@ -34,10 +34,10 @@ def test_many_songs_with_the_noise_as_an_option():
     ("words", "message"),
     [
         (["a.wav"], "a recording of its noise"),
-        (["a.wav", "b.wav", "c.wav", "d.wav"], "any number of songs with --noise"),
-        (["a.wav", "hiss.wav", "b.wav", "--out", "c.wav"], "perhaps the result"),
+        (["a.wav", "b.wav", "c.wav", "d.wav"], "any number of songs and give the noise"),
+        (["a.wav", "hiss.wav", "b.wav", "--out", "c.wav"], "optionally the result"),
         (["a.wav", "b.wav", "--noise", "hiss.wav"], "Name a directory in --out"),
-        (["a.wav", "b.wav", "--noise", "hiss.wav", "--out", "c.wav"], "Many songs cannot become one file"),
+        (["a.wav", "b.wav", "--noise", "hiss.wav", "--out", "c.wav"], "Several songs cannot go into one file"),
         ([], "Name at least one song"),
         (["a.wav", "hiss.wav", "--drums", "--slow"], "not allowed with"),
         (["a.wav", "hiss.wav", "--amount", "11"], "--amount takes a number of at most 10"),

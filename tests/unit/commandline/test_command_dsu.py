@@ -212,7 +212,7 @@ def test_an_unknown_model_is_an_error(capsys, name, near):
     assert status == 1
     assert err == (
         f"dsu separate: There is no model `{name}`.{near} `dsu models` lists all models. "
-        "For a model that is not listed, give its --family.\n"
+        "For a model that is not listed, set its --family.\n"
     )
 
 

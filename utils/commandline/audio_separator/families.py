@@ -32,7 +32,7 @@ OPTIONS_OF = {
     ),
     "mdx": ("mdx_segment_size", "mdx_overlap", "mdx_enable_denoise", "invert_spect"),
 }
-MODEL = Option(("-m", "--model"), "one that --list-models lists, or a file of yours", "NAME")
+MODEL = Option(("-m", "--model"), "a name from --list-models, or your own file", "NAME")
 
 
 # VR and MDX models --------------------------------------------------------------------------------------------------
@@ -168,12 +168,12 @@ APOLLO: Program[Apollo] = Program(
         requests=(Apollo,),
         groups={
             "model": ("model", *MODELS),
-            "a model of your own": ("model_path", "config_path", "feature_dim", "layer"),
+            "your own model": ("model_path", "config_path", "feature_dim", "layer"),
             "output": ("output", "name_template", *FORMAT),
             "restoration": (STEMS, "addition", "chunk_seconds", "chunk_overlap"),
         },
         options={
-            "model": Option(("-m", "--model"), "one that --list-models lists", "NAME"),
+            "model": Option(("-m", "--model"), "a name from --list-models", "NAME"),
             "model_path": Option(metavar="FILE"),
             "config_path": Option(metavar="FILE"),
             "output": Option(("-o", "--out"), "a directory or a file; default ./separated", "OUT", default="separated"),

@@ -34,24 +34,26 @@ class PackageRun(Run, frozen=True, kw_only=True):
     """What the program itself does."""
 
     debug_log: Annotated[bool, Meta(description="Show messages of all levels, as --log-level=debug does.")] = False
-    env_info: Annotated[bool, Meta(description="Show what the program runs on, and stop.")] = False
+    env_info: Annotated[
+        bool, Meta(description="Show the system and the versions of Python and packages, and exit.")
+    ] = False
     log_level: Annotated[
         str, Meta(description="The least severe messages to show: `debug`, `info`, `warning` or `error`.")
     ] = "info"
     list_filter: Annotated[
-        str | None, Meta(description="Sort the list by `name` or `filename`, or by how well models give this stem.")
+        str | None, Meta(description="Sort the list by `name` or `filename`, or by how well models separate this stem.")
     ] = None
-    list_limit: Annotated[int | None, Meta(description="List no more than so many models.")] = None
+    list_limit: Annotated[int | None, Meta(description="List at most this many models.")] = None
     list_format: Annotated[
         Literal["pretty", "json"], Meta(description="List models as a table or as one JSON document.")
     ] = "pretty"
-    list_presets: Annotated[bool, Meta(description="List the ensembles that have names, and stop.")] = False
+    list_presets: Annotated[bool, Meta(description="List the named ensembles and exit.")] = False
     extra_models: Annotated[
-        list[str] | None, Meta(description="More models, whose results are combined with that of --model-filename.")
+        list[str] | None, Meta(description="More models, whose results are combined with those of --model-filename.")
     ] = None
     output_bitrate: Annotated[str | None, Meta(description="Bit rate of lossy formats, such as 320k.")] = None
     demucs_segment_size: Annotated[
-        str, Meta(description="Demucs: length of a segment in seconds; `Default` is that of the model.")
+        str, Meta(description="Demucs: length of a segment in seconds; `Default` is the model's own.")
     ] = DEFAULT_SEGMENT
     mdx_batch_size: Annotated[int | None, Meta(description="Another name for --batch-size.")] = None
     mdx_hop_length: Annotated[int, Meta(description="MDX: samples between STFT frames; models need 1024.")] = MDX_HOP
@@ -64,7 +66,7 @@ class PackageRun(Run, frozen=True, kw_only=True):
     demucs_segments_enabled: Annotated[
         str,
         Meta(
-            description="Demucs: nothing after it (`--demucs-segments-enabled=`) gives the network the whole song at once."
+            description="Demucs: with an empty value (`--demucs-segments-enabled=`) the network gets the whole song at once."
         ),
     ] = "True"
     apollo: Annotated[
@@ -106,8 +108,8 @@ Results are TRACK_(STEM)_MODEL.EXT, of --apollo TRACK_(restored).EXT.
 
 LAYOUT = Layout(
     program="dsu-audio-separator",
-    description="Separate songs into stems with VR, MDX, MDXC, RoFormer and Demucs models, or restore with\n"
-    "Apollo models what lossy compression took. Takes the options of audio-separator.",
+    description="Separate songs into stems with VR, MDX, MDXC, RoFormer and Demucs models, or restore what\n"
+    "lossy compression removed with Apollo models. Takes the options of audio-separator.",
     epilog=EPILOG,
     requests=(PackageSeparate, Apollo),
     groups={
@@ -164,15 +166,15 @@ LAYOUT = Layout(
         "extra_models": Option(metavar="NAME", several=True),
         "model": Option(
             ("-m", "--model-filename"),
-            f"one that --list-models lists, or a file of yours; default {DEFAULT_MODEL}",
+            f"a name from --list-models, or your own file; default {DEFAULT_MODEL}",
             "NAME",
             also=("--model",),
         ),
         "models_dir": Option(
-            ("--model-file-dir",), "the folder of models and downloads", "DIR", also=("--models-dir",)
+            ("--model-file-dir",), "the folder for models and downloads", "DIR", also=("--models-dir",)
         ),
         "download": Option(
-            ("--download-model-only",), "download the models and say where they are, then stop", also=("--download",)
+            ("--download-model-only",), "download the models, show where they are, and exit", also=("--download",)
         ),
         "format": Option(
             ("--output-format",),
@@ -183,14 +185,16 @@ LAYOUT = Layout(
             switches=SHARED["format"].switches,
         ),
         "output": Option(
-            ("--output-dir",), "default the working directory", "DIR", default=".", also=("-o", "--out", "--output")
+            ("--output-dir",), "by default the working directory", "DIR", default=".", also=("-o", "--out", "--output")
         ),
         "output_bitrate": Option(metavar="KBIT", also=("--bitrate",)),
-        "output_sample_rate": Option(("--sample-rate",), "of the files in Hz, or source; default 44100", "HZ"),
+        "output_sample_rate": Option(
+            ("--sample-rate",), "sample rate of the files in Hz, or source; default 44100", "HZ"
+        ),
         "single_stem": Option(metavar="STEM"),
-        "custom_output_names": Option(help='names of files by stem, as JSON: {"Vocals": "voice"}', metavar="JSON"),
-        "ensemble_weights": Option(help="how much each model counts in an average", metavar="X", several=True),
-        "ensemble_preset": Option(help="an ensemble that --list-presets lists", metavar="NAME"),
+        "custom_output_names": Option(help='file names by stem, as JSON: {"Vocals": "voice"}', metavar="JSON"),
+        "ensemble_weights": Option(help="weight of each model in an average", metavar="X", several=True),
+        "ensemble_preset": Option(help="a named ensemble from --list-presets", metavar="NAME"),
         "name_template": template_option("{track}_({stem})_{model}"),
         "mdx_segment_size": Option(also=("--segment-size",)),
         "mdx_overlap": Option(also=("--overlap",)),
@@ -246,7 +250,7 @@ def understand(typed: Typed) -> Options[Separate]:
     if given := typed.given(RESTORATION):
         raise InvalidRequest(f"{wording.option(next(iter(given)))} needs --apollo.")
     if words.mdx_hop_length not in (None, MDX_HOP):
-        raise InvalidRequest(f"--mdx-hop-length must be {MDX_HOP}: MDX models were made for no other.")
+        raise InvalidRequest(f"--mdx-hop-length must be {MDX_HOP}: MDX models work with no other.")
     if words.demucs_segment_size not in (None, DEFAULT_SEGMENT):
         words.demucs_segment_s = _seconds(words.demucs_segment_size)
     words.demucs_split = None if words.demucs_segments_enabled is None else bool(words.demucs_segments_enabled)
@@ -270,7 +274,7 @@ def take_model_folder(words: Any) -> None:
     if not folder:
         return
     if not Path(folder).is_dir():
-        raise ModelNotInstalled(f"There is no folder `{folder}`, which {MODEL_DIR_VARIABLE} names for models.")
+        raise ModelNotInstalled(f"There is no folder `{folder}`, which {MODEL_DIR_VARIABLE} sets for models.")
     words.models_dir = folder
 
 
@@ -307,7 +311,7 @@ def _names(text: str) -> dict[str, str]:
     try:
         names = json.loads(text)
     except ValueError as error:
-        raise InvalidRequest(f"--custom-output-names takes JSON, and this is none: {error}.") from error
+        raise InvalidRequest(f"--custom-output-names takes JSON, but this is not JSON: {error}.") from error
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise InvalidRequest('--custom-output-names takes names by stem, such as {"Vocals": "voice"}.')
     return names
