@@ -60,7 +60,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
 Separate songs into stems, restore them, or separate what a text describes.
 
 commands:
-  separate    separate songs, as `dsu SONG` does: with {DEFAULT_NETWORK}, or with -m MODEL
+  separate    separate songs with {DEFAULT_NETWORK} or -m MODEL, as `dsu SONG` does
   models      list models, or show the details of one; import downloaded ones
   download    download models
   worker      answer JSON commands from standard input, for programs
