@@ -32,8 +32,8 @@ BAR_WIDTH = 32
 QUIET_PERCENT = 25  # between progress lines, if the output is no terminal
 
 WHAT_SDR_IS = """\
-SDR, the signal-to-distortion ratio, says how much louder a stem is than what is wrong with it. `over mix` is how much better
-the stem is than the song as it is would be in its place.
+SDR, the signal-to-distortion ratio, compares the loudness of a stem with that of the errors in it: higher is better. `over mix`
+is the improvement over using the whole song instead of the stem.
 """
 # Models to go on with: what for, how many MB, and how many times as long as dsu_mini each takes on a CPU, by
 # benchmarks/RESULTS.md.
@@ -237,7 +237,7 @@ def speed(done: Mapping[str, Any]) -> float:
 def suggestions(realtime: float) -> str:
     """Better models, with their size and about how long they take on a machine that runs dsu_mini so fast."""
     lines = [
-        "Better models, which are downloaded when they are first used, and about how long a song of 4 minutes takes here:"
+        "Better models, which are downloaded when first used, and how long a song of 4 minutes takes here, approximately:"
     ]
     for name, (purpose, megabytes, times) in BETTER.items():
         minutes = max(1, round(USUAL_SONG_MIN * times / realtime))
@@ -301,7 +301,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "demo", metavar="DIR", help="default demo/")
     parser.add_argument("--open", action="store_true", help="open the page that shows and plays the result")
     parser.add_argument("--play", action="store_true", help="play the stems")
-    parser.add_argument("--verbose", action="store_true", help="show what the worker is sent and what it answers")
+    parser.add_argument("--verbose", action="store_true", help="show what is sent to the worker and what it answers")
     parser.add_argument("song", type=Path, nargs="?", metavar="SONG", help="default: the embedded clip")
     options = parser.parse_args(argv)
     use_utf8(sys.stdout, sys.stderr)

@@ -399,7 +399,9 @@ def check() -> list[str]:
 
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("run.py lock", description="Pin every package, with hashes.", allow_abbrev=False)
-    parser.add_argument("--upgrade", action="store_true", help="new versions of what no requirements file names")
+    parser.add_argument(
+        "--upgrade", action="store_true", help="also use new versions of the packages that no requirements file names"
+    )
     parser.add_argument("--check", action="store_true", help="only check that the lock files are up to date")
     options = parser.parse_args(words)
     try:

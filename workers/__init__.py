@@ -39,7 +39,7 @@ WORKERS: dict[str, Worker] = {
         script="workers/denoise_worker.py",
         command_line="utils.commandline.denoise",
         groups=("control", "denoise", "cache", "batch"),
-        description="Noise reduction by a recording of the noise",
+        description="Noise reduction with a recording of the noise",
     ),
     "dsu": Worker(
         name="dsu",

@@ -21,7 +21,7 @@ export interface Ready {
   device: string;
   /** What `"precision":"auto"` of a request means here. */
   precision: "bf16" | "fp16" | "fp32";
-  /** CPU threads in use: the number set for the worker, or else that of the physical cores. */
+  /** Number of CPU threads in use: the one set for the worker, or else the number of physical cores. */
   threads: number;
   cache_enabled: boolean;
   max_cached_models: number;
@@ -350,7 +350,7 @@ export interface Cancelled {
   id?: string | number;
   warnings?: Array<string>;
   message: string;
-  /** Many files or a batch: the replies up to then. */
+  /** Many files or a batch: the replies of the parts that had ended. */
   results?: Array<Record<string, unknown>>;
 }
 
@@ -533,7 +533,7 @@ export interface Timing {
   decode: number;
   infer: number;
   encode: number;
-  /** Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes. */
+  /** VR models and `denoise`: a pass over the song that finds its loudest bin, or how its level changes. */
   survey?: number;
 }
 
@@ -1148,17 +1148,17 @@ export interface PackageModel {
   /** The file that describes its network. */
   config: string | null;
   stems: Array<string>;
-  /** The stems as they are in names of files, where its configuration here has other names. */
+  /** The stems as they appear in file names, if its configuration here has other names. */
   instruments: Array<string>;
   /** The stem that it was made for. */
   target_stem: string | null;
-  /** Median of each stem, in dB. */
+  /** Median SDR of each stem, in dB. */
   sdr: Record<string, number>;
 }
 
 /** An ensemble with a name. */
 export interface EnsemblePreset {
-  /** What people call it. */
+  /** Name for display. */
   name: string;
   description: string;
   models: Array<string>;

@@ -46,7 +46,7 @@ def output_error(error: OSError, path: Path) -> OutputError:
     elif isinstance(error, PermissionError):
         message = (
             f"'{name}' cannot be written: permission denied. "
-            "Choose a folder that you may write to, and close programs that have the file open."
+            "Choose a folder that you can write to, and close programs that have the file open."
         )
     else:
         message = f"'{name}' cannot be written ({error.strerror or error}). Choose another output directory."

@@ -73,7 +73,10 @@ class FfmpegDecoder:
         if not self._damaged:
             return self._notes
         packets = "packet" if self._damaged == 1 else "packets"
-        return [*self._notes, f"{self._damaged} damaged {packets} in '{shown(self._file.path)}' became silence."]
+        return [
+            *self._notes,
+            f"{self._damaged} damaged {packets} in '{shown(self._file.path)}' were replaced by silence.",
+        ]
 
     def _first_stream(self) -> av.AudioStream:
         streams = self._container.streams.audio

@@ -114,7 +114,7 @@ def excerpt(text: str) -> dict[str, float]:
     try:
         return {"start": float(start or 0), "duration": float(duration)}
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"seconds are needed, as in 30 or 60:30, not {text!r}") from error
+        raise argparse.ArgumentTypeError(f"a number of seconds such as 30 or 60:30 is needed, not {text!r}") from error
 
 
 # What can stand after an option; objects cannot.

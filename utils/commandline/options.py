@@ -265,15 +265,15 @@ class Typed:
             raise InvalidRequest("Name at least one song or folder.", hint=hint)
         audio_format = words.format or "wav"
         if words.bitrate is not None and audio_format not in LOSSY:
-            raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} has none.")
+            raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} is lossless.")
         if words.pcm_type not in (None, "source") and audio_format in LOSSY:
             typed = self.wording.of_hint(f'"pcm_type":"{words.pcm_type}"')
-            raise InvalidRequest(f"{typed} is for wav, flac and aiff; {audio_format} has no type of sample.")
+            raise InvalidRequest(f"{typed} is for wav, flac and aiff; {audio_format} has no sample type.")
         if words.name_template is not None:
             option = self.wording.option("name_template")
             template_fields(words.name_template, option, TEMPLATE_FIELDS)
             if words.name_template.endswith(f".{audio_format}"):
-                raise InvalidRequest(f"{option} takes no extension; .{audio_format} is added to it.")
+                raise InvalidRequest(f"{option} takes no extension; .{audio_format} is added automatically.")
         request = _request(self.given(kind.__struct_fields__), kind, self.wording)
         try:
             _ = request.report_look
@@ -323,8 +323,8 @@ def template_fields(template: str, option: str, known: Collection[str]) -> set[s
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
     except ValueError as error:
-        raise InvalidRequest(f"{option} {template!r} has a brace without its partner.") from error
+        raise InvalidRequest(f"{option} {template!r} has an unmatched brace.") from error
     if unknown := fields - set(known):
         listed = " ".join(f"{{{field}}}" for field in sorted(known))
-        raise InvalidRequest(f"{option} does not know {{{min(unknown)}}}. It knows {listed}.")
+        raise InvalidRequest(f"{option} has an unknown field {{{min(unknown)}}}. The fields are {listed}.")
     return fields

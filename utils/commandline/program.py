@@ -281,7 +281,7 @@ class Report:
         self.display.say(describe_download(done, size_bytes))
 
     def own(self, model: str) -> None:
-        self.display.say(f"{model} is a model of your own; there is nothing to download.")
+        self.display.say(f"{model} is your own model; there is nothing to download.")
 
     def skipped(self, paths: Sequence[Path], reason: str) -> None:
         self._left_out += len(paths)

@@ -60,7 +60,7 @@ LAYOUT = Layout(
     options={"max_cached_models": Option(("--max-cached-models",))},
     machine=(),
     usage="[options]",
-    things=("NOTHING", "there are no arguments; songs come in requests"),
+    things=("NOTHING", "takes no arguments; songs are named in requests"),
     epilog="""\
 methods:
   get_spec_version, get_name, get_version, get_available_models,

@@ -59,7 +59,7 @@ def choice_of(request: NetworkLoad | NetworkSeparate) -> Choice:
     for field in ("config_path", "model_type"):
         if getattr(request, field):
             raise InvalidRequest(
-                f"`{field}` is only for a network of your own; give its checkpoint in `model_path`.", field=field
+                f"`{field}` is only for your own network; give its checkpoint in `model_path`.", field=field
             )
     return request.model or None
 

@@ -70,7 +70,7 @@ def end(program: str, status: int) -> int:
     enough is none of our business.
     """
     if status == 0 and (lost := lost_output(sys.stdout)) is not None:
-        sys.stderr.write(f"{program}: What belongs on standard output cannot be written: {lost.strerror}.\n")
+        sys.stderr.write(f"{program}: Standard output cannot be written to: {lost.strerror}.\n")
         return 1
     if status >= 0:
         return status

@@ -184,7 +184,7 @@ def _check_names(request: Separate, count: int, job: Job) -> None:
         )
     template = request.name_template
     if isinstance(request, IntoFile) and request.output is not None and count > 1:
-        raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
+        raise InvalidRequest("Several files cannot become one: give a directory in `output_dir`.", field="output")
     if template is not None and count > 1 and "{track}" not in template and "{index}" not in template:
         raise InvalidRequest(
             f"`name_template` gives the results of all {count} files the same names. Add {{track}} or {{index}} to it.",

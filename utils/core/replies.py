@@ -46,7 +46,10 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N` or `mps`.")]
     precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
     threads: Annotated[
-        int, Meta(description="CPU threads in use: the number set for the worker, or else that of the physical cores.")
+        int,
+        Meta(
+            description="Number of CPU threads in use: the one set for the worker, or else the number of physical cores."
+        ),
     ]
     cache_enabled: bool
     max_cached_models: int
@@ -84,7 +87,10 @@ class Cancelled(Reply, frozen=True, kw_only=True, tag_field="status", tag="cance
 
     message: str = "The job was cancelled. No file was written."
     results: (
-        Annotated[list[dict[str, Any]], Meta(description="Many files or a batch: the replies up to then.")] | UnsetType
+        Annotated[
+            list[dict[str, Any]], Meta(description="Many files or a batch: the replies of the parts that had ended.")
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -236,16 +242,16 @@ class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     stems: tuple[str, ...] = ()
     instruments: Annotated[
         tuple[str, ...],
-        Meta(description="The stems as they are in names of files, where its configuration here has other names."),
+        Meta(description="The stems as they appear in file names, if its configuration here has other names."),
     ] = ()
     target_stem: Annotated[str | None, Meta(description="The stem that it was made for.")] = None
-    sdr: Annotated[dict[str, float], Meta(description="Median of each stem, in dB.")] = {}
+    sdr: Annotated[dict[str, float], Meta(description="Median SDR of each stem, in dB.")] = {}
 
 
 class EnsemblePreset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An ensemble with a name."""
 
-    name: Annotated[str, Meta(description="What people call it.")]
+    name: Annotated[str, Meta(description="Name for display.")]
     description: str
     models: tuple[str, ...]
     algorithm: EnsembleAlgorithm
@@ -349,7 +355,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[
             float,
             Meta(
-                description="Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes."
+                description="VR models and `denoise`: a pass over the song that finds its loudest bin, or how its level changes."
             ),
         ]
         | UnsetType

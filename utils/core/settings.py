@@ -251,7 +251,7 @@ def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Argu
     class SettingsParser(argparse.ArgumentParser):
         def error(self, message: str) -> Any:
             raise InvalidRequest(
-                f"The command line is not understood: {message}.",
+                f"The command line is wrong: {message}.",
                 hint=f"`{program} --worker --help` lists the options.",
             )
 

@@ -237,7 +237,7 @@ def _beside(path: Path) -> ModelFields | None:
             try:
                 return msgspec.json.decode(beside.read_bytes(), type=ModelFields)
             except (OSError, msgspec.DecodeError) as error:
-                raise ConfigInvalid(f"`{beside.name}`, beside the model, is malformed: {error}.") from error
+                raise ConfigInvalid(f"`{beside.name}`, next to the model, is malformed: {error}.") from error
     return None
 
 
@@ -273,7 +273,7 @@ def _parameters(path: Path, fields: ModelFields) -> VrParameters | MdxParameters
     )
     raise ConfigInvalid(
         f"`{path.name}` is not a known model, so the spectrum that its network takes is unknown.",
-        hint=f"Set {needed}, in the request or in `{path.stem}.json` beside the model.",
+        hint=f"Set {needed}, in the request or in `{path.stem}.json` next to the model.",
         field="model",
     )
 

@@ -41,7 +41,7 @@ class Registry:
         folder = configs_folder() / "models"
         sources = lists or sorted(folder.glob("*.json"))
         if not sources:
-            raise ConfigInvalid(f"There is no list of models in `{folder}`. This folder belongs beside the program.")
+            raise ConfigInvalid(f"There is no list of models in `{folder}`. This folder must be next to the program.")
         records: list[ModelRecord] = []
         files: dict[str, FileRecord] = {}
         for source in sources:
@@ -106,7 +106,7 @@ class Registry:
             return unknown_model(name, known)
         return UnknownModel(
             f"There is no model `{name}` here: it belongs to dsu-{owner}.",
-            hint=f"Use dsu-{owner} for it, or dsu, which has the models of all.",
+            hint=f"Use dsu-{owner}, or dsu, which has all models.",
             field="model",
         )
 

@@ -816,7 +816,7 @@ class Ready(TypedDict):
     precision: Literal["bf16", "fp16", "fp32"]
     """What `"precision":"auto"` of a request means here."""
     threads: int
-    """CPU threads in use: the number set for the worker, or else that of the physical cores."""
+    """Number of CPU threads in use: the one set for the worker, or else the number of physical cores."""
     cache_enabled: bool
     max_cached_models: int
     models_dir: str
@@ -1070,7 +1070,7 @@ class CancelledReply(TypedDict):
     warnings: NotRequired[list[str]]
     message: str
     results: NotRequired[list[dict[str, Any]]]
-    """Many files or a batch: the replies up to then."""
+    """Many files or a batch: the replies of the parts that had ended."""
 
 
 class ModelPreloaded(TypedDict):
@@ -1139,7 +1139,7 @@ class Timing(TypedDict):
     infer: float
     encode: float
     survey: NotRequired[float]
-    """Of VR models and `denoise`: a pass over the song, for its loudest bin or for how its level changes."""
+    """VR models and `denoise`: a pass over the song that finds its loudest bin, or how its level changes."""
 
 
 class ManyDone(TypedDict):
@@ -1292,18 +1292,18 @@ class PackageModel(TypedDict):
     """The file that describes its network."""
     stems: list[str]
     instruments: list[str]
-    """The stems as they are in names of files, where its configuration here has other names."""
+    """The stems as they appear in file names, if its configuration here has other names."""
     target_stem: str | None
     """The stem that it was made for."""
     sdr: dict[str, float]
-    """Median of each stem, in dB."""
+    """Median SDR of each stem, in dB."""
 
 
 class EnsemblePreset(TypedDict):
     """An ensemble with a name."""
 
     name: str
-    """What people call it."""
+    """Name for display."""
     description: str
     models: list[str]
     algorithm: Literal[

@@ -108,7 +108,7 @@ def test_damaged_packets_become_silence(tmp_path):
     damage(path, 3)
     with open_audio(path, sample_rate=RATE, channels=2) as reader:
         found = np.concatenate(list(reader), axis=1)
-        assert reader.warnings == [f"3 damaged packets in '{path}' became silence."]
+        assert reader.warnings == [f"3 damaged packets in '{path}' were replaced by silence."]
     assert found.shape == whole.shape
     assert sdr(whole[:, -RATE:], found[:, -RATE:]) > 30
 

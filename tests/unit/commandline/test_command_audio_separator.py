@@ -138,7 +138,7 @@ def test_a_file_of_ones_own_is_not_looked_for(capsys):
     assert [request.model for request in engine.requests] == [str(Path("nets/own.pth").absolute()), "own.ckpt"]
     assert engine.downloaded == []
     assert run(engine, "-m", "own.ckpt", "--model_file_dir", "nets", "--download") == 0
-    assert "own.ckpt is a model of your own" in capsys.readouterr().err
+    assert "own.ckpt is your own model" in capsys.readouterr().err
 
 
 def test_songs_with_results_are_skipped():

@@ -100,7 +100,7 @@ def test_a_folder_of_songs_cannot_become_one_file(capsys, tmp_path):
     """How many there are is known only when it is looked into."""
     engine = Asked()
     assert run(engine, "--text", "rain", "-o", "x.wav", str(tmp_path)) == 2
-    assert capsys.readouterr().err.startswith("dsu-audiosep: Many files cannot become one")
+    assert capsys.readouterr().err.startswith("dsu-audiosep: Several files cannot become one")
     assert engine.requests == []
 
 

@@ -71,7 +71,7 @@ def test_option_sets_its_field(words, field, value):
         (["-m", "net", "--denoise"], "--denoise is for MDX models; net is not one."),
         ([*VR, "--single-stem", "a", "--stems", "b"], "--stems: not allowed with argument --single-stem"),
         ([*VR, "--single-stem", "a", "--two-stems", "b"], "--two-stems: not allowed with argument --single-stem"),
-        ([*VR, "--name-template", "{track}/{stem}.{ext}"], "--name-template does not know {ext}"),
+        ([*VR, "--name-template", "{track}/{stem}.{ext}"], "--name-template has an unknown field {ext}"),
         ([*VR, "--name-template", "{track}/{stem}.flac", "--flac"], "takes no extension; .flac is added"),
         ([*VR, "--shifts", "2"], "There is no option --shifts"),
     ],

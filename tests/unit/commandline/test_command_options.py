@@ -103,8 +103,8 @@ def test_songs_stand_anywhere(program, words, tracks):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--bitrate", "320"], "--bitrate is for lossy formats; wav has none."),
-        (["--preview", "a:b"], "--preview: seconds are needed, as in 30 or 60:30, not 'a:b'."),
+        (["--bitrate", "320"], "--bitrate is for lossy formats; wav is lossless."),
+        (["--preview", "a:b"], "--preview: a number of seconds such as 30 or 60:30 is needed, not 'a:b'."),
         (["--sample-rate", "high"], "--sample-rate: a number or `source` is needed, not 'high'."),
         (["--threads", "many"], "--threads: a whole number is needed, not 'many'."),
         (["--bitrate", "much"], "--bitrate: a whole number is needed, not 'much'."),

@@ -251,7 +251,7 @@ def test_download_before_songs(program):
 def test_download_of_a_model_of_the_user_s_own(program, capsys):
     """A model that nobody publishes but that is there needs no download, which is said."""
     assert program.run(ScriptedEngine(), "--download", model="mine") == 0
-    assert capsys.readouterr().err == "mine is a model of your own; there is nothing to download.\n"
+    assert capsys.readouterr().err == "mine is your own model; there is nothing to download.\n"
 
 
 def test_download_of_an_unknown_model_is_an_error(program, capsys):
@@ -305,7 +305,7 @@ def test_resume_is_asked_of_every_song(program, capsys):
     assert program.run(engine, "a.wav", "b.wav", "--resume", "--print-paths") == 0
     out, err = capsys.readouterr()
     assert [request.resume for request in engine.requests] == [True, True]
-    assert err.splitlines()[0] == "a.wav: skipped, it was done before."
+    assert err.splitlines()[0] == "a.wav: skipped, because it is already finished."
     assert err.splitlines()[1].startswith("b.wav -> ")
     assert len(out.splitlines()) == 4
     assert not program.one().request.resume

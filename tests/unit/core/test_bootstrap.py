@@ -94,7 +94,7 @@ def test_work_outlasts_its_messages(tmp_path, place, status, unbuffered):
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (tmp_path / "file").read_text() == "done"
     assert done.returncode == status
-    told = "program: What belongs on standard output cannot be written: No space left on device.\n"
+    told = "program: Standard output cannot be written to: No space left on device.\n"
     assert done.stderr.endswith(told) is (status == 1)
     assert "Traceback" not in done.stderr
 

@@ -242,7 +242,7 @@ def test_many_files_cannot_become_one_file():
     """A request that names the file to write is for one song."""
     request = AudioSepSeparate(output="out.wav", text="rain")
     engine = Recorder(done("a"), done("b"))
-    with pytest.raises(InvalidRequest, match="Many files cannot become one"):
+    with pytest.raises(InvalidRequest, match="Several files cannot become one"):
         separate_each(engine, request, [Path("a.wav"), Path("b.wav")], Job(), lambda told: None)
     assert engine.asked == []
     assert separate_each(engine, request, [Path("a.wav")], Job(), lambda told: None).succeeded == 1

@@ -191,7 +191,7 @@ def test_malformed_descriptions(place, beside):
     """The error names the file that is wrong."""
     path = place("mine.pth")
     path.with_suffix(".json").write_text(beside)
-    with pytest.raises(ConfigInvalid, match=r"`mine\.json`, beside the model, is malformed"):
+    with pytest.raises(ConfigInvalid, match=r"`mine\.json`, next to the model, is malformed"):
         own_audio_separator(path)
 
 

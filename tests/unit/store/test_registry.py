@@ -219,7 +219,7 @@ def test_a_model_of_another_program_is_told_as_such(registry, name, worker, owne
     """It is no misspelling."""
     with pytest.raises(UnknownModel, match=f"it belongs to dsu-{owner}") as caught:
         registry.get(name, worker)
-    assert f"Use dsu-{owner} for it, or dsu" in caught.value.hint
+    assert f"Use dsu-{owner}, or dsu" in caught.value.hint
 
 
 def test_size_of_a_model(registry):

@@ -64,7 +64,7 @@ def check(request: Separate) -> None:
 def check_file(request: IntoFile) -> None:
     """Raise if `output` names a file although there may be several results."""
     if request.output is not None and request.inputs is not None:
-        raise InvalidRequest("Many files cannot become one: give a directory in `output_dir`.", field="output")
+        raise InvalidRequest("Several files cannot become one: give a directory in `output_dir`.", field="output")
     if request.output is not None and request.name_template is not None:
         raise InvalidRequest(
             "`name_template` needs a directory in `output_dir` instead of a file in `output`.", field="name_template"

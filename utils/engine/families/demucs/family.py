@@ -175,8 +175,8 @@ class DemucsFamily:
         needed, free = frames * WHOLE_BYTES_PER_SAMPLE, self._host.free_bytes
         if needed > free:
             job.warn(
-                f"The song is separated in segments: at once it would take about {needed / 1e9:.1f} GB of memory, and "
-                f"{free / 1e9:.1f} are free."
+                f"The song is separated in segments: at once it would need about {needed / 1e9:.1f} GB of memory, but only "
+                f"{free / 1e9:.1f} GB are free."
             )
             return False
         return True

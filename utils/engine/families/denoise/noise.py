@@ -41,7 +41,7 @@ def measure(path: Path, *, sample_rate: int, longest: int, checkpoint: Callable[
     magnitudes.add(spectra(frames.finish()[0]).abs())
     if levels_found.count == 0:
         raise InputEmpty(
-            f"'{shown(path)}' is too short to know the noise by: more than {LEVEL_S} s are needed, best two seconds.",
+            f"'{shown(path)}' is too short to measure the noise: it must last more than {LEVEL_S} s, ideally two seconds.",
             field="noise_profile",
         )
     return Noise(magnitudes.value.float(), float(levels_found.value))
