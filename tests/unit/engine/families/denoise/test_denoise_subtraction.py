@@ -78,7 +78,7 @@ def test_short_songs_keep_their_length(tmp_path, samples):
 def test_noise_that_is_too_short_is_an_error(tmp_path, samples):
     """However short; the shortest do not even fill a frame."""
     soundfile.write(tmp_path / "noise.wav", hiss(RATE, 0.5)[:samples], RATE)
-    with pytest.raises(InputEmpty, match="too short to know the noise by"):
+    with pytest.raises(InputEmpty, match="too short to measure the noise"):
         measure(tmp_path / "noise.wav", sample_rate=RATE, longest=RATE, checkpoint=lambda: None)
 
 
