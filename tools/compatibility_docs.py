@@ -23,8 +23,8 @@ TARGET = ROOT / "docs" / "compatibility.md"
 HEAD = """\
 # Compatibility
 
-What DSU takes the place of, and what is the same. Each row below is tested, most of them side by side with the original
-program; where a row says nothing about a difference, exit status, files, formats and samples are the same.
+Which programs and packages DSU can replace, and what is the same. Every row below is tested, most of them side by side with the
+original program. Unless a row mentions a difference, exit status, files, formats and samples are the same.
 
 <!-- Written by `python -m tools.compatibility_docs` from `tests/compat/*_rows.py`. -->
 """
