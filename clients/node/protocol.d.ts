@@ -1908,7 +1908,7 @@ export interface WorkerMethods<K extends WorkerKind> {
    * - `demucs`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/MODEL/TRACK/STEM.wav`.
    * - `bsroformer`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK/STEM.wav`.
    * - `audio-separator`: Separate one file (`input`) or many (`inputs`) into `OUTPUT/TRACK_(Stem).wav`.
-   * - `audiosep`: Separate the sounds that a text describes, to the file `output` or the directory `output_dir`.
+   * - `audiosep`: Separate the sounds that a text describes; the result goes to the file `output` or into the directory `output_dir`.
    * - `dsu`: Separate one file (`input`) or many (`inputs`) with a model of any family. It has the fields of its family's `separate` as well, and writes to the same places.
    */
   separate: FileMethod<Extract<K, "demucs" | "bsroformer" | "audio-separator" | "audiosep" | "dsu">, "separate">;
