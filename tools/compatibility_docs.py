@@ -26,6 +26,9 @@ HEAD = """\
 Which programs and packages DSU can replace, and what is the same. Every row below is tested, most of them side by side with the
 original program. Unless a row mentions a difference, exit status, files, formats and samples are the same.
 
+Samples are compared in single precision (`DSU_DEFAULT_PRECISION=fp32`). Without that setting DSU computes in half precision where the device
+is faster with it, and stems then differ by about -40 dB: see [performance](performance.md#precision).
+
 <!-- Written by `python -m tools.compatibility_docs` from `tests/compat/*_rows.py`. -->
 """
 
