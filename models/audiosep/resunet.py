@@ -155,7 +155,10 @@ class Film(nn.Module):
         """(queries, values) to what each query adds to each norm, independent of the other queries."""
         with torch.autocast(conditions.device.type, enabled=False):
             layers = dict(self.named_children())
-            return [{name: in_single(layer, condition) for name, layer in layers.items()} for condition in conditions.float()]
+            return [
+                {name: in_single(layer, condition) for name, layer in layers.items()}
+                for condition in conditions.float()
+            ]
 
 
 def in_single(layer: nn.Module, condition: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ def test_the_network_never_gets_more_than_a_chunk_with_its_context(case, monkeyp
     """The input of the network is bounded for songs of any length, and so is memory."""
     case.run()
     seen = []
-    monkeypatch.setattr(case.model.backend, "_call", lambda mix, _: seen.append(mix.shape[-1]) or mix)
+    monkeypatch.setattr(case.model.backend._net, "separate", lambda mix, _: seen.append(mix.shape[-1]) or mix)
     song = case.song(200.0, channels=1)
     _, written = case.run(song, use_chunk=use_chunk)
     assert longest_s - 1 < max(seen) / RATE < longest_s + 0.1
@@ -121,14 +121,14 @@ def test_memory_that_runs_out_makes_chunks_shorter(case, monkeypatch):
     """Chunks are halved as often as needed, with the same result."""
     song = case.song(5.0, channels=1)
     expected = case.run(song)[1]["drums"]
-    separate, failures = case.model.backend._call, iter(range(2))
+    separate, failures = case.model.backend._net.separate, iter(range(2))
 
     def short_of_memory(mix, conditions):
         if next(failures, None) is not None:
             raise MemoryError
         return separate(mix, conditions)
 
-    monkeypatch.setattr(case.model.backend, "_call", short_of_memory)
+    monkeypatch.setattr(case.model.backend._net, "separate", short_of_memory)
     job = Job()
     done, written = case.run(song, job, chunk_seconds=4.0)
     assert done.settings["chunk_seconds"] == 4.0 / 4
@@ -143,7 +143,7 @@ def test_no_memory_at_all_is_an_error(case, monkeypatch):
     def none(mix, conditions):
         raise MemoryError
 
-    monkeypatch.setattr(case.model.backend, "_call", none)
+    monkeypatch.setattr(case.model.backend._net, "separate", none)
     with pytest.raises(OutOfMemory):
         case.run()
 
@@ -227,9 +227,9 @@ def test_the_song_is_decoded_and_transformed_once_for_all_texts(case, monkeypatc
     """The network runs once per channel and chunk."""
     case.run()
     backend, seen = case.model.backend, []
-    separate = backend._call
+    separate = backend._net.separate
     monkeypatch.setattr(
-        backend, "_call", lambda mix, conditions: seen.append(len(conditions)) or separate(mix, conditions)
+        backend._net, "separate", lambda mix, conditions: seen.append(len(conditions)) or separate(mix, conditions)
     )
     case.run(case.song(1.0), texts=["drums", "a singing voice", "rain"])
     assert seen == [3, 3]
@@ -297,7 +297,7 @@ def test_a_directory_gets_files_named_after_song_and_text(case):
 def test_loud_samples_do_not_wrap_round(case, monkeypatch, pcm_type):
     """16-bit stems are attenuated together, float stems are kept."""
     case.run()
-    monkeypatch.setattr(case.model.backend, "_call", lambda mix, conditions: 8 * mix)
+    monkeypatch.setattr(case.model.backend._net, "separate", lambda mix, conditions: 8 * mix)
     song = case.song(1.0, level=0.3)
     done, written = case.run(song, pcm_type=pcm_type, clip="rescale")
     assert (done.gain < 1) == (pcm_type == "PCM_16")
