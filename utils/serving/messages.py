@@ -7,6 +7,7 @@ be, and suggests the nearest known name.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ R = TypeVar("R", bound=Reply)
 LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
 # Larger integers are not exact in JavaScript, nor as a float here, so `1e300` stays a float.
 LARGEST_EXACT = 2**53
+# Of a request's unknown fields, so many are named: what it costs to look for the nearest known ones is bounded by this.
+MOST_UNKNOWN = 20
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # The types of JSON in words, by msgspec's name or by that of the Python type.
 WORDS = {
@@ -105,11 +108,15 @@ def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> D
         typed = msgspec.convert(_with_whole_numbers(_with_values(fields, request)), request)
     except msgspec.ValidationError as error:
         raise explain(str(error), request) from error
-    unknown = list(unknown_fields(fields, request))
+    found = unknown_fields(fields, request)
+    unknown = list(itertools.islice(found, MOST_UNKNOWN))
     if unknown and (strict or typed.strict):
-        name, near = unknown[0]
+        name, near = unknown[0].path, unknown[0].nearest()
         raise InvalidRequest(_unknown_sentence(name, near), field=name, suggestions=near, hint=LIST_COMMANDS)
-    return Decoded(typed, [_unknown_sentence(name, near) for name, near in unknown])
+    warnings = [_unknown_sentence(field.path, field.nearest()) for field in unknown]
+    if more := sum(1 for _ in found):
+        warnings.append(f"{more} more unknown fields")
+    return Decoded(typed, warnings)
 
 
 def _with_values(fields: Fields, request: type[Request]) -> Fields:
@@ -162,19 +169,36 @@ def _with_whole_numbers(value: Any) -> Any:
 # Unknown fields ---------------------------------------------------------------------------------------------------
 
 
-def unknown_fields(fields: Mapping[str, Any], struct: type[msgspec.Struct]) -> Iterator[tuple[str, list[str]]]:
-    """Each field that `struct` does not have, with the nearest ones that it has; also inside nested objects."""
-    hints = typing.get_type_hints(struct)
-    known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(struct)}
+class UnknownField(NamedTuple):
+    """A field that a struct does not have: where it is in the request, its name, and the names that are known there."""
+
+    path: str
+    name: str
+    known: Collection[str]
+
+    def nearest(self) -> list[str]:
+        return nearest(self.name, self.known)
+
+
+def unknown_fields(fields: Mapping[str, Any], struct: type[msgspec.Struct]) -> Iterator[UnknownField]:
+    """Each field that `struct` does not have; also inside nested objects."""
+    known = _inner_structs(struct)
     tag_field = struct.__struct_config__.tag_field
     for name, value in fields.items():
         if name in known:
-            inner = _struct_in(known[name])
+            inner = known[name]
             if inner is not None and isinstance(value, dict):
-                for deeper, near in unknown_fields(value, inner):
-                    yield f"{name}.{deeper}", near
+                for deeper in unknown_fields(value, inner):
+                    yield deeper._replace(path=f"{name}.{deeper.path}")
         elif name != tag_field:
-            yield name, nearest(name, known)
+            yield UnknownField(name, name, known)
+
+
+@functools.cache
+def _inner_structs(struct: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct] | None]:
+    """The fields of a struct, each with the struct that may be in it."""
+    hints = typing.get_type_hints(struct)
+    return {field.encode_name: _struct_in(hints[field.name]) for field in msgspec.structs.fields(struct)}
 
 
 def _struct_in(hint: Any) -> type[msgspec.Struct] | None:

@@ -12,7 +12,7 @@ from utils.core.job import Job, JobCancelled
 from utils.core.replies import Cancelled, Progress
 from utils.core.requests import Batch
 from utils.core.settings import Settings
-from utils.serving.commands import Context
+from utils.serving.commands import Context, batch
 from utils.serving.commands.batch import grouped, plan_batch, run_batch
 from utils.serving.commands.table import commands_of
 from utils.serving.job_queue import JobQueue
@@ -146,6 +146,16 @@ def test_grouping_never_runs_a_job_before_its_origin():
     """Even where that costs another change of models."""
     jobs = [separate("a"), separate("b"), separate("a", {"from": 1, "stem": "drums"}), separate("b")]
     assert [step.index for step in grouped(plan_batch(jobs, COMMANDS, ENGINE))] == [0, 1, 3, 2]
+
+
+def test_grouping_looks_at_each_job_a_few_times_only(monkeypatch):
+    """However many there are."""
+    asked = []
+    model = batch._model
+    monkeypatch.setattr(batch, "_model", lambda step: asked.append(step) or model(step))
+    steps = plan_batch([separate(f"model{index}") for index in range(500)], COMMANDS, ENGINE)
+    assert len(list(grouped(steps))) == len(steps)
+    assert len(asked) <= 3 * len(steps)
 
 
 def test_results_of_grouped_jobs_keep_the_order_asked(run):

@@ -119,6 +119,24 @@ def test_unknown_fields_are_warnings_with_the_nearest_known_one():
     ]
 
 
+def test_a_flood_of_unknown_fields_costs_a_few_suggestions(monkeypatch):
+    """The first ones are named, with the nearest known ones; the others are only counted."""
+    asked = []
+    monkeypatch.setattr(messages, "nearest", lambda name, known: asked.append(name) or [])
+    fields = {"cmd": "ping", **{f"field{index}": 1 for index in range(15_000)}}
+    warnings = messages.decode(fields, Ping).warnings
+    assert len(asked) == messages.MOST_UNKNOWN
+    assert warnings[0] == "unknown field `field0`"
+    assert warnings[-1] == f"{15_000 - messages.MOST_UNKNOWN} more unknown fields"
+
+
+def test_the_types_of_a_request_are_worked_out_once(monkeypatch):
+    """The second request of a kind asks Python for no type hints."""
+    messages.decode({"cmd": "ping", "x": 1}, Ping)
+    monkeypatch.setattr(messages.typing, "get_type_hints", pytest.fail)
+    assert messages.decode({"cmd": "ping", "x": 1}, Ping).warnings == ["unknown field `x`"]
+
+
 @pytest.mark.parametrize("in_request", [True, False])
 def test_unknown_fields_are_errors_when_strict(in_request):
     """By the worker's setting or the request's own."""

@@ -6,6 +6,7 @@ job they take their input from; the results are listed in the order of the reque
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -140,16 +141,33 @@ def _earlier_stem(value: object, earlier: Sequence[Step]) -> EarlierStem | None:
 
 
 def grouped(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps in an order that keeps those of one model together, each after the one it takes its input from."""
-    waiting, passed = list(steps), set[int]()
-    model: str | None = None
-    while waiting:
-        ready = [step for step in waiting if step.input is None or step.input.index in passed]
-        step = next((step for step in ready if _model(step) == model), ready[0])
-        model = _model(step)
-        waiting.remove(step)
-        passed.add(step.index)
-        yield step
+    """The steps in an order that keeps those of one model together, each after the one it takes its input from.
+
+    Of the steps that may run, the first one that needs the same model as the last is next, or else the first one.
+    """
+    ready: list[int] = []
+    ready_by_model: dict[str | None, list[int]] = {}
+    after: dict[int, list[int]] = {}
+
+    def make_ready(index: int) -> None:
+        heapq.heappush(ready, index)
+        heapq.heappush(ready_by_model.setdefault(_model(steps[index]), []), index)
+
+    for index, step in enumerate(steps):
+        if step.input is None:
+            make_ready(index)
+        else:
+            after.setdefault(step.input.index, []).append(index)
+    passed = set[int]()
+    same = ready_by_model.get(None, [])  # jobs that name no model use the one that is active already
+    while ready:
+        if (index := heapq.heappop(same or ready)) in passed:  # it left by the other heap
+            continue
+        passed.add(index)
+        same = ready_by_model[_model(steps[index])]
+        yield steps[index]
+        for follower in after.get(index, ()):
+            make_ready(follower)
 
 
 def _model(step: Step) -> str | None:
