@@ -62,12 +62,13 @@ else:
         not yet forgotten; a script in between keeps the parent that it has.
         """
         parent = os.getppid()
-        while os.getppid() == parent and _exists(pid):
+        while os.getppid() == parent and exists(pid):
             if over.wait(POLL_S):
                 return False
         return True
 
-    def _exists(pid: int) -> bool:
+    def exists(pid: int) -> bool:
+        """Whether there is such a process, also one that has ended and is not yet forgotten."""
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

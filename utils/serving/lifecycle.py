@@ -1,7 +1,7 @@
 """What shuts a worker down from outside: a signal, the death of its parent, or the loss of its reader.
 
-Each is noticed by a thread within a quarter of a second, whatever the main thread is doing. This module knows nothing
-of jobs.
+Each is noticed by a thread within a quarter of a second, whatever the main thread is doing; where C code holds the
+interpreter, so that no thread gets to run, `guard` ends the process. This module knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from utils.core.parent import POLL_S, wait_for_end
+from utils.serving.guard import guarded
 
 # A signal gives the exit status 128 + its number. This one is for a worker that nobody uses any more.
 ABANDONED_STATUS = 1
@@ -49,29 +50,44 @@ def handled_signals() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def watching(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[None]:
-    """While the body runs, call `stop` with each reason to shut down, from another thread. Main thread only."""
-    with _watching_signals(stop), _watching_peers(stop, parent_pid, output_fd):
-        yield
+    """While the body runs, call `stop` with each reason to shut down, from another thread. Main thread only.
+
+    Once there was a reason, the process ends in time even if C code keeps the threads of Python from running.
+    """
+    read_end, write_end = os.pipe()
+    with guarded(read_end, parent_pid) as tell:
+
+        def tell_and_stop(reason: StopReason) -> None:
+            tell()
+            stop(reason)
+
+        with (
+            _watching_signals(stop, tell, read_end, write_end),
+            _watching_peers(tell_and_stop, parent_pid, output_fd),
+        ):
+            yield
 
 
 # Signals ----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _watching_signals(stop: Stop) -> Iterator[None]:
+def _watching_signals(stop: Stop, tell: Callable[[], None], read_end: int, write_end: int) -> Iterator[None]:
     """Python runs signal handlers on the main thread between two steps of Python code, which may be a minute apart
-    while a network computes. The C handler writes a byte to a pipe immediately.
+    while a network computes. The C handler writes a byte to a pipe immediately. This closes the pipe.
     """
-    read_end, write_end = os.pipe()
     if sys.platform != "win32":
         os.set_blocking(write_end, False)
     handled = handled_signals()
 
     def read() -> None:
-        while numbers := os.read(read_end, 64):
-            for number in numbers:
+        while _is_readable(read_end):
+            tell()
+            for number in (numbers := os.read(read_end, 64)):
                 if number in handled:
                     stop(from_signal(number))
+            if not numbers:
+                return
 
     thread = threading.Thread(target=read, name="dsu-signals", daemon=True)
     thread.start()
@@ -108,6 +124,11 @@ def _watching_peers(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[Non
 
 if sys.platform == "win32":
 
+    def _is_readable(fd: int) -> bool:
+        """Nothing can wait for a pipe here, except by reading from it."""
+        del fd
+        return True
+
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
         """Wait for the end of the parent. If it may not be watched, the end of the input still shows its death.
 
@@ -118,6 +139,14 @@ if sys.platform == "win32":
             stop(PARENT_DIED)
 
 else:
+
+    def _is_readable(fd: int) -> bool:
+        """Wait for bytes, or return False at the end. They stay there: if this thread took them and then never got to run,
+        nobody would know of the signal.
+        """
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll())
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
         """Nothing notifies a process of its parent's death, so poll: an orphan has another parent."""

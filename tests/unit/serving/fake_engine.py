@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import ctypes
+import itertools
 import os
 import subprocess
 import sys
@@ -122,6 +124,8 @@ def behave(model: str, request: requests.Separate, job: Job) -> None:
         cooperate(job)
     elif model == "stuck":
         get_stuck(Path(request.folder) / "half.part")
+    elif model == "holds":
+        collections.deque(itertools.repeat(None), maxlen=0)  # C code that never lets another thread run
     elif model.startswith("waits:"):
         wait_for(Path(model.removeprefix("waits:")), job)
     elif model == "prints":

@@ -361,6 +361,31 @@ def test_a_signal_ends_the_worker(worker, tmp_path, name, model):
 
 
 @posix_only
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_ends_a_worker_whose_interpreter_is_held(worker, name):
+    """C code that lets no thread run cannot hold up the end: the process is killed, and leaves no other behind."""
+    (guard,) = psutil.Process(worker.pid).children()
+    worker.send(job("holds"))
+    worker.expect("separating")
+    worker.signal(getattr(signal, name))
+    assert statuses(worker.rest()) == []
+    assert worker.wait() == -signal.SIGKILL
+    wait_until_gone(guard.pid)
+
+
+@posix_only
+def test_the_signals_of_a_terminal_do_not_end_the_guard(worker):
+    """They reach the worker's whole group; the guard stays for as long as the worker may need it."""
+    (guard,) = psutil.Process(worker.pid).children()
+    worker.send(job("holds"))
+    worker.expect("separating")
+    guard.send_signal(signal.SIGINT)
+    guard.send_signal(signal.SIGTERM)
+    worker.signal(signal.SIGINT)
+    assert worker.wait() == -signal.SIGKILL
+
+
+@posix_only
 def test_a_signal_ends_a_worker_that_is_still_starting(start, tmp_path):
     """Also while the main thread is busy importing."""
     worker = start(ready=False, FAKE_START=f"waits:{tmp_path / 'never'}")
@@ -400,6 +425,24 @@ with open("in", "rb") as commands, open("lines", "wb") as lines:
     print(subprocess.Popen(sys.argv[1:], stdin=commands, stdout=lines).pid, flush=True)
 sys.stdin.read()
 """
+
+
+@posix_only
+def test_no_worker_whose_interpreter_is_held_outlives_its_parent(tmp_path):
+    """Its guard sees the parent's death, too."""
+    os.mkfifo(tmp_path / "in")
+    commands = os.open(tmp_path / "in", os.O_RDWR)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = [sys.executable, "-c", PARENT, *COMMAND]
+    try:
+        with subprocess.Popen(command, **pipes, cwd=tmp_path, env=clean_environment()) as parent:
+            os.write(commands, json.dumps(job("holds")).encode() + b"\n")
+            pid = int(parent.stdout.readline())
+            wait_for_text(tmp_path / "lines", "separating")
+            parent.kill()
+        wait_until_gone(pid)
+    finally:
+        os.close(commands)
 
 
 @posix_only
