@@ -30,12 +30,15 @@ WORTH_ANOTHER_TRY_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long to try an address. An attempt that made enough progress does not count.
+    """How often and how long to try an address. An attempt that got enough further than all before it does not count.
 
-    `timeout_s` is for one answer, `silence_s` for all attempts since the last answer.
+    `timeout_s` is for one answer, `silence_s` for all attempts since the last answer. `most_attempts` is for all of them,
+    and no byte may come more than `most_repeats` times on average.
     """
 
     attempts: int = 5
+    most_attempts: int = 1000
+    most_repeats: int = 4
     first_pause_s: float = 0.5
     longest_pause_s: float = 15.0
     timeout_s: float = 30.0
@@ -147,9 +150,8 @@ class _Fetch:
         return self._file.sha256 in (None, part.sha256)
 
     def _receive_patiently(self, url: str, part: PartFile) -> None:
-        failures = 0
+        tries = _Tries(self._patience, self._file, part)
         version: str | None = None
-        began = answered = time.monotonic()
         while True:
             before = part.size_bytes
             if version is None and self._file.sha256 is None:
@@ -161,26 +163,21 @@ class _Fetch:
                     self._meter.connect(urllib.parse.urlsplit(url).hostname)
                     head = transfer.head(self._meter.tick)
                     self._meter.connect(None)
-                    answered = time.monotonic()
+                    tries.answered()
                     version = head.etag
-                    return self._receive(transfer, head, part)
+                    return self._receive(transfer, head, part, tries)
             except TransferFailed as error:
                 if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before > 0:
                     part.restart()
                 elif not error.transient:
                     raise
-                failures = 1 if part.size_bytes - before >= WORTH_ANOTHER_TRY_BYTES else failures + 1
-                now = time.monotonic()
-                if failures >= self._patience.attempts or now - answered >= self._patience.silence_s:
-                    tries = "1 attempt" if failures == 1 else f"{failures} attempts"
+                if tries.are_over(part.size_bytes):
                     raise TransferFailed(
-                        f"{error}; given up after {now - began:.0f} s and {tries}",
-                        transient=True,
-                        status=error.status,
+                        f"{error}; given up after {tries.described}", transient=True, status=error.status
                     ) from error
-                self._pause(self._patience.pause_s(failures))
+                self._pause(self._patience.pause_s(tries.failures))
 
-    def _receive(self, transfer: Transfer, head: Head, part: PartFile) -> None:
+    def _receive(self, transfer: Transfer, head: Head, part: PartFile, tries: _Tries) -> None:
         total = head.total_bytes if head.total_bytes is not None else self._file.size_bytes
         if self._file.size_bytes not in (None, total):
             raise TransferFailed(f"it has {total} bytes there instead of {self._file.size_bytes}", transient=False)
@@ -190,6 +187,7 @@ class _Fetch:
             raise TransferFailed("the server sent a different range than requested", transient=True)
         for block in transfer.blocks(self._meter.tick):
             part.write(block)
+            tries.received_bytes += len(block)
             self._meter.update(part.size_bytes, total)
             if total is not None and part.size_bytes > total:
                 part.restart()
@@ -203,6 +201,42 @@ class _Fetch:
         while (left := end - time.monotonic()) > 0:
             self._meter.tick()
             time.sleep(min(left, WAIT_STEP_S))
+
+
+class _Tries:
+    """The attempts at one address so far. Whatever the server does, they come to an end: to begin anew is no progress."""
+
+    def __init__(self, patience: Patience, file: FileRecord, part: PartFile) -> None:
+        self._patience = patience
+        self._size_bytes = file.size_bytes or WORTH_ANOTHER_TRY_BYTES
+        self._furthest_bytes = part.size_bytes if file.sha256 is not None else 0
+        self._began = self._answered = time.monotonic()
+        self._all = 0
+        self.failures = 0  # since the last progress
+        self.received_bytes = 0
+
+    def answered(self) -> None:
+        """The server is there."""
+        self._answered = time.monotonic()
+
+    def are_over(self, reached_bytes: int) -> bool:
+        """Count an attempt that failed with so much of the file there, and say whether it was the last."""
+        self._all += 1
+        gained_bytes = reached_bytes - self._furthest_bytes
+        self.failures = 1 if gained_bytes >= WORTH_ANOTHER_TRY_BYTES else self.failures + 1
+        self._furthest_bytes = max(self._furthest_bytes, reached_bytes)
+        size_bytes = max(self._size_bytes, self._furthest_bytes)
+        return (
+            self.failures >= self._patience.attempts
+            or self._all >= self._patience.most_attempts
+            or self.received_bytes > self._patience.most_repeats * size_bytes
+            or time.monotonic() - self._answered >= self._patience.silence_s
+        )
+
+    @property
+    def described(self) -> str:
+        count = "1 attempt" if self.failures == 1 else f"{self.failures} attempts"
+        return f"{time.monotonic() - self._began:.0f} s and {count}"
 
 
 def _is_whole(path: Path, file: FileRecord, meter: Meter) -> bool:

@@ -1,6 +1,7 @@
 """One HTTP request, read in a thread of its own, so that the reader can stop waiting at any time.
 
-Only HTTPS, or plain HTTP on this machine; also for redirects. The thread never touches a file.
+Only HTTPS, or plain HTTP on this machine. A redirect never leads from HTTPS to HTTP, nor nearer to this machine than the
+first address is. The thread never touches a file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ipaddress
 import os
 import queue
 import re
+import socket
 import ssl
 import threading
 import time
@@ -20,6 +22,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from http import HTTPStatus
 from types import TracebackType
 from typing import IO, Any, Self
@@ -29,7 +32,9 @@ BLOCKS_AHEAD = 16
 WAIT_STEP_S = 0.1
 SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 TRANSIENT_STATUS = {408, 425, 429}
-_CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-\d+/(?P<total>\d+|\*)")
+_SIZE = r"[0-9]{1,18}"
+_CONTENT_LENGTH = re.compile(_SIZE)
+_CONTENT_RANGE = re.compile(rf"bytes (?P<start>{_SIZE})-{_SIZE}/(?P<total>{_SIZE}|\*)")
 
 
 class TransferFailed(Exception):  # named like the errors that it becomes
@@ -132,10 +137,17 @@ class Transfer:
 
 def require_secure(url: str) -> None:
     """Raise `TransferFailed` for anything but HTTPS, or HTTP on this machine."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    parts = _parts(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _nearness(parts.hostname) is Nearness.THIS_MACHINE):
         return
     raise TransferFailed(f"`{url}` is not an https address", transient=False)
+
+
+def _parts(url: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise TransferFailed(f"`{url}` is not an address ({error})", transient=False) from error
 
 
 def _silent(timeout_s: float) -> TransferFailed:
@@ -168,31 +180,48 @@ def _head(response: Any) -> Head:
         if found is None:
             raise TransferFailed("the server sent a range without saying which one", transient=False)
         return Head(int(found["start"]), None if found["total"] == "*" else int(found["total"]), etag)
-    length = response.headers.get("Content-Length", "")
-    return Head(0, int(length) if length.isdigit() else None, etag)
+    length = response.headers.get("Content-Length")
+    if length is not None and _CONTENT_LENGTH.fullmatch(length) is None:
+        raise TransferFailed("the server sent a length that is no number of bytes", transient=False)
+    return Head(0, None if length is None else int(length), etag)
 
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows only redirects to addresses that could have been requested directly."""
+    """Follows only redirects to addresses that could have been requested directly, and that are no nearer than the first."""
+
+    def __init__(self, first: str) -> None:
+        self._first = _nearness(_parts(first).hostname)
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
+        require_secure(newurl)
+        parts = _parts(newurl)
+        if (req.type == "https" and parts.scheme != "https") or _nearness(parts.hostname) > self._first:
+            raise TransferFailed(f"the server redirects to `{newurl}`, which it must not", transient=False)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    def http_error_302(self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any) -> Any:
         try:
-            require_secure(newurl)
-        except TransferFailed:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except (TransferFailed, ValueError):  # nobody else closes the answer
             fp.close()
             raise
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _open(request: urllib.request.Request, timeout_s: float) -> Any:
-    handlers: list[urllib.request.BaseHandler] = [_SecureRedirects()]
-    if _is_loopback(urllib.parse.urlsplit(request.full_url).hostname):
+    handlers: list[urllib.request.BaseHandler] = [_SecureRedirects(request.full_url)]
+    if _nearness(_parts(request.full_url).hostname) is Nearness.THIS_MACHINE:
         handlers.append(urllib.request.ProxyHandler({}))
     if request.type == "https":
         handlers.append(urllib.request.HTTPSHandler(context=_tls_context()))
-    return urllib.request.build_opener(*handlers).open(request, timeout=timeout_s)
+    try:
+        return urllib.request.build_opener(*handlers).open(request, timeout=timeout_s)
+    except ValueError as error:
+        message = f"the address, or the one to which the server redirects, is malformed ({error})"
+        raise TransferFailed(message, transient=False) from error
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -217,10 +246,26 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-def _is_loopback(host: str | None) -> bool:
-    if host is None:
-        return False
+class Nearness(IntEnum):
+    """Where a server is, as far as its address says it. A name says nothing, whatever it stands for."""
+
+    INTERNET = 0
+    THIS_NETWORK = 1
+    THIS_MACHINE = 2
+
+
+def _nearness(host: str | None) -> Nearness:
+    name = (host or "").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return Nearness.THIS_MACHINE
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
-        return False
+        try:  # the other spellings that systems accept, such as 127.1
+            address = ipaddress.ip_address(socket.inet_aton(name))
+        except (OSError, ValueError):  # a name
+            return Nearness.INTERNET
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback or address.is_unspecified:
+        return Nearness.THIS_MACHINE
+    return Nearness.INTERNET if address.is_global else Nearness.THIS_NETWORK

@@ -27,6 +27,8 @@ class Page:
     location: str | None = None
     chunked: bool = False
     lie_about_start: bool = False
+    refuse_ranges: bool = False  # a request for the rest is answered with 416
+    length: str | None = None  # what the server says instead of the length
     go_on: threading.Event = field(default_factory=threading.Event)
 
 
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         current = self.headers.get("If-Range") in (None, page.etag)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and page.ranges and current else 0
-        if start and start >= len(page.content):
+        if start and (page.refuse_ranges or start >= len(page.content)):
             self._answer(416, {"Content-Range": f"bytes */{len(page.content)}"}, 0)
             return
         headers = {"ETag": page.etag} if page.etag else {}
@@ -86,10 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
             start -= 3 if page.lie_about_start else 0
             headers["Content-Range"] = f"bytes {start}-{len(page.content) - 1}/{len(page.content)}"
         body = page.content[start:]
-        self._answer(206 if start else 200, headers, None if page.chunked else len(body))
+        self._answer(206 if start else 200, headers, None if page.chunked else page.length or len(body))
         self._send(page, body[: page.end_after.pop(0)] if page.end_after else body)
 
-    def _answer(self, status: int, headers: dict[str, str], length: int | None) -> None:
+    def _answer(self, status: int, headers: dict[str, str], length: int | str | None) -> None:
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)

@@ -120,6 +120,30 @@ def test_range_that_was_not_asked_for_is_not_appended(site, tmp_path):
     assert site.ranges() == [None, "bytes=100000-", None]
 
 
+@pytest.mark.parametrize("fault", ["refuse_ranges", "lie_about_start"])
+def test_download_that_begins_anew_again_and_again_comes_to_an_end(site, tmp_path, fault):
+    """A server that cuts each answer short and then never sends the rest is given up, however much it has sent."""
+    site.pages["a"] = Page(CONTENT, end_after=[len(CONTENT) - 1000] * 1000, **{fault: True})
+    with pytest.raises(DownloadFailed, match="given up after"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+    assert len(site.requests) <= 3 * QUICK.attempts
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-1", "0x10"])
+def test_length_that_is_no_number_is_a_failure_of_the_server(site, tmp_path, length):
+    """Also one that Python would take for a digit, or would not convert."""
+    site.pages["a"] = Page(CONTENT, length=length)
+    with pytest.raises(DownloadFailed, match="a length that is no number of bytes"):
+        fetch([record("a.th", CONTENT, site.url("a"), sized=False)], tmp_path)
+
+
+def test_malformed_redirect_is_a_failure_of_the_server(site, tmp_path):
+    """An address that cannot be read is named as such."""
+    site.pages["a"] = Page(statuses=[302], location="http://[::1")
+    with pytest.raises(DownloadFailed, match="malformed"):
+        fetch([record("a.th", CONTENT, site.url("a"))], tmp_path)
+
+
 def test_file_without_a_hash_resumes_only_the_same_version(site, tmp_path):
     """Without a hash the rest is asked for only if the server still has the same version."""
     site.pages["a"] = Page(CONTENT, etag='"v1"', end_after=[100_000])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 import sys
 import threading
 import urllib.error
+import urllib.request
 
 import pytest
 from loopback_server import Page
@@ -16,6 +18,7 @@ from utils.store.transfer import (
     Transfer,
     TransferFailed,
     _described,
+    _SecureRedirects,
     _tls_context,
     require_secure,
 )
@@ -31,6 +34,40 @@ def test_head_and_blocks(site):
     with Transfer(site.url("a"), offset=4, etag='"v"') as transfer:
         assert transfer.head(idle) == Head(offset=4, total_bytes=10, etag='"v"')
         assert b"".join(transfer.blocks(idle)) == b"456789"
+
+
+def redirect(first, target):
+    """What becomes of a redirect from one address to another: the new request, or an error."""
+    request = urllib.request.Request(first)
+    return _SecureRedirects(first).redirect_request(request, io.BytesIO(), 302, "Found", {}, target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1/a",
+        "https://127.0.0.1/a",
+        "https://127.1/a",
+        "https://localhost./a",
+        "https://[::ffff:127.0.0.1]/a",
+        "https://0.0.0.0/a",
+        "https://192.168.0.1/a",
+        "https://169.254.169.254/a",
+        "https://[fe80::1]/a",
+        "http://example.org/a",
+    ],
+)
+def test_redirects_never_lead_nearer(target):
+    """A server on the internet cannot have this machine or its network asked, nor go on without encryption."""
+    with pytest.raises(TransferFailed):
+        redirect("https://example.org/a", target)
+
+
+def test_redirects_may_lead_as_near_as_the_first_address_or_further():
+    """Who names a server on the own network may be sent around there, and to the internet."""
+    for target in ("https://10.0.0.2/a", "https://example.org/a"):
+        assert redirect("https://10.0.0.1/a", target).full_url == target
+    assert redirect("http://127.0.0.1/a", "http://localhost/b").full_url == "http://localhost/b"
 
 
 def test_weak_tags_are_not_sent(site):
