@@ -22,11 +22,10 @@ from utils import PROTOCOL_VERSION, __version__
 from utils.core import errors, replies
 from utils.core.replies import Reply
 from utils.core.requests import Request
-from utils.core.settings import FIELDS, FILE_FIELDS, VARIABLES
+from utils.core.settings import FIELDS, FILE_FIELDS, VARIABLES, Settings
 from utils.serving.commands import Command, tag_of
 from utils.serving.commands.table import commands_of
 from utils.serving.description import LIFE, replies_of
-from utils.serving.stdio import MAX_LINE_BYTES
 from workers import WORKERS
 
 TEMPLATE = Path(__file__).with_name("protocol_template.md")
@@ -36,6 +35,7 @@ INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 CODE_MEANINGS = {
     "invalid_json": "The line is not a JSON object, not UTF-8, or too long.",
     "invalid_request": "A field is missing, has the wrong type, is unknown (in strict mode), or contradicts another.",
+    "busy": "More is waiting already than the worker's limits allow. Send the request again when jobs have ended.",
     "unknown_command": "This worker has no such command.",
     "unknown_model": "There is no model with this name.",
     "model_not_installed": "The model is known, but its files are not in the models directory.",
@@ -264,7 +264,7 @@ def render_common() -> str:
 SECTIONS: dict[str, Callable[[], Any]] = {
     "protocol": lambda: PROTOCOL_VERSION,
     "version": lambda: __version__,
-    "longest": lambda: f"{MAX_LINE_BYTES:,}".replace(",", " "),
+    "longest": lambda: f"{Settings(models_dir=Path()).max_line_bytes:,}".replace(",", " "),
     "common": render_common,
     "settings": render_settings,
     "life": lambda: render_lines(LIFE),

@@ -23,6 +23,7 @@ BLOCK_TIME_MS = "1"
 # The same for GNU OpenMP, which torch uses on Linux, in loop iterations. By default its threads spin until they are
 # needed, which makes networks half as fast when other programs use the cores too. This limit costs nothing otherwise.
 SPIN_COUNT = "30000"
+PATIENCE_MS = 100  # for a reader of messages that is slow
 READER_LEFT = (errno.EPIPE, errno.EINVAL)  # the second on Windows
 
 
@@ -116,20 +117,50 @@ def open_closed_streams() -> None:
 
 
 class Outlasting(io.RawIOBase):
-    """Passes bytes on for as long as they can be written; from then on they are dropped, since the work is not about them."""
+    """Passes bytes on for as long as they can be written; from then on they are dropped, since the work is not about them.
+
+    With `waits` set to false, what a full pipe does not take is dropped as well, and how much that was is told once there is
+    room again. (Windows cannot tell how full a pipe is, so there it waits.)
+    """
 
     def __init__(self, raw: io.RawIOBase) -> None:
         super().__init__()
         self._raw = raw
+        self._dropped_bytes = 0
         self.lost: OSError | None = None  # why something was dropped
+        self.waits = True
 
     def write(self, data: Any) -> int | None:
         if self.lost is None:
             try:
-                return self._raw.write(data)
+                return self._raw.write(data) if self.waits else self._write_at_once(data)
             except OSError as error:
                 self.lost = error
         return len(data)
+
+    if sys.platform == "win32":
+
+        def _write_at_once(self, data: Any) -> int | None:
+            return self._raw.write(data)
+
+    else:
+
+        def _write_at_once(self, data: Any) -> int:
+            """A pipe that can be written to takes PIPE_BUF bytes without waiting."""
+            import select
+
+            poll = select.poll()
+            poll.register(self._raw.fileno(), select.POLLOUT)
+            rest = bytes(data)
+            while rest:
+                if not poll.poll(0 if self._dropped_bytes else PATIENCE_MS):
+                    self._dropped_bytes += len(rest)
+                    break
+                if self._dropped_bytes:
+                    rest = b"(%d bytes of messages were dropped: nobody read them.)\n" % self._dropped_bytes + rest
+                    self._dropped_bytes = 0
+                rest = rest[self._raw.write(rest[: select.PIPE_BUF]) or 0 :]
+            return len(data)
 
     def writable(self) -> bool:
         return True
@@ -187,6 +218,9 @@ def claim_streams() -> Streams:
     os.close(empty)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    messages = _raw_of(sys.stderr)
+    if isinstance(messages, Outlasting):
+        messages.waits = False  # no job is held up by a client that does not read them
     for fd in (streams.input_fd, streams.output_fd):
         if sys.platform == "win32":
             import msvcrt

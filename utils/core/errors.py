@@ -1,7 +1,7 @@
 """Every foreseen error, as a class with a code of the protocol.
 
     DsuError
-      RequestError      InvalidJson InvalidRequest UnknownCommand
+      RequestError      InvalidJson InvalidRequest UnknownCommand Busy
       ModelError        UnknownModel ModelNotInstalled ConfigInvalid
                         CheckpointInvalid CheckpointUnsafe CheckpointMismatch
                         DownloadFailed ChecksumMismatch
@@ -55,6 +55,10 @@ class InvalidRequest(RequestError):
 
 class UnknownCommand(RequestError):
     code = "unknown_command"
+
+
+class Busy(RequestError):
+    code = "busy"
 
 
 class ModelError(DsuError):

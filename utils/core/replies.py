@@ -199,6 +199,14 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     device_free_mb: float | None
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a worker accepts: the settings of these names."""
+
+    max_queued_jobs: int
+    max_queued_bytes: int
+    max_line_bytes: int
+
+
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):
     model_loaded: str | None
     device: str
@@ -214,6 +222,7 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     uptime: float
     jobs_done: int
     jobs_failed: int
+    limits: Annotated[Limits, Meta(description="What this worker accepts; settings change it.")] | UnsetType = UNSET
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):

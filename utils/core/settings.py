@@ -76,6 +76,20 @@ class Settings(msgspec.Struct, frozen=True):
             "faster with it, `fp32` is the reference; or `bf16` or `fp16`."
         ),
     ] = "auto"
+    max_queued_jobs: Annotated[
+        int, Meta(ge=1, description="How many jobs may wait; more are refused as `busy`; default 10000.")
+    ] = 10_000
+    max_queued_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="How many bytes the lines of the jobs that wait may have together, and those that come before the "
+            "worker is ready; default 67108864.",
+        ),
+    ] = 64 << 20
+    max_line_bytes: Annotated[
+        int, Meta(ge=1024, description="How many bytes a line may have; longer ones are refused; default 1048576.")
+    ] = 1 << 20
     configs_dir: Annotated[
         Path | None,
         Meta(description="A folder with the configurations of your own networks that `models.json` lists."),

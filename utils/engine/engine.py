@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from utils import device as devices
 from utils.audio.tagging import is_own_stem
@@ -41,6 +42,7 @@ from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
 from utils.store.package_catalogue import complete, kind_of, known_name, package_models, presets
+from utils.store.plain_files import Warn, ignore
 
 SHORTEST_CHUNK_S = 1.0
 
@@ -136,22 +138,26 @@ class Engine:
         )
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
-        details = self._details(request)
-        names = [entry.name for entry in details]
-        return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
+        warnings: list[str] = []
+        details = self._details(request, warnings.append)
+        return replies.Models(
+            models=[entry.name for entry in details],
+            details=details if request.details else UNSET,
+            warnings=warnings or UNSET,
+        )
 
-    def _details(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def _details(self, request: requests.ListModels, warn: Warn = ignore) -> list[replies.ModelDetails]:
         errors: list[UnknownModel] = []
         found: list[replies.ModelDetails] = []
         for family in self.families.values():
             try:
-                found += family.list_models(request)
+                found += family.list_models(request, warn)
             except UnknownModel as error:
                 errors.append(error)
         if request.model is not None and not found:
             if len(errors) == 1:
                 raise errors[0]
-            everything = self._details(msgspec.structs.replace(request, model=None))
+            everything = self._details(msgspec.structs.replace(request, model=None), warn)
             raise self.host.registry.unknown(request.model, [entry.name for entry in everything])
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,7 +129,7 @@ class Family(Protocol):
     name: str
     request_types: tuple[type[Asked], ...]  # the types of request that it takes
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         """The known models of this family, or only the one that the request names. Raises `UnknownModel`."""
 
     def record(self, name: str) -> ModelRecord | None:

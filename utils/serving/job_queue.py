@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from utils.core.errors import Busy
 from utils.core.job import Job
 from utils.core.replies import Cancelled, Reply
 from utils.core.requests import RequestId
@@ -29,11 +30,13 @@ class Ticket:
         send: Callable[[Reply], None],
         *,
         debug: bool = False,
+        size_bytes: int = 0,
     ) -> None:
         self.request_id = request_id
         self.run = run
         self.job = job
         self.debug = debug
+        self.size_bytes = size_bytes
         self._send = send
         self._unanswered = threading.Semaphore(1)
 
@@ -55,29 +58,51 @@ class Counts(NamedTuple):
 class JobQueue:
     """Tickets in the order they came; one runs at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_jobs: int | None = None, most_bytes: int | None = None) -> None:
+        self._most_jobs = most_jobs
+        self._most_bytes = most_bytes
         self._changed = threading.Condition()
         self._waiting: deque[Ticket] = deque()
+        self._waiting_bytes = 0
         self._running: Ticket | None = None
         self._ended = False
         self._done = 0
         self._failed = 0
 
     def submit(self, ticket: Ticket) -> None:
-        """Queue a job. After `end` it is answered at once, as cancelled."""
+        """Queue a job. After `end` it is answered at once, as cancelled. Raises `Busy` if too many wait already."""
         with self._changed:
             late = self._ended
             if not late:
+                self._require_room(ticket)
                 self._waiting.append(ticket)
+                self._waiting_bytes += ticket.size_bytes
                 self._changed.notify_all()
         if late:
             ticket.answer(Cancelled(message=ENDING))
+
+    def _require_room(self, ticket: Ticket) -> None:
+        if self._most_jobs is not None and len(self._waiting) >= self._most_jobs:
+            raise Busy(
+                f"{len(self._waiting)} jobs wait already, which is the limit. Send this one again when some have ended.",
+                hint="`max_queued_jobs` sets the limit.",
+            )
+        if self._most_bytes is not None:
+            waiting_bytes = self._waiting_bytes
+            if self._waiting and waiting_bytes + ticket.size_bytes > self._most_bytes:
+                raise Busy(
+                    f"The jobs that wait have {waiting_bytes} bytes, and the limit is {self._most_bytes}. Send this one again "
+                    "when some have ended.",
+                    hint="`max_queued_bytes` sets the limit.",
+                )
 
     def take(self) -> Ticket | None:
         """Wait for the next job and mark it as running; `None` when no more will come."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended)
             self._running = self._waiting.popleft() if self._waiting else None
+            if self._running is not None:
+                self._waiting_bytes -= self._running.size_bytes
             return self._running
 
     def finish(self, *, done: bool = False, failed: bool = False) -> None:
@@ -104,6 +129,7 @@ class JobQueue:
             waiting = ticket is not self._running
             if waiting:
                 self._waiting.remove(ticket)
+                self._waiting_bytes -= ticket.size_bytes
         if waiting:
             ticket.answer(Cancelled())
         return True
@@ -113,6 +139,7 @@ class JobQueue:
         with self._changed:
             waiting = list(self._waiting)
             self._waiting.clear()
+            self._waiting_bytes = 0
             running = self._running
             if running is not None:
                 running.job.cancel()

@@ -51,8 +51,8 @@ class _Server:
         self._streams = streams
         self._started_s = time.monotonic()
         self._writer = Writer(streams.output_fd, on_broken=lambda: self._stop(OUTPUT_CLOSED))
-        self._dispatcher = Dispatcher(self._writer)
-        self._queue = JobQueue()
+        self._dispatcher = Dispatcher(self._writer, settings.max_queued_bytes)
+        self._queue = JobQueue(settings.max_queued_jobs, settings.max_queued_bytes)
         self._stopping = threading.Lock()
         self._reason: StopReason | None = None
         self._over = threading.Event()
@@ -72,7 +72,7 @@ class _Server:
     def _read(self) -> None:
         """The reader thread. It ends with the input."""
         try:
-            for lines in read_lines(self._streams.input_fd):
+            for lines in read_lines(self._streams.input_fd, self._settings.max_line_bytes):
                 self._dispatcher.receive(lines)
         finally:
             self._dispatcher.receive([None])

@@ -28,6 +28,7 @@ LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
 LARGEST_EXACT = 2**53
 # Of a request's unknown fields, so many are named: what it costs to look for the nearest known ones is bounded by this.
 MOST_UNKNOWN = 20
+DEEPEST = 100
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # The types of JSON in words, by msgspec's name or by that of the Python type.
 WORDS = {
@@ -63,11 +64,24 @@ def parse(line: bytes) -> Fields:
         raise InvalidJson("The line is nested too deeply.") from error
     except msgspec.DecodeError as error:
         raise InvalidJson(f"The line is not valid JSON: {error}.") from error
+    if _is_deep(fields):
+        raise InvalidJson(f"The line is nested too deeply: more than {DEEPEST} levels.")
     if not isinstance(fields, dict):
         raise InvalidJson(
             f'The line holds {WORDS[type(fields).__name__]}, but must hold an object such as {{"cmd":"ping"}}.'
         )
     return _given(fields)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value is nested more deeply than any request; what follows may then walk through it by recursion."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        if not level:
+            return False
+        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
+        level = [item for items in inner for item in items]
+    return bool(level)
 
 
 def _given(fields: Fields) -> Fields:

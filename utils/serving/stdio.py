@@ -14,7 +14,7 @@ import msgspec
 from utils.core.errors import InvalidJson
 from utils.core.replies import Reply
 
-MAX_LINE_BYTES = 1 << 20
+LONGEST_LINE_BYTES = 1 << 20  # where nobody says otherwise
 BLOCK_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -77,7 +77,7 @@ def _as_text(value: object) -> object:
 class LineSplitter:
     """Cuts blocks of bytes into lines. A line that is too long is dropped as it comes in, and reported as an error."""
 
-    def __init__(self, longest: int = MAX_LINE_BYTES) -> None:
+    def __init__(self, longest: int = LONGEST_LINE_BYTES) -> None:
         self._longest = longest
         self._parts: list[bytes] = []
         self._size = 0
@@ -113,7 +113,7 @@ class LineSplitter:
         return line.removesuffix(b"\r")
 
 
-def read_lines(fd: int, longest: int = MAX_LINE_BYTES) -> Iterator[list[InputLine]]:
+def read_lines(fd: int, longest: int = LONGEST_LINE_BYTES) -> Iterator[list[InputLine]]:
     """The lines that arrive together, without blank ones, as soon as they are there, until the input ends.
 
     This uses `os.read` rather than a buffered file: it returns what there is, so that no command waits for the next

@@ -23,6 +23,7 @@ from utils.core.requests import AudioSeparatorLoad, AudioSeparatorSeparate
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
+from utils.store.plain_files import Warn, files_in, ignore, open_file, size_of
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry
 
@@ -37,6 +38,7 @@ PAIRS = {
     "Primary Stem": "Secondary Stem",
 }
 NO = "No "
+LARGEST_BYTES = 1 << 20  # of a file beside a model
 
 Count = Annotated[int, Meta(gt=0)]
 
@@ -152,10 +154,12 @@ def own_audio_separator(path: Path, fields: ModelFields = NO_FIELDS) -> AudioSep
     return _source(path, fields, None)
 
 
-def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
+def list_audio_separator(
+    registry: Registry, folders: ModelFolders, name: str | None = None, warn: Warn = ignore
+) -> list[ModelDetails]:
     """All models, or just the one called `name`: those of the registry in its order, then the user's own."""
     public = registry.names(WORKER)
-    own = {other: path for other, path in found_models(folders).items() if other not in public}
+    own = {other: path for other, path in found_models(folders, warn).items() if other not in public}
     if name is None:
         listed = [public_details(registry.get(each, WORKER), folders) for each in public]
         return listed + [_found_details(path) for path in own.values()]
@@ -167,12 +171,12 @@ def list_audio_separator(registry: Registry, folders: ModelFolders, name: str | 
     return [public_details(record, folders)]
 
 
-def found_models(folders: ModelFolders) -> dict[str, Path]:
+def found_models(folders: ModelFolders, warn: Warn = ignore) -> dict[str, Path]:
     """The user's own files in the models directory, by name."""
     found: dict[str, Path] = {}
     for folder in (folders.folder(WORKER), *folders.elsewhere(WORKER)):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.suffix in AUDIO_SEPARATOR_SUFFIXES and path.is_file():
+        for path in files_in(folder, warn):
+            if path.suffix in AUDIO_SEPARATOR_SUFFIXES and size_of(path) is not None:
                 found.setdefault(path.name, path)
     return found
 
@@ -235,7 +239,8 @@ def _beside(path: Path) -> ModelFields | None:
     for beside in (path.with_suffix(".json"), path.with_name(f"{path.name}.json")):
         if beside.is_file():
             try:
-                return msgspec.json.decode(beside.read_bytes(), type=ModelFields)
+                with open_file(beside) as file:
+                    return msgspec.json.decode(file.read(LARGEST_BYTES), type=ModelFields)
             except (OSError, msgspec.DecodeError) as error:
                 raise ConfigInvalid(f"`{beside.name}`, next to the model, is malformed: {error}.") from error
     return None
@@ -285,13 +290,15 @@ def _found_details(path: Path) -> ModelDetails:
         stems = own_audio_separator(path).stems
     except ConfigInvalid as error:
         problem = error.message
+    except OSError as error:
+        problem = f"`{path.name}` cannot be read: {error.strerror}."
     return ModelDetails(
         name=path.name,
         type=AUDIO_SEPARATOR_SUFFIXES[path.suffix],
         stems=list(stems),
         description=problem or f"Your own, `{path.name}`.",
         installed=True,
-        size_bytes=path.stat().st_size,
+        size_bytes=size_of(path),
         sdr=None,
         license=None,
     )

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid
 from utils.core.requests import SHORTEST_S
+from utils.store.plain_files import open_file
 
 LARGEST_BYTES = 16 << 10  # far more than any bag needs, too little to exhaust memory
 
@@ -28,7 +29,7 @@ def read_bag(path: Path) -> BagFile:
     import yaml
 
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise ConfigInvalid(f"The bag `{path.name}` cannot be read: {error.strerror}.") from error

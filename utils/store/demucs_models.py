@@ -20,6 +20,7 @@ from utils.store.bag_file import BagFile, read_bag
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
 from utils.store.installed import public_details, require_installed
+from utils.store.plain_files import Warn, ignore, is_folder
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry, unknown_model
 
@@ -150,13 +151,15 @@ def is_demucs(name: str, registry: Registry, folders: ModelFolders, repo: Path |
     return registry.find(name, WORKER) is not None or any(name in found for found in local)
 
 
-def list_demucs(registry: Registry, folders: ModelFolders, repo: Path | None) -> list[ModelDetails]:
+def list_demucs(
+    registry: Registry, folders: ModelFolders, repo: Path | None, warn: Warn = ignore
+) -> list[ModelDetails]:
     """All models: those of the registry, in MODELS/demucs and in `repo`; each name once.
 
     The entry of a name describes what `resolve_demucs` returns for it.
     """
     listed = {name: public_details(registry.get(name, WORKER), folders) for name in registry.names(WORKER)}
-    own = _own_repo(folders)
+    own = _own_repo(folders, warn)
     if own is not None:
         public = set(registry.signatures(WORKER))
         for name in own.names():
@@ -192,9 +195,13 @@ def _given_repo(repo: Path | None) -> LocalRepo | None:
     return LocalRepo(repo)
 
 
-def _own_repo(folders: ModelFolders) -> LocalRepo | None:
+def _own_repo(folders: ModelFolders, warn: Warn = ignore) -> LocalRepo | None:
     folder = folders.folder(FOLDER)
-    return LocalRepo(folder) if folder.is_dir() else None
+    try:
+        return LocalRepo(folder) if is_folder(folder) else None
+    except ModelNotInstalled as error:
+        warn(f"{error.message} The models in it are left out.")
+        return None
 
 
 def _public_source(record: ModelRecord, paths: Mapping[str, Path]) -> DemucsSource:
@@ -216,6 +223,8 @@ def _local_details(repo: LocalRepo, name: str) -> ModelDetails:
         networks = len(members) if repo.is_bag(name) else UNSET
     except ModelError as error:
         description = f"{description}, not usable: {error.message}"
+    except OSError as error:
+        description = f"{description}, not usable: {error.strerror}."
     return ModelDetails(
         name=name,
         type="demucs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from utils.store.plain_files import is_folder
 from utils.store.plain_names import require_plain_path
 from utils.store.records import FileRecord, ModelRecord
 
@@ -49,7 +50,7 @@ class ModelFolders:
         """The sub-folder `sub`, whether it exists or not; the models directory itself if that is such a folder."""
         require_plain_path(sub)
         below = self.models_dir / sub
-        return self.models_dir if self.models_dir.name == sub and not below.exists() else below
+        return self.models_dir if self.models_dir.name == sub and not is_folder(below) else below
 
     def places(self, sub: str) -> list[Path]:
         """The folders of the models directory in which files for `sub` are found, in the order of the search."""
@@ -58,7 +59,7 @@ class ModelFolders:
 
     def elsewhere(self, sub: str) -> list[Path]:
         """The folders in which other programs keep files for `sub`, if the models directory is one of theirs."""
-        return [folder for name in ELSEWHERE.get(sub, ()) if (folder := self.models_dir / name).is_dir()]
+        return [folder for name in ELSEWHERE.get(sub, ()) if is_folder(folder := self.models_dir / name)]
 
     def path_of(self, record: ModelRecord, file: FileRecord) -> Path:
         """Where a file of a model belongs."""

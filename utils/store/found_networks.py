@@ -9,10 +9,12 @@ import msgspec
 
 from utils.core.errors import ConfigInvalid
 from utils.store.folders import ModelFolders
+from utils.store.plain_files import Warn, files_in, ignore, open_file
 
 CHECKPOINT_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".th"})
 CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 LIST = "models.json"
+LARGEST_BYTES = 16 << 20
 
 
 class FoundNetwork(NamedTuple):
@@ -33,14 +35,13 @@ class _ListedNetwork(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
-def found_networks(folders: ModelFolders, sub: str) -> dict[str, FoundNetwork]:
+def found_networks(folders: ModelFolders, sub: str, warn: Warn = ignore) -> dict[str, FoundNetwork]:
     """The networks in the folder `sub` by name: the listed ones, then checkpoints with a configuration of the same name.
 
     Raises `ConfigInvalid` for a list that cannot be read.
     """
     found = _listed(folders, sub)
-    folder = folders.folder(sub)
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = files_in(folders.folder(sub), warn)
     configs = {path.stem: path for path in files if path.suffix in CONFIG_SUFFIXES}
     for path in files:
         if path.suffix in CHECKPOINT_SUFFIXES and path.stem in configs:
@@ -64,9 +65,12 @@ def _listed(folders: ModelFolders, sub: str) -> dict[str, FoundNetwork]:
 
 def _read_list(path: Path) -> dict[str, _ListedNetwork]:
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read(LARGEST_BYTES + 1)
     except OSError:  # most models directories have none
         return {}
+    if len(data) > LARGEST_BYTES:
+        raise ConfigInvalid(f"The list of models `{path}` is too large; the limit is {LARGEST_BYTES} bytes.")
     try:
         return msgspec.json.decode(data, type=dict[str, _ListedNetwork])
     except msgspec.DecodeError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.core.errors import ChecksumMismatch
+from utils.store.plain_files import open_file
 
 BLOCK_BYTES = 1 << 20
 TAIL_BYTES = 10000 * 1024
@@ -24,7 +25,7 @@ def _nothing() -> None:
 def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
     """The hexadecimal SHA-256 of a file. `on_block` is called before each block and may raise to stop."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while True:
             on_block()
             block = file.read(BLOCK_BYTES)
@@ -40,7 +41,7 @@ def remembered_sha256(path: Path, on_block: Callable[[], None] = _nothing) -> st
 
 def tail_md5_of(path: Path) -> str:
     """The MD5 of the last bytes of a file, by which public tables identify VR and MDX models."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
 

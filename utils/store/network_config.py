@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from utils.core.errors import ConfigInvalid
+from utils.store.plain_files import open_file
 
 LARGEST_BYTES = 1 << 20
 MOST_VALUES = 20_000  # public configurations have a few hundred, including those for training
@@ -50,7 +51,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def read_plain(path: Path, sections: tuple[str, ...] = REQUIRED) -> dict[str, Any]:
     """The content of a file. If it has none, the error says that it needs `sections`. Raises `ConfigInvalid`."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error

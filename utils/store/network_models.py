@@ -18,6 +18,7 @@ from utils.store.folders import ModelFolders, configs_folder
 from utils.store.found_networks import FoundNetwork, found_networks
 from utils.store.installed import public_details, require_installed
 from utils.store.network_config import output_stems, read_config
+from utils.store.plain_files import Warn, ignore, size_of
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry
 
@@ -113,9 +114,11 @@ def own_network(
     return NetworkSource(model_path.stem, kind, model_path, config_path, output_stems(config, config_path), None)
 
 
-def list_networks(registry: Registry, folders: ModelFolders, name: str | None = None) -> list[ModelDetails]:
+def list_networks(
+    registry: Registry, folders: ModelFolders, name: str | None = None, warn: Warn = ignore
+) -> list[ModelDetails]:
     """All networks, or just the one called `name`: those of the registry in its order, then the user's own."""
-    found = found_networks(folders, WORKER)
+    found = found_networks(folders, WORKER, warn)
     names = list(dict.fromkeys([*registry.names(WORKER), *found]))
     if name is not None and name not in found and registry.find(name, WORKER) is None:
         raise registry.unknown(name, names)
@@ -130,7 +133,7 @@ def list_networks(registry: Registry, folders: ModelFolders, name: str | None = 
 def _found_details(name: str, files: FoundNetwork) -> ModelDetails:
     kind = files.type
     stems: tuple[str, ...] = ()
-    installed = files.checkpoint.is_file()
+    size_bytes = size_of(files.checkpoint)
     description = files.description or f"Your own, `{files.checkpoint.name}`."
     try:
         config = read_config(files.config)
@@ -142,8 +145,8 @@ def _found_details(name: str, files: FoundNetwork) -> ModelDetails:
         type=kind or "unknown",
         stems=list(stems),
         description=description,
-        installed=installed,
-        size_bytes=files.checkpoint.stat().st_size if installed else None,
+        installed=size_bytes is not None,
+        size_bytes=size_bytes,
         sdr=None,
         license=None,
     )

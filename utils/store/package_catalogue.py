@@ -21,6 +21,7 @@ from utils.store.demucs_models import WORKER as DEMUCS
 from utils.store.folders import configs_folder
 from utils.store.found_networks import CHECKPOINT_SUFFIXES, CONFIG_SUFFIXES
 from utils.store.network_models import WORKER as NETWORKS
+from utils.store.plain_files import files_in
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry
 
@@ -107,9 +108,9 @@ def published_stems(record: ModelRecord | None) -> tuple[str, ...]:
 
 
 def _own_models(folder: Path) -> Iterator[PackageModel]:
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = files_in(folder)
     for below in (AUDIO_SEPARATOR, NETWORKS):
-        files += sorted((folder / below).iterdir()) if (folder / below).is_dir() else []
+        files += files_in(folder / below)
     configs = {path.with_suffix("") for path in files if path.suffix in CONFIG_SUFFIXES}
     for path in files:
         kind: PackageKind | None = None

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from utils.store.plain_files import open_file
+
 LARGEST_BYTES = 64 << 20
 PICKLES_BEFORE_DATA = 4  # the old format of torch: a magic number, a version, the system, and then the content
 _USUAL = ("torch.", "collections.", "_codecs.", "numpy.")
@@ -35,7 +37,7 @@ def imports_from(path: Path, package: str) -> bool:
 @contextlib.contextmanager
 def _pickle_of(path: Path) -> Iterator[IO[bytes]]:
     if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
+        with open_file(path) as file:
             yield file
         return
     with zipfile.ZipFile(path) as archive:

@@ -204,3 +204,19 @@ def test_the_warning_about_sources_is_not_shown():
     warnings.warn("Unable to retrieve source for @torch.jit._overload function", stacklevel=1)
     with pytest.warns(UserWarning, match="other"):
         warnings.warn("other", stacklevel=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot tell how full a pipe is")
+def test_messages_that_nobody_reads_are_dropped_and_counted():
+    """A full pipe holds nobody up; once there is room again, the reader learns how much is missing."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb", buffering=0) as reader, os.fdopen(write_end, "wb", buffering=0) as raw:
+        outlasting = bootstrap.Outlasting(raw)
+        outlasting.waits = False
+        stream = io.TextIOWrapper(outlasting, write_through=True)
+        for _ in range(200):
+            stream.write("x" * 4096)
+        kept = len(reader.read(1 << 20))
+        stream.write("more\n")
+        note = b"(%d bytes of messages were dropped: nobody read them.)\nmore\n" % (200 * 4096 - kept)
+        assert reader.read(1 << 20) == note

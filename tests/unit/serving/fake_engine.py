@@ -54,6 +54,8 @@ class FakeEngine:
     def list_models(self, request: requests.ListModels) -> replies.Models:
         if request.repo == "breaks":
             raise RuntimeError("the folder is on fire")
+        if request.repo:
+            Path(request.repo).read_bytes()
         return replies.Models(models=["quick", "slow"])
 
     def list_package_models(self) -> replies.PackageModels:
@@ -130,6 +132,8 @@ def behave(model: str, request: requests.Separate, job: Job) -> None:
         wait_for(Path(model.removeprefix("waits:")), job)
     elif model == "prints":
         print_everywhere()
+    elif model == "chatters":
+        sys.stderr.write("a message of a library\n" * 100_000)
     elif model == "warns":
         job.warn("it is loud")
     else:

@@ -160,6 +160,91 @@ def test_whatever_is_printed_ends_up_on_stderr(start):
         assert worker.stderr.count(f"from {source}") == 2
 
 
+# Limits ------------------------------------------------------------------------------------------------------------
+
+
+def test_limits_are_settings_that_the_status_shows(start):
+    """Whoever sends a lot can ask how much is taken."""
+    status = start("--max-queued-jobs", "5", DSU_MAX_LINE_BYTES="2048").ask(cmd="get_status")
+    assert status["limits"] == {"max_queued_jobs": 5, "max_queued_bytes": 64 << 20, "max_line_bytes": 2048}
+
+
+@pytest.mark.parametrize("flags", [("--max-queued-jobs", "2"), ("--max-queued-bytes", "250")])
+def test_more_jobs_than_may_wait_are_refused_as_busy(start, flags):
+    """Those that wait are not lost, and control commands are answered as ever."""
+    worker = start(*flags)
+    worker.send(job("slow", id="run"))
+    worker.expect("separating")
+    worker.send(*[job(id=number, out="x" * 40) for number in range(3)])
+    error = worker.expect("error")
+    assert (error["code"], error["id"]) == ("busy", 2)
+    assert worker.ask(cmd="get_status")["queued"] == 2
+    worker.send({"cmd": "cancel", "id": "run"})
+    assert worker.expect("done")["id"] == 0
+
+
+def test_a_line_may_be_as_long_as_its_setting_says(start):
+    """A longer one is an error that names the limit."""
+    worker = start("--max-line-bytes", "2048")
+    assert "2048 bytes" in worker.ask(cmd="ping", pad="x" * 3000)["message"]
+    assert worker.ask(cmd="ping")["status"] == "pong"
+
+
+def test_a_client_that_sends_too_much_before_ready_waits_for_it(start, tmp_path):
+    """The worker takes no more than it may keep, and loses nothing: every line is answered after `ready`."""
+    gate = tmp_path / "gate"
+    worker = start("--max-queued-bytes", "10000", ready=False, FAKE_START=f"waits:{gate}")
+    worker.read()
+    sent = threading.Thread(target=lambda: [worker.send({"cmd": "ping", "pad": "x" * 60_000}) for _ in range(50)])
+    sent.start()
+    sent.join(1)
+    assert sent.is_alive()
+    gate.touch()
+    sent.join(TIMEOUT_S)
+    worker.close_input()
+    assert statuses(worker.rest()).count("pong") == 50
+
+
+@pytest.mark.parametrize("levels", [150, 300, 950, 100_000])
+@pytest.mark.parametrize("brackets", [("[", "]"), ('{"a":', "}")])
+def test_deep_nesting_is_a_named_error(worker, levels, brackets):
+    """However deep, and of whatever kind."""
+    deep = brackets[0] * levels + "1" + brackets[1] * levels
+    worker.send_bytes(f'{{"cmd":"ping","deep":{deep}}}\n'.encode())
+    error = worker.expect("error")
+    assert (error["code"], "nested too deeply" in error["message"]) == ("invalid_json", True)
+
+
+@posix_only
+def test_a_disk_that_does_not_answer_holds_nothing_up(worker, tmp_path):
+    """Commands that need it are answered in order when it does; all others at once."""
+    os.mkfifo(tmp_path / "disk")
+    worker.send({"cmd": "list_models", "repo": str(tmp_path / "disk"), "id": 1}, {"cmd": "list_models", "id": 2})
+    assert worker.ask(cmd="ping")["status"] == "pong"
+    (tmp_path / "disk").write_bytes(b"")
+    assert [worker.expect("models")["id"], worker.expect("models")["id"]] == [1, 2]
+
+
+def test_what_needs_the_disk_is_answered_before_the_end(worker):
+    """The end of the input waits for it."""
+    worker.send(*[{"cmd": "list_models", "id": number} for number in range(3)])
+    worker.close_input()
+    assert [line.get("id") for line in worker.rest()] == [0, 1, 2, None]
+
+
+@posix_only
+def test_a_client_that_does_not_read_messages_holds_no_job_up(tmp_path):
+    """What stderr does not take is dropped."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(COMMAND, **pipes, cwd=tmp_path, env=clean_environment()) as process:
+        process.stdin.write(json.dumps(job("chatters")).encode() + b"\n")
+        process.stdin.flush()
+        read_until(process.stdout, "done")
+        process.stdin.close()
+        assert process.stdout.read() == b'{"status":"exiting"}\n'
+        process.stderr.read()
+
+
 # Commands and jobs ------------------------------------------------------------------------------------------------
 
 

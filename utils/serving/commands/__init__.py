@@ -39,6 +39,7 @@ class Command:
     events: tuple[type[Event], ...] = ()
     checks: tuple[Check[Any], ...] = ()
     at_end: bool = False
+    reads_disk: bool = False
     by_family: Mapping[FamilyName, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
 
     def form_of(self, fields: Fields, engine: EngineApi) -> tuple[Command, Fields]:
@@ -104,16 +105,19 @@ class Group:
         self.commands: dict[str, Command] = {}
 
     def control(
-        self, request: type[Q], *replies: type[Reply], at_end: bool = False
+        self, request: type[Q], *replies: type[Reply], at_end: bool = False, reads_disk: bool = False
     ) -> Callable[[Control[Q]], Control[Q]]:
-        """Register a command that is answered at once; with `at_end`, its reply is the worker's last line."""
+        """Register a command that is answered at once; with `at_end`, its reply is the worker's last line.
+
+        One that `reads_disk` may take as long as the disk: others do not wait for it.
+        """
 
         def register(function: Control[Q]) -> Control[Q]:
             def run(context: Context, request: Q, job: Job) -> Reply:
                 del job
                 return function(context, request)
 
-            self.add(Command(tag_of(request), self.name, request, replies, run, at_end=at_end))
+            self.add(Command(tag_of(request), self.name, request, replies, run, at_end=at_end, reads_disk=reads_disk))
             return function
 
         return register

@@ -31,7 +31,7 @@ def load_apollo(context: Context, request: requests.LoadApollo, job: Job) -> rep
 # As the audio-separator package does it ---------------------------------------------------------------------------
 
 
-@GROUP.control(PackageListModels, replies.PackageModels)
+@GROUP.control(PackageListModels, replies.PackageModels, reads_disk=True)
 def package_list_models(context: Context, request: PackageListModels) -> replies.PackageModels:
     del request
     return context.engine.list_package_models()

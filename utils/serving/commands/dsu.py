@@ -52,12 +52,13 @@ def _within(family: FamilyName, command: Command) -> Command:
     return replace(command, run=run)
 
 
-@GROUP.control(requests.DsuListModels, replies.Models)
+@GROUP.control(requests.DsuListModels, replies.Models, reads_disk=True)
 def list_models(context: Context, request: requests.DsuListModels) -> replies.Models:
-    found = context.engine.list_models(msgspec.structs.replace(request, details=True)).details or []
-    details = [model for model in found if request.family in (None, family_of(model.type))]
-    names = [model.name for model in details]
-    return replies.Models(models=names, details=details) if request.details else replies.Models(models=names)
+    found = context.engine.list_models(msgspec.structs.replace(request, details=True))
+    details = [model for model in found.details or [] if request.family in (None, family_of(model.type))]
+    return msgspec.structs.replace(
+        found, models=[model.name for model in details], details=details if request.details else msgspec.UNSET
+    )
 
 
 def as_the_active_model(context: Context, request: Request, job: Job) -> Reply:

@@ -16,7 +16,7 @@ def add_model_commands(
     group: Group, *, listing: type[ListModels], load: type[LoadModel], preload: type[LoadModel]
 ) -> None:
     """Register the commands about models in the group of a worker."""
-    group.control(listing, replies.Models)(list_models)
+    group.control(listing, replies.Models, reads_disk=True)(list_models)
     group.job(load, replies.ModelLoaded, events=(replies.LoadingModel, replies.Downloading))(load_model)
     group.job(preload, replies.ModelPreloaded, events=(replies.PreloadingModel, replies.Downloading))(preload_model)
     group.job(DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)

@@ -6,7 +6,7 @@ exactly that context, up to the ends of the song: their sum equals one pass over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,9 +38,9 @@ class ApolloFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         """Nothing: Apollo networks share a folder with the separation networks, whose family lists both."""
-        del request
+        del request, warn
         return []
 
     def record(self, name: str) -> ModelRecord | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,7 +37,8 @@ class AudioSepFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+        del warn
         return list_audiosep(self._host.registry, self._host.folders, request.model)
 
     def record(self, name: str) -> ModelRecord | None:

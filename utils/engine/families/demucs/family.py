@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -46,11 +46,11 @@ class DemucsFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         repo = _repo(request)
         if request.model is not None:
             return [describe_demucs(request.model, self._host.registry, self._host.folders, repo)]
-        return list_demucs(self._host.registry, self._host.folders, repo)
+        return list_demucs(self._host.registry, self._host.folders, repo, warn)
 
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)

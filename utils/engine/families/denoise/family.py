@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -78,8 +78,9 @@ class DenoiseFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         """The method; nothing in `dsu`, which lists what `separate` can use."""
+        del warn
         if isinstance(request, requests.DsuListModels):
             return []
         if request.model not in (None, catalogue.ENVELOPE_MATCHED):

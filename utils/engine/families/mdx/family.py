@@ -8,7 +8,7 @@ not only from the bins that the network processes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,9 +42,9 @@ class MdxFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         """Nothing: MDX models share a folder with VR models, whose family lists both."""
-        del request
+        del request, warn
         return []
 
     def record(self, name: str) -> ModelRecord | None:

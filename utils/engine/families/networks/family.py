@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ class NetworksFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
-        details = list_networks(self._host.registry, self._host.folders, request.model)
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+        details = list_networks(self._host.registry, self._host.folders, request.model, warn)
         listed = self._host.listed_networks
         return [entry for entry in details if request.model is not None or listed is None or entry.type in listed]
 

@@ -6,7 +6,7 @@ not cut off, and that songs at other sample rates than the network's are resampl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,9 +41,9 @@ class VrFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
         """Includes MDX models, which share a folder with VR models."""
-        return list_audio_separator(self._host.registry, self._host.folders, request.model)
+        return list_audio_separator(self._host.registry, self._host.folders, request.model, warn)
 
     def record(self, name: str) -> ModelRecord | None:
         return self._host.registry.find(name, WORKER)
