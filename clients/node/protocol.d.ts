@@ -203,12 +203,21 @@ export interface Status {
   uptime: number;
   jobs_done: number;
   jobs_failed: number;
+  /** What this worker accepts; settings change it. */
+  limits?: WorkerLimits;
 }
 
 export interface Memory {
   rss_mb: number;
   device_allocated_mb: number | null;
   device_free_mb: number | null;
+}
+
+/** How much a worker accepts: the settings of these names. */
+export interface WorkerLimits {
+  max_queued_jobs: number;
+  max_queued_bytes: number;
+  max_line_bytes: number;
 }
 
 /** Cancel the running job or, with `id`, the running or queued job with that id. */
@@ -1752,7 +1761,7 @@ export interface DsuSeparate {
 }
 
 /** The `code` of an error from a worker. */
-export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
+export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
 export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised;

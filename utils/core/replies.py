@@ -199,7 +199,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     device_free_mb: float | None
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much a worker accepts: the settings of these names."""
 
     max_queued_jobs: int
@@ -222,7 +222,9 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     uptime: float
     jobs_done: int
     jobs_failed: int
-    limits: Annotated[Limits, Meta(description="What this worker accepts; settings change it.")] | UnsetType = UNSET
+    limits: Annotated[WorkerLimits, Meta(description="What this worker accepts; settings change it.")] | UnsetType = (
+        UNSET
+    )
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):

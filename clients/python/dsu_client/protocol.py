@@ -69,6 +69,7 @@ FAMILIES: dict[str, str] = {
     "invalid_request": "RequestError",
     "invalid_json": "RequestError",
     "unknown_command": "RequestError",
+    "busy": "RequestError",
     "unknown_model": "ModelError",
     "model_not_installed": "ModelError",
     "config_invalid": "ModelError",
@@ -986,12 +987,22 @@ class Status(TypedDict):
     uptime: float
     jobs_done: int
     jobs_failed: int
+    limits: NotRequired[WorkerLimits]
+    """What this worker accepts; settings change it."""
 
 
 class Memory(TypedDict):
     rss_mb: float
     device_allocated_mb: float | None
     device_free_mb: float | None
+
+
+class WorkerLimits(TypedDict):
+    """How much a worker accepts: the settings of these names."""
+
+    max_queued_jobs: int
+    max_queued_bytes: int
+    max_line_bytes: int
 
 
 class CancelRequested(TypedDict):

@@ -4,7 +4,7 @@ import pytest
 
 from utils.core import errors
 
-CODES = """invalid_json invalid_request unknown_command unknown_model model_not_installed input_not_found input_unreadable
+CODES = """invalid_json invalid_request unknown_command busy unknown_model model_not_installed input_not_found input_unreadable
     input_empty unsupported_format output_not_writable disk_full config_invalid checkpoint_invalid checkpoint_unsafe
     checkpoint_mismatch out_of_memory device_unavailable download_failed checksum_mismatch internal"""
 

@@ -36,7 +36,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
         uptime=round(time.monotonic() - context.started_s, 3),
         jobs_done=counts.done,
         jobs_failed=counts.failed,
-        limits=replies.Limits(
+        limits=replies.WorkerLimits(
             max_queued_jobs=context.settings.max_queued_jobs,
             max_queued_bytes=context.settings.max_queued_bytes,
             max_line_bytes=context.settings.max_line_bytes,
