@@ -30,6 +30,8 @@ class PartFile:
         self.size_bytes = 0
         # Unbuffered: blocks are large, and after a crash the file holds what was counted.
         try:
+            if self._path.is_symlink() or (self._path.exists() and not self._path.is_file()):
+                self._path.unlink()  # not ours: a link would lead elsewhere, a pipe would be waited for
             self._path.touch()
             self._file = self._path.open("r+b", buffering=0)
         except OSError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
+import sys
 
 import pytest
 
@@ -85,3 +87,20 @@ def test_folder_that_is_not_there(tmp_path):
     """A part that cannot be opened is an error about the folder."""
     with pytest.raises(OutputNotWritable, match="none"):
         PartFile(tmp_path / "none" / "a.th", nothing)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders, and links need a privilege")
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_something_else_in_the_place_of_a_part_is_replaced(tmp_path, kind):
+    """A link leads nowhere else, and nobody waits for a pipe."""
+    (tmp_path / "elsewhere").write_bytes(b"untouched")
+    path = part_path(tmp_path / "a.th")
+    if kind == "link":
+        path.symlink_to("elsewhere")
+    else:
+        os.mkfifo(path)
+    with PartFile(tmp_path / "a.th", nothing) as part:
+        part.write(b"abc")
+        part.publish()
+    assert (tmp_path / "a.th").read_bytes() == b"abc"
+    assert (tmp_path / "elsewhere").read_bytes() == b"untouched"
