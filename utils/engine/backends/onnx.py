@@ -6,6 +6,7 @@ another number, the fixed dimension is removed from the file's bytes, and the ru
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,10 @@ class OnnxBackend:
 
     def _open(self) -> Any:
         if self._session is None:
-            model: str | bytes = without_fixed_frames(self._path.read_bytes()) if self._changed else str(self._path)
+            content = self._path.read_bytes()
+            require_bounded(content, self._path)
+            model: str | bytes = without_fixed_frames(content) if self._changed else str(self._path)
+            del content
             session = _new_session(model, self._path, self._device, self._threads)
             expected, found = (PARTS, self._bins, self._frames), session.get_inputs()[0].shape[1:]
             if len(found) != len(expected) or any(
@@ -151,6 +155,7 @@ ENDS = (11, 12)  # inputs and outputs
 SHAPE_OF_END = (2, 1, 2)  # type, tensor type, shape
 DIMENSION, VALUE, NAME = 1, 1, 2
 FRAMES_AXIS = 3
+LONGEST_NUMBER_BITS = 70
 BYTES = 2  # the wire type of fields that hold bytes
 
 
@@ -158,8 +163,8 @@ class WireField(NamedTuple):
     """One field of a protocol buffer message: its number, its encoding, and its content if that is bytes."""
 
     number: int
-    raw: bytes
-    content: bytes | None
+    raw: bytes | memoryview
+    content: bytes | memoryview | None
 
 
 def without_fixed_frames(model: bytes) -> bytes:
@@ -178,6 +183,138 @@ def without_fixed_frames(model: bytes) -> bytes:
     return b"".join(parts)
 
 
+# What networks are made of. Others could run for ever, make numbers out of nothing, or read other files.
+OPERATIONS = frozenset(
+    """
+    Abs Add ArgMax AveragePool BatchNormalization Cast CastLike Ceil Clip Concat Constant ConstantOfShape Conv ConvTranspose
+    Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements
+    GatherND Gelu Gemm GlobalAveragePool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity
+    InstanceNormalization LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul Max MaxPool
+    Min Mish Mod Mul Neg Not PRelu Pad Pow QuantizeLinear RNN Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum ReduceSumSquare Relu Reshape Resize Round Selu Shape Sigmoid Sign Sin Size Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu Tile Transpose Unsqueeze Upsample Where
+    """.split()  # noqa: SIM905 - a list with a line for each word would be a page long
+)
+DOMAINS = frozenset({b"", b"ai.onnx", b"com.microsoft"})
+SIZED_BY = {
+    "ConstantOfShape": slice(0, 1),
+    "Expand": slice(1, 2),
+    "Tile": slice(1, 2),
+    "Resize": slice(1, 4),
+    "Upsample": slice(1, 2),
+}
+STRETCHED_BY = frozenset({"Conv", "ConvTranspose", "Pad", "Upsample", "AveragePool", "MaxPool"})
+MOST_NODES = 20_000
+MOST_ELEMENTS = 1 << 26
+LONGEST_STEP = 1 << 16
+
+# Numbers of fields: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+FUNCTIONS = 25
+NODE, TENSOR, SPARSE_TENSOR = 1, 5, 15
+NODE_INPUT, NODE_OUTPUT, NODE_KIND, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 4, 5, 7
+ATTRIBUTE_INTEGER, ATTRIBUTE_TENSOR, ATTRIBUTE_INTEGERS, ATTRIBUTE_GRAPHS = 3, 5, 8, (6, 11)
+TENSOR_KIND, TENSOR_INTEGERS, TENSOR_NAME, TENSOR_RAW, TENSOR_OUTSIDE = 2, 7, 8, 9, 13
+RAW_FORMATS = {1: "f4", 6: "i4", 7: "i8"}
+LONGEST_SHAPE_BYTES = 256
+
+
+def require_bounded(model: bytes, path: Path) -> None:
+    """Raise `CheckpointInvalid` unless the network is made of the usual operations, and everything in it is in the file.
+
+    The runtime computes what is constant while it reads a file, so that a tiny one could take all time and memory.
+    """
+    try:
+        problem = next(_problems(memoryview(model)), None)
+    except (IndexError, ValueError) as error:
+        raise CheckpointInvalid(
+            f"`{path.name}` is not an ONNX model: it cannot be parsed.", hint="Delete it and download the model again."
+        ) from error
+    if problem is not None:
+        raise CheckpointInvalid(f"`{path.name}` was refused: {problem}. No MDX network needs that.")
+
+
+def _problems(model: memoryview) -> Iterator[str]:
+    top = list(fields(model))
+    if any(field.number == FUNCTIONS for field in top):
+        yield "it defines operations of its own"
+    parts = [part for field in top if field.number == GRAPH for part in fields(field.content or b"")]
+    nodes = [part.content or b"" for part in parts if part.number == NODE]
+    if len(nodes) > MOST_NODES:
+        yield f"it has {len(nodes)} operations"
+        return
+    if any(part.number == SPARSE_TENSOR for part in parts):
+        yield "it has sparse tensors"
+    constants: dict[bytes, list[float]] = {}
+    for part in parts:
+        if part.number == TENSOR:
+            tensor = list(fields(part.content or b""))
+            if any(field.number == TENSOR_OUTSIDE for field in tensor):
+                yield "its tensors are in another file"
+            name = next((bytes(field.content or b"") for field in tensor if field.number == TENSOR_NAME), b"")
+            constants[name] = _small_values(tensor)
+    for node in nodes:
+        yield from _problems_of(list(fields(node)), constants)
+
+
+def _problems_of(node: list[WireField], constants: dict[bytes, list[float]]) -> Iterator[str]:
+    """What is wrong with a node. `constants` are the small tensors so far, by name."""
+
+    def texts(number: int) -> list[bytes]:
+        return [bytes(field.content or b"") for field in node if field.number == number]
+
+    kind = b"".join(texts(NODE_KIND)).decode("utf-8", "replace")
+    if kind not in OPERATIONS or not DOMAINS.issuperset(texts(NODE_DOMAIN)):
+        yield f"it has the operation `{kind[:40]}`"
+    for attribute in (field.content or b"" for field in node if field.number == NODE_ATTRIBUTE):
+        yield from _problems_of_attribute(kind, attribute, constants.setdefault(b"".join(texts(NODE_OUTPUT)), []))
+    if kind in SIZED_BY or kind == "Pad":
+        for name in texts(NODE_INPUT)[SIZED_BY.get(kind, slice(1, 2))]:
+            sizes = [abs(value) for value in constants.get(name, [])]
+            if max(sizes, default=0) > LONGEST_STEP if kind == "Pad" else math.prod(sizes) > MOST_ELEMENTS:
+                yield f"its operation `{kind}` makes too much of its input"
+
+
+def _problems_of_attribute(kind: str, attribute: bytes | memoryview, values: list[float]) -> Iterator[str]:
+    """What is wrong with an attribute of a node. The numbers of a constant are added to `values`."""
+    for field in fields(attribute):
+        if field.number in ATTRIBUTE_GRAPHS:
+            yield f"its operation `{kind}` contains a graph"
+        elif field.number == ATTRIBUTE_TENSOR:
+            tensor = list(fields(field.content or b""))
+            if any(each.number == TENSOR_OUTSIDE for each in tensor):
+                yield "its tensors are in another file"
+            if kind == "Constant":
+                values.extend(_small_values(tensor))
+        elif field.number in (ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS):
+            numbers = _integers(field)
+            if kind in STRETCHED_BY and any(abs(number) > LONGEST_STEP for number in numbers):
+                yield f"its operation `{kind}` makes too much of its input"
+            if kind == "Constant":
+                values.extend(numbers)
+
+
+def _small_values(tensor: list[WireField]) -> list[float]:
+    """The numbers of a tensor that may be a shape; none if it is too large for one."""
+    kind = next((_integers(field)[0] for field in tensor if field.number == TENSOR_KIND), 0)
+    for field in tensor:
+        if len(field.raw) > LONGEST_SHAPE_BYTES:
+            continue
+        if field.number == TENSOR_RAW and kind in RAW_FORMATS:
+            return [float(value) for value in np.frombuffer(field.content or b"", f"<{RAW_FORMATS[kind]}")]
+    return [float(value) for field in tensor if field.number == TENSOR_INTEGERS for value in _integers(field)]
+
+
+def _integers(field: WireField) -> list[int]:
+    """The integers in a field, which may be packed."""
+    message: bytes | memoryview = field.raw if field.content is None else field.content
+    place = _number(message, 0)[1] if field.content is None else 0
+    values = []
+    while place < len(message):
+        value, place = _number(message, place)
+        values.append(value - (1 << 64) if value >> 63 else value)
+    return values
+
+
 def _within(field: WireField, path: tuple[int, ...], change: Any) -> bytes:
     """The field, changed at a path of nested fields."""
     content = field.content or b""
@@ -187,14 +324,14 @@ def _within(field: WireField, path: tuple[int, ...], change: Any) -> bytes:
     return packed(field.number, b"".join(inner))
 
 
-def _free_shape(shape: bytes) -> bytes:
+def _free_shape(shape: bytes | memoryview) -> bytes:
     dimensions = [field.raw for field in fields(shape) if field.number == DIMENSION]
     if len(dimensions) > FRAMES_AXIS:
         dimensions[FRAMES_AXIS] = packed(DIMENSION, packed(NAME, b"frames"))
     return b"".join(dimensions)
 
 
-def fields(message: bytes) -> Iterator[WireField]:
+def fields(message: bytes | memoryview) -> Iterator[WireField]:
     """The fields of a message, in order."""
     place = 0
     while place < len(message):
@@ -217,7 +354,7 @@ def fields(message: bytes) -> Iterator[WireField]:
         yield WireField(key >> 3, message[start:place], content)
 
 
-def packed(number: int, content: bytes) -> bytes:
+def packed(number: int, content: bytes | memoryview) -> bytes:
     """A field that holds bytes."""
     return varint(number << 3 | BYTES) + varint(len(content)) + content
 
@@ -231,11 +368,13 @@ def varint(value: int) -> bytes:
     return bytes([*parts, value])
 
 
-def _number(message: bytes, place: int) -> tuple[int, int]:
+def _number(message: bytes | memoryview, place: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = message[place]
         value |= (byte & 0x7F) << shift
         place, shift = place + 1, shift + 7
+        if shift > LONGEST_NUMBER_BITS:
+            raise ValueError("a number has no end")
         if byte < 0x80:
             return value, place

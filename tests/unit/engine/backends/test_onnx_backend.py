@@ -145,3 +145,42 @@ def test_malformed_messages(message):
     """Truncated messages and unknown wire types are refused."""
     with pytest.raises(CheckpointInvalid, match="cannot be parsed"):
         without_fixed_frames(message)
+
+
+# Hostile files ------------------------------------------------------------------------------------------------------
+
+
+def made(*nodes, tensors=(), more=b""):
+    """A model with these nodes, which are never run."""
+    graph = b"".join(packed(1, node) for node in nodes) + b"".join(packed(5, tensor) for tensor in tensors)
+    return varint(1 << 3) + varint(8) + packed(7, graph) + more
+
+
+def node(kind, *inputs, attributes=()):
+    names = b"".join(packed(1, name) for name in inputs)
+    return names + packed(2, b"out") + packed(4, kind) + b"".join(packed(5, each) for each in attributes)
+
+
+def shape(*sizes, name=b"shape"):
+    return varint(2 << 3) + varint(7) + packed(8, name) + packed(9, np.array(sizes, "<i8").tobytes())
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (made(node(b"Loop", b"count")), "`Loop`"),
+        (made(node(b"Relu", b"x", attributes=[packed(6, b"")])), "contains a graph"),
+        (made(node(b"ConstantOfShape", b"shape"), tensors=[shape(1 << 31)]), "too much"),
+        (made(node(b"Expand", b"x", b"shape"), tensors=[shape(1 << 20, 1 << 20)]), "too much"),
+        (made(node(b"ConvTranspose", b"x", attributes=[varint(8 << 3) + varint(1 << 20)])), "too much"),
+        (made(node(b"Relu", b"x") + packed(7, b"own")), "`Relu`"),
+        (made(more=packed(25, b"")), "of its own"),
+        (made(tensors=[packed(13, b"elsewhere")]), "another file"),
+    ],
+)
+def test_files_that_would_take_all_time_or_memory(model, said, tmp_path):
+    """They are refused, for the reason, before the runtime opens them."""
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(model)
+    with pytest.raises(CheckpointInvalid, match=f"`hostile.onnx` was refused.*{said}"):
+        session(path)
