@@ -17,6 +17,7 @@ from pathlib import Path
 from utils.core.errors import ChecksumMismatch, DownloadFailed, DsuError
 from utils.core.job import Job
 from utils.store.hashes import sha256_of
+from utils.store.likeness import unlike
 from utils.store.locks import held
 from utils.store.meter import Meter
 from utils.store.new_folders import made, require_space
@@ -26,6 +27,7 @@ from utils.store.records import FileRecord
 from utils.store.transfer import WAIT_STEP_S, Head, Transfer, TransferFailed
 
 WORTH_ANOTHER_TRY_BYTES = 1 << 20
+LARGEST_BYTES = 8 << 30  # of a file whose size is not known
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,20 @@ class _Fetch:
                         part.restart()  # as long as the file, but not the file
                     self._from_any_address(part)
                 if self._file.sha256 is None:
+                    self._require_likeness(part)
                     checked = "only its size was checked" if self._file.size_bytes is not None else "it was not checked"
                     self._job.warn(f"No checksum of `{self._file.name}` is known, so {checked}.")
                 part.publish()
+
+    def _require_likeness(self, part: PartFile) -> None:
+        """Raise `DownloadFailed` if what arrived cannot be the file, such as the page of a login."""
+        problem = unlike(self._file.name, part.start())
+        if problem is not None:
+            part.restart()
+            raise DownloadFailed(
+                f"What was sent for `{self._file.name}` {problem}. It was discarded.",
+                hint=f"Try again, or put the file into `{self._target.parent}` yourself.",
+            )
 
     def _from_any_address(self, part: PartFile) -> None:
         failures: list[str] = []
@@ -179,6 +192,9 @@ class _Fetch:
 
     def _receive(self, transfer: Transfer, head: Head, part: PartFile, tries: _Tries) -> None:
         total = head.total_bytes if head.total_bytes is not None else self._file.size_bytes
+        largest = total if total is not None else LARGEST_BYTES
+        if largest > LARGEST_BYTES and self._file.size_bytes is None:
+            raise TransferFailed(f"it has {largest} bytes there, which is more than any network", transient=False)
         if self._file.size_bytes not in (None, total):
             raise TransferFailed(f"it has {total} bytes there instead of {self._file.size_bytes}", transient=False)
         if head.offset != part.size_bytes:
@@ -189,9 +205,9 @@ class _Fetch:
             part.write(block)
             tries.received_bytes += len(block)
             self._meter.update(part.size_bytes, total)
-            if total is not None and part.size_bytes > total:
+            if part.size_bytes > largest:
                 part.restart()
-                raise TransferFailed(f"it is longer than the expected {total} bytes", transient=False)
+                raise TransferFailed(f"it is longer than the expected {largest} bytes", transient=False)
         if total is not None and part.size_bytes < total:
             raise TransferFailed(f"the connection ended after {part.size_bytes} of {total} bytes", transient=True)
 

@@ -17,6 +17,7 @@ from typing import Self
 
 from utils.core.errors import DiskFull, DsuError, OutputNotWritable
 
+START_BYTES = 512
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -59,6 +60,14 @@ class PartFile:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+    def start(self) -> bytes:
+        """The first bytes."""
+        self._file.seek(0)
+        try:
+            return self._file.read(START_BYTES)
+        finally:
+            self._file.seek(0, os.SEEK_END)
 
     def write(self, block: bytes) -> None:
         """Append a block."""

@@ -17,7 +17,7 @@ from utils.store.download import Patience, download_files
 from utils.store.locks import FileLock
 from utils.store.records import FileRecord
 
-CONTENT = bytes(range(256)) * 8192  # 2 MiB
+CONTENT = (bytes(range(128, 256)) + bytes(range(128))) * 8192  # 2 MiB that begin like a pickle
 LIMIT_S = 20
 
 
@@ -159,6 +159,27 @@ def test_old_part_of_a_file_without_a_hash_is_not_used(site, tmp_path):
     fetch([record("a.th", CONTENT, site.url("a"), hashed=False)], tmp_path)
     assert site.ranges() == [None]
     assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["a.th", "a.ckpt", "a.onnx"])
+def test_page_in_place_of_a_file_without_a_hash(site, tmp_path, name):
+    """The page of a login is not installed as a network, and nothing of it is kept."""
+    site.pages["a"] = Page(b"<!DOCTYPE html><title>Please log in</title>")
+    with pytest.raises(DownloadFailed, match="is a web page"):
+        fetch([FileRecord(name=name, urls=(site.url("a"),))], tmp_path / "models")
+    assert not (tmp_path / "models" / name).exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_answer_without_an_end(site, tmp_path, monkeypatch):
+    """A file of unknown size is received up to a limit."""
+    monkeypatch.setattr("utils.store.download.LARGEST_BYTES", len(CONTENT) - 1)
+    site.pages["a"] = Page(CONTENT)
+    with pytest.raises(DownloadFailed, match="more than any network"):
+        fetch([FileRecord(name="a.th", urls=(site.url("a"),))], tmp_path)
+    site.pages["a"] = Page(CONTENT, chunked=True)
+    with pytest.raises(DownloadFailed, match="longer than"):
+        fetch([FileRecord(name="a.th", urls=(site.url("a"),))], tmp_path)
 
 
 def test_file_without_a_hash_is_accepted_with_a_warning(site, tmp_path):
