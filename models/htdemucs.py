@@ -9,8 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any
 
 from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
@@ -104,8 +103,8 @@ class Htdemucs(nn.Module):
 
     package_class: type[nn.Module]
 
-    # The classes that the package's own checkpoints contain besides tensors.
-    PICKLED_WITH: ClassVar[tuple[type, ...]] = (Fraction, HTDemucs, HDemucs)
+    # The classes that the package's own checkpoints name.
+    PICKLED_WITH = ("fractions.Fraction", "demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs")
 
     def __new__(cls, params: HtdemucsParams | None = None) -> Htdemucs:  # noqa: PYI034 - it returns a subclass
         # Without parameters when a network is copied.

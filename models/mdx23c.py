@@ -23,6 +23,7 @@ MODEL_KEYS = (
     "num_channels", "num_scales", "num_subbands", "scale",
 )  # fmt: skip
 IGNORED_KEYS = ("name",)
+MOST_SCALES = 20
 ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
@@ -46,6 +47,8 @@ class Mdx23cParams:
     act: str = "gelu"
 
     def __post_init__(self) -> None:
+        if self.num_scales > MOST_SCALES:
+            raise ValueError(f"`model.num_scales` is {self.num_scales}, but no spectrum can be halved that often.")
         if self.dim_f > self.n_fft // 2 + 1:
             raise ValueError(f"`audio.dim_f` is {self.dim_f}, but `audio.n_fft` has only {self.n_fft // 2 + 1} bins.")
         if self.heights[-1] < self.bottleneck_factor:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
-import numpy as np
 from torch import Tensor
 
-# The pickled form of a NumPy number. The program that trained the public checkpoints stored learning rates like this.
-_MAKER = cast("tuple[Any, ...]", np.float64(0).__reduce__())[0]
-NUMBERS: tuple[Any, ...] = (
-    (_MAKER, "numpy.core.multiarray.scalar"),  # its name up to NumPy 1
-    (_MAKER, "numpy._core.multiarray.scalar"),
-    (np.dtype, "numpy.dtype"),
-    type(np.dtype(np.float64)),
+# How a NumPy number is pickled. The program that trained the public checkpoints stored learning rates like this.
+NUMBERS = (
+    "numpy.core.multiarray.scalar",  # its name up to NumPy 1
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "numpy.dtypes.Float64DType",
 )
 
 

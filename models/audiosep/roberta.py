@@ -134,7 +134,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"`{path.name}` of RoBERTa is not in `{path.parent}`; put it there.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"`{path}` is damaged: it is not JSON.") from error
     if not isinstance(content, dict):
         raise ValueError(f"`{path}` must hold one object.")  # noqa: TRY004 - one error for all of it

@@ -7,6 +7,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LARGEST = 1 << 20  # no number of a network is larger: neither a sample rate nor a size
+COUNT = f"a whole number from 1 to {LARGEST}"
+LONGEST_SHOWN = 60
+
 # Keys for training and for special kernels. They may occur in any `model` section and change no result.
 NOT_FOR_INFERENCE = frozenset({"use_torch_checkpoint", "sage_attention"})
 
@@ -30,22 +34,22 @@ class Section:
 
     def integer(self, key: str, default: int | None = None) -> int:
         """A whole number of at least 1."""
-        return self._read(key, default, _is_count, "a whole number of at least 1")
+        return self._read(key, default, _is_count, COUNT)
 
     def number(self, key: str, default: float | None = None) -> float:
         """A number above 0."""
-        return self._read(key, default, _is_positive, "a number above 0")
+        return self._read(key, default, _is_positive, f"a number above 0 and up to {LARGEST}")
 
     def switch(self, key: str, *, default: bool) -> bool:
         return self._read(key, default, _is_switch, "true or false")
 
     def integers(self, key: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """A list of whole numbers of at least 1."""
-        return tuple(self._read(key, default, _all(_is_count), "a list of whole numbers of at least 1"))
+        return tuple(self._read(key, default, _all(_is_count), f"a list of which each is {COUNT}"))
 
     def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
         """A list of numbers above 0."""
-        return tuple(self._read(key, default, _all(_is_positive), "a list of numbers above 0"))
+        return tuple(self._read(key, default, _all(_is_positive), f"a list of numbers above 0 and up to {LARGEST}"))
 
     def names(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of at least one name."""
@@ -57,7 +61,7 @@ class Section:
     def _read(self, key: str, default: T | None, fits: Callable[[Any], bool], expected: str) -> T:
         value: T = self.values.get(key, default)
         if not fits(value):
-            found = "missing" if key not in self.values else f"{value!r}"
+            found = "missing" if key not in self.values else f"{str(value)[:LONGEST_SHOWN]!r}"
             raise ValueError(f"The configuration's `{self.name}.{key}` must be {expected}; it is {found}.")
         return value
 
@@ -71,11 +75,11 @@ def output_names(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST
 
 
 def _is_switch(value: Any) -> bool:

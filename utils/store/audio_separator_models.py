@@ -38,9 +38,10 @@ PAIRS = {
     "Primary Stem": "Secondary Stem",
 }
 NO = "No "
-LARGEST_BYTES = 1 << 20  # of a file beside a model
 
-Count = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(gt=0, le=1 << 20)]
+LARGEST_GAIN = 1000.0
+LARGEST_BYTES = 1 << 20  # of a file of numbers
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class ModelFields(msgspec.Struct, frozen=True, kw_only=True):
     mdx_n_fft_scale_set: Count | None = None
     mdx_dim_f_set: Count | None = None
     mdx_dim_t_set: Annotated[int, Meta(ge=1, le=16)] | None = None
-    compensate: Annotated[float, Meta(gt=0)] | None = None
+    compensate: Annotated[float, Meta(gt=0, le=LARGEST_GAIN)] | None = None
 
     @property
     def describe_network(self) -> bool:
@@ -240,8 +241,11 @@ def _beside(path: Path) -> ModelFields | None:
         if beside.is_file():
             try:
                 with open_file(beside) as file:
-                    return msgspec.json.decode(file.read(LARGEST_BYTES), type=ModelFields)
-            except (OSError, msgspec.DecodeError) as error:
+                    content = file.read(LARGEST_BYTES + 1)
+                if len(content) > LARGEST_BYTES:
+                    raise ConfigInvalid(f"`{beside.name}`, next to the model, is too large for a file of numbers.")
+                return msgspec.json.decode(content, type=ModelFields)
+            except (OSError, msgspec.DecodeError, RecursionError) as error:
                 raise ConfigInvalid(f"`{beside.name}`, next to the model, is malformed: {error}.") from error
     return None
 

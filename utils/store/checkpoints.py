@@ -1,15 +1,14 @@
 """Reads checkpoints without running code from them, and gives their tensors to networks without copying them.
 
-Only tensors, plain containers and the classes that the caller allows are read. Anything else is refused, with the
-name of what the checkpoint would run, unless the user who started the worker allowed unsafe checkpoints.
+Only tensors and plain containers are read; classes that the caller allows are kept as names. Anything else is refused,
+with the name of what the checkpoint would run, unless the user who started the worker allowed unsafe checkpoints.
 """
 
 from __future__ import annotations
 
-import pickle
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,56 +18,54 @@ from utils.core.errors import (
     CheckpointUnsafe,
     ModelNotInstalled,
 )
-from utils.store.pickles import first_unusual_global
+from utils.store.likeness import mistaken
+from utils.store.pickles import NotAllowed
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 ZIP_MAGIC = b"PK\x03\x04"
-POINTER_MAGIC = b"version https://git-lfs"
 WRAPPERS = ("state", "state_dict", "model_state_dict")
 PREFIXES = ("module.", "model.", "audio_model.")
 NAMED_AT_MOST = 5
-
-# How torch's weights-only reader words a refusal. Its other errors mean damage, or a format that it cannot read.
-_REFUSED = (
-    re.compile(r"Unsupported global: GLOBAL (?P<name>\S+) was not"),
-    re.compile(r"unsupported GLOBAL (?P<name>\S+) whose module"),
-    re.compile(r"reduce for unrecognized function (?P<name>.+)"),
-    re.compile(r"via `add_safe_globals`,? but got (?P<name>.+)"),
-    re.compile(r"``(?P<name>torch\.[\w.]+)`` .*must be imported"),
-)
-_ADVICE_OF_TORCH = re.compile(r"Weights only load failed.*WeightsUnpickler error:\s*", re.DOTALL)
+LONGEST_NAME = 300
+LARGEST_RATIO = 4
+SMALL_NETWORK_BYTES = 64 << 20
+DEEPEST = 8  # wrappers and prefixes around the weights
 
 
-def read_checkpoint(path: Path, *, mapped: bool = True, allow: Sequence[type] = (), allow_unsafe: bool = False) -> Any:
+def read_checkpoint(path: Path, *, mapped: bool = True, allow: Collection[str] = (), allow_unsafe: bool = False) -> Any:
     """The content of a `.safetensors` file or of a file written by `torch.save`, on the CPU.
 
-    With `mapped`, the tensors are memory-mapped and paged in as they are used (except in torch's old format).
+    With `mapped`, the tensors are memory-mapped and paged in as they are used (except in torch's old format). Classes
+    and functions whose full names are in `allow` become `pickles.Named`, and what is made with them `pickles.Made`.
     """
     start = _first_bytes(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path, mapped=mapped)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _read_torch(path, mapped and start.startswith(ZIP_MAGIC), allow, allow_unsafe=allow_unsafe)
+    mapped = mapped and start.startswith(ZIP_MAGIC)
+    try:
+        return _read_plain(path, allow, mapped=mapped)
+    except CheckpointUnsafe:
+        if not allow_unsafe:
+            raise
+    return _read_by_running(path, mapped=mapped)
 
 
 def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
     """The state dict inside the usual wrappers. Raises `CheckpointInvalid` if there is none."""
     import torch
 
-    while isinstance(content, Mapping):
-        wrapper = next((name for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
-        if wrapper is None:
-            break
-        content = content[wrapper]
+    for _ in range(DEEPEST):  # one that contains itself has no end
+        names = WRAPPERS if isinstance(content, Mapping) else ()
+        content = next((content[name] for name in names if isinstance(content.get(name), Mapping)), content)
     named = isinstance(content, Mapping) and all(isinstance(key, str) for key in content)
     if not named or not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise CheckpointInvalid(f"`{path.name}` does not hold the weights of a network: it has no named tensors.")
     tensors = dict(content)
-    while prefix := next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in tensors)), None):
+    for _ in range(DEEPEST):
+        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in tensors)), "")
         tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
     return tensors
 
@@ -109,6 +106,14 @@ def size_bytes(*nets: nn.Module) -> int:
     return sum(storages.values())
 
 
+def largest_network_bytes(path: Path) -> int:
+    """The most that the parameters of a network with this checkpoint can take in single precision.
+
+    Formats of eight bits take a quarter of it, and some files leave out small shared tensors.
+    """
+    return LARGEST_RATIO * path.stat().st_size + SMALL_NETWORK_BYTES
+
+
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
@@ -124,14 +129,8 @@ def _first_bytes(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise CheckpointInvalid(f"The checkpoint `{path}` cannot be read: {error.strerror}.") from error
-    text = start.lstrip().lower()
-    if not start:
-        problem = "is empty"
-    elif start.startswith(POINTER_MAGIC):
-        problem = "is a Git LFS pointer to the file, not the file itself"
-    elif text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        problem = "is a web page, probably an error page that was saved instead of the file"
-    else:
+    problem = mistaken(start)
+    if problem is None:
         return start
     raise CheckpointInvalid(f"`{path.name}` {problem}.", hint="Delete it and download the checkpoint again.")
 
@@ -148,29 +147,30 @@ def _read_safetensors(path: Path, *, mapped: bool) -> Any:
         raise _unreadable(path, error) from error
 
 
-def _read_torch(path: Path, mapped: bool, allow: Sequence[type], *, allow_unsafe: bool) -> Any:
-    import torch
+def _read_plain(path: Path, allow: Collection[str], *, mapped: bool) -> Any:
+    from utils.store.torch_files import read_torch_file
 
     try:
-        with torch.serialization.safe_globals(list(allow)):
-            return torch.load(path, map_location="cpu", weights_only=not allow_unsafe, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        found = next((match for pattern in _REFUSED if (match := pattern.search(str(error)))), None)
-        name = found["name"] if found is not None else first_unusual_global(path)
-        if name is None or allow_unsafe:
-            raise _unreadable(path, error) from error
-        raise _unsafe(path, name) from error
+        return read_torch_file(path, mapped=mapped, allow=allow)
+    except NotAllowed as error:
+        raise CheckpointUnsafe(
+            f"`{path.name}` was refused: reading it would run `{error.name[:LONGEST_NAME]}`. A checkpoint should only hold "
+            "tensors.",
+            hint="If you trust its author, start the worker with --allow-unsafe-checkpoints; it then runs code from the file.",
+        ) from error
     except Exception as error:  # damaged bytes can make the reader fail in any way
-        if "TorchScript" in str(error) and not allow_unsafe:
-            raise _unsafe(path, "a TorchScript program") from error
         raise _unreadable(path, error) from error
 
 
-def _unsafe(path: Path, name: str) -> CheckpointUnsafe:
-    return CheckpointUnsafe(
-        f"`{path.name}` was refused: reading it would run `{name}`. A checkpoint should only hold tensors.",
-        hint="If you trust its author, start the worker with --allow-unsafe-checkpoints; it then runs code from the file.",
-    )
+def _read_by_running(path: Path, *, mapped: bool) -> Any:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=False, mmap=mapped)
+    except Exception as error:  # as the file's code can
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointInvalid:
@@ -181,7 +181,7 @@ def _unreadable(path: Path, error: Exception) -> CheckpointInvalid:
 
 
 def _first_sentence(error: Exception) -> str:
-    lines = _ADVICE_OF_TORCH.sub("", str(error)).strip().splitlines() or [type(error).__name__]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     sentence = re.split(r"\.\s", lines[0])[0]
     return f"{sentence[:200].rstrip('.')}."
 
@@ -210,7 +210,7 @@ def _require_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Any], path:
 
 def _listed(items: Sequence[str], quote: str = "`") -> str:
     more = f" and {len(items) - NAMED_AT_MOST} more" if len(items) > NAMED_AT_MOST else ""
-    return ", ".join(f"{quote}{item}{quote}" for item in items[:NAMED_AT_MOST]) + more
+    return ", ".join(f"{quote}{item[:LONGEST_NAME]}{quote}" for item in items[:NAMED_AT_MOST]) + more
 
 
 def _shape(tensor: Any) -> str:

@@ -42,7 +42,7 @@ def test_numbers_of_older_numpy_need_to_be_allowed(files):
     with pytest.raises(CheckpointUnsafe, match=r"numpy\.core\.multiarray\.scalar"):
         read_checkpoint(files.clap_checkpoint)
     content = read_checkpoint(files.clap_checkpoint, allow=ResUNet30.PICKLED_WITH)
-    assert content["optimizer"]["param_groups"][0]["lr"] == 1e-4
+    assert content["optimizer"]["param_groups"][0]["lr"].maker.name == "numpy.core.multiarray.scalar"
 
 
 def test_the_seed_decides(files, tmp_path):

@@ -11,6 +11,11 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from torch.overrides import TorchFunctionMode
 
 from models.blocks.recurrent import has_cpu_kernel
@@ -132,6 +137,9 @@ FILLINGS = frozenset([*(f"{name}_" for name in RANDOM), "mul_", "div_", "__imul_
 
 # Functions that start the small tables which networks derive from their sizes alone.
 TABLES = frozenset({"arange", "linspace", "hann_window"})
+LARGEST_TABLE = 1 << 24
+
+MOST_PARTS = 50_000  # modules and tensors; large networks have some thousands
 
 
 class _WithoutFilling(TorchFunctionMode):
@@ -152,12 +160,44 @@ class _WithoutFilling(TorchFunctionMode):
         if name in FILLINGS:
             return args[0] if args else named["tensor"]
         if name in TABLES:
+            if any(isinstance(value, int | float) and abs(value) > LARGEST_TABLE for value in (*args, *named.values())):
+                raise ValueError("Its sizes are larger than those of any network.")
             named["device"] = named.get("device") or "cpu"
         return func(*args, **named)
 
 
+class _Cost:
+    """Counts the parts of a network while it is built by this thread, and stops one that becomes too large."""
+
+    def __init__(self, largest_bytes: int | None) -> None:
+        self._largest_bytes = largest_bytes
+        self._thread = threading.get_ident()
+        self._bytes = 0
+        self._parts = 0
+
+    def count(self, _: nn.Module, __: str, part: nn.Module | Tensor | None) -> None:
+        if part is None or threading.get_ident() != self._thread:
+            return
+        self._parts += 1
+        self._bytes += part.numel() * part.element_size() if isinstance(part, Tensor) else 0
+        if self._largest_bytes is not None and self._bytes > self._largest_bytes:
+            raise ValueError("It describes a network that is far larger than the checkpoint.")
+        if self._parts > MOST_PARTS:
+            raise ValueError("It describes a network with more layers than any has.")
+
+
 @contextmanager
-def without_data() -> Iterator[None]:
-    """Networks built inside spend no memory or time on weights; only small tables are computed."""
-    with torch.device("meta"), _WithoutFilling():
+def without_data(largest_bytes: int | None = None) -> Iterator[None]:
+    """Networks built inside spend no memory or time on weights; only small tables are computed.
+
+    Raises `ValueError` as soon as their tensors would take more than `largest_bytes`, or they have far too many layers.
+    """
+    count = _Cost(largest_bytes).count
+    with (
+        register_module_parameter_registration_hook(count),
+        register_module_buffer_registration_hook(count),
+        register_module_module_registration_hook(count),
+        torch.device("meta"),
+        _WithoutFilling(),
+    ):
         yield

@@ -15,7 +15,7 @@ from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.family import ModelSource
-from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.checkpoints import assign, largest_network_bytes, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.records import ModelRecord, stands_half
 
@@ -105,8 +105,11 @@ def load_apollo(
             raise ConfigInvalid(f"`{config.name}` does not describe an Apollo network: {error}") from error
         require_sizes(Sizes(stated.feature_dim, stated.layer), sizes, checkpoint, f"`{config.name}` has")
     params = ApolloNetworkParams(sr=stated.sr, win=stated.win, feature_dim=sizes.feature_dim, layer=sizes.layer)
-    with without_data():
-        net = ApolloNetwork(params)
+    try:
+        with without_data(largest_network_bytes(checkpoint)):
+            net = ApolloNetwork(params)
+    except (ValueError, RuntimeError, OverflowError) as error:
+        raise CheckpointInvalid(f"`{checkpoint.name}` does not hold an Apollo network: {error}") from error
     assign(net, tensors, path=checkpoint)
     return ApolloModel(source, TorchBackend(for_inference(net), halves=stands_half(source.record)), params, checkpoint)
 

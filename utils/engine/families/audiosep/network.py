@@ -26,7 +26,7 @@ from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.pipeline.chunking import ChunkPlan, plan_on_grid
 from utils.store.audiosep_models import AudioSepSource
-from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
+from utils.store.checkpoints import assign, largest_network_bytes, read_checkpoint, size_bytes, unwrap_state
 from utils.store.network_config import read_plain
 from utils.store.records import stands_half
 
@@ -80,12 +80,12 @@ def load_audiosep(source: AudioSepSource, *, mapped: bool, allow_unsafe: bool) -
 
     try:
         params = ResUNet30Params.from_config(read_plain(source.config, SECTIONS))
-    except ValueError as error:
+        with without_data(largest_network_bytes(source.checkpoint)):
+            net = ResUNet30(params)
+    except (ValueError, RuntimeError, OverflowError) as error:
         raise ConfigInvalid(
             f"`{source.config.name}` does not describe an AudioSep network: {error}", field="config_path"
         ) from error
-    with without_data():
-        net = ResUNet30(params)
     fill(net, source.checkpoint)
 
     from models.audiosep.text import TextEncoder

@@ -24,13 +24,15 @@ from utils.engine.pipeline.recipe import Heard
 from utils.engine.pipeline.song import UNSCALED, Scale
 from utils.engine.pipeline.track import STEREO
 from utils.store.audio_separator_models import other_stem
-from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.checkpoints import assign, largest_network_bytes, read_checkpoint, unwrap_state
 from utils.store.network_config import read_config
 from utils.store.network_models import NetworkSource
 from utils.store.records import stands_half
 
 DEFAULT_RATE = 44100
 USUAL_HOP = 1024
+HIGHEST_RATE = 768_000
+LONGEST = 1 << 26  # samples: over 20 minutes
 # The variants of the input: one as it is, more for test-time augmentation.
 PLAIN = ({"swapped": False, "inverted": False},)
 AUGMENTED = (*PLAIN, {"swapped": True, "inverted": False}, {"swapped": False, "inverted": True})
@@ -98,9 +100,9 @@ def build(source: NetworkSource, config: Mapping[str, Any]) -> tuple[nn.Module, 
     """Build the network of a configuration, without data; also returns its parameters."""
     try:
         params = params_class(source.type).from_config(config)
-        with without_data():
+        with without_data(largest_network_bytes(source.checkpoint) if source.checkpoint.is_file() else None):
             net = network_class(source.type)(params)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OverflowError) as error:  # torch's own, if a size is beyond its numbers
         raise ConfigInvalid(f"`{source.config.name}` does not describe a {source.type} network: {error}") from error
     outputs = int(getattr(params, "outputs", len(source.stems)))
     if outputs != len(source.stems):
@@ -178,16 +180,18 @@ def inference_of(config: Mapping[str, Any], name: str) -> Inference:
     audio, model, inference = config["audio"], config.get("model"), config["inference"]
     own_rate = model.get("sr") if isinstance(model, Mapping) else None
 
-    def whole(value: Any, key: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigInvalid(f"In `{name}`, `{key}` must be a whole number above 0, not {value!r}.")
+    def whole(value: Any, key: str, most: int = LONGEST) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise ConfigInvalid(
+                f"In `{name}`, `{key}` must be a whole number from 1 to {most}, not {str(value)[:40]!r}."
+            )
         return value
 
     def counted(value: Any, key: str) -> int | None:
         return None if value is None else whole(value, key)
 
     return Inference(
-        sample_rate=whole(audio.get("sample_rate") or own_rate or DEFAULT_RATE, "audio.sample_rate"),
+        sample_rate=whole(audio.get("sample_rate") or own_rate or DEFAULT_RATE, "audio.sample_rate", HIGHEST_RATE),
         chunk=whole(inference.get("chunk_size") or audio.get("chunk_size"), "audio.chunk_size"),
         batch_size=whole(inference.get("batch_size", 1), "inference.batch_size"),
         hop=whole(_hop(model, audio), "audio.hop_length"),

@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid
 
@@ -35,12 +36,18 @@ OF_SONG = ("mid_side", "mid_side_b2")  # before 5.1: one for all bands
 OF_BAND = ("mid_side", "mid_side_c", "stereo_n")  # from 5.1 on: one per band
 
 
+LARGEST = 1 << 20  # neither sample rates nor numbers of samples or bins are larger
+MOST_BANDS = 16
+Count = Annotated[int, Meta(ge=1, le=LARGEST)]
+Number = Annotated[str, Meta(pattern="^[0-9]{1,3}$")]
+
+
 class VrBand(msgspec.Struct, frozen=True, kw_only=True):
     """One band, as in parameter files. `crop_*` and the edges of the filters are bins of its own spectrum."""
 
-    sr: int
-    hl: int
-    n_fft: int
+    sr: Count
+    hl: Count
+    n_fft: Count
     crop_start: int
     crop_stop: int
     lpf_start: int = -1
@@ -70,10 +77,10 @@ class Correction(msgspec.Struct, frozen=True):
 class _File(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter file; fields not listed here matter only for training."""
 
-    sr: int
-    band: dict[str, VrBand]
-    bins: int | None = None
-    n_bins: int | None = None
+    sr: Count
+    band: Annotated[dict[Number, VrBand], Meta(max_length=MOST_BANDS)]
+    bins: Count | None = None
+    n_bins: Count | None = None
     pre_filter_start: int = -1
     pre_filter_stop: int = -1
     mid_side: bool = False
@@ -122,7 +129,7 @@ def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLa
     """The layout in a parameter file. Raises `ConfigInvalid`."""
     try:
         file = msgspec.convert(params, _File)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise ConfigInvalid(f"The band parameters `{name}` are malformed: {error}.") from error
     bins = file.n_bins or file.bins
     bands = tuple(file.band[key] for key in sorted(file.band, key=int))

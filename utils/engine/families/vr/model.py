@@ -14,7 +14,7 @@ from utils.engine.families.vr.bands import BandLayout, read_layout
 from utils.engine.families.vr.package import band_parameters, build_vr, vr_kind
 from utils.engine.families.vr.spectra import Spectra
 from utils.store.audio_separator_models import AudioSeparatorSource, VrParameters
-from utils.store.checkpoints import assign, read_checkpoint, unwrap_state
+from utils.store.checkpoints import assign, largest_network_bytes, read_checkpoint, unwrap_state
 from utils.store.records import stands_half
 
 SPECTRAL_DEVICES = frozenset({"cpu", "cuda"})
@@ -73,7 +73,10 @@ def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, a
     content = read_checkpoint(source.path, mapped=mapped, allow_unsafe=allow_unsafe)
     kind = vr_kind(source.path.stat().st_size, parameters.capacity)
     layout = read_layout(raw, name, modern=kind.modern)
-    net: Any = build_vr(kind, layout.bins)
+    try:
+        net: Any = build_vr(kind, layout.bins, largest_network_bytes(source.path))
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointMismatch(f"The parameters of `{source.path.name}` do not fit it: {error}") from error
     assign(net, unwrap_state(content, source.path), path=source.path)
     backend = TorchBackend(for_inference(net), "predict_mask", halves=stands_half(source.record))
     return VrModel(source, backend, layout, device, offset=int(net.offset), window_multiple=kind.window_multiple)

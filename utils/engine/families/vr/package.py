@@ -58,9 +58,11 @@ def vr_kind(file_bytes: int, capacity: tuple[int, int] | None) -> VrKind:
     return VrKind(min(SIZES_KIB, key=lambda known: abs(known - math.ceil(file_bytes / 1024))), capacity)
 
 
-def build_vr(kind: VrKind, bins: int) -> nn.Module:
-    """Build the network without data, for spectra with this number of bins."""
-    with without_data():
+def build_vr(kind: VrKind, bins: int, largest_bytes: int | None = None) -> nn.Module:
+    """Build the network without data, for spectra with this number of bins. Raises `ValueError` if its tensors would take
+    more than `largest_bytes`.
+    """
+    with without_data(largest_bytes):
         if kind.modern:
             nout, nout_lstm = kind.capacity or USUAL_CAPACITY
             net = _module("nets_new").CascadedNet(bins * 2, kind.size_kib, nout=nout, nout_lstm=nout_lstm)
