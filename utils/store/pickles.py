@@ -43,7 +43,7 @@ class NotAllowed(pickle.UnpicklingError):
         self.name = name
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """The bytes of a pickle."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -71,7 +71,7 @@ class Bounded:
 
 
 def read_pickle(
-    source: Source,
+    source: Readable,
     *,
     allowed: Callable[[str], bool] = lambda _: False,
     makers: Mapping[str, Callable[..., Any]] | None = None,
@@ -90,7 +90,7 @@ _InPython: Any = pickle._Unpickler  # noqa: SLF001
 class _Reader(_InPython):  # type: ignore[misc]  # it has no types
     def __init__(
         self,
-        source: Source,
+        source: Readable,
         allowed: Callable[[str], bool],
         makers: Mapping[str, Callable[..., Any]],
         external: Callable[[Any], Any] | None,
