@@ -186,7 +186,18 @@ def test_numbers_of_the_other_kind_are_none(place):
         own_audio_separator(place("mine.pth", beside=MDX))
 
 
-@pytest.mark.parametrize("beside", ["[]", '{"nout": "many"}', '{"mdx_dim_t_set": 99}', "{"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "[]",
+        '{"nout": "many"}',
+        '{"mdx_dim_t_set": 99}',
+        "{",
+        '{"nout": 1000000000}',
+        '{"compensate": 1e308}',
+        '{"vr_model_param": {"a": ' + "[" * 3000 + "]" * 3000 + "}}",
+    ],
+)
 def test_malformed_descriptions(place, beside):
     """The error names the file that is wrong."""
     path = place("mine.pth")

@@ -33,14 +33,14 @@ def test_a_missing_key_without_default_is_named():
         section().integer("dim")
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.0, True, "3", None, [3]])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "3", None, [3], 10**9, 10**4000])
 def test_what_is_no_count_is_refused(value):
     """A whole number of at least 1 is nothing else."""
     with pytest.raises(ValueError, match=r"`model\.dim`"):
         section(dim=value).integer("dim")
 
 
-@pytest.mark.parametrize("value", [0, -0.5, True, "3", None, float("nan")])
+@pytest.mark.parametrize("value", [0, -0.5, True, "3", None, float("nan"), float("inf"), 1e308])
 def test_what_is_no_positive_number_is_refused(value):
     """A number above 0 is nothing else."""
     with pytest.raises(ValueError, match=r"`model\.win`"):

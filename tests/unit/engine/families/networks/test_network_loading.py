@@ -1,5 +1,6 @@
 """Finding, loading, caching and releasing networks, and errors in networks and requests."""
 
+import re
 import shutil
 
 import numpy as np
@@ -163,6 +164,35 @@ def test_a_configuration_that_describes_no_network(case, files):
     """The error names the key and the problem."""
     edit(files.config, "model", num_scales="many")
     with pytest.raises(ConfigInvalid, match=r"mdx23c\.yaml.*num_scales"):
+        case.run(files)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("mel_band_roformer", {"depth": 100_000}),
+        ("mel_band_roformer", {"dim": 1_000_000_000}),
+        ("mel_band_roformer", {"dim": 1_000_000}),
+        ("mel_band_roformer", {"num_bands": 1_000_000}),
+        ("mdx23c", {"num_scales": 1_000_000}),
+    ],
+)
+def test_a_configuration_of_a_network_that_no_checkpoint_holds(case, tmp_path, kind, values):
+    """Nothing of that size is built: the error comes first."""
+    net = write_network(tmp_path, kind)
+    text = net.config.read_text()
+    for key, value in values.items():
+        text = re.sub(rf"^  {key}: .*$", f"  {key}: {value}", text, flags=re.MULTILINE)
+    assert text != net.config.read_text()
+    net.config.write_text(text)
+    with pytest.raises(ConfigInvalid, match=r"\.yaml"):
+        case.run(net)
+
+
+def test_a_sample_rate_beyond_all(case, files):
+    """The error names the key and the limit."""
+    edit(files.config, "audio", sample_rate=1_000_000_000)
+    with pytest.raises(ConfigInvalid, match=r"audio\.sample_rate.*768000"):
         case.run(files)
 
 

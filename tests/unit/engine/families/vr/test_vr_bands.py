@@ -63,3 +63,13 @@ def test_contradictions(raw, problem):
     """Inconsistent parameters are an error before anything is computed."""
     with pytest.raises(ConfigInvalid, match=problem):
         read_layout(raw, "mine", modern=True)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"band": {"abc": {}}}, {"bins": 10**9}, {"sr": 0}, {"band": {str(index): {} for index in range(100)}}]
+)
+def test_numbers_and_names_beyond_those_of_any_layout(changes):
+    """They are malformed, before anything is made of them."""
+    raw = {**band_parameters("4band_v3"), **changes}
+    with pytest.raises(ConfigInvalid, match="`mine` are malformed"):
+        read_layout(raw, "mine", modern=False)
