@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from utils.audio.channels import MAX_CHANNELS, Block, mix_channels
-from utils.audio.decoding import AudioInfo, Declined, Decoder, cut_off_error
+from utils.audio.decoding import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, AudioInfo, Declined, Decoder, cut_off_error
 from utils.audio.ffmpeg import FfmpegDecoder
 from utils.audio.paths import absolute, os_path, shown
 from utils.audio.resampling import StreamResampler, resampled_frames
@@ -131,8 +131,7 @@ class AudioReader:
             self._checkpoint()
             self._require_finite(block)
             self.source_frames += len(block)
-            ready = resampler.push(mix_channels(block, self.channels))
-            if len(ready):
+            for ready in resampler.push(mix_channels(block, self.channels)):
                 yield np.ascontiguousarray(ready.T)
         if self.source_frames == 0:
             raise self._empty_error()
@@ -195,6 +194,14 @@ def open_decoder(path: Path) -> Decoder:
             raise InputUnreadable(
                 f"'{shown(path)}' has {channels} channels; at most {MAX_CHANNELS} are supported.",
                 hint="Mix it down to stereo first.",
+            )
+        rate = decoder.info.sample_rate
+        if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+            decoder.close()
+            raise InputUnreadable(
+                f"'{shown(path)}' has a sample rate of {rate} Hz; rates from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz are "
+                "supported.",
+                hint="If its header is wrong, export the file again; otherwise resample it first.",
             )
         return decoder
     if any(reason.empty for reason in reasons):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import soxr
 
 from utils.audio.channels import Block
 
+_SLICE_FRAMES = 1 << 18  # of output at once; a block at a low rate would become a very long one
 _QUALITY = "VHQ"  # a few per cent slower than HQ, which is nothing compared with a network
 
 
@@ -18,7 +21,7 @@ def resampled_frames(frames: int, source_rate: int, target_rate: int) -> int:
 def resampled(block: Block, source_rate: int, target_rate: int) -> Block:
     """A whole signal (samples, channels) at another rate, exactly `resampled_frames` long."""
     stream = StreamResampler(source_rate, target_rate, block.shape[1])
-    return np.concatenate([stream.push(block), stream.finish()])
+    return np.concatenate([*stream.push(block), stream.finish()])
 
 
 class StreamResampler:
@@ -35,13 +38,21 @@ class StreamResampler:
         if source_rate != target_rate:
             self._stream = soxr.ResampleStream(source_rate, target_rate, channels, dtype="float32", quality=_QUALITY)
 
-    def push(self, block: Block) -> Block:
-        """The output that is ready; the block itself if the rates are equal."""
-        self._taken += len(block)
-        if self._stream is not None:
-            block = self._stream.resample_chunk(np.ascontiguousarray(block, dtype=np.float32))
-        self._given += len(block)
-        return block
+    def push(self, block: Block) -> Iterator[Block]:
+        """The output that is ready, in blocks of bounded length; the block itself if the rates are equal."""
+        if self._stream is None:
+            self._taken += len(block)
+            self._given += len(block)
+            yield block
+            return
+        step = max(_SLICE_FRAMES * self._source_rate // self._target_rate, 1)
+        for start in range(0, len(block), step):
+            taken = np.ascontiguousarray(block[start : start + step], dtype=np.float32)
+            self._taken += len(taken)
+            ready = self._stream.resample_chunk(taken)
+            self._given += len(ready)
+            if len(ready):
+                yield ready
 
     def finish(self) -> Block:
         """The rest of the output. Call it once."""

@@ -79,7 +79,8 @@ class StemFile:
 
     def write(self, block: Block) -> None:
         """Append a (channels, samples) block at the model's rate."""
-        self._append(self._resampler.push(np.ascontiguousarray(block.T)))
+        for ready in self._resampler.push(np.ascontiguousarray(block.T)):
+            self._append(ready)
 
     def finish(self) -> None:
         """Write what the resampler still holds, then silence up to the exact length."""

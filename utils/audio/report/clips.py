@@ -82,7 +82,8 @@ class ClipCutter:
         """The clips that are complete with the next samples (channels, n)."""
         if self._count < self._plan.most:
             mixed = np.ascontiguousarray(mix_channels(block.T, self._plan.channels))
-            yield from self._complete(self._resampler.push(mixed))
+            for ready in self._resampler.push(mixed):
+                yield from self._complete(ready)
 
     def finish(self) -> Iterator[Block]:
         """The last clips."""
