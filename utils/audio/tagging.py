@@ -15,14 +15,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from utils.audio.paths import os_path, shown
+from utils.audio.tag_bounds import BoundedFile, TagsRefused
 from utils.core.errors import OutputNotWritable
 from utils.core.requests import AudioFormat
 
 if TYPE_CHECKING:
     import mutagen
+
+Found = TypeVar("Found")
 
 _MAX_COVER_BYTES = 16 << 20
 _MAX_TEXT = 1 << 16
@@ -75,29 +78,45 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
 
 
 def read_tags(path: Path) -> Tags | None:
-    """The tags of an audio file; None if it has none that are known and readable."""
-    import mutagen
+    """The tags of an audio file; None if it has none that are known and readable.
 
-    try:
-        audio = mutagen.File(os_path(path))
-        tags = None if audio is None else _tags_of(audio)
-    except Exception:  # noqa: BLE001 - broken tags make mutagen's parsers fail in any way
-        return None
+    Raises `TagsRefused` if reading them could cost more than any music's tags are worth.
+    """
+    tags = _read(path, _tags_of)
     return tags if tags is not None and (tags.texts or tags.cover) else None
 
 
 def is_own_stem(path: Path) -> bool:
     """Whether a file says that it is a stem and that DSU made it. Only tags are read, of files that could have them."""
-    import mutagen
-
     if path.suffix[1:].lower() not in get_args(AudioFormat) or not path.is_file():
         return False
     try:
-        audio = mutagen.File(os_path(path))
-        tags = None if audio is None else audio.tags
-        return tags is not None and all(any(key in tags for key in _own_keys(name)) for name in ("STEM", "DSU_VERSION"))
-    except Exception:  # noqa: BLE001 - as above
+        return _read(path, _has_own_tags) is True
+    except TagsRefused:
         return False
+
+
+def _read(path: Path, find: Callable[[mutagen.FileType], Found]) -> Found | None:
+    """What is found in the tags of a file; None if it is broken."""
+    import mutagen
+
+    try:
+        with BoundedFile(path) as file:
+            try:
+                audio = mutagen.File(file)
+                return None if audio is None else find(audio)
+            finally:
+                if file.refusal is not None:
+                    raise file.refusal
+    except TagsRefused:
+        raise
+    except Exception:  # noqa: BLE001 - broken tags make mutagen's parsers fail in any way
+        return None
+
+
+def _has_own_tags(audio: mutagen.FileType) -> bool:
+    tags = audio.tags
+    return tags is not None and all(any(key in tags for key in _own_keys(name)) for name in ("STEM", "DSU_VERSION"))
 
 
 def _own_keys(name: str) -> tuple[str, ...]:

@@ -13,8 +13,10 @@ from msgspec import UNSET
 
 from utils import __version__
 from utils.audio.formats import rate_like
+from utils.audio.paths import shown
 from utils.audio.resampling import resampled_frames
-from utils.audio.tagging import TagSet, read_tags
+from utils.audio.tag_bounds import TagsRefused
+from utils.audio.tagging import Tags, TagSet, read_tags
 from utils.audio.writing import OutputFormat, open_stems
 from utils.core.job import Job
 from utils.core.replies import Done, Timing
@@ -45,7 +47,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
     channels = 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
     report = JobReport(request, recipe, track, stems.stats.frames, job)
     with job.step("read"):
-        tags = TagSet(source=read_tags(track.path), model=recipe.model, version=__version__)
+        tags = TagSet(source=_source_tags(track, job), model=recipe.model, version=__version__)
     files = open_stems(
         stem_targets(request, recipe, track),
         folder=Path(request.folder).expanduser().absolute(),
@@ -112,6 +114,14 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         report=reported.get("report", UNSET),
         report_html=reported.get("report_html", UNSET),
     )
+
+
+def _source_tags(track: Track, job: Job) -> Tags | None:
+    try:
+        return read_tags(track.path)
+    except TagsRefused as reason:
+        job.warn(f"The tags of '{shown(track.path.name)}' were not read: {reason}.")
+        return None
 
 
 def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFormat:

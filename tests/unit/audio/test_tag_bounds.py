@@ -1,0 +1,135 @@
+"""Tags that would cost far more memory or time than they are worth."""
+
+import struct
+import zlib
+
+import mutagen
+import mutagen.id3
+import numpy as np
+import pytest
+from mutagen.flac import FLAC, Picture
+from mutagen.mp3 import MP3
+from sounds import save, tones
+
+from utils.audio import tag_bounds
+from utils.audio.tag_bounds import TagsRefused
+from utils.audio.tagging import is_own_stem, read_tags
+
+
+def syncsafe(size):
+    return bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
+
+
+def with_id3(path, body, *, version=3, flags=0):
+    """A short MP3 file that begins with an ID3 tag of this body."""
+    sound = save(path, tones(5000)).read_bytes()
+    path.write_bytes(b"ID3" + bytes((version, 0, flags)) + syncsafe(len(body)) + body + sound)
+    return path
+
+
+def frame(name, data, *, version=3, flags=0):
+    size = syncsafe(len(data)) if version == 4 else struct.pack(">I", len(data))
+    return name + size + struct.pack(">H", flags) + data
+
+
+@pytest.mark.parametrize("unsynchronised", [0, 0x80])
+@pytest.mark.parametrize(("version", "flag"), [(3, 0x0080), (4, 0x0009)])
+def test_compressed_frames_are_not_inflated(tmp_path, version, flag, unsynchronised):
+    """A kilobyte can hold gigabytes; the refusal says what is wrong."""
+    data = zlib.compress(b"\0" + b"x" * 3_000_000)
+    body = frame(b"TIT2", b"\0title", version=version) + frame(
+        b"TPE1", struct.pack(">I", 9) + data, version=version, flags=flag
+    )
+    path = with_id3(tmp_path / "a.mp3", body, version=version, flags=unsynchronised)
+    with pytest.raises(TagsRefused, match="compressed"):
+        read_tags(path)
+    assert not is_own_stem(path)
+
+
+def test_stuffed_bytes_hide_no_compressed_frame(tmp_path):
+    """A frame that lies elsewhere once the tag is unstuffed is found there."""
+    body = frame(b"PRIV", b"\xff\x00" * 30) + frame(b"TPE1", bytes(4) + zlib.compress(b"\0x"), flags=0x0080)
+    unstuffed = struct.pack(">I", 30).join(body.split(struct.pack(">I", 60)))
+    path = with_id3(tmp_path / "a.mp3", unstuffed, flags=0x80)
+    with pytest.raises(TagsRefused, match="compressed"):
+        read_tags(path)
+
+
+def test_countless_frames_are_not_parsed(tmp_path):
+    """Each would copy all that follow."""
+    path = with_id3(tmp_path / "a.mp3", frame(b"TIT2", b"\0") * 1001)
+    with pytest.raises(TagsRefused, match="more than 1000 frames"):
+        read_tags(path)
+
+
+def test_frames_of_a_wav_file_are_checked_too(tmp_path):
+    """A tag is bounded wherever it lies in its container."""
+    path = save(tmp_path / "a.wav", tones(5000))
+    body = frame(b"TPE1", bytes(4) + zlib.compress(b"\0x"), flags=0x0080)
+    tag = b"ID3\x03\0\0" + syncsafe(len(body)) + body
+    tag += b"\0" * (len(tag) % 2)
+    data = path.read_bytes() + b"id3 " + struct.pack("<I", len(tag)) + tag
+    path.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    with pytest.raises(TagsRefused, match="compressed"):
+        read_tags(path)
+
+
+def test_more_bytes_than_any_cover_has_are_not_read(tmp_path):
+    """Neither as ID3 nor as blocks of FLAC."""
+    with pytest.raises(TagsRefused, match="larger than 24 MiB"):
+        read_tags(with_id3(tmp_path / "a.mp3", frame(b"APIC", bytes(25 << 20))))
+    audio = FLAC(save(tmp_path / "a.flac", tones(5000)))
+    for _ in range(2):
+        picture = Picture()
+        picture.mime, picture.data = "image/png", np.random.default_rng(0).bytes(13 << 20)
+        audio.add_picture(picture)
+    audio.save()
+    with pytest.raises(TagsRefused, match="larger than 24 MiB"):
+        read_tags(tmp_path / "a.flac")
+
+
+def test_countless_atoms_are_not_walked(tmp_path, monkeypatch):
+    """The number of reads is bounded, so tiny parts are too."""
+    monkeypatch.setattr(tag_bounds, "MAX_READS", 1000)
+    atoms = struct.pack(">I4s", 8, b"free") * 2000
+    path = tmp_path / "a.m4a"
+    path.write_bytes(struct.pack(">I4s4sI", 16, b"ftyp", b"M4A ", 0) + atoms)
+    with pytest.raises(TagsRefused, match="too many parts"):
+        read_tags(path)
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.opus"])
+def test_countless_comments_are_not_parsed(tmp_path, monkeypatch, name):
+    """Each becomes several objects."""
+    path = save(
+        tmp_path / name,
+        tones(5000, rate=48000),
+        48000,
+        format=None if name == "a.flac" else "OGG",
+        subtype="OPUS" if name == "a.opus" else None,
+    )
+    audio = mutagen.File(path)
+    audio["x"] = ["y"] * 200
+    audio.save()
+    assert read_tags(path) is None
+    monkeypatch.setattr(tag_bounds, "MAX_COMMENTS", 100)
+    monkeypatch.setattr(tag_bounds, "MAX_READS", 300)
+    with pytest.raises(TagsRefused, match=r"too many parts|more than 100 comments"):
+        read_tags(path)
+
+
+def test_large_tags_of_music_are_read(tmp_path):
+    """A cover of twelve megabytes, with texts in every version of ID3."""
+    path = save(tmp_path / "a.mp3", tones(5000))
+    cover = np.random.default_rng(0).bytes(12 << 20)
+    for version in (3, 4):
+        audio = MP3(path)
+        if audio.tags is None:
+            audio.add_tags()
+        audio.tags.add(mutagen.id3.TIT2(text=["title"]))
+        audio.tags.add(mutagen.id3.APIC(mime="image/png", type=3, data=cover))
+        audio.save(v2_version=version)
+        tags = read_tags(path)
+        assert tags is not None
+        assert tags.cover is not None
+        assert (tags.texts["title"], tags.cover.data) == (("title",), cover)
