@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.audio import temporary
 from utils.audio.channels import Block
+from utils.audio.disk import output_error
 from utils.audio.encoders import Encoder, open_encoder
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.resampling import StreamResampler
 from utils.audio.spooling import SAMPLE_BYTES, Spool
+from utils.audio.temporary import Part
 from utils.core.errors import UnsupportedFormat
 from utils.core.job import JobCancelled
 
@@ -58,10 +59,10 @@ class StemFile:
 
     def __init__(self, target: Path, plan: StemPlan) -> None:
         self.target = target
-        self.part = temporary.part_path(target)
+        self.part: Part | None = None
         self.peak = 0.0
         self.gain = 1.0  # what spooled samples are multiplied by
-        self._spool_path = temporary.part_path(target)
+        self._spool_part: Part | None = None
         self._plan = plan
         self._due = plan.frames
         self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
@@ -72,10 +73,16 @@ class StemFile:
 
     def open(self) -> None:
         """Create the file that blocks are written to: the spool, or else the final format."""
-        if self._plan.is_spooled:
-            self._spool = Spool(self._spool_path, self._plan.channels)
+        try:
+            self.part = Part(self.target)
+            if self._plan.is_spooled:
+                self._spool_part = Part(self.target)
+        except OSError as error:
+            raise output_error(error, self.target) from error
+        if self._spool_part is not None:
+            self._spool = Spool(self._spool_part.path, self._plan.channels)
         else:
-            self._encoder = self._plan.encoder(self.part)
+            self._encoder = self._plan.encoder(self.part.path)
 
     def write(self, block: Block) -> None:
         """Append a (channels, samples) block at the model's rate."""
@@ -104,18 +111,18 @@ class StemFile:
 
     def encode(self, on_block: Callable[[int], None]) -> None:
         """Encode the spooled floats times the gain. `on_block` gets the length of each block."""
-        if self._spool is None:
+        if self._spool is None or self._spool_part is None or self.part is None:
             return
         with self._lock:
             if self._is_abandoned:
                 raise JobCancelled
-            self._encoder = encoder = self._plan.encoder(self.part)
+            self._encoder = encoder = self._plan.encoder(self.part.path)
         for block in self._spool.blocks():
             on_block(len(block))
             encoder.write(block if self.gain == 1.0 else block * np.float32(self.gain))
         encoder.close()
         self._spool.close()
-        temporary.remove(self._spool_path)
+        self._spool_part.discard()
 
     def abandon(self) -> None:
         """Close and remove the temporary files, even while they are being written."""
@@ -124,5 +131,6 @@ class StemFile:
             for file in (self._encoder, self._spool):
                 if file is not None:
                     file.abandon()
-            temporary.remove(self.part)
-            temporary.remove(self._spool_path)
+            for part in (self.part, self._spool_part):
+                if part is not None:
+                    part.discard()

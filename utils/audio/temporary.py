@@ -1,26 +1,26 @@
 """Temporary files near the final ones: their places and names, and what a killed process has left of them.
 
-A name holds the machine and the process that writes the file. So leftovers can be distinguished from work in
-progress, even in a folder that several machines share.
+Whoever writes a temporary file holds a lock on it, which the system releases when the process ends, however it ends. So
+leftovers can be told from work in progress, in a folder that several containers or machines share as well, where a process
+number says nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import re
 import secrets
-import zlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-
-import psutil
 
 from utils.audio.paths import os_path
 
 _MAX_STEM_BYTES = 120
-_PART = re.compile(r"\..*\.(?P<pid>\d{1,10})-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}\.part", re.DOTALL)
+_PART = re.compile(r"\..*\.[0-9a-f]{16}\.part", re.DOTALL)
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_FOUND = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def part_folder(target: Path) -> Path:
@@ -31,24 +31,123 @@ def part_folder(target: Path) -> Path:
 def part_path(target: Path) -> Path:
     """A new temporary name for `target`."""
     name = target.name.encode("utf-8", "surrogateescape")[:_MAX_STEM_BYTES].decode("utf-8", "ignore")
-    return part_folder(target) / f".{name}.{os.getpid()}-{_machine()}{secrets.token_hex(4)}.part"
+    return part_folder(target) / f".{name}.{secrets.token_hex(8)}.part"
 
 
-def _machine() -> str:
-    return f"{zlib.crc32(platform.node().encode('utf-8', 'replace')):08x}"
+def is_part(name: str) -> bool:
+    """Whether a file has the name of a temporary one."""
+    return _PART.fullmatch(name) is not None
+
+
+class Part:
+    """A new temporary file for `target`, created empty and held. Any thread may release it."""
+
+    def __init__(self, target: Path) -> None:
+        """Raises `OSError`."""
+        self.path = part_path(target)
+        self._hold: Hold | None = None
+        while self._hold is None:  # a sweep may take it before it is locked
+            self._hold = Hold.new(self.path)
+
+    def publish(self, target: Path) -> None:
+        """Give it its final name. Raises `OSError`."""
+        self.release_for_rename()
+        os.replace(os_path(self.path), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+        self.release()
+
+    def release_for_rename(self) -> None:
+        """On Windows, an open file cannot get another name; elsewhere it is better held until it has."""
+        if sys.platform == "win32":
+            self.release()
+
+    def discard(self) -> None:
+        """Remove it, if it is still there."""
+        if sys.platform == "win32":
+            self.release()
+        remove(self.path)
+        self.release()
+
+    def release(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.release()
+
+
+class Hold:
+    """An open file that no other process may take for a leftover."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def new(cls, path: Path) -> Hold | None:
+        """Create the file and hold it; None if somebody else was faster."""
+        return cls._locked(os.open(os_path(path), _NEW, 0o666), path, or_without=True)
+
+    @classmethod
+    def leftover(cls, path: Path) -> Hold | None:
+        """Hold a file that is there; None if it is in use, is a link, or cannot be locked here."""
+        try:
+            return cls._locked(os.open(os_path(path), _FOUND), path, or_without=False)
+        except OSError:
+            return None
+
+    @classmethod
+    def _locked(cls, descriptor: int, path: Path, *, or_without: bool) -> Hold | None:
+        locked = _lock(descriptor)
+        with contextlib.suppress(OSError):
+            is_there = os.path.samestat(os.fstat(descriptor), os.lstat(os_path(path)))
+            if is_there and (locked or (locked is None and or_without)):
+                return cls(descriptor)
+        os.close(descriptor)
+        return None
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 30  # Windows lets nobody else read or write a locked byte, so it is one behind the end
+
+    def _lock(descriptor: int) -> bool | None:
+        """Lock the file. False if somebody else has."""
+        try:
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> bool | None:
+        """Lock the file. False if somebody else has, None if its file system has no locks: nothing is swept there."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return None
+        return True
 
 
 def remove_stale_parts(folders: Iterable[Path]) -> None:
-    """Remove the temporary files in these folders whose process ran on this machine and is gone."""
+    """Remove the temporary files in these folders that no process holds."""
     for folder in set(folders):
         with contextlib.suppress(OSError), os.scandir(os_path(folder)) as entries:
             for entry in entries:
-                match = _PART.fullmatch(entry.name)
-                if match is None or match["machine"] != _machine():
-                    continue
-                pid = int(match["pid"])
-                if pid != os.getpid() and not psutil.pid_exists(pid):
-                    remove(folder / entry.name)
+                if is_part(entry.name) and (hold := Hold.leftover(folder / entry.name)) is not None:
+                    if sys.platform == "win32":
+                        hold.release()
+                        remove(folder / entry.name)
+                    else:
+                        remove(folder / entry.name)
+                        hold.release()
 
 
 def remove(path: Path) -> None:
@@ -89,3 +188,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, where the system has a way to."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # some file systems refuse it
+            descriptor = os.open(os_path(folder), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -24,6 +24,7 @@ from utils.audio.disk import check_disk_space, output_error
 from utils.audio.encoders import full_scale
 from utils.audio.formats import OutputFormat, check_output, notes
 from utils.audio.paths import absolute, os_path, shown
+from utils.audio.publishing import is_below, publish, settle
 from utils.audio.resampling import resampled_frames
 from utils.audio.stem_files import StemFile, StemPlan
 from utils.audio.tagging import TagSet, write_tags
@@ -65,6 +66,7 @@ def open_stems(
     check_output(output, channels=channels)
     files = {stem: absolute(path) for stem, path in targets.items()}
     root = absolute(folder)
+    settle(root)
     seen = set()
     for path in files.values():
         if not path.is_relative_to(root) or path == root:
@@ -77,6 +79,12 @@ def open_stems(
                 f"Two stems would be written to '{shown(path)}'. Choose other names.", field="output"
             )
         seen.add(str(path).casefold())
+        if not is_below(root, path):
+            raise OutputNotWritable(
+                f"'{shown(path)}' is not written: a link in '{shown(root)}' would lead out of it. "
+                "Replace the link by a folder, or choose another output directory.",
+                field="output",
+            )
         _require_free(path, overwrite=overwrite)
     plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
     plan.require_size()
@@ -205,9 +213,11 @@ class StemSet:
 
     def _tag(self) -> None:
         for name, stem in self._stems.items():
+            if stem.part is None:
+                continue
             try:
                 if self._tags is not None and not write_tags(
-                    stem.part,
+                    stem.part.path,
                     self._plan.output.name,
                     self._tags.source,
                     stem=name,
@@ -215,35 +225,23 @@ class StemSet:
                     version=self._tags.version,
                 ):
                     self._warnings.append(f"'{shown(stem.target.name)}' is larger than 4 GiB and so has no tags.")
-                temporary.sync(stem.part)
+                temporary.sync(stem.part.path)
             except OSError as error:
                 raise output_error(error, stem.target) from error
 
     def _publish(self) -> None:
-        """Rename all files. If one fails, those that did not exist before are removed again."""
+        """Give all files their final names, or none."""
         with self._lock:
             self._require_unsettled()
-            added: list[Path] = []
-            try:
-                for stem in self._stems.values():
-                    self._rename(stem, added)
-            except BaseException:
-                for path in added:
-                    temporary.remove(path)
-                raise
+            for target in self._targets.values():
+                _require_free(target, overwrite=self._overwrite)
+            parts = [(stem.part, stem.target) for stem in self._stems.values() if stem.part is not None]
+            publish(self._root, parts, self._require_place)
             self._is_settled = True
 
-    def _rename(self, stem: StemFile, added: list[Path]) -> None:
-        """Give the file its final name, and add it to `added` if no file had that name."""
-        _require_free(stem.target, overwrite=self._overwrite)
-        is_new = not os.path.lexists(os_path(stem.target))
-        self._make_folder(stem.target.parent)
-        try:
-            os.replace(os_path(stem.part), os_path(stem.target))  # noqa: PTH105 - a Path would undo the extended form
-        except OSError as error:
-            raise output_error(error, stem.target) from error
-        if is_new:
-            added.append(stem.target)
+    def _require_place(self, target: Path) -> None:
+        _require_free(target, overwrite=self._overwrite)
+        self._make_folder(target.parent)
 
     def _require_unsettled(self) -> None:
         if self._is_settled:  # the process is being shut down and has rolled back

@@ -182,14 +182,14 @@ class Notebook:
     def _save(self, content: bytes) -> None:
         temporary.make_folder(self.path.parent)
         temporary.remove_stale_parts([self.path.parent])
-        part = temporary.part_path(self.path)
+        part = temporary.Part(self.path)
         try:
-            with open(os_path(part), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
+            with open(os_path(part.path), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
                 file.write(content)
-            temporary.sync(part)
-            os.replace(os_path(part), os_path(self.path))  # noqa: PTH105 - as above
+            temporary.sync(part.path)
+            part.publish(self.path)
         finally:
-            temporary.remove(part)
+            part.discard()
 
 
 def _read(path: Path) -> JobNote | None:

@@ -334,8 +334,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
 def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     """The next run in the same folder cleans up."""
     (tmp_path / "song").mkdir()
-    stale = temporary.part_path(tmp_path / "song" / "drums.wav")
-    stale.with_name(stale.name.replace(f".{os.getpid()}-", ".4194999-")).touch()
+    temporary.part_path(tmp_path / "song" / "drums.wav").touch()
     save_stems(tmp_path, {"drums": noise(100)})
     assert files(tmp_path) == ["song", "song/drums.wav"]
 
@@ -353,6 +352,38 @@ def test_a_name_outside_the_folder_is_refused(tmp_path):
                 frames=10,
                 tags=None,
             )
+
+
+def test_a_link_inside_the_folder_is_not_followed(tmp_path):
+    """Nor does it lead out of it; the output directory itself may be one."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    save_stems(tmp_path / "out", {"a": noise(100)})
+    shutil.rmtree(tmp_path / "real" / "song")
+    (tmp_path / "real" / "song").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputNotWritable, match="a link in"):
+        save_stems(tmp_path / "out", {"a": noise(100)})
+    assert files(tmp_path / "elsewhere") == []
+
+
+def test_a_target_that_becomes_a_folder_leaves_the_old_set(tmp_path, monkeypatch):
+    """Old and new stems are never mixed, not even when one cannot be replaced in the middle."""
+    paths = save_stems(tmp_path, {name: tones(500) for name in "abc"}, frames=500).paths
+    before = {name: path.read_bytes() for name, path in paths.items()}
+    replace = os.replace
+
+    def interfere(source, target):
+        if Path(target).name == "b.wav" and Path(target).is_file():
+            Path(target).unlink()
+            Path(target).mkdir()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interfere)
+    with pytest.raises(OutputNotWritable, match=r"b\.wav' cannot be written: it is a folder"):
+        save_stems(tmp_path, {name: noise(100) for name in "abc"}, frames=100)
+    assert paths["a"].read_bytes() == before["a"]
+    assert paths["c"].read_bytes() == before["c"]
 
 
 def test_two_stems_in_one_file_are_refused(tmp_path):

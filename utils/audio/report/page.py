@@ -21,15 +21,14 @@ from string import Template
 
 import numpy as np
 
-from utils.audio import temporary
 from utils.audio.channels import Block
 from utils.audio.disk import check_disk_space, output_error
 from utils.audio.guarded import GuardedFile
-from utils.audio.paths import os_path
 from utils.audio.report.cells import BANDS
 from utils.audio.report.clips import STEP_S, ClipCutter, ClipPlan, encoded
 from utils.audio.report.drawing import colour_of, frequency_marks, heat_image, round_times, time_of
 from utils.audio.report.facts import SILENCE_DB, Facts, Row, Scales
+from utils.audio.temporary import Part
 from utils.core.cleanup import undone_on_exit
 
 PARTS = Path(__file__).with_name("page")
@@ -54,7 +53,7 @@ class Page:
         self._cutters = {name: ClipCutter(plan, source_rate) for name in names}
         self._counts = dict.fromkeys(names, 0)
         self._pending: deque[tuple[str, Future[bytes]]] = deque()
-        self._spool_path, self._part = temporary.part_path(target), temporary.part_path(target)
+        self._parts: list[Part] = []
         self._files: list[GuardedFile] = []
         self._stack = ExitStack()
 
@@ -63,7 +62,7 @@ class Page:
         self._stack.enter_context(undone_on_exit(self._remove))
         self._stack.callback(self._remove)
         try:
-            self._spool = self._new_file(self._spool_path)
+            self._spool, _ = self._new_file()
         except BaseException:
             self.close()
             raise
@@ -75,18 +74,19 @@ class Page:
         """Remove the temporary files."""
         self._stack.close()
 
-    def _new_file(self, path: Path) -> GuardedFile:
+    def _new_file(self) -> tuple[GuardedFile, Part]:
         try:
-            self._files.append(file := GuardedFile(path, "w+b"))
+            self._parts.append(part := Part(self._target))
+            self._files.append(file := GuardedFile(part.path, "w+b"))
         except OSError as error:
             raise output_error(error, self._target) from error
-        return file
+        return file, part
 
     def _remove(self) -> None:
         for file in self._files:
             file.close()
-        for path in (self._spool_path, self._part):
-            temporary.remove(path)
+        for part in self._parts:
+            part.discard()
 
     # Sound -------------------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Page:
             self._encode(name, cutter.finish())
         self._keep(most=0)
         before, after = self._filled(rows, facts, duration_s).split("<!-- clips -->")
-        page = self._new_file(self._part)
+        page, part = self._new_file()
         page.write(before.encode())
         self._spool.seek(0)
         shutil.copyfileobj(self._spool, page)
@@ -126,7 +126,7 @@ class Page:
         page.require_written()
         self._spool.require_written()
         try:
-            os.replace(os_path(self._part), os_path(self._target))  # noqa: PTH105 - a Path would undo the extended form
+            part.publish(self._target)
         except OSError as error:
             raise output_error(error, self._target) from error
 

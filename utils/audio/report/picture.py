@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.audio import temporary
 from utils.audio.disk import output_error
 from utils.audio.paths import os_path
 from utils.audio.report.drawing import Drawing
 from utils.audio.report.facts import Facts, Row
+from utils.audio.temporary import Part
 from utils.core.requests import Theme
 
 
@@ -26,11 +25,13 @@ def save_picture(
 ) -> None:
     """Draw the signals in their order and write a PNG, which appears under its name when complete."""
     picture = Drawing(rows, sample_rate, duration_s, theme=theme, scale=scale).draw(facts)
-    part = temporary.part_path(target)
+    part = None
     try:
-        picture.save(os_path(part), format="PNG", optimize=True)
-        os.replace(os_path(part), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+        part = Part(target)
+        picture.save(os_path(part.path), format="PNG", optimize=True)
+        part.publish(target)
     except OSError as error:
         raise output_error(error, target) from error
     finally:
-        temporary.remove(part)
+        if part is not None:
+            part.discard()

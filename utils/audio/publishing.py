@@ -1,0 +1,207 @@
+"""Files that get their final names together: all of them or none, even if the process is killed between two of them.
+
+Before the first file is renamed, a journal in the output folder tells what is to happen. Whatever goes wrong in between is
+undone at once, from the old files, which are kept until the end. If the process is killed, the journal is still there, and
+nobody holds it: the next job with that output folder finishes what it tells or, where that is not possible, undoes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from utils.audio import temporary
+from utils.audio.disk import output_error
+from utils.audio.paths import os_path
+from utils.audio.temporary import Hold, Part, sync_folder
+
+_JOURNAL = re.compile(r"\.dsu-[0-9a-f]{16}\.journal")
+_MAX_JOURNAL_BYTES = 1 << 20
+_KEPT = re.compile(r"\..*\.[0-9a-f]{16}\.kept", re.DOTALL)
+
+
+class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a set: paths below the output folder, and how to recognise the new file under either name."""
+
+    part: str
+    target: str
+    kept: str  # for the file that had the name before, if there was one
+    size_bytes: int
+    modified_ns: int
+
+
+class _Moves:
+    """The files of a set, on their way from their temporary to their final names."""
+
+    def __init__(self, root: Path, moves: Sequence[Move]) -> None:
+        self._root = root
+        self._moves = moves
+
+    def finish(self, before_each: Callable[[Path], None]) -> None:
+        """Rename what has not been renamed. `before_each` may raise, and makes sure that the folder exists."""
+        for move in self._moves:
+            part, target, kept = self._paths(move)
+            if not _is_new(part, move):
+                if not _is_new(target, move):
+                    raise output_error(FileNotFoundError(errno.ENOENT, "its temporary file is gone"), target)
+                continue
+            before_each(target)
+            if os.path.lexists(os_path(target)):
+                _keep(target, kept)
+            try:
+                os.replace(os_path(part), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+            except OSError as error:
+                raise output_error(error, target) from error
+        self._sync()
+        for move in self._moves:
+            temporary.remove(self._paths(move)[2])
+
+    def undo(self) -> None:
+        """Give the old files their names again, and remove the new ones."""
+        for move in reversed(self._moves):
+            part, target, kept = self._paths(move)
+            temporary.remove(part)
+            if os.path.lexists(os_path(kept)):
+                if _is_new(target, move) or not os.path.lexists(os_path(target)):
+                    with contextlib.suppress(OSError):
+                        os.replace(os_path(kept), os_path(target))  # noqa: PTH105 - as above
+                else:
+                    temporary.remove(kept)
+            elif _is_new(target, move):
+                temporary.remove(target)
+        self._sync()
+
+    def _paths(self, move: Move) -> tuple[Path, Path, Path]:
+        return self._root / move.part, self._root / move.target, self._root / move.kept
+
+    def _sync(self) -> None:
+        for folder in {self._root, *((self._root / move.target).parent for move in self._moves)}:
+            sync_folder(folder)
+
+
+def publish(root: Path, parts: Sequence[tuple[Part, Path]], before_each: Callable[[Path], None]) -> None:
+    """Rename all parts to their targets below `root`, or none. Raises what `before_each` does, and `OutputError`."""
+    try:
+        moves = [_move(root, part.path, target) for part, target in parts]
+        journal = root / f".dsu-{secrets.token_hex(8)}.journal"
+        hold = None
+        while hold is None:
+            hold = Hold.new(journal)
+    except OSError as error:
+        raise output_error(error, root) from error
+    doing = _Moves(root, moves)
+    try:
+        try:
+            os.write(hold.descriptor, msgspec.json.encode(moves))
+            os.fsync(hold.descriptor)
+        except OSError as error:
+            raise output_error(error, journal) from error
+        sync_folder(root)
+        for part, _ in parts:
+            part.release_for_rename()
+        doing.finish(before_each)
+    except BaseException:
+        doing.undo()
+        raise
+    finally:
+        _end(journal, hold)
+        for part, _ in parts:
+            part.release()
+
+
+def settle(root: Path) -> None:
+    """Finish or undo the sets in this output folder whose process was killed while it published them."""
+    try:
+        with os.scandir(os_path(root)) as entries:
+            journals = [root / entry.name for entry in entries if _JOURNAL.fullmatch(entry.name)]
+    except OSError:
+        return
+    for journal in journals:
+        hold = Hold.leftover(journal)
+        if hold is None:
+            continue
+        moves = _read(hold, root)
+        if moves is not None:
+            doing = _Moves(root, moves)
+            try:
+                doing.finish(lambda target: _prepare_folder(target.parent))
+            except Exception:  # noqa: BLE001 - whatever stands in the way, half a set is worse than none
+                doing.undo()
+        _end(journal, hold)
+
+
+def _end(journal: Path, hold: Hold) -> None:
+    """Remove the journal; on Windows an open file cannot be."""
+    if os.name == "nt":
+        hold.release()
+        temporary.remove(journal)
+    else:
+        temporary.remove(journal)
+        hold.release()
+
+
+def _prepare_folder(folder: Path) -> None:
+    temporary.make_folder(folder)
+
+
+def _move(root: Path, part: Path, target: Path) -> Move:
+    status = os.stat(os_path(part))  # noqa: PTH116 - a Path would undo the extended form
+    kept = target.with_name(part.name.removesuffix(".part") + ".kept")
+    names = (path.relative_to(root).as_posix() for path in (part, target, kept))
+    return Move(next(names), next(names), next(names), status.st_size, status.st_mtime_ns)
+
+
+def _is_new(path: Path, move: Move) -> bool:
+    try:
+        status = os.lstat(os_path(path))
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (move.size_bytes, move.modified_ns)
+
+
+def _keep(target: Path, kept: Path) -> None:
+    """Keep the old file under a second name; where the file system has no links, it moves there."""
+    try:
+        try:
+            os.link(os_path(target), os_path(kept), follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            os.replace(os_path(target), os_path(kept))  # noqa: PTH105 - a Path would undo the extended form
+    except OSError as error:
+        raise output_error(error, target) from error
+
+
+def _read(hold: Hold, root: Path) -> list[Move] | None:
+    """What a journal tells; None if it was never complete, or is none of ours. Then nothing has been renamed."""
+    try:
+        status = os.fstat(hold.descriptor)
+        if not stat.S_ISREG(status.st_mode) or (hasattr(os, "geteuid") and status.st_uid != os.geteuid()):
+            return None
+        moves = msgspec.json.decode(os.read(hold.descriptor, _MAX_JOURNAL_BYTES), type=list[Move])
+    except (OSError, msgspec.MsgspecError):
+        return None
+    are_ours = all(
+        temporary.is_part(PurePosixPath(move.part).name)
+        and _KEPT.fullmatch(PurePosixPath(move.kept).name)
+        and all(is_below(root, root / name) for name in (move.part, move.target, move.kept))
+        for move in moves
+    )
+    return moves if are_ours else None
+
+
+def is_below(root: Path, path: Path) -> bool:
+    """Whether a path stays below the folder: neither `..` nor a link leads out."""
+    if not path.is_relative_to(root) or path == root or ".." in path.parts:
+        return False
+    return not any(
+        os.path.islink(os_path(folder))  # noqa: PTH114 - a Path would undo the extended form
+        for folder in path.parents
+        if folder != root and folder.is_relative_to(root)
+    )
