@@ -18,7 +18,15 @@ def check_disk_space(folder: Path, needed_bytes: int) -> None:
     existing = absolute(folder)
     while not os.path.lexists(os_path(existing)) and existing != existing.parent:
         existing = existing.parent
-    free = shutil.disk_usage(os_path(existing)).free
+    try:
+        free = shutil.disk_usage(os_path(existing)).free
+    except OSError as error:
+        if os.path.islink(os_path(existing)):  # noqa: PTH114 - a Path would undo the extended form
+            raise OutputNotWritable(
+                f"'{shown(existing)}' is a link to a folder that does not exist. Create that or choose another output directory.",
+                field="output",
+            ) from error
+        raise output_error(error, existing) from error
     if free < needed_bytes:
         raise DiskFull(
             f"The stems need {_size(needed_bytes)}, but the disk of '{shown(folder)}' has only {_size(free)} free. "

@@ -82,6 +82,8 @@ class FfmpegDecoder:
         streams = self._container.streams.audio
         if not streams:
             raise Declined("FFmpeg: it has no audio stream")
+        if streams[0].codec_context is None:
+            raise Declined("FFmpeg: the coding of its samples is unknown")
         if len(streams) > 1:
             name = shown(self._file.path)
             self._notes.append(f"'{name}' has {len(streams)} audio streams; the first one is used.")

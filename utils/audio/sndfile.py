@@ -72,7 +72,10 @@ class SndfileDecoder:
         if not self.info.subtype.startswith(_SEEKABLE):
             return cropped(self._read(0, stop), start, stop)
         start = min(start, self._held)
-        self._sound.seek(start)
+        try:
+            self._sound.seek(start)
+        except soundfile.LibsndfileError as error:
+            raise damage_error(self.info, start, _reason(error)) from error
         return self._read(start, stop)
 
     def _read(self, position: int, stop: int | None) -> Iterator[Block]:

@@ -163,8 +163,12 @@ class StemSet:
         self,
         on_progress: Callable[[float], None] | None = None,
         checkpoint: Callable[[], None] | None = None,
+        on_publish: Callable[[], None] | None = None,
     ) -> Written:
-        """Finish all files, then publish them. The callbacks are called from several threads, but never concurrently."""
+        """Finish all files, then publish them. The callbacks are called from several threads, but never concurrently.
+
+        `on_publish` is called when only the names are missing, after the last checkpoint.
+        """
         for stem in self._stems.values():
             stem.finish()
         gain = self._choose_gains()
@@ -173,6 +177,8 @@ class StemSet:
         self._tag()
         if checkpoint is not None:
             checkpoint()
+        if on_publish is not None:
+            on_publish()
         self._publish()
         if on_progress is not None:
             on_progress(1.0)

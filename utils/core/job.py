@@ -61,6 +61,7 @@ class Job:
         self._clock = clock
         self._show_progress = show_progress
         self._cancelled = threading.Event()
+        self._is_settled = False
         self._spans: dict[str, tuple[float, float]] = {}
         self._started = clock()
         self._last_sent = float("-inf")
@@ -78,8 +79,16 @@ class Job:
 
     def checkpoint(self) -> None:
         """Raise `JobCancelled` if the job was cancelled. Call it between any two steps that take noticeable time."""
-        if self._cancelled.is_set():
+        if self._cancelled.is_set() and not self._is_settled:
             raise JobCancelled
+
+    @property
+    def is_settled(self) -> bool:
+        return self._is_settled
+
+    def settle(self) -> None:
+        """Declare that the results are there, or about to be: from now on the job ends with them, even if it is cancelled."""
+        self._is_settled = True
 
     def step(self, name: str) -> AbstractContextManager[None]:
         """What the main thread does while the context lasts: `load`, `move`, `read`, `separate` or `write`.
@@ -163,6 +172,11 @@ class PartOfJob(Job):
         self._index = position if index is None else index
         self._cancelled = outer._cancelled  # noqa: SLF001  # one flag: cancelling either cancels both
         self.warnings = outer.warnings
+        outer._is_settled = False  # noqa: SLF001  # that was the part before
+
+    def settle(self) -> None:
+        super().settle()
+        self._outer.settle()
 
     def step(self, name: str) -> AbstractContextManager[None]:
         return self._outer.step(name)

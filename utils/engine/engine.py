@@ -30,6 +30,7 @@ from utils.core.package_request import (
     common_names,
     in_order_of_files,
 )
+from utils.core.path_fields import require_paths
 from utils.core.settings import Arithmetic, Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
@@ -264,6 +265,7 @@ class Engine:
         request = msgspec.structs.replace(request, **unsaid)
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
+        require_paths(request)
         song = Track.of(request, name=track, index=index)
         _ = request.audio_format, request.report_look  # what is wrong with them raises here, before a model is loaded
         earlier = len(job.warnings)

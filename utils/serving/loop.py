@@ -34,6 +34,7 @@ from utils.serving.stdio import Writer, read_lines
 GRACE_S = 1.0
 STEP_S = 0.3
 FAILED_STATUS = 1
+UNFINISHED = "The worker had to end while the results were getting their names. The next job with this output folder completes them."
 NO_DEVICE_STATUS = 2
 
 
@@ -141,9 +142,13 @@ class _Server:
         if self._over.wait(GRACE_S):
             return
         running = self._queue.cancel_all()
-        _within(STEP_S, cleanup.run_all)
+        is_settled = running is not None and running.job.is_settled
+        if not is_settled:
+            _within(STEP_S, cleanup.run_all)
+        elif self._over.wait(STEP_S):  # its files have their names, or nearly, so its own answer is the true one
+            return
         if running is not None:
-            _within(STEP_S, lambda: running.answer(Cancelled()))
+            _within(STEP_S, lambda: running.answer(Cancelled(message=UNFINISHED) if is_settled else Cancelled()))
         _within(STEP_S, lambda: self._writer.close(Shutdown(detail=reason.detail)))
         os._exit(reason.status)
 

@@ -68,6 +68,27 @@ def test_more_channels_are_refused(tmp_path):
         probe(save(tmp_path / "a.wav", noise(100, 9)))
 
 
+@pytest.mark.parametrize(("place", "value"), [(34, 0), (34, 65535), (20, 0xFFFF), (20, 0), (22, 0), (22, 65535)])
+def test_an_impossible_wav_header_is_unreadable(tmp_path, place, value):
+    """Bits, coding and channels that nothing has: a named error, with the reasons of both decoders."""
+    path = save(tmp_path / "a.wav", tones(5000))
+    data = bytearray(path.read_bytes())
+    data[place : place + 2] = value.to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputUnreadable, match=r"cannot be read as audio \(libsndfile: .*; FFmpeg: "):
+        probe(path)
+
+
+def test_a_flac_header_with_other_channels_is_damage(tmp_path):
+    """The header says eight, the music has two."""
+    path = save(tmp_path / "a.flac", tones(5000))
+    data = bytearray(path.read_bytes())
+    data[20] = data[20] & 0xF1 | 7 << 1
+    path.write_bytes(data)
+    with pytest.raises(InputUnreadable, match="damaged"):
+        read(path)
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
 @pytest.mark.parametrize("rate", [1, 8, 999])
 def test_a_rate_that_no_music_has_is_refused(tmp_path, rate, name):

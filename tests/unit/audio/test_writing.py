@@ -367,6 +367,14 @@ def test_a_link_inside_the_folder_is_not_followed(tmp_path):
     assert files(tmp_path / "elsewhere") == []
 
 
+def test_a_dangling_link_as_the_folder_is_named(tmp_path):
+    """Nothing is created where it points to."""
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputNotWritable, match="link to a folder that does not exist"):
+        save_stems(tmp_path / "out", {"a": noise(100)})
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_target_that_becomes_a_folder_leaves_the_old_set(tmp_path, monkeypatch):
     """Old and new stems are never mixed, not even when one cannot be replaced in the middle."""
     paths = save_stems(tmp_path, {name: tones(500) for name in "abc"}, frames=500).paths

@@ -124,6 +124,8 @@ class FakeEngine:
 def behave(model: str, request: requests.Separate, job: Job) -> None:
     if model == "slow":
         cooperate(job)
+    elif model == "settled":
+        finish_anyway(job)
     elif model == "stuck":
         get_stuck(Path(request.folder) / "half.part")
     elif model == "holds":
@@ -160,6 +162,15 @@ def cooperate(job: Job) -> None:
         job.checkpoint()
         pause.wait(0.01)
     raise TimeoutError("nobody has cancelled this")
+
+
+def finish_anyway(job: Job) -> None:
+    """Work whose results are getting their names when it is cancelled."""
+    job.settle()
+    pause, end = threading.Event(), time.monotonic() + GUARD_S
+    while not job.cancelled and time.monotonic() < end:
+        pause.wait(0.01)
+    job.checkpoint()
 
 
 def get_stuck(half: Path) -> None:

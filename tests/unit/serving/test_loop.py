@@ -471,6 +471,17 @@ def test_the_signals_of_a_terminal_do_not_end_the_guard(worker):
 
 
 @posix_only
+def test_a_job_whose_results_are_there_is_not_called_cancelled(worker):
+    """A signal while files get their names: the answer tells what is so, and jobs after it are cancelled."""
+    worker.send(job("settled", id="run"), job(id="wait"))
+    worker.expect("separating")
+    worker.signal(signal.SIGTERM)
+    answers = {line["id"]: line["status"] for line in worker.rest() if line["status"] in ("done", "cancelled")}
+    assert answers == {"run": "done", "wait": "cancelled"}
+    assert worker.wait() == 128 + signal.SIGTERM
+
+
+@posix_only
 def test_a_signal_ends_a_worker_that_is_still_starting(start, tmp_path):
     """Also while the main thread is busy importing."""
     worker = start(ready=False, FAKE_START=f"waits:{tmp_path / 'never'}")

@@ -75,7 +75,9 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
                 writer.put(part)
         encoding = time.perf_counter()
         written = files.commit(
-            on_progress=lambda fraction: job.progress("write", fraction, 1.0), checkpoint=job.checkpoint
+            on_progress=lambda fraction: job.progress("write", fraction, 1.0),
+            checkpoint=job.checkpoint,
+            on_publish=job.settle,
         )
         for warning in written.warnings:
             job.warn(warning)

@@ -1,0 +1,35 @@
+"""Texts that are no paths."""
+
+import pytest
+
+from utils.core.errors import InputUnreadable, InvalidRequest, OutputNotWritable
+from utils.core.path_fields import require_paths
+from utils.core.requests import NetworkSeparate
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("a\0b", "zero character"),
+        ("~nosuchuserhere/a.wav", "no home directory"),
+        ("a/\ud800", "half a character"),
+        ("x" * 256, "more than 255 bytes"),
+        ("deep/" + "é" * 128 + "/a", "more than 255 bytes"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("field", "kind"), [("input", InputUnreadable), ("output", OutputNotWritable), ("model_path", InvalidRequest)]
+)
+def test_each_field_says_what_is_wrong_with_it(field, kind, path, reason):
+    """One error with the field's name, in text that can be sent."""
+    with pytest.raises(kind, match=reason) as caught:
+        require_paths(NetworkSeparate(**{"input": "a.wav", field: path}))
+    assert caught.value.field == field
+    assert caught.value.message.encode().isascii() or "é" in caught.value.message
+    assert "\0" not in caught.value.message
+
+
+@pytest.mark.parametrize("path", ["a.wav", "~/a.wav", "x" * 255, "\udcff.wav", "~"])
+def test_unusual_names_are_paths(path):
+    """Bytes that are no text, long names and home directories are fine."""
+    require_paths(NetworkSeparate(input=path, output=path, model_path=path))
