@@ -6,6 +6,7 @@ that is read back differs from what was written by half a step at most.
 
 from __future__ import annotations
 
+import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,6 +20,7 @@ from utils.audio.channels import Block
 from utils.audio.disk import output_error
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.guarded import GuardedFile
+from utils.audio.ogg_serial import set_serial
 from utils.audio.paths import shown
 from utils.core.errors import OutputNotWritable
 
@@ -78,6 +80,8 @@ class SndfileEncoder:
         self._path = path
         self._bits = output.pcm_bits
         self._has_peaks = output.holds_overs
+        self._is_ogg = output.name in ("ogg", "opus")
+        self._content = 0  # a checksum of the samples
         settings = _sndfile_settings(output, channels, frames)
         self._file = GuardedFile(path, "w+b")
         try:
@@ -88,6 +92,8 @@ class SndfileEncoder:
 
     def write(self, block: Block) -> None:
         data = np.ascontiguousarray(block) if self._bits is None else quantised(block, self._bits)
+        if self._is_ogg:
+            self._content = zlib.crc32(data.data, self._content)
         try:
             self._sound.write(data)
         except (soundfile.SoundFileError, AssertionError) as error:  # it asserts that all was written
@@ -103,6 +109,8 @@ class SndfileEncoder:
             raise _encoder_failed(self._path, error) from error
         if self._has_peaks:
             self._clear_peak_time()
+        if self._is_ogg:
+            set_serial(self._file, self._content)
         self._file.close()
         self._file.require_written()
 

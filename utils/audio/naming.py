@@ -20,6 +20,7 @@ MAX_NAME_BYTES = 150
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 _CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+_INVISIBLE = "Cf"  # such as marks that turn the direction of text around, which make a name look like another
 _FALLBACK = "_"
 
 
@@ -28,6 +29,7 @@ def safe_name(text: str) -> str:
     safe = (
         "_" if unicodedata.category(character) in _CONTROL_CATEGORIES or _FORBIDDEN.match(character) else character
         for character in text
+        if unicodedata.category(character) != _INVISIBLE
     )
     text = unicodedata.normalize("NFC", "".join(safe)).strip()
     text = _cut(text, MAX_NAME_BYTES - 1).rstrip(". ")  # Windows drops them, and `..` is a folder

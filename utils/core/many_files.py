@@ -82,7 +82,7 @@ def unique_tracks(paths: Iterable[str | Path], trees: Sequence[str | Path] = ())
     """A name for each file, from its own: `song`, and `song (2)` for another file named `song`.
 
     The name of a file below one of `trees` begins with that folder's name and those between: `Album/song`. Names that
-    differ only in case or Unicode normalization count as equal, as they do on many file systems.
+    differ only in case, Unicode normalization or invisible characters count as equal, as they do on many file systems.
     """
     roots = [Path(os.path.abspath(tree)) for tree in trees]  # noqa: PTH100 - links keep their own names
     names = [_in_its_tree(Path(path), roots) for path in paths]
@@ -110,7 +110,8 @@ def _unused(name: str, taken: set[str], own: set[str]) -> str:
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")  # as files are named
+    return unicodedata.normalize("NFC", seen).casefold()
 
 
 # Separating -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class FileLock:
             self._path.parent.mkdir(
                 parents=True, exist_ok=True
             )  # its last holder may have left it empty and removed it
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except FileNotFoundError:  # in between
             return False
         except OSError as error:

@@ -10,7 +10,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,10 +33,7 @@ class PartFile:
         self.size_bytes = 0
         # Unbuffered: blocks are large, and after a crash the file holds what was counted.
         try:
-            if self._path.is_symlink() or (self._path.exists() and not self._path.is_file()):
-                self._path.unlink()  # not ours: a link would lead elsewhere, a pipe would be waited for
-            self._path.touch()
-            self._file = self._path.open("r+b", buffering=0)
+            self._file = _opened(self._path)
         except OSError as error:
             raise _write_error(target, error) from error
         try:
@@ -99,6 +98,24 @@ class PartFile:
     def _truncate(self, size_bytes: int) -> None:
         self._file.seek(size_bytes)
         self._file.truncate()
+
+
+def _opened(path: Path) -> FileIO:
+    """The part as a file of this name alone, new if there is none. A link here would have the download overwrite its target."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    if not _is_plain(path):
+        path.unlink(missing_ok=True)
+        flags |= os.O_EXCL
+    return os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether it is a regular file with no other name."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def part_path(target: Path) -> Path:

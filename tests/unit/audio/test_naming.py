@@ -148,3 +148,10 @@ def test_two_stems_in_one_file_are_refused(template, stems):
 def test_windows_separators_make_folders_too():
     """A template written on Windows means the same."""
     assert PurePosixPath(expand("{track}\\{stem}").as_posix()) == PurePosixPath("Song/vocals")
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad"])
+def test_what_cannot_be_seen_is_left_out(mark):
+    """No name can look like another, or seem to end in another extension."""
+    assert safe_name(f"so{mark}ng{mark}") == "song"
+    assert safe_name(mark) == "_"

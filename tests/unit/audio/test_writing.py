@@ -68,6 +68,20 @@ def test_stems_are_published(tmp_path, name, clip):
         assert sdr(sound, found) > 20
 
 
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_the_same_job_gives_the_same_bytes(tmp_path, name):
+    """In every format, with tags; other samples give other bytes."""
+    tags = TagSet(Tags({"title": ("a",)}), "m", "1")
+    sounds = {"a": tones(FRAMES, rate=48000), "b": tones(FRAMES, rate=48000), "c": noise(FRAMES)}
+    runs = [
+        save_stems(tmp_path / run, sounds, output(name, rate=48000, clip="clamp"), model_rate=48000, tags=tags)
+        for run in ("one", "two")
+    ]
+    first, second = ({stem: path.read_bytes() for stem, path in run.paths.items()} for run in runs)
+    assert first == second
+    assert first["a"] != first["c"]
+
+
 @pytest.mark.parametrize("sample_type", ["PCM_16", "FLOAT"])
 def test_with_a_level_each_stem_has_a_gain_of_its_own(tmp_path, sample_type):
     """What is too loud is lowered, what is too quiet is raised, and the rest stays as it is."""

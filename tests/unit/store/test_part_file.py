@@ -104,3 +104,19 @@ def test_something_else_in_the_place_of_a_part_is_replaced(tmp_path, kind):
         part.publish()
     assert (tmp_path / "a.th").read_bytes() == b"abc"
     assert (tmp_path / "elsewhere").read_bytes() == b"untouched"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_a_planted_link_is_replaced_not_followed(tmp_path, kind):
+    """The file it leads to keeps its content."""
+    (tmp_path / "precious").write_bytes(b"mine")
+    target = tmp_path / "a.th"
+    getattr(part_path(target), kind)(tmp_path / "precious")
+    with PartFile(target, lambda: None) as part:
+        assert part.size_bytes == 0
+        part.write(b"new")
+        part.publish()
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    assert target.read_bytes() == b"new"
+    assert not target.is_symlink()
