@@ -14,13 +14,13 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _ONES = 0xFFFFFFFF
 
 
-class _File(Protocol):
+class _PagedFile(Protocol):
     def seek(self, offset: int) -> int: ...
     def read(self, size: int) -> bytes: ...
     def write(self, data: bytes) -> int: ...
 
 
-def set_serial(file: _File, serial: int) -> None:
+def set_serial(file: _PagedFile, serial: int) -> None:
     """Put the number into every page, and correct the checksums. Stops where the file has no more pages."""
     start = 0
     while True:

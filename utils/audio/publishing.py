@@ -21,7 +21,7 @@ import msgspec
 from utils.audio import temporary
 from utils.audio.disk import output_error
 from utils.audio.paths import os_path
-from utils.audio.temporary import Hold, Part, sync_folder
+from utils.audio.temporary import HeldFile, Hold, sync_folder
 
 _JOURNAL = re.compile(r"\.dsu-[0-9a-f]{16}\.journal")
 _MAX_JOURNAL_BYTES = 1 << 20
@@ -87,7 +87,7 @@ class _Moves:
             sync_folder(folder)
 
 
-def publish(root: Path, parts: Sequence[tuple[Part, Path]], before_each: Callable[[Path], None]) -> None:
+def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Callable[[Path], None]) -> None:
     """Rename all parts to their targets below `root`, or none. Raises what `before_each` does, and `OutputError`."""
     try:
         moves = [_move(root, part.path, target) for part, target in parts]

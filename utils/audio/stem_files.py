@@ -15,7 +15,7 @@ from utils.audio.encoders import Encoder, open_encoder
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.resampling import StreamResampler
 from utils.audio.spooling import SAMPLE_BYTES, Spool
-from utils.audio.temporary import Part
+from utils.audio.temporary import HeldFile
 from utils.core.errors import UnsupportedFormat
 from utils.core.job import JobCancelled
 
@@ -59,10 +59,10 @@ class StemFile:
 
     def __init__(self, target: Path, plan: StemPlan) -> None:
         self.target = target
-        self.part: Part | None = None
+        self.part: HeldFile | None = None
         self.peak = 0.0
         self.gain = 1.0  # what spooled samples are multiplied by
-        self._spool_part: Part | None = None
+        self._spool_part: HeldFile | None = None
         self._plan = plan
         self._due = plan.frames
         self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
@@ -74,9 +74,9 @@ class StemFile:
     def open(self) -> None:
         """Create the file that blocks are written to: the spool, or else the final format."""
         try:
-            self.part = Part(self.target)
+            self.part = HeldFile(self.target)
             if self._plan.is_spooled:
-                self._spool_part = Part(self.target)
+                self._spool_part = HeldFile(self.target)
         except OSError as error:
             raise output_error(error, self.target) from error
         if self._spool_part is not None:

@@ -39,7 +39,7 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-class Part:
+class HeldFile:
     """A new temporary file for `target`, created empty and held. Any thread may release it."""
 
     def __init__(self, target: Path) -> None:

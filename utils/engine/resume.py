@@ -21,8 +21,9 @@ from msgspec import UNSET
 from utils.audio import temporary
 from utils.audio.disk import output_error
 from utils.audio.naming import safe_name
-from utils.audio.paths import absolute, os_path
-from utils.core.errors import CheckpointInvalid, InputUnreadable
+from utils.audio.paths import absolute, os_path, shown
+from utils.audio.publishing import is_below
+from utils.core.errors import CheckpointInvalid, InputUnreadable, OutputNotWritable
 from utils.core.replies import Done
 from utils.core.requests import Separate
 from utils.engine.family import ModelSource
@@ -180,9 +181,11 @@ class Notebook:
                 temporary.remove(path)
 
     def _save(self, content: bytes) -> None:
+        if not is_below(self.path.parent.parent, self.path):
+            raise OutputNotWritable(f"'{shown(self.path.parent)}' is a link, which is not followed.", field="output")
         temporary.make_folder(self.path.parent)
         temporary.remove_stale_parts([self.path.parent])
-        part = temporary.Part(self.path)
+        part = temporary.HeldFile(self.path)
         try:
             with open(os_path(part.path), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
                 file.write(content)

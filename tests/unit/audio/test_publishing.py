@@ -20,7 +20,7 @@ PUBLISH_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
 from utils.audio.publishing import publish
-from utils.audio.temporary import Part, make_folder
+from utils.audio.temporary import HeldFile, make_folder
 
 root, steps = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -35,7 +35,7 @@ def dying(call):
 
 parts = []
 for name in sys.argv[3:]:
-    part = Part(root / name)
+    part = HeldFile(root / name)
     part.path.write_text("new")
     parts.append((part, root / name))
 for name in ("link", "replace", "unlink", "write", "fsync"):
@@ -56,7 +56,7 @@ def with_old_files(root):
 
 
 def new_parts(root):
-    parts = [(temporary.Part(root / name), root / name) for name in NAMES]
+    parts = [(temporary.HeldFile(root / name), root / name) for name in NAMES]
     for part, _ in parts:
         part.path.write_text("new")
     return parts

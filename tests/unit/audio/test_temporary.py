@@ -31,8 +31,8 @@ def test_a_part_of_a_long_name_can_be_created(tmp_path, name):
 HOLD_A_PART = """
 import sys
 from pathlib import Path
-from utils.audio.temporary import Part
-part = Part(Path(sys.argv[1]))
+from utils.audio.temporary import HeldFile
+part = HeldFile(Path(sys.argv[1]))
 print(part.path, flush=True)
 sys.stdin.read()
 """
@@ -40,7 +40,7 @@ sys.stdin.read()
 
 def test_leftovers_of_the_dead_are_removed(tmp_path):
     """What a living process holds stays, wherever it runs and whatever its number is; so does everything else."""
-    mine = temporary.Part(tmp_path / "a.wav")
+    mine = temporary.HeldFile(tmp_path / "a.wav")
     others = {tmp_path / name for name in ("a.wav", ".hidden.part", ".a.wav.12-zz.part", "b.part")}
     for path in others:
         path.touch()
@@ -63,7 +63,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
 def test_nothing_is_swept_where_files_cannot_be_locked(tmp_path, monkeypatch):
     """A file system without locks does not show who is at work, but work goes on."""
     monkeypatch.setattr(temporary, "_lock", lambda descriptor: None)
-    part = temporary.Part(tmp_path / "a.wav")
+    part = temporary.HeldFile(tmp_path / "a.wav")
     temporary.remove_stale_parts([tmp_path])
     assert part.path.exists()
     part.discard()

@@ -302,7 +302,6 @@ def test_what_a_killed_worker_left_is_removed(request_of, noted, tmp_path):
     from utils.audio.temporary import part_path
 
     left = part_path(notebook(request_of()).path)
-    left = left.with_name(left.name.replace(f".{os.getpid()}-", ".4194999-"))  # above every process number
     left.write_bytes(b"{")
     notebook(request_of()).write(noted)
     assert not left.exists()
@@ -348,3 +347,13 @@ def test_files_of_models_are_hashed_unless_the_registry_knows_them(tmp_path):
     sources = [DemucsSource("net", (tmp_path / folder / "net.th",), None, None, None) for folder in "abc"]
     stamps = [stamp_model(source, lambda: None) for source in sources]
     assert stamps[0] == stamps[1] != stamps[2]
+
+
+def test_a_folder_of_notes_that_is_a_link_is_not_followed(request_of, tmp_path):
+    """The note would lie outside the output directory."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / FOLDER).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputNotWritable, match="is a link"):
+        notebook(request_of()).write(answer(write_stems(tmp_path / "out" / "song", "drums")))
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -28,7 +28,7 @@ from utils.audio.report.cells import BANDS
 from utils.audio.report.clips import STEP_S, ClipCutter, ClipPlan, encoded
 from utils.audio.report.drawing import colour_of, frequency_marks, heat_image, round_times, time_of
 from utils.audio.report.facts import SILENCE_DB, Facts, Row, Scales
-from utils.audio.temporary import Part
+from utils.audio.temporary import HeldFile
 from utils.core.cleanup import undone_on_exit
 
 PARTS = Path(__file__).with_name("page")
@@ -53,7 +53,7 @@ class Page:
         self._cutters = {name: ClipCutter(plan, source_rate) for name in names}
         self._counts = dict.fromkeys(names, 0)
         self._pending: deque[tuple[str, Future[bytes]]] = deque()
-        self._parts: list[Part] = []
+        self._parts: list[HeldFile] = []
         self._files: list[GuardedFile] = []
         self._stack = ExitStack()
 
@@ -74,9 +74,9 @@ class Page:
         """Remove the temporary files."""
         self._stack.close()
 
-    def _new_file(self) -> tuple[GuardedFile, Part]:
+    def _new_file(self) -> tuple[GuardedFile, HeldFile]:
         try:
-            self._parts.append(part := Part(self._target))
+            self._parts.append(part := HeldFile(self._target))
             self._files.append(file := GuardedFile(part.path, "w+b"))
         except OSError as error:
             raise output_error(error, self._target) from error

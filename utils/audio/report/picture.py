@@ -9,7 +9,7 @@ from utils.audio.disk import output_error
 from utils.audio.paths import os_path
 from utils.audio.report.drawing import Drawing
 from utils.audio.report.facts import Facts, Row
-from utils.audio.temporary import Part
+from utils.audio.temporary import HeldFile
 from utils.core.requests import Theme
 
 
@@ -27,7 +27,7 @@ def save_picture(
     picture = Drawing(rows, sample_rate, duration_s, theme=theme, scale=scale).draw(facts)
     part = None
     try:
-        part = Part(target)
+        part = HeldFile(target)
         picture.save(os_path(part.path), format="PNG", optimize=True)
         part.publish(target)
     except OSError as error:

@@ -1,5 +1,6 @@
 """Separation with the networks of `models/`: all architectures and file formats, stems, quality, reports."""
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,19 @@ def test_each_kind_separates(case, tmp_path, kind):
         assert samples.shape == (2, round(1.7 * RATE))
         assert 0.01 < samples.std() < 1
     assert len({samples.tobytes() for samples in stems.values()}) == len(stems)
+
+
+def test_tags_that_would_inflate_are_left_out(case, tmp_path):
+    """The separation goes on without them, and says so."""
+    body = b"TPE1" + (4 + 30).to_bytes(4, "big") + b"\0\x80" + bytes(4) + zlib.compress(bytes(20_000))[:30]
+    song = tmp_path / "bomb.mp3"
+    sound, rate = soundfile.read(case.song())
+    soundfile.write(song, sound, rate)
+    song.write_bytes(b"ID3\x03\0\0\0\0\0" + bytes([len(body)]) + body + song.read_bytes())
+    job = Job()
+    done, _ = case.run(write_network(tmp_path, "bs_roformer"), song=song, job=job)
+    assert done.stems == ["vocals", "other"]
+    assert job.warnings == ["The tags of 'bomb.mp3' were not read: they are compressed."]
 
 
 @pytest.mark.parametrize("form", FORMS)
