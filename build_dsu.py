@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -204,27 +205,34 @@ def describe(folder: Path, built: Target, sources: Sources) -> None:
 
 def readme_text(built: Target) -> str:
     """What somebody needs who has unpacked the folder and nothing else."""
-    rows = "".join(f"  {row.executable + built.suffix:<24} {row.description}\n" for row in WORKERS.values())
+    rows = "".join(
+        textwrap.fill(f"  {row.executable + built.suffix:<24} {row.description}", 80, subsequent_indent=" " * 27) + "\n"
+        for row in WORKERS.values()
+    )
     dsu = f"dsu{built.suffix}" if built.system == "win" else "./dsu"
     return f"""\
 DSU {__version__} ({built.name}) separates music into stems and restores audio.
 
-  {dsu} song.mp3            four stems in the folder `separated`, with the small model that comes with DSU
-  {dsu} models              lists better models; they are downloaded when first used
+  {dsu} song.mp3        four stems in ./separated, from the built-in model
+  {dsu} models          lists better models, downloaded when first used
   {dsu} -m htdemucs song.mp3
   {dsu} --help
 
-The programs. Each has --help for people, and --worker for programs that drive it with lines of JSON:
+The programs. Each has --help for people, and --worker for programs that drive
+it with lines of JSON:
 
 {rows}
-DSU needs no Python and no installation. Keep the files together; the folder can be anywhere, and can be read-only.
+DSU needs no Python and no installation. Keep the files together; the folder
+can be anywhere, and can be read-only.
 
   lib/          Python and all packages, shared by all programs
   configs/      the list of models, and their configurations
   embedded/     the models that come with DSU
   share/        the certificates that downloads are checked against
   licenses/     the licences of everything inside; DSU's own is LICENSE.txt
-  sbom.cdx.json, MANIFEST.json, VERSION.txt    what is inside, with hashes, and what it was built from
+
+sbom.cdx.json, MANIFEST.json and VERSION.txt say what is inside, with hashes,
+and what it was built from.
 """
 
 

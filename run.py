@@ -308,10 +308,7 @@ def announce(files: Sequence[str], flavor: str) -> None:
     """Say how much will be downloaded, and about how long the set-up takes."""
     size = sum(MEGABYTES.get(name, TORCH_MEGABYTES.get(flavor, 0)) for name in files)
     minutes = INSTALL_MINUTES + round(size / MEGABYTES_PER_S / 60)
-    say(
-        f"Setting up .venv for the flavor {flavor}: downloads about {size} MB unless pip has them already; "
-        f"about {minutes} min at 50 Mbit/s."
-    )
+    say(f"Setting up .venv ({flavor}): up to {size} MB to download, about {minutes} min at 50 Mbit/s.")
 
 
 def index_of_torch(flavor: str) -> list[str]:
@@ -378,7 +375,7 @@ def demo(words: list[str]) -> int:
     options = parser.parse_args(words)
     python = set_up(options.flavor)
     if options.song:
-        say("Separating your song with the built-in model; on two cores, about a quarter of the time that it plays.")
+        say("Separating your song; on two cores, about a quarter of the time that it plays.")
     else:
         say("Separating a clip of 17 s with the built-in model; about 10 s on two cores.")
     flags = [f"--{flag}" for flag in ("open", "play", "verbose") if getattr(options, flag)]
@@ -387,13 +384,14 @@ def demo(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """run the tests; --quick runs only fast unit tests, --frozen tests the frozen folder
+    """run the tests; --quick runs the fast ones, --frozen tests the build
 
     run.py test              all tests
     run.py test --quick      the unit tests that start no worker and are not slow
-    run.py test --frozen     the end-to-end tests, with the programs in dist/dsu, and the tests of that folder
+    run.py test --frozen     the end-to-end tests of dist/dsu and its programs
     run.py test --browser    the report of a separation, in Chromium
-    run.py test tests/unit   some tests; all other arguments go to pytest, too: -k job, -x, --pdb
+    run.py test tests/unit   some tests; all other arguments go to pytest, too:
+                             -k job, -x, --pdb
     """
     flavor, rest = split_flavor(words)
     quick, frozen, browser = (flag in rest for flag in ("--quick", "--frozen", "--browser"))
@@ -436,7 +434,7 @@ def frozen_folder() -> Path:
 
 
 def check(words: list[str]) -> int:
-    """check the lock files, lint, formatting, types, and that generated files are up to date"""
+    """check lock files, lint, formatting, types and generated files"""
     flavor, rest = split_flavor(words)
     refuse_extra("check", rest)
     python = set_up(flavor, dev=True)
@@ -453,9 +451,10 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """run a benchmark and write its results into benchmarks/RESULTS.md
+    """run a benchmark, which writes its results into benchmarks/RESULTS.md
 
-    run.py bench NAME          memory, startup, demucs, loading, networks or audiosep
+    run.py bench NAME          memory, startup, demucs, loading, networks or
+                               audiosep
     run.py bench NAME --help   its arguments
     """
     flavor, rest = split_flavor(words)
@@ -468,7 +467,7 @@ def bench(words: list[str]) -> int:
 
 
 def gen(words: list[str]) -> int:
-    """regenerate the documents and the types and methods of the clients from the requests and replies"""
+    """regenerate documents and clients from the requests and replies"""
     flavor, rest = split_flavor(words)
     refuse_extra("gen", rest)
     python = set_up(flavor)
@@ -478,7 +477,7 @@ def gen(words: list[str]) -> int:
 def lock(words: list[str]) -> int:
     """pin all packages after changing a requirements file
 
-    --upgrade   also use new versions of the packages that no requirements file names
+    --upgrade   also use new versions of packages that no requirements file names
     --check     only check that the lock files are up to date
     """
     flavor, rest = split_flavor(words)
@@ -486,12 +485,13 @@ def lock(words: list[str]) -> int:
 
 
 def build(words: list[str]) -> int:
-    """freeze the programs into dist/dsu, which runs without Python; --archive also packs it
+    """make dist/dsu, which runs without Python; --archive also packs it
 
     --archive          also pack the folder, with its checksum and SBOM
     --versioned-name   with --archive: put the version into the archive's name
     --output DIR       where to put the folder and the archive (default: dist)
-    --flavor NAME      what the build computes on: cpu, cuda or mac-mps (default: what suits this machine)
+    --flavor NAME      what the build computes on: cpu, cuda or mac-mps
+                       (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []
@@ -501,9 +501,10 @@ def build(words: list[str]) -> int:
 
 
 def worker(words: list[str]) -> int:
-    """start a program: `worker demucs --worker`; all arguments after its name go to it
+    """start a program, as in `worker dsu song.mp3`, with its own arguments
 
-    run.py worker NAME          demucs, bsroformer, audio-separator, audiosep, denoise or dsu
+    run.py worker NAME          demucs, bsroformer, audio-separator, audiosep,
+                                denoise or dsu
     run.py worker NAME --help   its arguments
     """
     from workers import WORKERS  # noqa: PLC0415  an old Python must get its message before it fails on an import
@@ -554,8 +555,8 @@ def usage() -> str:
     rows = "\n".join(f"  {name:<8} {summary(command)}" for name, command in COMMANDS.items())
     return (
         f"usage: python3 run.py COMMAND [arguments]\n\n{rows}\n\n"
-        f"`run.py COMMAND --help` has more. Commands that install packages take --flavor {{{','.join(FLAVORS)}}};\n"
-        "the default suits this machine.\n"
+        "`run.py COMMAND --help` has more. Commands that install packages take\n"
+        f"--flavor {{{','.join(FLAVORS)}}}; the default suits this machine.\n"
     )
 
 

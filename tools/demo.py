@@ -32,8 +32,9 @@ BAR_WIDTH = 32
 QUIET_PERCENT = 25  # between progress lines, if the output is no terminal
 
 WHAT_SDR_IS = """\
-SDR, the signal-to-distortion ratio, compares the loudness of a stem with that of the errors in it: higher is better. `over mix`
-is the improvement over using the whole song instead of the stem.
+SDR, the signal-to-distortion ratio, compares the loudness of a stem with that
+of the errors in it: higher is better. `over mix` is the improvement over using
+the whole song instead of the stem.
 """
 # Models to go on with: what for, how many MB, and how many times as long as dsu_mini each takes on a CPU, by
 # benchmarks/RESULTS.md.
@@ -237,7 +238,8 @@ def speed(done: Mapping[str, Any]) -> float:
 def suggestions(realtime: float) -> str:
     """Better models, with their size and about how long they take on a machine that runs dsu_mini so fast."""
     lines = [
-        "Better models, which are downloaded when first used, and how long a song of 4 minutes takes here, approximately:"
+        "Better models. Each is downloaded when first used; the times are about what a",
+        f"song of {USUAL_SONG_MIN} minutes takes here.",
     ]
     for name, (purpose, megabytes, times) in BETTER.items():
         minutes = max(1, round(USUAL_SONG_MIN * times / realtime))
@@ -284,9 +286,7 @@ def run(folder: Path, source: Path | None, out: IO[str], *, verbose: bool = Fals
             for level, (stem, path) in zip(levels, paths.items(), strict=True)
         ]
         done |= write_report(done, source, levels, ready["version"])
-    out.write(
-        f"\nStems in {shown(done['output_dir'])}, from dsu_mini, the small model that comes with DSU:\n\n{table(levels)}\n"
-    )
+    out.write(f"\nStems in {shown(done['output_dir'])}, from the built-in model dsu_mini:\n\n{table(levels)}\n")
     if truth:
         out.write(f"\n{WHAT_SDR_IS}")
     out.write(

@@ -105,12 +105,12 @@ def test_the_version_file_says_what_was_built(sources):
 
 @pytest.mark.parametrize(("name", "start"), [("linux-cpu", "./dsu song.mp3"), ("win-cuda", "dsu.exe song.mp3")])
 def test_the_readme_says_how_to_start(name, start):
-    """All programs, as they are called on that system; in lines that a terminal of 120 columns shows whole."""
+    """All programs, as they are called on that system; in lines that a terminal of 80 columns shows whole."""
     text = build_dsu.readme_text(build_dsu.Target(*name.split("-")))
     assert start in text
     suffix = ".exe" if name.startswith("win") else ""
     assert all(f"\n  {row.executable}{suffix} " in text for row in WORKERS.values())
-    assert max(map(len, text.splitlines())) <= 120
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_build_without_the_freezer_says_how_to_get_it(monkeypatch, tmp_path):

@@ -137,6 +137,11 @@ class Bars(Display):
     def say(self, text: str) -> None:
         self._tell(self._out, text)
 
+    def close(self) -> None:
+        """What others write now, such as why it failed, is on a line of its own."""
+        with self._lock:
+            self._end()
+
     def redraw(self) -> None:
         """Show that time goes on."""
         with self._lock:
@@ -162,7 +167,7 @@ class Bars(Display):
 
 @contextlib.contextmanager
 def open_bars(out: IO[str], err: IO[str]) -> Iterator[Bars]:
-    """Bars that are redrawn while the body runs."""
+    """Bars that are redrawn while the body runs, and end with it."""
     bars, over = Bars(out, err), threading.Event()
 
     def redraw() -> None:
@@ -176,3 +181,4 @@ def open_bars(out: IO[str], err: IO[str]) -> Iterator[Bars]:
     finally:
         over.set()
         thread.join()
+        bars.close()

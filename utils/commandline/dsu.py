@@ -22,7 +22,7 @@ from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
 from utils.commandline.model_import import IMPORT, import_models
-from utils.commandline.model_list import INSTEAD, by_name, described, fitting, named, table, unknown
+from utils.commandline.model_list import INSTEAD, by_name, described, named, table, unknown
 from utils.commandline.options import Options, SongsParser, Typed, new_parser, number_or, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import EngineApi
@@ -314,7 +314,7 @@ def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> 
     elif models == [by_name(known).get(name) for name in words.tracks]:
         lines = described(models)
     else:
-        lines = fitting(table(models), sys.stdout)
+        lines = table(models, sys.stdout)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 

@@ -34,10 +34,11 @@ class ImportRun(Run, frozen=True, kw_only=True):
 
 IMPORT = Layout(
     program="dsu models import",
-    description="Bring in models that other programs have downloaded: Ultimate Vocal Remover, audio-separator,\n"
-    "demucs, MSST and others. Each file is checked first. It gets a second name (a hard link) in the\n"
-    "models directory, which takes no space, or is copied where that is not possible. Nothing in the\n"
-    "folder changes. Without a FOLDER: look where such programs keep models, and say what is there.",
+    description="Import models that other programs have downloaded: Ultimate Vocal Remover,\n"
+    "audio-separator, demucs, MSST and others. Each file is checked first. It gets a\n"
+    "second name (a hard link) in the models directory, which takes no space, or is\n"
+    "copied where that is not possible. Nothing in FOLDER changes. Without a FOLDER,\n"
+    "look where such programs keep models, and say what is there.",
     requests=(),
     groups={},
     ungrouped=("copy_files", "dry_run", "models_dir"),

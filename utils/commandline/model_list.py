@@ -43,14 +43,12 @@ def unknown(name: str, known: Iterable[str], advice: str = "") -> UnknownModel:
     return UnknownModel(f"There is no model `{name}`.{did_you_mean(nearest(name, known))}", hint=hint)
 
 
-def fitting(lines: Iterable[str], out: IO[str]) -> Iterator[str]:
-    """Lines cut to the width of a terminal; whole ones for anything else."""
+def table(models: Sequence[ModelDetails], out: IO[str]) -> Iterator[str]:
+    """A heading for each family and a line for each model.
+
+    Where `out` is a terminal too narrow for that, what a model is about has a line of its own, and all lines are cut.
+    """
     width = shutil.get_terminal_size().columns if out.isatty() else None
-    yield from (line if width is None or len(line) < width else f"{line[: width - 2]}…" for line in lines)
-
-
-def table(models: Sequence[ModelDetails]) -> Iterator[str]:
-    """A heading for each family and a line for each model."""
     for family in dict.fromkeys(family_of(model.type) for model in models):
         own = [model for model in models if family_of(model.type) == family]
         rows = [("", "NAME", "SIZE", "SDR", "STEMS", "ABOUT", "LICENCE")]
@@ -70,9 +68,13 @@ def table(models: Sequence[ModelDetails]) -> Iterator[str]:
             )
         yield f"{family} ({len(own)})"
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for mark, name, size, figure, *words in rows:
-            told = "  ".join(f"{word:{width}}" for word, width in zip(words, widths[4:], strict=True))
-            yield f"{mark:1} {name:{widths[1]}} {size:>8} {figure:>5}  {told}".rstrip()
+        narrow = width is not None and widths[1] + 20 + widths[4] + widths[5] >= width
+        for mark, name, size, figure, stems, about, licence in rows:
+            told = stems if narrow else f"{stems:{widths[4]}}  {about:{widths[5]}}  {licence}"
+            lines = [f"{mark:1} {name:{widths[1]}} {size:>8} {figure:>5}  {told}".rstrip()]
+            if narrow and mark + name != "NAME" and about:
+                lines.append(f"      {about}")
+            yield from (line if width is None or len(line) < width else f"{line[: width - 2]}…" for line in lines)
 
 
 def size_of(model: ModelDetails) -> str:

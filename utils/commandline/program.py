@@ -20,7 +20,7 @@ from utils.commandline.existing import Results, split_done
 from utils.commandline.interrupts import cancelled_by_signals
 from utils.commandline.journal import Journal
 from utils.commandline.layout import Layout, Run
-from utils.commandline.model_list import fitting, table
+from utils.commandline.model_list import table
 from utils.commandline.options import NoCommandLine, Options, R, Typed, read
 from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
@@ -68,7 +68,7 @@ class Program(Generic[R]):
     def list_models(self, listing: Listing, models_dir: Path, repo: Path | None) -> Iterable[str]:
         """The lines of `--list-models`: a table for people, and for programs the names that can be given."""
         models = listing(models_dir, repo)
-        lines = fitting(table(models), sys.stdout) if sys.stdout.isatty() else (model.name for model in models)
+        lines = table(models, sys.stdout) if sys.stdout.isatty() else (model.name for model in models)
         return (f"{line}\n" for line in lines)
 
     def trees(self, options: Options[R]) -> Sequence[str]:

@@ -124,7 +124,7 @@ class _Fetch:
             )
 
     def _from_any_address(self, part: PartFile) -> None:
-        failures: list[str] = []
+        failures: dict[str, list[str]] = {}  # the addresses that failed, by the reason
         mismatch: ChecksumMismatch | None = None
         cause: Exception | None = None
         for url in self._file.urls:
@@ -132,14 +132,15 @@ class _Fetch:
                 return self._from_address(url, part)
             except TransferFailed as error:
                 cause = error
-                failures.append(f"{url}: {error}")
+                failures.setdefault(str(error), []).append(url)
             except ChecksumMismatch as error:
                 mismatch = error
         if mismatch is not None:
             raise mismatch
         size = "" if self._file.size_bytes is None else f" ({self._file.size_bytes / 1e6:.1f} MB)"
+        told = "; ".join(f"{', '.join(urls)}: {reason}" for reason, urls in failures.items())
         raise DownloadFailed(
-            f"`{self._file.name}`{size} could not be downloaded to `{self._target}`. {'; '.join(failures)}.",
+            f"`{self._file.name}`{size} could not be downloaded to `{self._target}`. {told}.",
             hint=f"Check the connection (HTTPS_PROXY is used), or put the file into `{self._target.parent}` yourself.",
         ) from cause
 

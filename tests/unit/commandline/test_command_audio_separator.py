@@ -12,7 +12,7 @@ from scripted_engine import ScriptedEngine
 from utils.commandline.audio_separator.listing import as_json, chosen, models_table
 from utils.commandline.audio_separator.messages import Log, Messages, drawn
 from utils.commandline.audio_separator.program import main
-from utils.core.errors import InputUnreadable, InvalidRequest
+from utils.core.errors import DownloadFailed, InputUnreadable, InvalidRequest
 from utils.core.replies import Downloading, Progress, Separating
 from utils.core.requests import Apollo
 from utils.store.package_catalogue import PackageModel, package_models
@@ -113,6 +113,19 @@ def test_songs_that_all_fail_are_each_told_once(capsys):
     text = capsys.readouterr().err
     assert text.count("Failed to process file") == 2
     assert "100%" not in text
+
+
+def test_an_error_is_not_written_behind_an_unfinished_bar(capsys):
+    """It begins a line, as when a download fails."""
+    engine = ScriptedEngine()
+
+    def fail(request, job):
+        job.announce(Downloading(model="m", file="f", percent=1.0, received_bytes=1, total_bytes=100, eta=None))
+        raise DownloadFailed("No connection.")
+
+    engine.download_model = fail
+    assert run(engine, "-m", "absent", "a.wav") == 1
+    assert re.search(r"\]\n\S*dsu-audio-separator: error: No connection", capsys.readouterr().err)
 
 
 def test_a_model_that_is_missing_is_downloaded_first(capsys):

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from utils.commandline.bars import Bars, TextBar, blocks, open_bars, shown_time
+from utils.core.errors import DownloadFailed
 from utils.core.replies import Downloading
 
 
@@ -88,6 +89,20 @@ def test_a_sentence_ends_an_unfinished_bar():
     bars.counted("separate", 0, 1.0)
     bars.line("Memory ran out.")
     assert err.getvalue().endswith("?seconds/s]\nMemory ran out.\n")
+
+
+def test_an_error_is_not_written_behind_an_unfinished_bar():
+    """Whoever leaves the bars, also by an exception, begins a line."""
+    err = io.StringIO()
+
+    def fail():
+        with open_bars(io.StringIO(), err) as bars:
+            bars.counted("separate", 0, 1.0)
+            raise DownloadFailed("No connection.")
+
+    with pytest.raises(DownloadFailed):
+        fail()
+    assert err.getvalue().endswith("?seconds/s]\n")
 
 
 def test_a_download_of_unknown_size_has_no_bar():

@@ -364,6 +364,20 @@ def test_lines_are_cut_to_the_terminal(monkeypatch):
     assert any(line.endswith("…") for line in lines)
 
 
+def test_what_a_model_is_about_is_told_in_a_narrow_terminal(monkeypatch):
+    """Below the model; where there is room for it, in a column."""
+    shown = {}
+    for columns in (50, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert dsu.main(["models"], no_engine, listing) == 0
+        shown[columns] = screen.getvalue().splitlines()
+    name = next(index for index, line in enumerate(shown[50]) if "dsu_mini" in line)
+    assert shown[50][name + 1] == "      Small and fast."
+    assert next(line for line in shown[120] if "dsu_mini" in line).endswith("Small and fast.  MIT")
+
+
 def test_a_part_of_no_name_is_an_error(capsys):
     """With the nearest name."""
     assert told(capsys, "models", "dsu_minni") == (

@@ -115,7 +115,7 @@ def test_every_benchmark_exists():
     ("words", "said"),
     [
         (["demo"], "a clip of 17 s with the built-in model; about 10 s on two cores"),
-        (["demo", "song.wav"], "your song with the built-in model; on two cores, about a quarter of"),
+        (["demo", "song.wav"], "your song; on two cores, about a quarter of the time"),
         (["test"], "all tests; about 13 min on two cores"),
         (["test", "-x"], "all tests; about 13 min"),
         (["test", "--quick"], "the quick tests; under 3 min"),
@@ -247,6 +247,13 @@ def test_help_of_a_command_installs_nothing(started, capsys, name):
     assert run.main([name, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: python3 run.py {name}")
     assert started == []
+
+
+@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in run.COMMANDS if name != "demo")])
+def test_help_fits_a_terminal_of_80_columns(capsys, words):
+    """No line of a help text is broken in the middle of a word."""
+    run.main(words)
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(("name", "program"), [("build", build_dsu.main), ("lock", tools.lock.main)])

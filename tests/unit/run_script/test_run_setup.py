@@ -140,9 +140,9 @@ def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
     run.set_up("cuda")
     run.set_up("cuda", dev=True)
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
-    assert "cuda: downloads about 2925 MB" in first
+    assert "(cuda): up to 2925 MB to download" in first
     assert "about 9 min" in first
-    assert "cuda: downloads about 105 MB" in second
+    assert "(cuda): up to 105 MB to download" in second
 
 
 @pytest.mark.parametrize(

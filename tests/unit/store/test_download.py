@@ -300,6 +300,15 @@ def test_a_connection_is_told_until_there_is_an_answer(tmp_path, monkeypatch):
     assert second == msgspec.structs.replace(first, connecting="example.org")
 
 
+def test_a_reason_that_addresses_share_is_told_once(site, tmp_path):
+    """As when there is no network at all; others are told with the addresses that they are about."""
+    urls = [site.url("gone"), site.url("away")]
+    file = msgspec.structs.replace(record("a.th", CONTENT, urls[0]), urls=tuple(urls))
+    with pytest.raises(DownloadFailed) as caught:
+        fetch([file], tmp_path)
+    assert f"{urls[0]}, {urls[1]}: the server answered" in str(caught.value)
+
+
 def test_attempts_that_bring_much_do_not_count(site, tmp_path):
     """A line that breaks more often than the attempts allowed, but moves on, gets there."""
     content = CONTENT * 3

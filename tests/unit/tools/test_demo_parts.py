@@ -132,10 +132,10 @@ def test_better_models_are_suggested_with_what_they_cost():
         (record,) = (found for worker in ("demucs", "bsroformer") if (found := Registry.load().find(name, worker)))
         assert round(record.size_bytes / 1e6) == megabytes
     fast, slow = demo.suggestions(60.0).splitlines(), demo.suggestions(6.0).splitlines()
-    assert [line.rpartition(", ")[2] for line in fast[1:3]] == ["1 min", "2 min"]
-    assert [line.rpartition(", ")[2] for line in slow[1:3]] == ["4 min", "15 min"]
-    assert "84 MB" in fast[1]
-    assert "913 MB" in fast[2]
+    assert [line.rpartition(", ")[2] for line in fast[2:4]] == ["1 min", "2 min"]
+    assert [line.rpartition(", ")[2] for line in slow[2:4]] == ["4 min", "15 min"]
+    assert "84 MB" in fast[2]
+    assert "913 MB" in fast[3]
 
 
 def test_stems_are_played_by_the_first_program_there_is(monkeypatch, tmp_path):

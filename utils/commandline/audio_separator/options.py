@@ -108,8 +108,8 @@ Results are TRACK_(STEM)_MODEL.EXT, of --apollo TRACK_(restored).EXT.
 
 LAYOUT = Layout(
     program="dsu-audio-separator",
-    description="Separate songs into stems with VR, MDX, MDXC, RoFormer and Demucs models, or restore what\n"
-    "lossy compression removed with Apollo models. Takes the options of audio-separator.",
+    description="Separate songs into stems with VR, MDX, MDXC, RoFormer and Demucs models, or\n"
+    "restore what lossy compression removed with Apollo models. Takes the options of\naudio-separator.",
     epilog=EPILOG,
     requests=(PackageSeparate, Apollo),
     groups={

@@ -123,6 +123,7 @@ def _run(options: Options[Separate], log: Log, make_engine: MakeEngine) -> int:
                     return interrupts.status
             return report.close(job.warnings)
     finally:
+        log.end_bar()
         engine.close()
 
 
@@ -235,7 +236,6 @@ class PackageReport(Report):
     def close(self, warnings: Sequence[str]) -> int:
         """Say how it all went, and return the exit status."""
         log = self._messages.log
-        log.end_bar()
         for warning in warnings:
             log.say("warning", SEPARATOR, one_line(warning))
         if self._failures:
