@@ -238,8 +238,15 @@ def test_nothing_is_separated_without_a_model(separator, track):
         separator.separate(track)
     with pytest.raises(ValueError, match="not found in supported model files"):
         separator.load_model("model_bs_rofo_ep_1.ckpt")
-    with pytest.raises(RuntimeError, match="not installed"):
+
+
+def test_a_model_that_is_missing_is_downloaded(separator, track):
+    """As the package does, also the models of an ensemble; the test's worker is offline, and says so."""
+    with pytest.raises(RuntimeError, match=r"`UVR-MDX-NET-Inst_HQ_3\.onnx` was not downloaded"):
         separator.load_model("UVR-MDX-NET-Inst_HQ_3.onnx")
+    separator.load_model(["tiny_mdx23c", "UVR-MDX-NET-Inst_HQ_3.onnx"])
+    with pytest.raises(RuntimeError, match=r"`UVR-MDX-NET-Inst_HQ_3\.onnx` was not downloaded"):
+        separator.separate(track)
 
 
 @pytest.mark.parametrize(

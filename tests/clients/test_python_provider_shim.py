@@ -55,8 +55,8 @@ def test_the_error_lists_models():
 
 
 def test_the_error_helps_with_other_reasons_too():
-    """A model that is not installed is no wrong name."""
-    with pytest.raises(ModelLoadingError, match="not installed"):
+    """A model that is not installed is downloaded, and no wrong name where that fails."""
+    with pytest.raises(ModelLoadingError, match="`htdemucs` was not downloaded"):
         _ = DemucsProvider("htdemucs").model
 
 

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from dsu_client.client import DSU
+from dsu_client.errors import ModelError
 from dsu_client.job import Pathname
 from dsu_client.locate import clean_environment, find_program
 from dsu_client.signals import signals_raised
+
+T = TypeVar("T")
 
 _options: dict[str, Any] = {}
 _workers: dict[tuple[str | None, str], DSU] = {}
@@ -36,6 +39,22 @@ def worker(device: object = None, models_dir: Pathname | None = None) -> DSU:
         if key not in _workers:
             _workers[key] = DSU(**options)
         return _workers[key]
+
+
+def with_models(where: DSU, names: Sequence[str], act: Callable[[], T]) -> T:
+    """What `act` returns, after the worker has downloaded these models if one is missing, as the packages do by themselves."""
+    try:
+        return act()
+    except ModelError as error:
+        if error.code != "model_not_installed":
+            raise
+    for name in names:
+        try:
+            where.download_model(model=name)
+        except ModelError as error:
+            if error.code != "unknown_model":  # models of one's own cannot be downloaded
+                raise
+    return act()
 
 
 def run_program(kind: str, words: Sequence[str] | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from dsu_client.compat.configuration import list_of, number_of
-from dsu_client.compat.host import worker
+from dsu_client.compat.host import with_models, worker
 from dsu_client.errors import ModelError
 
 from .apply import BagOfModels
@@ -37,8 +37,11 @@ def load_for(device: object, name: str, repo: Path | None) -> BagOfModels:
 
 def load(name: str, repo: Path | None, device: object) -> BagOfModels:
     """Load a model in the worker of a device; its errors are those of the client."""
-    options: Any = {} if repo is None else {"repo": str(repo)}
-    reply = worker(device).load_model(family="demucs", model=name, **options)
+    where = worker(device)
+    if repo is None:
+        reply = with_models(where, [name], lambda: where.load_model(family="demucs", model=name))
+    else:
+        reply = where.load_model(family="demucs", model=name, repo=str(repo))
     members, segment = _described(name, repo)
     return BagOfModels(name, repo, reply["stems"], members, segment).to(device)
 

@@ -6,12 +6,13 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from dsu_client.client import DSU
-from dsu_client.compat.host import worker
+from dsu_client.compat.host import with_models, worker
 from dsu_client.errors import DSUError, JobCancelled
 from dsu_client.protocol import Done, PackageModel
 
@@ -200,7 +201,8 @@ class Separator:
             return
         self.logger.info("Loading model %s...", names[0])
         with translated():
-            reply = self._worker.package_load_model(model=names[0])
+            where = self._worker
+            reply = with_models(where, names, lambda: where.package_load_model(model=names[0]))
         self.model_instance = Model(self, names[0], reply["kind"], reply["stems"])
         self.model_filename, self.model_filenames = names[0], names
         listed = self._listed(names[0])
@@ -300,13 +302,16 @@ class Separator:
                 return []
             stem = None
         with translated(path):
-            reply = self._worker.package_separate(
+            where = self._worker
+            separate = partial(
+                where.package_separate,
                 input=os.path.abspath(path),  # noqa: PTH100  links keep their own names
                 output=os.path.abspath(self.output_dir),  # noqa: PTH100
                 custom_output_names=custom,
                 single_stem=stem or None,
                 **self._options(),
             )
+            reply = with_models(where, self.model_filenames, separate)
         files = cast("Done", reply)["files"]
         return [str(Path(self.output_dir, name)) for name in files] if self.model_instance is None else files
 
