@@ -464,7 +464,7 @@ export interface DemucsSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -799,7 +799,7 @@ export interface NetworkSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -928,7 +928,7 @@ export interface AudioSeparatorSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1033,7 +1033,7 @@ export interface Apollo {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1252,7 +1252,7 @@ export interface PackageSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1447,7 +1447,7 @@ export interface AudioSepSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1588,7 +1588,7 @@ export interface Denoise {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;
@@ -1746,7 +1746,7 @@ export interface DsuSeparate {
   report_scale?: number | null;
   /** Number of chunks that run through the network together. */
   batch_size?: number | null;
-  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`. */
+  /** The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`. */
   precision?: "auto" | "bf16" | "fp16" | "fp32";
   /** Seed of the random shifts. */
   seed?: number;

@@ -273,7 +273,7 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         Precision,
         Meta(
             description="The precision in which the network computes. `auto` is the fastest on this device (shown by "
-            "`ready`), and `fp32` with `quality` `best`."
+            "`ready`), but `fp32` if `quality` is `best`."
         ),
     ] = "auto"
     seed: Annotated[int, Meta(ge=0, description="Seed of the random shifts.")] = 0

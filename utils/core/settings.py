@@ -72,8 +72,8 @@ class Settings(msgspec.Struct, frozen=True):
     default_precision: Annotated[
         Literal["auto", Arithmetic],
         Meta(
-            description="The precision of requests that leave it open: `auto` takes half precision where the device is "
-            "faster with it, `fp32` is the reference; or `bf16` or `fp16`."
+            description="The precision of requests that do not set one: `auto` is half precision where the device is faster "
+            "with it, and `fp32` elsewhere."
         ),
     ] = "auto"
     max_queued_jobs: Annotated[

@@ -281,7 +281,7 @@ class SeparateOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -505,7 +505,7 @@ class ApolloOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -621,7 +621,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None
@@ -771,7 +771,7 @@ class DenoiseOptions(TypedDict, total=False):
     batch_size: int | None
     """Number of chunks that run through the network together."""
     precision: Literal["auto", "bf16", "fp16", "fp32"]
-    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), and `fp32` with `quality` `best`."""
+    """The precision in which the network computes. `auto` is the fastest on this device (shown by `ready`), but `fp32` if `quality` is `best`."""
     seed: int
     """Seed of the random shifts."""
     preview: Preview | None

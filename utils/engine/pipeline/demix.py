@@ -26,7 +26,7 @@ from utils.engine.backends import Overflow
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
 from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongBuffer
 
-OVERFLOWED = "The network overflows in half precision, so it computes in single precision from now on."
+OVERFLOWED = "This network overflows in half precision; from now on it computes in single precision."
 
 
 @dataclass(frozen=True)
