@@ -49,7 +49,7 @@ IMPORT = Layout(
     things=("FOLDER", "a folder with models in it or below it"),
 )
 TITLES = {
-    "new": "would be brought in",
+    "new": "would be imported",
     "linked": "linked",
     "copied": "copied",
     "there": "already there",
@@ -74,7 +74,7 @@ def import_models(typed: Typed) -> int:
             try:
                 lines, status = _work(folders, models, job, display, run)
             except JobCancelled:
-                display.line("Stopped. What was brought in is whole and stays; no half-written files are left.")
+                display.line("Stopped. What was imported so far is complete; no half-written files are left.")
                 return interrupts.status
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return status
@@ -99,7 +99,7 @@ def _work(
     display.doing("Checking")
     findings = importer.check(list(found.values()))
     if not run.dry_run:
-        display.doing("Bringing in")
+        display.doing("Importing")
         findings = list(importer.bring(findings, copy=run.copy_files))
     lines = [*_table(findings), *_models(importer, findings), _summary(findings, models)]
     known = [finding for finding in findings if finding.state not in ("unknown", "wrong")]
@@ -117,7 +117,10 @@ def _look(importer: Importer, job: Job, display: Display) -> tuple[list[str], in
             lines.append(f"{place}: {_count(len(found), 'file')} of models that are not installed ({size})")
             lines.append(f'  dsu models import "{place}"')
     if not lines:
-        lines = ["Other programs have no models in their usual places that are not installed. Name a folder."]
+        lines = [
+            "Nothing new is in the places where other programs keep models.",
+            "Name a folder: dsu models import FOLDER",
+        ]
         return lines, 1
     return lines, 0
 
@@ -137,14 +140,14 @@ def _table(findings: Sequence[Finding]) -> Iterator[str]:
             if finding.state == "wrong" and finding.model is not None:
                 yield f"  {'':{width}}  {'':8}  {_remedy(finding)}"
     if any(finding.state == "unknown" for finding in findings):
-        yield "  A model that is not known can be used by its path: dsu --help and docs/models.md tell how."
+        yield "  A model that is not known can be used by its path; docs/models.md tells how."
 
 
 def _remedy(finding: Finding) -> str:
     model = finding.model
     if model is not None and all(file.urls for file in model.files):
         return f"dsu download {model.name}"
-    return "No download of it is known: get the file again where it came from."
+    return "DSU knows no download of it: get the file again from where it came."
 
 
 def _models(importer: Importer, findings: Sequence[Finding]) -> Iterator[str]:
@@ -160,7 +163,9 @@ def _models(importer: Importer, findings: Sequence[Finding]) -> Iterator[str]:
 def _summary(findings: Sequence[Finding], models: ModelFolders) -> str:
     counts = {state: sum(finding.state == state for finding in findings) for state in TITLES}
     told = [f"{count} {TITLES[state]}" for state, count in counts.items() if count]
-    return f"{', '.join(told)}; the models directory is {models.models_dir}" if told else "No files of models there."
+    return (
+        f"{', '.join(told)}; the models directory is {models.models_dir}" if told else "There are no model files in that folder."
+    )
 
 
 def _count(number: int, what: str) -> str:

@@ -62,7 +62,7 @@ def test_a_dry_run_brings_nothing(run):
     put(f"uvr/{PLAIN}")
     status, out, _ = run("uvr", "--dry-run")
     assert status == 0
-    assert out.splitlines()[0] == "would be brought in (1)"
+    assert out.splitlines()[0] == "would be imported (1)"
     assert not Path("models").exists()
 
 
@@ -98,7 +98,7 @@ def test_a_bag_without_all_its_networks_is_told(run, monkeypatch):
 def test_a_folder_without_models_and_one_that_does_not_exist(run):
     """The first is worth a status; the second is a mistake in what was typed."""
     Path("empty").mkdir()
-    assert run("empty")[:2] == (1, "No files of models there.\n")
+    assert run("empty")[:2] == (1, "There are no model files in that folder.\n")
     status, out, err = run("nowhere")
     assert (status, out) == (2, "")
     assert err == "dsu models import: There is no folder `nowhere`.\n"
