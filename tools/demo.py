@@ -38,7 +38,7 @@ the whole song instead of the stem.
 """
 # Models to go on with: what for, how many MB, and how many times as long as dsu_mini each takes on a CPU, by
 # benchmarks/RESULTS.md.
-BETTER = {"htdemucs": ("four stems, far cleaner", 84, 6.0), "vocals_melband": ("a far cleaner voice", 913, 23.0)}
+BETTER = {"htdemucs": ("four stems", 84, 6.0), "vocals_melband": ("vocals", 913, 23.0)}
 USUAL_SONG_MIN = 4
 # Programs that play a file, as they come with systems.
 PLAYERS = (
@@ -238,7 +238,7 @@ def speed(done: Mapping[str, Any]) -> float:
 def suggestions(realtime: float) -> str:
     """Better models, with their size and about how long they take on a machine that runs dsu_mini so fast."""
     lines = [
-        "Better models. Each is downloaded when first used; the times are about what a",
+        "Far better models. Each is downloaded when first used; the times are about what a",
         f"song of {USUAL_SONG_MIN} minutes takes here.",
     ]
     for name, (purpose, megabytes, times) in BETTER.items():

@@ -164,7 +164,9 @@ def _summary(findings: Sequence[Finding], models: ModelFolders) -> str:
     counts = {state: sum(finding.state == state for finding in findings) for state in TITLES}
     told = [f"{count} {TITLES[state]}" for state, count in counts.items() if count]
     return (
-        f"{', '.join(told)}; the models directory is {models.models_dir}" if told else "There are no model files in that folder."
+        f"{', '.join(told)}; the models directory is {models.models_dir}"
+        if told
+        else "There are no model files in that folder."
     )
 
 

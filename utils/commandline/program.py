@@ -292,7 +292,10 @@ class Report:
     def stopped(self) -> None:
         for path in self.inputs[self.count :]:
             self._journal.cancelled(path)
-        self.display.line("Stopped. No half-written files are left.")
+        told = "Stopped. No half-written files are left."
+        if 0 < self.count < len(self.inputs):
+            told += f" {self._wording.option('skip_existing')} skips the songs that are done."
+        self.display.line(told)
 
     def file_done(self, done: FileDone) -> None:
         self._journal.file_done(done)

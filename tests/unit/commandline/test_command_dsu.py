@@ -428,6 +428,21 @@ def test_nothing_is_downloaded_by_mistake(capsys, words, status, message):
     assert told(capsys, "download", *words) == (status, f"dsu download: {message}\n")
 
 
+def test_a_run_that_was_stopped_says_how_to_go_on(capsys):
+    """If something is done already and something is left."""
+
+    def stop_at_b(request, job):
+        if Path(request.input).name == "b.wav":
+            job.cancel()
+            job.checkpoint()
+
+    assert run(Knowing(stop_at_b), "-m", "dsu_mini", "a.wav", "b.wav") == -signal.SIGINT
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "Stopped. No half-written files are left. --skip-existing skips the songs that are done."
+    assert run(Knowing(stop_at_b), "-m", "dsu_mini", "b.wav", "a.wav") == -signal.SIGINT
+    assert capsys.readouterr().err.splitlines()[-1] == "Stopped. No half-written files are left."
+
+
 def test_a_pressed_ctrl_c_ends_a_download(capsys):
     """Without a traceback; what was not fetched is not there."""
 
