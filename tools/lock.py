@@ -68,12 +68,12 @@ class Lock(NamedTuple):
 LOCKS = (
     Lock(run.RUNTIME_LOCK, tuple(f"requirements-{flavor}.txt" for flavor in run.FLAVORS), ("requirements-alone.txt",)),
     Lock(run.BUILD_LOCK, ("requirements-build.txt",)),
-    Lock(run.DEV_LOCK, ("requirements-dev.txt",), ("requirements-peers.txt",)),
+    Lock(run.DEV_LOCK, ("requirements-dev.txt",), ("requirements-dev-alone.txt",)),
 )
 
 
 # What environments beside `.venv` have in addition to its packages. Their requirements files name everything.
-BESIDE = {"locks/audio-separator.txt": "requirements-audio-separator.txt"}
+BESIDE = {"locks/peers.txt": "requirements-peers.txt"}
 
 
 class System(NamedTuple):

@@ -15,8 +15,8 @@ import demucs_rows
 import numpy as np
 import pytest
 import soundfile
-from ffmpeg_program import path_with_ffmpeg
 
+from tools.ffmpeg_program import path_with_ffmpeg
 from tools.fixtures.demucs import make_repo
 from tools.fixtures.song import song
 

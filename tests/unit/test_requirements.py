@@ -26,7 +26,7 @@ def test_flavors_differ_only_in_torch(flavor):
     assert ours == others
 
 
-@pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "peers", "audio-separator"])
+@pytest.mark.parametrize("name", [*FLAVORS, "alone", "build", "dev", "dev-alone", "peers"])
 def test_packages_that_break_installations_stay_out(name):
     """torchaudio and torchvision must match torch's build exactly, and DSU does not need them."""
     assert not NEVER & pins(name).keys()
@@ -34,7 +34,7 @@ def test_packages_that_break_installations_stay_out(name):
 
 def test_every_package_is_pinned_in_one_place():
     """It is needed for running, for building, or for development."""
-    files = [pins(name).keys() for name in ("cpu", "alone", "build", "dev", "peers")]
+    files = [pins(name).keys() for name in ("cpu", "alone", "build", "dev", "dev-alone")]
     assert len(set().union(*files)) == sum(len(names) for names in files)
 
 

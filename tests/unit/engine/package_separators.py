@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from audio_separator_peer import peer_packages
+
+from tools.peers import peers_packages
 
 SMALLEST_KIB = 31191
 ARCHITECTURES = "audio_separator.separator.architectures"
@@ -46,7 +47,7 @@ def separator_class(module, name):
 
 @functools.cache
 def librosa():
-    sys.path.append(str(peer_packages()))  # last: what both have is ours
+    sys.path.append(str(peers_packages()))  # last: what both have is ours
     return importlib.import_module("librosa")
 
 

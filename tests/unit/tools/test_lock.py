@@ -22,8 +22,8 @@ FILES = {
     "requirements-alone.txt": "alone==1.0\n",
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
-    "requirements-peers.txt": "peer==1.0\n",
-    "requirements-audio-separator.txt": "guest==1.0\n",
+    "requirements-dev-alone.txt": "peer==1.0\n",
+    "requirements-peers.txt": "guest==1.0\n",
 }
 
 
@@ -159,7 +159,7 @@ def test_a_changed_requirement_makes_the_lock_stale(project):
     """A version that was changed in the requirements files must be locked again."""
     for flavor in run.FLAVORS:
         replace(f"requirements-{flavor}.txt", "==1.0", "==1.1")
-    replace("requirements-peers.txt", "==1.0", "==1.1")
+    replace("requirements-dev-alone.txt", "==1.0", "==1.1")
     problems = lock.check()
     assert "locks/runtime.txt: app 1.1 is required, 1.0 is locked." in problems
     assert "locks/dev.txt: peer 1.1 is required, 1.0 is locked." in problems

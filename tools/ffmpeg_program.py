@@ -1,5 +1,7 @@
 """The program ffmpeg from a package, for programs of others that need one on PATH."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from pathlib import Path
