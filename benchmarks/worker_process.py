@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -76,10 +76,10 @@ def command(program: str) -> list[str]:
 class WorkerProcess:
     """A worker, started from its script or frozen; `with` ends it."""
 
-    def __init__(self, program: str, models_dir: Path) -> None:
+    def __init__(self, program: str, models_dir: Path, words: Sequence[str] = ()) -> None:
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
-            [*command(program), "--worker", "--models-dir", str(models_dir)],
+            [*command(program), "--worker", "--models-dir", str(models_dir), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -14,8 +14,9 @@ import logging
 import os
 import sys
 import traceback
-import types
 from typing import Any
+
+from tools.audio_separator_program import hollow_modules
 
 
 def run(argv: list[str], folder: str, models: str) -> dict[str, object]:
@@ -70,24 +71,6 @@ def answer(**request: Any) -> dict[str, object]:
         return listed(request["listed"]) if "listed" in request else call(**request)
     except Exception:  # noqa: BLE001  the test tells what it was
         return {"error": traceback.format_exc()}
-
-
-# What the program imports for layers and checkpoints that no model here has: a compiler and gigabytes less to install.
-HOLLOW = {
-    "torchvision": (),
-    "torchvision.ops": ("roi_align",),
-    "diffq": ("DiffQuantizer", "UniformQuantizer", "restore_quantized_state"),
-}
-
-
-def hollow_modules() -> None:
-    for name, contents in HOLLOW.items():
-        module = types.ModuleType(name)
-        vars(module).update(dict.fromkeys(contents))
-        sys.modules[name] = module
-        folder, _, own = name.rpartition(".")
-        if folder:
-            setattr(sys.modules[folder], own, module)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools.ffmpeg_program import path_with_ffmpeg
-from tools.peers import FOLDER, peers_python
+from tools.peers import FOLDER, ROOT, peers_python
 
 DRIVER = Path(__file__).with_name("audio_separator_driver.py")
 
@@ -28,7 +28,12 @@ class Peer:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [peers_python(), DRIVER],
-            env={**os.environ, "OMP_NUM_THREADS": "2", "PATH": path_with_ffmpeg(FOLDER / "programs")},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "2",
+                "PYTHONPATH": str(ROOT),
+                "PATH": path_with_ffmpeg(FOLDER / "programs"),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -108,7 +108,9 @@ def test_lock_passes_its_arguments_to_the_generator(started):
 def test_every_benchmark_exists():
     """The names that `bench` accepts are programs in benchmarks/."""
     for name in run.BENCHMARKS:
-        assert "def main(" in (run.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+        place = run.ROOT / "benchmarks" / name
+        program = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
+        assert "def main(" in program.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
