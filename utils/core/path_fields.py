@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from utils.core.errors import DsuError, InputUnreadable, InvalidRequest, OutputNotWritable
@@ -14,7 +15,8 @@ _OTHERS = (
     *("model_path", "config_path", "model_file_dir", "repo"),
     *("checkpoint_path", "clap_checkpoint_path", "roberta_dir"),
 )
-_MAX_NAME_BYTES = 255
+_MAX_NAME = 255  # as the file systems of each system count
+_UNIT = "UTF-16 units" if sys.platform in ("win32", "darwin") else "bytes"
 
 
 def require_paths(request: Separate) -> None:
@@ -34,13 +36,17 @@ def _fault(text: str) -> str | None:
         os.fsencode(text)
     except UnicodeEncodeError:
         return "has half a character. Send the path as valid Unicode."
-    if max((len(os.fsencode(name)) for name in Path(text).parts), default=0) > _MAX_NAME_BYTES:
-        return f"has a name of more than {_MAX_NAME_BYTES} bytes, which is too long for a file. Shorten it."
+    if max(map(_length, Path(text).parts), default=0) > _MAX_NAME:
+        return f"has a name of more than {_MAX_NAME} {_UNIT}, which is too long for a file. Shorten it."
     try:
         Path(text).expanduser()
     except RuntimeError:
         return "begins with the name of a user who has no home directory here. Write the whole path."
     return None
+
+
+def _length(name: str) -> int:
+    return len(os.fsencode(name)) if _UNIT == "bytes" else len(name.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _error(field: str, message: str) -> DsuError:

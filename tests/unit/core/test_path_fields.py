@@ -2,6 +2,7 @@
 
 import pytest
 
+from utils.core import path_fields
 from utils.core.errors import InputUnreadable, InvalidRequest, OutputNotWritable
 from utils.core.path_fields import require_paths
 from utils.core.requests import NetworkSeparate
@@ -13,8 +14,8 @@ from utils.core.requests import NetworkSeparate
         ("a\0b", "zero character"),
         ("~nosuchuserhere/a.wav", "no home directory"),
         ("a/\ud800", "half a character"),
-        ("x" * 256, "more than 255 bytes"),
-        ("deep/" + "é" * 128 + "/a", "more than 255 bytes"),
+        ("x" * 256, "more than 255"),
+        ("deep/" + "é" * 256 + "/a", "more than 255"),
     ],
 )
 @pytest.mark.parametrize(
@@ -33,3 +34,15 @@ def test_each_field_says_what_is_wrong_with_it(field, kind, path, reason):
 def test_unusual_names_are_paths(path):
     """Bytes that are no text, long names and home directories are fine."""
     require_paths(NetworkSeparate(input=path, output=path, model_path=path))
+
+
+@pytest.mark.parametrize(("unit", "fits"), [("bytes", False), ("UTF-16 units", True)])
+def test_names_are_as_long_as_their_system_counts(monkeypatch, unit, fits):
+    """A song's name in Japanese has three bytes for each character, but Windows and macOS count only one."""
+    monkeypatch.setattr(path_fields, "_UNIT", unit)
+    request = NetworkSeparate(input="歌" * 100 + ".wav")
+    if fits:
+        require_paths(request)
+    else:
+        with pytest.raises(InputUnreadable, match="more than 255 bytes"):
+            require_paths(request)
