@@ -44,12 +44,13 @@ class _Moves:
     def __init__(self, root: Path, moves: Sequence[Move]) -> None:
         self._root = root
         self._moves = moves
+        self._renamed: set[Move] = set()
 
     def finish(self, before_each: Callable[[Path], None]) -> None:
         """Rename what has not been renamed. `before_each` may raise, and makes sure that the folder exists."""
         for move in self._moves:
             part, target, kept = self._paths(move)
-            if not _is_new(part, move):
+            if not _is_part(part, move):
                 if not _is_new(target, move):
                     raise output_error(FileNotFoundError(errno.ENOENT, "its temporary file is gone"), target)
                 continue
@@ -60,6 +61,7 @@ class _Moves:
                 os.replace(os_path(part), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
             except OSError as error:
                 raise output_error(error, target) from error
+            self._renamed.add(move)
         self._sync()
         for move in self._moves:
             temporary.remove(self._paths(move)[2])
@@ -69,13 +71,14 @@ class _Moves:
         for move in reversed(self._moves):
             part, target, kept = self._paths(move)
             temporary.remove(part)
+            is_new = move in self._renamed or _is_new(target, move)
             if os.path.lexists(os_path(kept)):
-                if _is_new(target, move) or not os.path.lexists(os_path(target)):
+                if is_new or not os.path.lexists(os_path(target)):
                     with contextlib.suppress(OSError):
                         os.replace(os_path(kept), os_path(target))  # noqa: PTH105 - as above
                 else:
                     temporary.remove(kept)
-            elif _is_new(target, move):
+            elif is_new:
                 temporary.remove(target)
         self._sync()
 
@@ -91,9 +94,9 @@ def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Cal
     """Rename all parts to their targets below `root`, or none. Raises what `before_each` does, and `OutputError`."""
     try:
         moves = [_move(root, part.path, target) for part, target in parts]
-        journal = root / f".dsu-{secrets.token_hex(8)}.journal"
         hold = None
         while hold is None:
+            journal = root / f".dsu-{secrets.token_hex(8)}.journal"
             hold = Hold.new(journal)
     except OSError as error:
         raise output_error(error, root) from error
@@ -157,6 +160,15 @@ def _move(root: Path, part: Path, target: Path) -> Move:
     kept = target.with_name(part.name.removesuffix(".part") + ".kept")
     names = (path.relative_to(root).as_posix() for path in (part, target, kept))
     return Move(next(names), next(names), next(names), status.st_size, status.st_mtime_ns)
+
+
+def _is_part(path: Path, move: Move) -> bool:
+    """Whether the new file is still under its temporary name, which is random; network drives may change its time late."""
+    try:
+        status = os.lstat(os_path(path))
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == move.size_bytes
 
 
 def _is_new(path: Path, move: Move) -> bool:

@@ -44,9 +44,9 @@ class HeldFile:
 
     def __init__(self, target: Path) -> None:
         """Raises `OSError`."""
-        self.path = part_path(target)
         self._hold: Hold | None = None
-        while self._hold is None:  # a sweep may take it before it is locked
+        while self._hold is None:  # a sweep may take it before it is locked, and is about to remove it
+            self.path = part_path(target)
             self._hold = Hold.new(self.path)
 
     def publish(self, target: Path) -> None:
@@ -95,10 +95,9 @@ class Hold:
     @classmethod
     def _locked(cls, descriptor: int, path: Path, *, or_without: bool) -> Hold | None:
         locked = _lock(descriptor)
-        with contextlib.suppress(OSError):
-            is_there = os.path.samestat(os.fstat(descriptor), os.lstat(os_path(path)))
-            if is_there and (locked or (locked is None and or_without)):
-                return cls(descriptor)
+        is_there = os.path.lexists(os_path(path))  # the name is random: nobody else takes it
+        if is_there and (locked or (locked is None and or_without)):
+            return cls(descriptor)
         os.close(descriptor)
         return None
 
@@ -106,34 +105,54 @@ class Hold:
         os.close(self.descriptor)
 
 
+# `_lock` locks a file: False if somebody else has, None if its file system has no locks, so that nothing is swept there.
+#
+# On Windows and on its network shares, also when Linux mounts them, nobody can read or write what another descriptor has
+# locked, not even the same process. So only one byte is locked, and no file is ever as long.
+_LOCKED_BYTE = 1 << 62
+
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
 
-    _LOCKED_BYTE = 1 << 30  # Windows lets nobody else read or write a locked byte, so it is one behind the end
+    _LOCK_VIOLATION = 33
 
     def _lock(descriptor: int) -> bool | None:
-        """Lock the file. False if somebody else has."""
-        try:
-            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
+        """See above. `msvcrt.locking` reaches only the first 2 GiB."""
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        if kernel32.LockFile(handle, 0, _LOCKED_BYTE >> 32, 1, 0):
+            return True
+        return False if ctypes.get_last_error() == _LOCK_VIOLATION else None
 
 else:
+    import errno
     import fcntl
+    import struct
 
     def _lock(descriptor: int) -> bool | None:
-        """Lock the file. False if somebody else has, None if its file system has no locks: nothing is swept there."""
+        """See above. macOS has only locks of whole files that belong to a descriptor."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if sys.platform != "linux" or not _lock_byte(descriptor):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             return False
         except OSError:
             return None
         return True
+
+    if sys.platform == "linux":
+
+        def _lock_byte(descriptor: int) -> bool:
+            """Lock the byte, until the descriptor is closed. False if the kernel cannot; raises `OSError`."""
+            what = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, _LOCKED_BYTE, 1, 0)  # as in `struct flock`
+            try:
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, what)
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return False
+                raise
+            return True
 
 
 def remove_stale_parts(folders: Iterable[Path]) -> None:

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -116,6 +117,27 @@ def test_old_files_survive_where_there_are_no_links(tmp_path, monkeypatch):
     assert tree(tmp_path) == before
     publish(tmp_path, new_parts(tmp_path), lambda target: None)
     assert tree(tmp_path) == dict.fromkeys(NAMES, "new")
+
+
+@pytest.mark.parametrize("number", [3, None])
+def test_times_that_a_network_drive_changes_late_do_no_harm(tmp_path, monkeypatch, number):
+    """A set is published, or undone if a rename fails, although the server corrects the time of each new file."""
+    before = with_old_files(tmp_path)
+    parts, count, replace = new_parts(tmp_path), itertools.count(), os.replace
+
+    def corrected(source, target):
+        if str(source).endswith(".part") and next(count) == number:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    def correct(target):
+        for path in [*tmp_path.rglob("*.part"), *tmp_path.rglob("*.wav")]:
+            os.utime(path, ns=(0, 10**18))
+
+    monkeypatch.setattr(os, "replace", corrected)
+    with nullcontext() if number is None else pytest.raises(OutputNotWritable):
+        publish(tmp_path, parts, correct)
+    assert tree(tmp_path) == (dict.fromkeys(NAMES, "new") if number is None else before)
 
 
 def test_a_set_that_cannot_be_finished_is_undone(tmp_path):

@@ -70,6 +70,44 @@ def test_nothing_is_swept_where_files_cannot_be_locked(tmp_path, monkeypatch):
     assert not part.path.exists()
 
 
+def test_what_a_sweep_took_before_it_was_locked_gets_another_name(tmp_path, monkeypatch):
+    """The sweep may not yet have removed it."""
+    locked = iter([False, True])
+    monkeypatch.setattr(temporary, "_lock", lambda descriptor: next(locked))
+    part = temporary.HeldFile(tmp_path / "a.wav")
+    (swept,) = set(tmp_path.iterdir()) - {part.path}
+    assert temporary.is_part(swept.name)
+    part.discard()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="it has only locks of whole files")
+def test_the_lock_of_a_part_lies_behind_any_samples(tmp_path):
+    """Windows and its network shares let nobody else write to what is locked, and stems are longer than a gigabyte."""
+    part = temporary.HeldFile(tmp_path / "a.wav")
+    with part.path.open("r+b") as file:
+        assert is_free(file, 0, 1 << 40)
+        assert not is_free(file, 1 << 62, 1)
+    part.discard()
+
+
+def is_free(file, start, length):
+    """Whether another descriptor can lock these bytes."""
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        words = (word for number in (start, length) for word in (number & 0xFFFFFFFF, number >> 32))
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(file.fileno()))
+        return bool(ctypes.WinDLL("kernel32").LockFile(handle, *words))
+    import fcntl
+
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_a_link_with_the_name_of_a_leftover_is_not_followed(tmp_path):
     """What it points to is somebody's."""
