@@ -82,6 +82,20 @@ class _Moves:
                 temporary.remove(target)
         self._sync()
 
+    def are_renamed(self) -> bool:
+        """Whether no new file has its temporary name any more."""
+        return not any(_is_part(self._root / move.part, move) for move in self._moves)
+
+    def tidy(self) -> None:
+        """Forget the old files, except where the new one is gone: somebody has moved it since."""
+        for move in self._moves:
+            _, target, kept = self._paths(move)
+            if os.path.lexists(os_path(target)):
+                temporary.remove(kept)
+            else:
+                with contextlib.suppress(OSError):
+                    os.replace(os_path(kept), os_path(target))  # noqa: PTH105 - as above
+
     def _paths(self, move: Move) -> tuple[Path, Path, Path]:
         return self._root / move.part, self._root / move.target, self._root / move.kept
 
@@ -134,10 +148,13 @@ def settle(root: Path) -> None:
         moves = _read(hold, root)
         if moves is not None:
             doing = _Moves(root, moves)
-            try:
-                doing.finish(lambda target: _prepare_folder(target.parent))
-            except Exception:  # noqa: BLE001 - whatever stands in the way, half a set is worse than none
-                doing.undo()
+            if doing.are_renamed():  # only the journal was left; people may have used the files, and nothing is undone
+                doing.tidy()
+            else:
+                try:
+                    doing.finish(lambda target: _prepare_folder(target.parent))
+                except Exception:  # noqa: BLE001 - whatever stands in the way, half a set is worse than none
+                    doing.undo()
         _end(journal, hold)
 
 

@@ -152,6 +152,24 @@ def test_a_set_that_cannot_be_finished_is_undone(tmp_path):
     assert tree(tmp_path) == before
 
 
+def test_a_finished_set_whose_journal_was_left_is_not_undone(tmp_path):
+    """A user who has moved one stem and changed another keeps all of them, also if the power failed after the rename."""
+    for steps in itertools.count():
+        root = tmp_path / str(steps)
+        with_old_files(root)
+        ended = subprocess.run(
+            [sys.executable, "-c", PUBLISH_AND_DIE, root, str(steps), *NAMES], check=False
+        ).returncode
+        if not list(root.rglob(".*.part")):
+            break
+    assert ended != 0
+    (root / "bass.wav").rename(tmp_path / "bass.wav")
+    (root / "deep/vocals.wav").write_text("edited")
+    settle(root)
+    assert tree(root) == {"drums.wav": "new", "deep/other.wav": "new", "deep/vocals.wav": "edited"}
+    assert (tmp_path / "bass.wav").read_text() == "new"
+
+
 def test_a_set_that_is_being_published_is_left_alone(tmp_path):
     """Another job in the folder neither finishes nor undoes it."""
     with_old_files(tmp_path)
