@@ -21,6 +21,10 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 _CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 _INVISIBLE = "Cf"  # such as marks that turn the direction of text around, which make a name look like another
+# Between letters of some scripts, such as Persian, and in emoji, these show; elsewhere they cannot be seen either.
+_JOINERS = "\u200c\u200d"
+_JOINED = r"[\u0250-\u200b\u200e-\U0010ffff]"
+_STRAY_JOINER = re.compile(rf"(?<!{_JOINED})[{_JOINERS}]|[{_JOINERS}](?!{_JOINED})")
 _FALLBACK = "_"
 
 
@@ -29,10 +33,10 @@ def safe_name(text: str) -> str:
     safe = (
         "_" if unicodedata.category(character) in _CONTROL_CATEGORIES or _FORBIDDEN.match(character) else character
         for character in text
-        if unicodedata.category(character) != _INVISIBLE
+        if unicodedata.category(character) != _INVISIBLE or character in _JOINERS
     )
-    text = unicodedata.normalize("NFC", "".join(safe)).strip()
-    text = _cut(text, MAX_NAME_BYTES - 1).rstrip(". ")  # Windows drops them, and `..` is a folder
+    text = unicodedata.normalize("NFC", _STRAY_JOINER.sub("", "".join(safe))).strip()
+    text = _cut(text, MAX_NAME_BYTES - 1).rstrip(". " + _JOINERS)  # Windows drops them, and `..` is a folder
     if _RESERVED.match(text):
         text = "_" + text
     return text or _FALLBACK

@@ -155,3 +155,11 @@ def test_what_cannot_be_seen_is_left_out(mark):
     """No name can look like another, or seem to end in another extension."""
     assert safe_name(f"so{mark}ng{mark}") == "song"
     assert safe_name(mark) == "_"
+
+
+@pytest.mark.parametrize("name", ["می\u200cشود", "👩\u200d🎤 live", "क्\u200dष"])
+def test_joiners_that_show_are_kept(name):
+    """Persian words and emoji would fall apart without them; at the end of a name or after Latin letters they go."""
+    assert safe_name(name) == name
+    assert safe_name(f"{name}\u200d") == name
+    assert safe_name(f"so\u200dng {name}") == f"song {name}"
