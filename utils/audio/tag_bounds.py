@@ -17,7 +17,7 @@ from typing import Self
 
 from utils.audio.paths import os_path
 
-MAX_BYTES = 24 << 20  # a cover of 16 MiB as text of a Vorbis comment, and the rest
+MAX_BYTES = 64 << 20  # of a few scans of a booklet, each of at most 16 MiB in FLAC
 MAX_READS = 100_000  # each atom of MP4 and each page of Ogg takes a few
 MAX_ID3_FRAMES = 1000
 MAX_COMMENTS = 50_000
