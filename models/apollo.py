@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -92,8 +93,8 @@ class ApolloNetwork(nn.Module):
         self.BN = nn.ModuleList(BandLayer(2 * bins + 1, width) for bins in params.band_widths)
         self.net = nn.Sequential(*(ApolloLayer(width) for _ in range(params.layer)))
         self.output = nn.ModuleList(BandLayer(width, 4 * bins) for bins in params.band_widths)
-        self.inward = Derived(lambda: stack_bands(self.BN))
-        self.outward = Derived(lambda: stack_bands(self.output))
+        self.inward = Derived(partial(stack_bands, self.BN))
+        self.outward = Derived(partial(stack_bands, self.output))
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
         """(batch, channels, samples) to (batch, 1, channels, samples). `stems` may only be [0]."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -148,11 +148,15 @@ class StoredWindow(nn.Module):
         self.register_buffer("window", torch.hann_window(samples))
 
 
+def window_of(stored: StoredWindow, _: int, device: torch.device) -> Tensor:
+    return stored.window.to(device, torch.float32, copy=True)
+
+
 def spectrogram_of(params: BanditParams, stored: StoredWindow) -> Stft:
     """The transform of a network, with the window of its checkpoint."""
     return Stft(
         params.n_fft, params.hop_length, params.win_length, pad_mode=params.pad_mode,
-        window=lambda _, device: stored.window.to(device, torch.float32, copy=True),
+        window=partial(window_of, stored),
     )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ class Derived(nn.Module, Generic[P, R]):
     """Caches what `make` returns for each set of arguments, until the network is moved or gets other weights.
 
     `make` takes the device as its first argument and creates its tensors there:
-    `self.window = Derived(make_window)`, then `self.window.get(mix.device)`.
+    `self.window = Derived(make_window)`, then `self.window.get(mix.device)`. What derives from weights is a method, or a
+    `partial` with the layers: a copy of the network then derives it from its own, which it would not with a lambda.
     It is a module without parameters, so that it notices `.to(...)` and `load_state_dict(...)`. Several threads may
     call it at once; at worst they compute the same value twice.
     """

@@ -1,5 +1,8 @@
 """What the engine may expect of every network, whatever is inside."""
 
+import gc
+from types import FunctionType, ModuleType
+
 import pytest
 import torch
 from networks import TINY, agreement_db, music, noise, run, tiny, with_unit_gain
@@ -49,6 +52,27 @@ def test_a_head_that_is_not_there_is_refused(name):
     """A stem number beyond the last head is an error, never another stem."""
     with pytest.raises((IndexError, ValueError)):
         run(tiny(name), noise(1, 2, 4000), stems=[9])
+
+
+def test_a_copy_holds_on_to_nothing_of_the_network(name):
+    """No layer, table or function of a copy leads back to the network, which may be on another device."""
+    network, params = TINY[name]
+    net = network(params.tiny())
+    copy = copied(net, "cpu", torch.bfloat16)
+    own = {id(layer): path for path, layer in net.named_modules()}
+    assert [own[each] for each in reachable(copy) if each in own] == []
+
+
+def reachable(root):
+    """The identities of all objects that an object refers to, directly or not."""
+    seen, waiting = {}, [root]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType):
+            continue
+        seen[id(each)] = each
+        waiting += (each.__closure__ or ()) if isinstance(each, FunctionType) else gc.get_referents(each)
+    return list(seen)
 
 
 def test_half_precision_stays_close_to_single(name):
