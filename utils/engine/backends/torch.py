@@ -62,7 +62,7 @@ class TorchBackend:
         output = self._run(dtype, *inputs, **options)
         if not math.isfinite(output.sum(dtype=torch.float32)):
             self.halves = False
-            self._copies.pop(dtype)
+            self._copies.pop(dtype, None)  # chunks that run in parallel can all overflow
             raise Overflow
         return output
 

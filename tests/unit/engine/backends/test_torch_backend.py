@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from torch import nn
 
 from models.blocks.buffers import Derived
+from utils.core.job import Job
 from utils.device import computing
 from utils.engine.backends import Overflow
 from utils.engine.backends.torch import TorchBackend, copied, for_inference, without_data
+from utils.engine.pipeline.demix import Compute, Runner
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -98,11 +101,14 @@ class Net(nn.Module):
         self.linear = nn.Linear(4, 2)
         self.register_buffer("steps", torch.arange(3))
         self.scale = nn.Parameter(torch.ones(2))
-        self.doubled = Derived(lambda: 2 * self.linear.weight)
+        self.doubled = Derived(self.twice)
 
     def forward(self, mix):
         rows = self.norm(self.conv(mix)).transpose(1, 2)
         return (self.linear(self.lstm(rows)[0]) * self.scale).float()
+
+    def twice(self):
+        return 2 * self.linear.weight
 
     def halved(self, mix):
         return self(mix) / 2
@@ -136,7 +142,8 @@ def test_a_copy_makes_anew_what_it_derives_from_its_weights(net):
     """It does not keep what was derived from the weights in single precision, and leaves that alone."""
     single = net.doubled.get()
     half = copied(net, "cpu", torch.bfloat16)
-    assert half.doubled.get() is not single
+    assert half.doubled.get().dtype == torch.bfloat16
+    assert single.dtype == torch.float32
     assert net.doubled.get() is single
 
 
@@ -191,6 +198,27 @@ def test_a_network_that_overflows_says_so_once(net):
         run(backend, mix, "bf16")
     assert not backend.halves
     assert torch.equal(run(backend, mix, "bf16"), run(backend, mix, "fp32"))
+
+
+def test_chunks_that_overflow_at_the_same_time_are_all_computed_again(net):
+    """Each says so, and the job goes on: the second finds nothing more to drop."""
+    both_ran = threading.Barrier(2, timeout=60)
+    finish = Net.forward
+
+    def overflowing(self, mix):
+        output = finish(self, mix)
+        if not torch.is_autocast_enabled("cpu"):
+            return output
+        both_ran.wait()
+        return output * float("nan")
+
+    net.forward = overflowing.__get__(net)
+    backend, mixes = TorchBackend(net, "forward"), [torch.randn(2, 30) for _ in range(2)]
+    with Runner(Compute("cpu", threads=2, precision="bf16", workers=2), Job(), lambda: False) as runner:
+        outputs = runner.run(backend, mixes)
+    assert runner.overflowed
+    for output, mix in zip(outputs, mixes, strict=True):
+        torch.testing.assert_close(output, run(backend, mix[None], "fp32")[0])
 
 
 def test_a_network_known_not_to_stand_it_never_computes_in_half_precision(net):
