@@ -28,6 +28,16 @@ def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tens
     return layer(sequences)[0]
 
 
+def give_single(net: nn.Module) -> None:
+    """Give recurrent layers their input in single precision from now on.
+
+    The kernel of Macs' graphics processors takes weights and states for numbers of the type of its input, whatever they are.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(), *inputs[1:]))
+
+
 def has_cpu_kernel(dtype: torch.dtype) -> bool:
     """Can the CPU run recurrent layers in this precision? oneDNN chooses by the processor; without it, any is possible."""
     if dtype == torch.float32 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # so in torch

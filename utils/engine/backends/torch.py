@@ -18,7 +18,7 @@ from torch.nn.modules.module import (
 )
 from torch.overrides import TorchFunctionMode
 
-from models.blocks.recurrent import has_cpu_kernel
+from models.blocks.recurrent import give_single, has_cpu_kernel
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
 from utils.store.checkpoints import size_bytes
@@ -107,12 +107,14 @@ def copied(net: M, device: str, dtype: torch.dtype) -> M:
     made_net = copy.deepcopy(net, tensors)
     # What layers keep beside their tensors is made anew.
     made_net._apply(lambda tensor: tensor)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    if device == "mps":
+        give_single(made_net)
     return made_net
 
 
 def _has_kernel(device: str, dtype: torch.dtype) -> bool:
-    """Can recurrent layers run in this precision?"""
-    return device != "cpu" or has_cpu_kernel(dtype)
+    """Can recurrent layers run in this precision? On Macs' graphics processors autocast does not know them."""
+    return device != "mps" and (device != "cpu" or has_cpu_kernel(dtype))
 
 
 def for_inference(net: M) -> M:

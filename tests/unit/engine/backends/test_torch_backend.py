@@ -147,6 +147,20 @@ def test_a_copy_makes_anew_what_it_derives_from_its_weights(net):
     assert net.doubled.get() is single
 
 
+def test_recurrent_layers_stay_in_single_precision_on_mac_graphics(monkeypatch, net):
+    """Their weights do, and what they are given does: autocast leaves both as they are there."""
+    real, given = torch.Tensor.to, []
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, *args, **options: self if args == ("mps",) else real(self, *args, **options)
+    )
+    half = copied(net, "mps", torch.float16)
+    assert half.linear.weight.dtype == torch.float16
+    assert {tensor.dtype for tensor in half.lstm.parameters()} == {torch.float32}
+    monkeypatch.setattr(nn.LSTM, "forward", lambda self, rows: given.append(rows.dtype) or (rows[..., :4], None))
+    half.lstm(torch.randn(1, 30, 8, dtype=torch.float16))
+    assert given == [torch.float32]
+
+
 def test_tensors_that_layers_share_stay_shared(net):
     """A weight in two layers is converted once."""
     net.other = nn.Linear(4, 2)
