@@ -83,9 +83,12 @@ class _Reading:
 
     def pickle(self, source: Any, storage: Callable[..., Any] | None = None) -> Any:
         def external(identity: Any) -> Any:
-            if storage is None or not isinstance(identity, tuple) or identity[0] not in ("storage", b"storage"):
-                raise ValueError("it refers to something that is not a tensor")
-            return storage(*identity[1:])
+            kind, *parts = identity if isinstance(identity, tuple) else (None,)
+            if storage is not None and kind in ("storage", b"storage"):
+                return storage(*parts)
+            if kind in ("module", b"module") and isinstance(parts[0], Named):
+                return parts[0]  # the old format has classes of networks with their source code
+            raise ValueError("it refers to something that is not a tensor")
 
         return read_pickle(source, allowed=self._is_allowed, makers=self._makers, external=external)
 

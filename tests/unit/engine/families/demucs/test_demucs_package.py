@@ -25,9 +25,9 @@ class EndlessFraction:
         return Fraction, (self._text,)
 
 
-def load(path, *, klass=HDemucs, args=(["drums", "vocals"],), kwargs=None, state=None):
+def load(path, *, klass=HDemucs, args=(["drums", "vocals"],), kwargs=None, state=None, zipped=True):
     package = {"klass": klass, "args": args, "kwargs": {} if kwargs is None else kwargs, "state": state or {}}
-    torch.save(package, path)
+    torch.save(package, path, _use_new_zipfile_serialization=zipped)
     return load_net(path, mapped=True, allow_unsafe=False)
 
 
@@ -82,10 +82,13 @@ def test_file_of_some_hundred_bytes(tmp_path):
         load_net(path, mapped=True, allow_unsafe=False)
 
 
-def test_usual_package(tmp_path):
-    """A package as the demucs package saves it becomes its network, with its fraction."""
+@pytest.mark.parametrize("zipped", [True, False])
+def test_usual_package(tmp_path, zipped):
+    """A package as the demucs package saves it becomes its network, with its fraction; also in torch's old format, which has
+    the source code of the network's class.
+    """
     kwargs = {"channels": 4, "depth": 2, "nfft": 64, "segment": Fraction(39, 5)}
     net = HDemucs(["drums", "vocals"], **kwargs)
-    loaded = load(tmp_path / "a.th", kwargs=kwargs, state=torch.nn.Module.state_dict(net))
+    loaded = load(tmp_path / "a.th", kwargs=kwargs, state=torch.nn.Module.state_dict(net), zipped=zipped)
     assert loaded.segment_s == Fraction(39, 5)
     assert loaded.stems == ("drums", "vocals")
