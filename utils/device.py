@@ -100,7 +100,7 @@ def fastest_precision(device: str) -> Arithmetic:
     if kind == "cuda":
         return "fp16" if torch.cuda.get_device_capability(device) >= TENSOR_CORES else "fp32"
     if kind == "mps":
-        return "fp16"
+        return "fp32"  # some of its kernels take weights for numbers of the type of their input, whatever they are
     has = torch.cpu.get_capabilities()
     return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "fp32"
 
