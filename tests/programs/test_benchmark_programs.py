@@ -262,7 +262,9 @@ def test_models_run_by_the_command_line(run, models, song, tmp_path):
     ],
 )
 def test_a_profile_breaks_a_separation_down(worker, words, stages, run, models, song, tmp_path):
-    """The stages' shares sum to 100 % and none is zero; --cprofile adds a list of functions and a file."""
+    """The stages' shares sum to 100 %, and none is zero but the move, as nothing moves on a CPU; --cprofile adds a list of
+    functions and a file.
+    """
     file, prof = tmp_path / "profile.json", tmp_path / "x.prof"
     model = models[1][worker][0]["name"]
     program = f"scripts/utils/profile_{worker}.py"
@@ -272,7 +274,7 @@ def test_a_profile_breaks_a_separation_down(worker, words, stages, run, models, 
     found = json.loads(file.read_text())["stages"]
     assert list(found) == ["load_model", "model_to_device", *stages, "save", "other"]
     assert sum(stage["percent"] for stage in found.values()) == pytest.approx(100, abs=0.1)
-    assert all(stage["seconds"] > 0 for stage in found.values())
+    assert all(stage["seconds"] > 0 for name, stage in found.items() if name != "model_to_device")
     assert all(name in done.stdout for name in found)
     assert prof.is_file() == ("--cprofile" in words)
     if prof.is_file():

@@ -396,7 +396,8 @@ class Engine:
             try:
                 with job.step("load"):
                     model = self._family(source.family).load(source, request, job)
-                    model.prepare(self._precision_of(request))
+                    with job.step("move"):
+                        model.prepare(self._precision_of(request))
                 break
             except Exception as error:
                 if not devices.is_out_of_memory(error):
