@@ -118,16 +118,27 @@ def versions() -> str:
     return ", ".join(f"{name} {version}" for name, version in zip(PACKAGES, json.loads(done.stdout), strict=True))
 
 
-def run_steps(steps: Sequence[Task], say: Callable[[str], object], now: Callable[[], float] = time.monotonic) -> None:
-    """Do all steps, and say before each how long the rest will take, judging by those that are done."""
+def run_steps(
+    steps: Sequence[Task], say: Callable[[str], object], now: Callable[[], float] = time.monotonic
+) -> dict[str, str]:
+    """Do all steps, and say before each how long the rest will take, judging by those that are done.
+
+    One that fails does not take the others' results with it; returns why, by its name.
+    """
     started, done_s = now(), 0.0
+    failed: dict[str, str] = {}
     total_s = sum(step.cost_s for step in steps)
     for number, step in enumerate(steps, start=1):
         pace = (now() - started) / done_s if done_s else 1.0
         say(f"[{number}/{len(steps)}] {step.name}, about {minutes(pace * (total_s - done_s))} left")
-        step.run()
+        try:
+            step.run()
+        except Exception as error:  # noqa: BLE001  whatever it is, the rest of a long run goes on
+            failed[step.name] = f"{type(error).__name__}: {error}"
+            say(f"{step.name} failed: {failed[step.name]}")
         done_s += step.cost_s
     say(f"Measured in {minutes(now() - started)}.")
+    return failed
 
 
 def minutes(seconds: float) -> str:
@@ -160,11 +171,12 @@ def main(argv: Sequence[str]) -> int:
     peers_packages()
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench((options.folder or Path(temporary)).absolute(), options.rounds, options.seconds)
-        run_steps(bench.steps(options.rows or everything), lambda line: print(line, file=sys.stderr, flush=True))
+        steps = bench.steps(options.rows or everything)
+        failed = run_steps(steps, lambda line: print(line, file=sys.stderr, flush=True))
     if options.rows is None and options.seconds is None:
         write(bench.measured)
     print(report.section(bench.measured))
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 Shape = Sequence[int]
 
-COVERED = 0.99  # of the operations; the rest are taken to run at the average rate
+COVERED = 0.99  # of the operations; the rest are taken to run at the average rate, and so are those of thin matrices
+THIN = 16  # such as convolutions of single channels, which are no work for units that multiply matrices
 MOST_ROWS = 4096  # the rate of products grows no more beyond
 MOST_NUMBERS = 1 << 24  # in one operand
 SHORTEST_S = 0.02
@@ -95,13 +96,14 @@ def flops_of(products: Products) -> int:
 
 def products_s(products: Products, dtype: torch.dtype) -> float:
     """The time that these products take alone on this machine in a precision."""
-    total, timed_flops, seconds = flops_of(products), 0, 0.0
-    for product, times in sorted(products.items(), key=lambda each: -each[0].flops * each[1]):
-        if timed_flops >= COVERED * total:
+    thick = {product: times for product, times in products.items() if min(product[1:]) >= THIN} or products
+    timed_flops, seconds = 0, 0.0
+    for product, times in sorted(thick.items(), key=lambda each: -each[0].flops * each[1]):
+        if timed_flops >= COVERED * flops_of(thick):
             break
         timed_flops += product.flops * times
         seconds += product_s(product, dtype) * times
-    return seconds * total / timed_flops
+    return seconds * flops_of(products) / timed_flops
 
 
 def product_s(product: Product, dtype: torch.dtype) -> float:

@@ -35,7 +35,7 @@ from benchmarks.peers.models import (
     mdx_network,
     network_config,
 )
-from benchmarks.peers.programs import OURS, OURS_FP32
+from benchmarks.peers.programs import OURS, OURS_FP32, decibels
 from benchmarks.worker_process import ROOT
 from models.architectures import params_class
 from tools.fixtures.networks import channels_of
@@ -307,8 +307,8 @@ def agreement_db(output: Tensor, ours: Tensor) -> float:
     """The level of our output over the difference. Others may omit the stem axis and the last samples."""
     reference = ours[..., : output.shape[-1]]
     difference = reference - output.reshape(reference.shape)
-    smallest = torch.finfo(torch.float32).tiny
-    return float(10 * torch.log10(reference.square().sum() / difference.square().sum().clamp_min(smallest)))
+    level, error = (float(each.double().square().sum()) for each in (reference, difference))
+    return decibels(level, error)
 
 
 def measure_apart(row: str, models: PublicModels, seconds: float, rounds: int, environment: Mapping[str, str]) -> Any:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -66,8 +65,8 @@ class PublicModels:
 
     @property
     def networks(self) -> Path:
-        """A flat folder as audio-separator has it, with its lists."""
-        return self.folder / "networks"
+        """A flat folder as audio-separator has it, with its lists; ours finds it by its name."""
+        return self.folder / "audio-separator"
 
     @property
     def hub(self) -> Path:
@@ -130,8 +129,7 @@ class PublicModels:
             "net = patch_htdemucs_for_onnx(load_model(sys.argv[1]).eval()); "
             "_export_one(net, Path(sys.argv[2]), n_samples=N_SAMPLES, opset=17, verbose=False)"
         )
-        command = [peers_python(), "-c", code, self.member(), target]
-        subprocess.run([str(word) for word in command], check=True, capture_output=True, cwd=ROOT)
+        by_peers(code, self.member(), target)
 
     def write_tiny(self) -> None:
         """Small networks, for songs that are long or many."""
@@ -171,12 +169,7 @@ class PublicModels:
         }
         path = self.networks_made() / f"{MDX}.onnx"
         path.with_suffix(".json").write_text(json.dumps(numbers), encoding="utf-8")
-        spectra = torch.randn(1, 4, MDX_BINS, 2**MDX_FRAMES_LOG2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter
-            torch.onnx.export(
-                mdx_network(), (spectra,), str(path), dynamo=False, input_names=["input"], output_names=["output"]
-            )
+        by_peers("import sys; from benchmarks.peers.models import export_mdx; export_mdx(sys.argv[1])", path)
         self._write_lists()
 
     def write_audiosep(self) -> None:
@@ -249,6 +242,14 @@ def downloads(kinds: list[str]) -> dict[str, dict[str, object]]:
     }
 
 
+def by_peers(code: str, *words: Path) -> None:
+    """Run this in the environment of peers, which has the package onnx."""
+    command = [peers_python(), "-c", code, *words]
+    done = subprocess.run([str(word) for word in command], check=False, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode != 0:
+        raise RuntimeError(f"A network could not be exported:\n{done.stderr}")
+
+
 def entry(name: str, kind: str, checkpoint: Path, config: Path | None) -> dict[str, Any]:
     """A model as pymss registers it."""
     return {
@@ -313,6 +314,11 @@ class MdxNetwork(nn.Module):
             at = block(torch.relu(grow(at)) * kept.pop())
         output: torch.Tensor = self.last(at.transpose(-1, -2))
         return output
+
+
+def export_mdx(path: str) -> None:
+    spectra = torch.randn(1, 4, MDX_BINS, 2**MDX_FRAMES_LOG2)
+    torch.onnx.export(mdx_network(), (spectra,), path, dynamo=False, input_names=["input"], output_names=["output"])
 
 
 def mdx_network(bins: int = MDX_BINS, width: int = 48, depth: int = 5) -> nn.Module:

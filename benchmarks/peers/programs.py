@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from benchmarks.worker_process import ROOT, MemoryWatch
 OURS = "DSU"
 OURS_FP32 = "DSU fp32"
 IN_FP32, IN_HALF = 60.0, 35.0  # dB from which on stems agree
-SMALLEST = 1e-30
+SMALLEST = 1e-20
 LONGEST_S = 900.0
 
 Command = Callable[[Path], Sequence[str | Path]]  # from the folder for the stems
@@ -170,7 +171,11 @@ def agreement_db(theirs: np.ndarray[Any, Any], ours: np.ndarray[Any, Any]) -> fl
     """The level of one over that of the difference."""
     length = min(len(theirs), len(ours))
     theirs, ours = theirs[:length], ours[:length]
-    return float(10 * np.log10(max(np.square(theirs).sum(), SMALLEST) / max(np.square(theirs - ours).sum(), SMALLEST)))
+    return decibels(float(np.square(theirs).sum()), float(np.square(theirs - ours).sum()))
+
+
+def decibels(level: float, error: float) -> float:
+    return 10 * math.log10(max(level, SMALLEST) / max(error, SMALLEST * max(level, 1.0)))
 
 
 def agrees(agreement: float | None, *, half: bool) -> bool:

@@ -211,5 +211,6 @@ CEILING = (
 NOTES = (
     "audio-separator does not load the BS-RoFormer with four stems, whose layers before the masks are narrower than it knows; "
     "its bare network does. It starts without diffq and torchvision, which it imports for models that are not here. "
-    "demucs-onnx runs networks that it exported itself. There is no other package with AudioSep, and none with dsu_mini."
+    "demucs-onnx runs networks that it exported itself; it adds silence at the end of a song, where demucs adds it on both sides, so "
+    "stems differ although the networks agree. There is no other package with AudioSep, and none with dsu_mini."
 )

@@ -21,6 +21,7 @@ FILES = 20
 # Songs of networks in windows: with fewer, the first window ends where the song does, which pymss takes for something special.
 WINDOWS = 1.7
 FILE_S = 2.0
+HOP = 1024  # of the transforms of VR networks
 SHORT_S, MIDDLE_S, LONG_S = 4.0, 40.0, 240.0
 
 
@@ -142,6 +143,7 @@ def audio_separator_programs(models: PublicModels, file: str, source: Path, *wor
         models.networks,
         "--output_format=WAV",
         "--log_level=error",
+        "--amplification=0.9",
         *words,
     ]
     return {
@@ -153,6 +155,7 @@ def audio_separator_programs(models: PublicModels, file: str, source: Path, *wor
 # Rows -----------------------------------------------------------------------------------------------------------------
 
 NO_SHIFTS = ("--shifts", "0")
+AMPLIFIED = ", stems at a peak of 0.9 so that 16 bits hold them well"
 SHIFTED = "defaults of demucs: one random shift, overlap 0.25 (stems compared without the shift)"
 
 
@@ -173,7 +176,7 @@ def htdemucs(place: Place) -> list[Contest]:
         Contest(SHIFTED, place.seconds, one, unshifted("demucs", "demucs-infer")),
         Contest("no shifts, overlap 0.25", place.seconds, demucs_onnx_programs(place.models, quiet)),
         Contest(
-            "defaults of audio-separator, without its shifts",
+            f"defaults of audio-separator, without its shifts{AMPLIFIED}",
             place.seconds,
             audio_separator_programs(place.models, f"{ONE}.yaml", loud, *words),
         ),
@@ -216,7 +219,7 @@ def network(kind: str, *, in_audio_separator: bool = False) -> Callable[[Place],
             loud = place.song(seconds, loud=True)
             made.append(
                 Contest(
-                    "defaults of audio-separator, but for the length of the windows",
+                    f"defaults of audio-separator, but for the length of the windows{AMPLIFIED}",
                     seconds,
                     audio_separator_programs(place.models, f"{kind}.ckpt", loud, *words),
                 )
@@ -242,18 +245,24 @@ def apollo(place: Place) -> list[Contest]:
 
 
 def vr(place: Place) -> list[Contest]:
-    loud = place.song(loud=True)
+    """A song of whole frames: audio-separator drops the last one if it is not whole."""
+    seconds = round(place.seconds * SAMPLE_RATE / HOP) * HOP / SAMPLE_RATE
+    loud = place.song(seconds, loud=True)
     programs = audio_separator_programs(place.models, f"{VR}.pth", loud)
-    pymss = pymss_programs(place.models, VR, loud)["pymss"]
+    mine: list[str | Path] = ["-m", f"{VR}.pth", "--models-dir", place.models.folder, "-d", "cpu", "--float32"]
+    both: dict[str, Command] = {
+        OURS: lambda out: ours("dsu", *mine, loud, "-o", out),
+        "pymss": pymss_programs(place.models, VR, loud)["pymss"],
+    }
     return [
-        Contest("defaults of audio-separator", place.seconds, programs),
-        Contest("defaults of both", place.seconds, {OURS: programs[OURS], "pymss": pymss}),
+        Contest(f"defaults of audio-separator{AMPLIFIED}", seconds, programs),
+        Contest("defaults of both", seconds, both),
     ]
 
 
 def mdx(place: Place) -> list[Contest]:
     programs = audio_separator_programs(place.models, f"{MDX}.onnx", place.song(loud=True), "--normalization=1")
-    return [Contest("defaults of audio-separator, at the level of the song", place.seconds, programs)]
+    return [Contest(f"defaults of audio-separator, at the level of the song{AMPLIFIED}", place.seconds, programs)]
 
 
 def audiosep(place: Place) -> list[Contest]:

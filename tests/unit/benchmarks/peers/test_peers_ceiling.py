@@ -58,6 +58,16 @@ def test_time_is_that_of_all_runs(monkeypatch):
     assert products_s(products, torch.float32) == pytest.approx(flops_of(products) * 1e-9)
 
 
+def test_thin_products_are_not_timed(monkeypatch):
+    """Convolutions of single channels are slow as products and fast as what they are, so they count at the rate of the others."""
+    monkeypatch.setattr("benchmarks.peers.ceiling.product_s", lambda product, _: product.flops * 1e-9)
+    thick, thin = Product(1, 100, 100, 100), Product(100, 1000, 7, 1)
+    assert products_s({thick: 1, thin: 1}, torch.float32) == pytest.approx((thick.flops + thin.flops) * 1e-9)
+    monkeypatch.setattr("benchmarks.peers.ceiling.product_s", lambda product, _: float(product == thick))
+    assert products_s({thick: 1, thin: 1}, torch.float32) == pytest.approx(1 + thin.flops / thick.flops)
+    assert products_s({thin: 1}, torch.float32) == 0
+
+
 def test_a_part_stands_for_a_large_product():
     """The time of a part is scaled to the whole, so twice the rows take about twice as long."""
     parts = [product_s(Product(1, 4096 * times, 8, 8), torch.float32) for times in (1, 64)]
