@@ -154,7 +154,7 @@ def test_a_download_that_is_not_needed(run):
     """What is there is told; what nobody publishes needs no download; offline the rest is an error."""
     done = run("download", "dsu_mini", "my_scnet")
     assert done.returncode == 0, done.stderr
-    assert "my_scnet is a model of your own" in done.stderr
+    assert "my_scnet is your own" in done.stderr
     assert run("download", "kim_ft").returncode == 1
 
 
