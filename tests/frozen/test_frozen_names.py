@@ -1,11 +1,10 @@
 """Everything that tables refer to by name is in the frozen folder: networks, configurations, models."""
 
 import json
+import struct
 
 import pytest
-import torch
 from frozen_places import ROOT, program
-from safetensors.torch import save_file
 from worker_process import WorkerProcess, job_lines
 
 from models.architectures import DEMUCS, OWN
@@ -15,6 +14,7 @@ from tools.fixtures.networks import write_network
 from workers import WORKERS
 
 CONFIGS = sorted(path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").glob("*/*.yaml"))
+LARGEST_BYTES = 2 << 30  # more than a quarter of the largest network
 OWN_CONFIGS = [name for name in CONFIGS if name.partition("/")[0] in OWN]
 DEMUCS_FILES = {"HTDemucs": HTDEMUCS, "HDemucs": HDEMUCS, "Demucs": DEMUCS_FILE}
 
@@ -39,9 +39,16 @@ def worker(start):
 
 @pytest.fixture(scope="module")
 def useless(tmp_path_factory):
-    """For each kind of network a checkpoint that fits none of its configurations."""
+    """For each kind of network a checkpoint that fits none of its configurations, although it is large enough for all.
+
+    It has a hole in place of its data, which takes no room on the disk.
+    """
     folder = tmp_path_factory.mktemp("useless")
-    save_file({"nothing": torch.zeros(1)}, folder / "useless.safetensors")
+    tensor = {"dtype": "U8", "shape": [LARGEST_BYTES], "data_offsets": [0, LARGEST_BYTES]}
+    head = json.dumps({"nothing": tensor}).encode()
+    with (folder / "useless.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(head)) + head)
+        file.truncate(file.tell() + LARGEST_BYTES)
     small = write_network(folder, "apollo").checkpoint  # Apollo's sizes are read from the checkpoint first
     return {kind: small if kind == "apollo" else folder / "useless.safetensors" for kind in OWN}
 
