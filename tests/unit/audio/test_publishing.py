@@ -83,18 +83,23 @@ def test_a_kill_at_any_step_leaves_all_or_nothing(tmp_path):
     assert len(outcomes) > 10
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_a_rename_that_fails_is_undone_at_once(tmp_path, monkeypatch, number):
-    """Old files are there again with their content, new ones are gone, and so is the journal."""
-    before = with_old_files(tmp_path)
-    parts, count, replace = new_parts(tmp_path), itertools.count(), os.replace
+def failing_replace(number):
+    """`os.replace`, which fails once, at this rename of a part."""
+    count, replace = itertools.count(), os.replace
 
     def failing(source, target):
         if str(source).endswith(".part") and next(count) == number:
             raise PermissionError(13, "Permission denied")
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", failing)
+    return failing
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_rename_that_fails_is_undone_at_once(tmp_path, monkeypatch, number):
+    """Old files are there again with their content, new ones are gone, and so is the journal."""
+    before, parts = with_old_files(tmp_path), new_parts(tmp_path)
+    monkeypatch.setattr(os, "replace", failing_replace(number))
     with pytest.raises(OutputNotWritable, match="permission denied"):
         publish(tmp_path, parts, lambda target: None)
     assert tree(tmp_path) == before
@@ -122,19 +127,13 @@ def test_old_files_survive_where_there_are_no_links(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [3, None])
 def test_times_that_a_network_drive_changes_late_do_no_harm(tmp_path, monkeypatch, number):
     """A set is published, or undone if a rename fails, although the server corrects the time of each new file."""
-    before = with_old_files(tmp_path)
-    parts, count, replace = new_parts(tmp_path), itertools.count(), os.replace
-
-    def corrected(source, target):
-        if str(source).endswith(".part") and next(count) == number:
-            raise PermissionError(13, "Permission denied")
-        replace(source, target)
+    before, parts = with_old_files(tmp_path), new_parts(tmp_path)
 
     def correct(target):
         for path in [*tmp_path.rglob("*.part"), *tmp_path.rglob("*.wav")]:
             os.utime(path, ns=(0, 10**18))
 
-    monkeypatch.setattr(os, "replace", corrected)
+    monkeypatch.setattr(os, "replace", failing_replace(number))
     with nullcontext() if number is None else pytest.raises(OutputNotWritable):
         publish(tmp_path, parts, correct)
     assert tree(tmp_path) == (dict.fromkeys(NAMES, "new") if number is None else before)
