@@ -20,3 +20,11 @@ def test_files_as_they_should_be(name, start):
 def test_what_is_sent_in_place_of_networks(name, start):
     """Pages, messages and nothing at all are no networks."""
     assert unlike(name, start) is not None
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [(b"", "is empty"), (b"<html>", "web page"), (b"version https://git-lfs", "LFS")]
+)
+def test_what_no_file_should_be_is_named(start, words):
+    """Also for files whose usual beginning is not known."""
+    assert words in unlike("a.yaml", start)
