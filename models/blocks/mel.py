@@ -7,11 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from models.blocks.sections import require_few_bands
+
 HZ_PER_MEL = 200.0 / 3.0
 BREAK_HZ = 1000.0
 BREAK_MEL = BREAK_HZ / HZ_PER_MEL
 LOG_STEP = math.log(6.4) / 27.0
-MOST_GAINS = 1 << 22  # public networks have 60 bands of 1025 bins
 
 
 def mel_from_hz(hz: float) -> float:
@@ -27,8 +28,7 @@ def hz_from_mel(mels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def mel_filters(sample_rate: int, n_fft: int, num_bands: int) -> npt.NDArray[np.float32]:
     """Triangular filters (bands, bins) of equal area, in single precision."""
-    if num_bands * n_fft > MOST_GAINS:
-        raise ValueError(f"{num_bands} bands of {n_fft} samples are more than any network has.")
+    require_few_bands(num_bands, n_fft)
     bins_hz = np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1)
     corners_hz = hz_from_mel(np.linspace(0.0, mel_from_hz(sample_rate / 2), num_bands + 2))
     low, centre, high = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from models.blocks.sections import require_few_bands
+
 A4_HZ, A4_NOTE = 440.0, 69.0
-MOST_SHARES = 1 << 22  # public networks have 64 bands of 1025 bins
 
 
 def musical_bands(sample_rate: int, n_fft: int, num_bands: int) -> list[range]:
@@ -16,8 +17,7 @@ def musical_bands(sample_rate: int, n_fft: int, num_bands: int) -> list[range]:
 
     Edges may fall exactly on bins. So that they are rounded as in training, centres are computed in (MIDI) notes.
     """
-    if num_bands * n_fft > MOST_SHARES:
-        raise ValueError(f"{num_bands} bands of {n_fft} samples are more than any network has.")
+    require_few_bands(num_bands, n_fft)
     bin_hz, bins = sample_rate / n_fft, n_fft // 2 + 1
     lowest, highest = note_of(bin_hz), note_of(sample_rate / 2)
     centres_hz = hz_of(np.linspace(max(0.0, lowest), highest, num_bands))

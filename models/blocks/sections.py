@@ -9,6 +9,7 @@ T = TypeVar("T")
 
 LARGEST = 1 << 20  # no number of a network is larger: neither a sample rate nor a size
 COUNT = f"a whole number from 1 to {LARGEST}"
+MOST_BAND_SAMPLES = 1 << 22  # public networks have at most 64 bands, of windows of 2048 samples
 LONGEST_SHOWN = 60
 
 # Keys for training and for special kernels. They may occur in any `model` section and change no result.
@@ -72,6 +73,12 @@ def output_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     if training.values.get("target_instrument"):
         return (training.text("target_instrument"),)
     return training.names("instruments")
+
+
+def require_few_bands(num_bands: int, n_fft: int) -> None:
+    """Raise `ValueError` for bands whose table, a row of bins for each, would be larger than any network's."""
+    if num_bands * n_fft > MOST_BAND_SAMPLES:
+        raise ValueError(f"{num_bands} bands of {n_fft} samples are more than any network has.")
 
 
 def _is_count(value: Any) -> bool:

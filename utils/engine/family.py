@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.folders import ModelFolders
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 from utils.store.registry import Registry
 
@@ -129,7 +130,7 @@ class Family(Protocol):
     name: str
     request_types: tuple[type[Asked], ...]  # the types of request that it takes
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         """The known models of this family, or only the one that the request names. Raises `UnknownModel`."""
 
     def record(self, name: str) -> ModelRecord | None:

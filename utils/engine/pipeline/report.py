@@ -1,4 +1,4 @@
-"""The report of a job, as a consumer of its stream: which files it has, and what they tell.
+"""The report of a job, as a consumer of its stream: which files it has, and what they show.
 
 What draws and encodes is imported when a report is asked for, since few are.
 """

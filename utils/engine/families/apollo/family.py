@@ -6,7 +6,7 @@ exactly that context, up to the ends of the song: their sum equals one pass over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, resolve_network
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 ADDITION = Complement(catalogue.ADDITION, (0,), reversed=True)
@@ -38,7 +39,7 @@ class ApolloFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         """Nothing: Apollo networks share a folder with the separation networks, whose family lists both."""
         del request, warn
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from utils.engine.pipeline.outputs import Complement, Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audiosep_models import WORKER, AudioSepSource, NamedParts, list_audiosep, resolve_audiosep
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 
@@ -37,7 +38,7 @@ class AudioSepFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         del warn
         return list_audiosep(self._host.registry, self._host.folders, request.model)
 

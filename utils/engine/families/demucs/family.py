@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,7 @@ from utils.store.demucs_models import (
     list_demucs,
     resolve_demucs,
 )
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 LONGEST_SHIFT_S = 0.5
@@ -46,7 +47,7 @@ class DemucsFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         repo = _repo(request)
         if request.model is not None:
             return [describe_demucs(request.model, self._host.registry, self._host.folders, repo)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import BLOCK_SAMPLES, Track
 from utils.store.listing import list_denoise
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 from utils.store.registry import unknown_model
 
@@ -78,7 +79,7 @@ class DenoiseFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         """The method; nothing in `dsu`, which lists what `separate` can use."""
         del warn
         if isinstance(request, requests.DsuListModels):

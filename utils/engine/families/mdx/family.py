@@ -8,7 +8,7 @@ not only from the bins that the network processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audio_separator_models import WORKER, AudioSeparatorSource, requested_audio_separator
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 SUFFIX = ".onnx"
@@ -42,7 +43,7 @@ class MdxFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         """Nothing: MDX models share a folder with VR models, whose family lists both."""
         del request, warn
         return []

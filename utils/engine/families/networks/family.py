@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, list_networks, own_network, resolve_network
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 BUILT_IN_USED = (
@@ -41,7 +42,7 @@ class NetworksFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         details = list_networks(self._host.registry, self._host.folders, request.model, warn)
         listed = self._host.listed_networks
         return [entry for entry in details if request.model is not None or listed is None or entry.type in listed]

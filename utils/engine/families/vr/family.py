@@ -6,7 +6,7 @@ not cut off, and that songs at other sample rates than the network's are resampl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from utils.store.audio_separator_models import (
     list_audio_separator,
     requested_audio_separator,
 )
+from utils.store.plain_files import Warn
 from utils.store.records import ModelRecord
 
 SUFFIX = ".pth"
@@ -41,7 +42,7 @@ class VrFamily:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def list_models(self, request: requests.ListModels, warn: Callable[[str], None]) -> list[replies.ModelDetails]:
+    def list_models(self, request: requests.ListModels, warn: Warn) -> list[replies.ModelDetails]:
         """Includes MDX models, which share a folder with VR models."""
         return list_audio_separator(self._host.registry, self._host.folders, request.model, warn)
 
