@@ -152,7 +152,7 @@ def settle(root: Path) -> None:
                 doing.tidy()
             else:
                 try:
-                    doing.finish(lambda target: _prepare_folder(target.parent))
+                    doing.finish(lambda target: temporary.make_folder(target.parent))
                 except Exception:  # noqa: BLE001 - whatever stands in the way, half a set is worse than none
                     doing.undo()
         _end(journal, hold)
@@ -166,10 +166,6 @@ def _end(journal: Path, hold: Hold) -> None:
     else:
         temporary.remove(journal)
         hold.release()
-
-
-def _prepare_folder(folder: Path) -> None:
-    temporary.make_folder(folder)
 
 
 def _move(root: Path, part: Path, target: Path) -> Move:
