@@ -46,7 +46,7 @@ class _Moves:
         self._moves = moves
         self._renamed: set[Move] = set()
 
-    def finish(self, before_each: Callable[[Path], None]) -> None:
+    def finish(self, before_each: Callable[[Path], object]) -> None:
         """Rename what has not been renamed. `before_each` may raise, and makes sure that the folder exists."""
         for move in self._moves:
             part, target, kept = self._paths(move)
@@ -104,7 +104,7 @@ class _Moves:
             sync_folder(folder)
 
 
-def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Callable[[Path], None]) -> None:
+def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Callable[[Path], object]) -> None:
     """Rename all parts to their targets below `root`, or none. Raises what `before_each` does, and `OutputError`."""
     try:
         moves = [_move(root, part.path, target) for part, target in parts]
