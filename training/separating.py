@@ -15,9 +15,9 @@ from utils.core.job import Job
 from utils.engine.backends.torch import TorchBackend
 from utils.engine.families.networks.effort import Effort
 from utils.engine.families.networks.network import inference_of, network_lanes
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.demix import Compute
 from utils.engine.pipeline.outputs import Offer
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.stream import stream
 from utils.engine.pipeline.track import Waveform
 
@@ -28,7 +28,7 @@ def separate(net: nn.Module, config: Mapping[str, Any], mix: Samples) -> Samples
     effort = Effort(overlap=config["inference"]["num_overlap"], tta=False)
     selection = Offer(STEMS).select(stems=None, two_stems=None)
     backend = TorchBackend(net.eval())
-    recipe = Recipe(
+    arrangement = Arrangement(
         model="dsu_mini",
         sample_rate=inference.sample_rate,
         channels=len(mix),
@@ -45,5 +45,5 @@ def separate(net: nn.Module, config: Mapping[str, Any], mix: Samples) -> Samples
         compute=Compute(device="cpu", threads=torch.get_num_threads()),
         settings={},
     )
-    parts = list(stream(recipe, Waveform(mix, inference.sample_rate), Job()))
+    parts = list(stream(arrangement, Waveform(mix, inference.sample_rate), Job()))
     return np.stack([np.concatenate([part.stems[stem] for part in parts], axis=-1) for stem in STEMS])

@@ -1,4 +1,4 @@
-"""The engine. Every request of every family takes the same path: resolve, lease, recipe, run, done."""
+"""The engine. Every request of every family takes the same path: resolve, lease, arrangement, run, done."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from utils.core.path_fields import require_paths
 from utils.core.settings import Arithmetic, Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.chorus import Member, chorus
 from utils.engine.pipeline.ensemble import common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
@@ -303,22 +303,22 @@ class Engine:
             size_bytes = sum(model.size_bytes() for model in models)
             if kind not in WITHOUT_ACTIVATION:
                 self.cache.activate(models[0])
-            recipe = self._recipe(request, models, track, lease, job)
+            arrangement = self._arrange(request, models, track, lease, job)
             grown = sum(model.size_bytes() for model in models) > size_bytes
             loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
             while True:
                 job.announce(EVENTS.get(kind, replies.Separating)(input=track.path.name))
                 try:
-                    done = write_stems(request, recipe, track, loaded, job)
+                    done = write_stems(request, arrangement, track, loaded, job)
                     break
                 except OutOfMemory:
-                    if recipe.chunk_s is None or recipe.chunk_s / 2 < SHORTEST_CHUNK_S:
+                    if arrangement.chunk_s is None or arrangement.chunk_s / 2 < SHORTEST_CHUNK_S:
                         raise
                 job.warn("Memory ran out; the separation restarted with chunks half as long.")
-                recipe = self._recipe(request, models, track, lease, job, longest_chunk_s=recipe.chunk_s / 2)
+                arrangement = self._arrange(request, models, track, lease, job, longest_chunk_s=arrangement.chunk_s / 2)
         return ANSWERS[kind](done) if kind in ANSWERS else done
 
-    def _recipe(
+    def _arrange(
         self,
         request: requests.Separate,
         models: Sequence[Model],
@@ -327,7 +327,7 @@ class Engine:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         """How the models carry out a request, with chunks of at most `longest_chunk_s` after memory ran out."""
         if isinstance(request, PackageSeparate) and request.ensemble:
             return self._chorus(request, models, track, lease, job)
@@ -338,7 +338,9 @@ class Engine:
         if isinstance(request, PackageSeparate):
             selection = _as_files(selection, families[0])
         if len(models) == 1:
-            recipe = families[0].recipe(models[0], request, selection, track, job, longest_chunk_s=longest_chunk_s)
+            arrangement = families[0].arrange(
+                models[0], request, selection, track, job, longest_chunk_s=longest_chunk_s
+            )
         else:
             if not isinstance(request, requests.NetworkSeparate):
                 raise InvalidRequest("Only requests of dsu-bsroformer can name several models.", field="ensemble")
@@ -348,27 +350,27 @@ class Engine:
                 Selection((), tuple(index for stem in stems if (index := each.index_of(stem)) is not None))
                 for each in offers
             ]
-            recipes = [
-                family.recipe(model, request, own, track, job, longest_chunk_s=longest_chunk_s)
+            arrangements = [
+                family.arrange(model, request, own, track, job, longest_chunk_s=longest_chunk_s)
                 for family, model, own in zip(families, models, selections, strict=True)
             ]
-            weights = weights_of(request) or [1.0] * len(recipes)
-            recipe = ensemble(recipes, selection, kind=request.ensemble_type, weights=weights)
+            weights = weights_of(request) or [1.0] * len(arrangements)
+            arrangement = ensemble(arrangements, selection, kind=request.ensemble_type, weights=weights)
         self.cache.trim()  # a model that is read in parts may have grown
-        return replace(recipe, free_memory=lease.release_others)
+        return replace(arrangement, free_memory=lease.release_others)
 
     def _chorus(
         self, request: PackageSeparate, models: Sequence[Model], track: Track, lease: Lease, job: Job
-    ) -> Recipe:
-        """The recipe of an ensemble of the audio-separator package, whose models may be of several families."""
+    ) -> Arrangement:
+        """The arrangement of an ensemble of the audio-separator package, whose models may be of several families."""
         members = []
         weights = request.ensemble_weights or [1.0] * len(models)
         for model, weight in zip(models, weights, strict=True):
             family = self._family(model.source.family)
             selection = _as_files(family.offer(model, request).select(stems=None, two_stems=None), family)
-            recipe = family.recipe(model, request, selection, track, job)
-            recipe = replace(recipe, free_memory=lease.release_others)
-            members.append(Member(recipe, common_names(selection.names), weight))
+            arrangement = family.arrange(model, request, selection, track, job)
+            arrangement = replace(arrangement, free_memory=lease.release_others)
+            members.append(Member(arrangement, common_names(selection.names), weight))
         self.cache.trim()
         return chorus(members, request.ensemble_algorithm or "avg_wave", request.wanted_stems)
 

@@ -13,9 +13,9 @@ from utils.core import replies, requests
 from utils.core.job import Job
 from utils.core.settings import Arithmetic, Settings
 from utils.engine.backends import Backend
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.demix import Compute
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.folders import ModelFolders
 from utils.store.plain_files import Warn
@@ -125,7 +125,7 @@ Asked = requests.Separate | requests.LoadModel
 
 
 class Family(Protocol):
-    """One family of models. `describe`, `offer` and `recipe` are given a model that its own `load` returned."""
+    """One family of models. `describe`, `offer` and `arrange` are given a model that its own `load` returned."""
 
     name: str
     request_types: tuple[type[Asked], ...]  # the types of request that it takes
@@ -154,7 +154,7 @@ class Family(Protocol):
     def offer(self, model: Any, request: requests.Separate) -> Offer:
         """The stems that a model can give for a request."""
 
-    def recipe(
+    def arrange(
         self,
         model: Any,
         request: requests.Separate,
@@ -163,5 +163,5 @@ class Family(Protocol):
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         """How the model carries out a request. After memory ran out, chunks are at most `longest_chunk_s`."""

@@ -1,4 +1,4 @@
-"""Several models over one song, each with a recipe of its own. Their stems are combined as they come.
+"""Several models over one song, each with an arrangement of its own. Their stems are combined as they come.
 
 Unlike the lanes of an `ensemble`, members may be of different families and give different stems: what only one of them has
 is taken from it. All go through the song side by side, so that none has to keep its result until the others are done.
@@ -16,10 +16,10 @@ import torch
 from utils.audio.scanning import AudioStats
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.blending import Average, Blend, QuietestSong, blend_for
 from utils.engine.pipeline.demix import Stretch
 from utils.engine.pipeline.outputs import Output, Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.stream import Part, Spent, Stream, stream
 from utils.engine.pipeline.track import Audio
@@ -32,16 +32,16 @@ MIX = ""  # among the names of stems
 
 @dataclass(frozen=True)
 class Member:
-    """A model's recipe, what its stems are called in the result, and how much it counts in an average."""
+    """A model's arrangement, what its stems are called in the result, and how much it counts in an average."""
 
-    recipe: Recipe
+    arrangement: Arrangement
     names: Mapping[str, str]
     weight: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChorusRecipe(Recipe):
-    """A recipe that is those of its members."""
+class ChorusArrangement(Arrangement):
+    """An arrangement that is those of its members."""
 
     members: tuple[Member, ...]
     algorithm: str
@@ -62,11 +62,11 @@ class ChorusRecipe(Recipe):
         return Average([self.members[index].weight for index in singers]) if make is None else make()
 
 
-def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | None) -> ChorusRecipe:
-    """One recipe for all. Raises `InvalidRequest` for models that do not go together, or a stem that none has."""
-    first = members[0].recipe
+def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | None) -> ChorusArrangement:
+    """One arrangement for all. Raises `InvalidRequest` for models that do not go together, or a stem that none has."""
+    first = members[0].arrangement
     for what in ("sample_rate", "channels"):
-        values = {member.recipe.model: getattr(member.recipe, what) for member in members}
+        values = {member.arrangement.model: getattr(member.arrangement, what) for member in members}
         if len(set(values.values())) > 1:
             listed = ", ".join(f"`{model}` {value}" for model, value in values.items())
             raise InvalidRequest(
@@ -77,8 +77,8 @@ def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | No
     kept = [name for name in names if name.lower() in lower]
     if not kept:
         raise InvalidRequest(f"These models have no such stem; they have {', '.join(names)}.", field="single_stem")
-    return ChorusRecipe(
-        model="+".join(member.recipe.model for member in members),
+    return ChorusArrangement(
+        model="+".join(member.arrangement.model for member in members),
         sample_rate=first.sample_rate,
         channels=first.channels,
         selection=Selection(tuple(Output(name, ()) for name in kept), ()),
@@ -91,18 +91,18 @@ def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | No
     )
 
 
-def open_stream(recipe: Recipe, audio: Audio, job: Job) -> Stream | ChorusStream:
+def open_stream(arrangement: Arrangement, audio: Audio, job: Job) -> Stream | ChorusStream:
     """The parts of a song, of one model or of several."""
-    if not isinstance(recipe, ChorusRecipe):
-        return stream(recipe, audio, job)
-    return ChorusStream(recipe, [stream(member.recipe, audio, job) for member in recipe.members])
+    if not isinstance(arrangement, ChorusArrangement):
+        return stream(arrangement, audio, job)
+    return ChorusStream(arrangement, [stream(member.arrangement, audio, job) for member in arrangement.members])
 
 
 @dataclass(frozen=True)
 class ChorusStream:
     """As a `Stream`, of all members together."""
 
-    recipe: ChorusRecipe
+    arrangement: ChorusArrangement
     streams: Sequence[Stream]
 
     @property
@@ -120,11 +120,11 @@ class ChorusStream:
         )
 
     def __iter__(self) -> Generator[Part]:
-        wanted = self.recipe.selection.names
-        singers = {name: indices for name, indices in self.recipe.singers().items() if name in wanted}
-        blends = {name: self.recipe.blend_of(indices) for name, indices in singers.items()}
-        channels = self.recipe.channels
-        sung = [Queue((MIX, *member.names.values()), channels) for member in self.recipe.members]
+        wanted = self.arrangement.selection.names
+        singers = {name: indices for name, indices in self.arrangement.singers().items() if name in wanted}
+        blends = {name: self.arrangement.blend_of(indices) for name, indices in singers.items()}
+        channels = self.arrangement.channels
+        sung = [Queue((MIX, *member.names.values()), channels) for member in self.arrangement.members]
         ready = Queue((MIX, *singers), channels)
         given = start = 0
         with ExitStack() as stack:
@@ -134,7 +134,7 @@ class ChorusStream:
                 length = sung[behind].length
                 if length == 0:
                     part = next(parts[behind])
-                    names = self.recipe.members[behind].names
+                    names = self.arrangement.members[behind].names
                     sung[behind].add({MIX: part.mix, **{names[own]: stem for own, stem in part.stems.items()}})
                     continue
                 blocks = [queue.take(length) for queue in sung]

@@ -1,4 +1,4 @@
-"""Ensembles: the stems that several models have in common, and their recipes merged into one."""
+"""Ensembles: the stems that several models have in common, and their arrangements merged into one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from utils.core.errors import InvalidRequest
 from utils.core.requests import EnsembleType
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.blending import blend_for
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import STEREO
 
 
@@ -30,28 +30,28 @@ def common_offer(offers: Sequence[Offer], names: Sequence[str]) -> Offer:
 
 
 def ensemble(
-    recipes: Sequence[Recipe], selection: Selection, *, kind: EnsembleType, weights: Sequence[float]
-) -> Recipe:
-    """One recipe that runs all of them. `selection` refers to the stems that the models have in common.
+    arrangements: Sequence[Arrangement], selection: Selection, *, kind: EnsembleType, weights: Sequence[float]
+) -> Arrangement:
+    """One arrangement that runs all of them. `selection` refers to the stems that the models have in common.
 
     For an average, all lanes add into the same rows, with the weights of their models. Otherwise each model has its own
     rows, and a blend turns them into stems.
     """
-    first = recipes[0]
-    if len({recipe.sample_rate for recipe in recipes}) > 1:
-        rates = ", ".join(f"`{recipe.model}` {recipe.sample_rate} Hz" for recipe in recipes)
+    first = arrangements[0]
+    if len({arrangement.sample_rate for arrangement in arrangements}) > 1:
+        rates = ", ".join(f"`{arrangement.model}` {arrangement.sample_rate} Hz" for arrangement in arrangements)
         raise InvalidRequest(f"The models of an ensemble must share one sample rate: {rates}.", field="ensemble")
-    blend = blend_for(kind, len(recipes))
+    blend = blend_for(kind, len(arrangements))
     count = len(selection.needed)
 
     def lanes(heard: Heard) -> list[Lane]:
         return [
             replace(lane, gains=lane.gains * weight) if blend is None else replace(lane, row=number * count)
-            for number, (recipe, weight) in enumerate(zip(recipes, weights, strict=True))
-            for lane in recipe.lanes(heard)
+            for number, (arrangement, weight) in enumerate(zip(arrangements, weights, strict=True))
+            for lane in arrangement.lanes(heard)
         ]
 
-    chunks = [recipe.chunk_s for recipe in recipes if recipe.chunk_s is not None]
+    chunks = [arrangement.chunk_s for arrangement in arrangements if arrangement.chunk_s is not None]
     settings = {**first.settings, "ensemble_type": kind}
     if chunks:
         settings["chunk_seconds"] = round(max(chunks), 3)
@@ -59,11 +59,11 @@ def ensemble(
         settings["ensemble_weights"] = [round(weight, 4) for weight in weights]
     return replace(
         first,
-        model="+".join(recipe.model for recipe in recipes),
-        channels=first.channels if len({recipe.channels for recipe in recipes}) == 1 else STEREO,
+        model="+".join(arrangement.model for arrangement in arrangements),
+        channels=first.channels if len({arrangement.channels for arrangement in arrangements}) == 1 else STEREO,
         selection=selection.narrowed(),
         lanes=lanes,
         settings=settings,
-        chunk_s=max(chunks) if len(chunks) == len(recipes) else None,
+        chunk_s=max(chunks) if len(chunks) == len(arrangements) else None,
         blend=None if blend is None else lambda _: blend(),
     )

@@ -21,9 +21,9 @@ from utils.audio.writing import OutputFormat, open_stems
 from utils.core.job import Job
 from utils.core.replies import Done, Timing
 from utils.core.requests import Separate
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.chorus import open_stream
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.report import MIX, JobReport
 from utils.engine.pipeline.stream import Part
 from utils.engine.pipeline.targets import stem_targets
@@ -38,25 +38,25 @@ class ModelLoad:
     from_cache: bool
 
 
-def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLoad, job: Job) -> Done:
+def write_stems(request: Separate, arrangement: Arrangement, track: Track, loaded: ModelLoad, job: Job) -> Done:
     """Separate a track into files. Raises `OutOfMemory` if not even a single chunk fits."""
     started = time.perf_counter()
-    stems = open_stream(recipe, track, job)
-    output = _output_format(request, recipe, track)
+    stems = open_stream(arrangement, track, job)
+    output = _output_format(request, arrangement, track)
     # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
-    channels = 1 if request.channels == "source" and track.info.channels == 1 else recipe.channels
-    report = JobReport(request, recipe, track, stems.stats.frames, job)
+    channels = 1 if request.channels == "source" and track.info.channels == 1 else arrangement.channels
+    report = JobReport(request, arrangement, track, stems.stats.frames, job)
     with job.step("read"):
-        tags = TagSet(source=_source_tags(track, job), model=recipe.model, version=__version__)
+        tags = TagSet(source=_source_tags(track, job), model=arrangement.model, version=__version__)
     files = open_stems(
-        stem_targets(request, recipe, track),
+        stem_targets(request, arrangement, track),
         folder=Path(request.folder).expanduser().absolute(),
         output=output,
-        model_rate=recipe.sample_rate,
+        model_rate=arrangement.sample_rate,
         channels=channels,
         # Exactly the duration of the input, at the output's rate.
         frames=stems.stats.frames
-        if output.sample_rate == recipe.sample_rate
+        if output.sample_rate == arrangement.sample_rate
         else resampled_frames(stems.stats.source_frames, track.info.sample_rate, output.sample_rate),
         tags=tags,
         overwrite=request.overwrite,
@@ -82,8 +82,8 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         for warning in written.warnings:
             job.warn(warning)
         settings = {
-            **recipe.settings,
-            "precision": "fp32" if stems.spent.overflowed else recipe.compute.precision,
+            **arrangement.settings,
+            "precision": "fp32" if stems.spent.overflowed else arrangement.compute.precision,
         }
         reported = report.save(settings, job)
     job.finish("write")
@@ -91,7 +91,7 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
     elapsed = ended - started
     spent = stems.spent
     folder = Path(os.path.commonpath([path.parent for path in written.paths.values()]))
-    duration = stems.stats.frames / recipe.sample_rate
+    duration = stems.stats.frames / arrangement.sample_rate
     return Done(
         elapsed=round(elapsed, 3),
         output_dir=str(folder),
@@ -101,15 +101,15 @@ def write_stems(request: Separate, recipe: Recipe, track: Track, loaded: ModelLo
         duration=round(duration, 3),
         speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
         sample_rate=output.file_rate,
-        model=recipe.model,
-        device=recipe.compute.device,
+        model=arrangement.model,
+        device=arrangement.compute.device,
         model_from_cache=loaded.from_cache,
         timing=Timing(
             load=round(loaded.seconds, 3),
             decode=round(spent.decode_s, 3),
             infer=round(spent.infer_s, 3),
             encode=round(ended - encoding + writer.busy_s, 3),
-            survey=round(spent.survey_s, 3) if recipe.survey is not None else UNSET,
+            survey=round(spent.survey_s, 3) if arrangement.survey is not None else UNSET,
         ),
         gain=written.gain,
         settings=settings,
@@ -126,15 +126,15 @@ def _source_tags(track: Track, job: Job) -> Tags | None:
         return None
 
 
-def _output_format(request: Separate, recipe: Recipe, track: Track) -> OutputFormat:
-    rate = request.output_sample_rate or recipe.file_rate
+def _output_format(request: Separate, arrangement: Arrangement, track: Track) -> OutputFormat:
+    rate = request.output_sample_rate or arrangement.file_rate
     if rate == "source":
         rate = rate_like(track.info.sample_rate, request.audio_format)
     return OutputFormat(
         name=request.audio_format,
         sample_type=request.sample_type_for(track.info.subtype),
         bitrate=request.bitrate,
-        sample_rate=rate or recipe.sample_rate,
+        sample_rate=rate or arrangement.sample_rate,
         clip=request.clip,
         level=request.level,
     )

@@ -14,7 +14,7 @@ from utils import __version__
 from utils.core.errors import OutputError
 from utils.core.job import Job
 from utils.core.requests import Separate
-from utils.engine.pipeline.recipe import Recipe
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.targets import report_target
 from utils.engine.pipeline.track import Track
@@ -28,13 +28,13 @@ MIX = "the mix"
 class JobReport:
     """What a request asks for of `report.png` and `report.html`, as a context manager; perhaps nothing."""
 
-    def __init__(self, request: Separate, recipe: Recipe, track: Track, frames: int, job: Job) -> None:
-        self._request, self._recipe, self._track = request, recipe, track
+    def __init__(self, request: Separate, arrangement: Arrangement, track: Track, frames: int, job: Job) -> None:
+        self._request, self._arrangement, self._track = request, arrangement, track
         self._targets: dict[str, Path] = {}  # by what they are called in the reply
         for field, extension in (("report", "png"), ("report_html", "html")):
             if not getattr(request, field):
                 continue
-            target = report_target(request, recipe, track, extension)
+            target = report_target(request, arrangement, track, extension)
             if target.exists() and not request.overwrite:
                 job.warn(f"`{target.name}` was not written: it exists, and `overwrite` is false.")
             else:
@@ -45,10 +45,10 @@ class JobReport:
         from utils.audio.report.writer import ReportWriter
 
         return ReportWriter(
-            [MIX, *self._recipe.selection.names],
-            sample_rate=self._recipe.sample_rate,
-            channels=self._recipe.channels,
-            duration_s=frames / self._recipe.sample_rate,
+            [MIX, *self._arrangement.selection.names],
+            sample_rate=self._arrangement.sample_rate,
+            channels=self._arrangement.channels,
+            duration_s=frames / self._arrangement.sample_rate,
             page=self._targets.get("report_html"),
         )
 
@@ -74,8 +74,8 @@ class JobReport:
             return {}
         from utils.audio.report.facts import Facts
 
-        recipe, writer = self._recipe, self._writer
-        facts = Facts(self._track.name, recipe.model, __version__, recipe.compute.device, settings)
+        arrangement, writer = self._arrangement, self._writer
+        facts = Facts(self._track.name, arrangement.model, __version__, arrangement.compute.device, settings)
         theme, scale = self._request.report_look
         saves: dict[str, Callable[[Path], None]] = {
             "report": lambda target: writer.save_picture(target, facts, theme=theme, scale=scale),

@@ -16,10 +16,10 @@ import numpy as np
 from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError
 from utils.core.job import Job
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.background import ReadAhead
 from utils.engine.pipeline.blending import Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.song import Samples, SongBuffer
 from utils.engine.pipeline.track import Audio, Blocks, Levelled
 
@@ -48,24 +48,24 @@ class Spent:
     overflowed: bool = False
 
 
-def stream(recipe: Recipe, audio: Audio, job: Job) -> Stream:
+def stream(arrangement: Arrangement, audio: Audio, job: Job) -> Stream:
     """Separate a song. It is scanned at once; the networks run while the result is iterated over.
 
-    Iterating raises `OutOfMemory` if not even a single chunk fits; a recipe with a smaller `chunk_s` may succeed.
+    Iterating raises `OutOfMemory` if not even a single chunk fits; an arrangement with a smaller `chunk_s` may succeed.
     """
-    job.begin_stages(scan=SCAN, **({"survey": SURVEY} if recipe.survey else {}), separate=SEPARATE, write=WRITE)
+    job.begin_stages(scan=SCAN, **({"survey": SURVEY} if arrangement.survey else {}), separate=SEPARATE, write=WRITE)
     started = time.perf_counter()
-    audio = audio if recipe.level is None else Levelled(audio, recipe.level)
+    audio = audio if arrangement.level is None else Levelled(audio, arrangement.level)
     with job.step("read"):
-        stats = audio.scan(recipe.sample_rate, recipe.channels, job, partial(_report, job, "scan"))
-    return Stream(recipe, audio, job, stats, Spent(decode_s=time.perf_counter() - started))
+        stats = audio.scan(arrangement.sample_rate, arrangement.channels, job, partial(_report, job, "scan"))
+    return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started))
 
 
 @dataclass(frozen=True)
 class Stream:
     """Yields the parts of a song in order, once."""
 
-    recipe: Recipe
+    arrangement: Arrangement
     audio: Audio
     job: Job
     stats: AudioStats
@@ -73,25 +73,25 @@ class Stream:
 
     def __iter__(self) -> Generator[Part]:
         if self.stats.peak == 0.0:  # silence has silent stems; no network needs to run
-            rate, frames = self.recipe.sample_rate, self.stats.frames
+            rate, frames = self.arrangement.sample_rate, self.stats.frames
             for start in range(0, frames, SILENCE_SAMPLES):
                 self.job.checkpoint()
                 self.job.progress("separate", start / rate, frames / rate)
                 length = min(SILENCE_SAMPLES, frames - start)
-                silence = np.zeros((self.recipe.channels, length), dtype=np.float32)
-                yield Part(start, dict.fromkeys(self.recipe.selection.names, silence), silence)
+                silence = np.zeros((self.arrangement.channels, length), dtype=np.float32)
+                yield Part(start, dict.fromkeys(self.arrangement.selection.names, silence), silence)
             self.job.progress("separate", frames / rate, frames / rate)
             return
         heard = Heard(self.stats, self._survey())
-        lanes = self.recipe.lanes(heard)
-        blend = self.recipe.blend(heard) if self.recipe.blend is not None else Unblended()
+        lanes = self.arrangement.lanes(heard)
+        blend = self.arrangement.blend(heard) if self.arrangement.blend is not None else Unblended()
         with closing(self._stretches(lanes)) as stretches:
             for stretch in stretches:
                 yield from self._rendered(blend.push(stretch))
         yield from self._rendered(blend.finish())
 
     def _survey(self) -> tuple[float, ...]:
-        if self.recipe.survey is None:
+        if self.arrangement.survey is None:
             return ()
 
         def counted(blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -103,20 +103,22 @@ class Stream:
 
         started = time.perf_counter()
         with self.job.step("read"), self._open() as blocks:
-            found = self.recipe.survey(counted(blocks), self.stats.frames, self.job)
+            found = self.arrangement.survey(counted(blocks), self.stats.frames, self.job)
         self.spent.survey_s = time.perf_counter() - started
         _report(self.job, "survey", 1.0)
         return found
 
     def _stretches(self, lanes: list[Lane]) -> Generator[Stretch]:
-        recipe, job = self.recipe, self.job
+        arrangement, job = self.arrangement, self.job
         with (
             self._open() as reader,
             ReadAhead(iter(reader)) as blocks,
-            Runner(recipe.compute, job, recipe.free_memory) as runner,
+            Runner(arrangement.compute, job, arrangement.free_memory) as runner,
         ):
-            song = SongBuffer(iter(blocks), channels=recipe.channels, total=self.stats.frames)
-            yield from demix(song, lanes, channels=recipe.channels, rate=recipe.sample_rate, runner=runner, job=job)
+            song = SongBuffer(iter(blocks), channels=arrangement.channels, total=self.stats.frames)
+            yield from demix(
+                song, lanes, channels=arrangement.channels, rate=arrangement.sample_rate, runner=runner, job=job
+            )
         for warning in reader.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s
@@ -128,15 +130,15 @@ class Stream:
             rows: Samples = stretch.rows.numpy()
             if not np.isfinite(rows).all():
                 raise DsuError(
-                    f"The network returned NaN or infinity {stretch.start / self.recipe.sample_rate:.1f} s into the song.",
+                    f"The network returned NaN or infinity {stretch.start / self.arrangement.sample_rate:.1f} s into the song.",
                     hint="The checkpoint is probably damaged: delete it and download it again.",
                 )
             with self.job.step("separate"):
-                stems = {output.name: output.render(rows, stretch.mix) for output in self.recipe.selection.outputs}
+                stems = {output.name: output.render(rows, stretch.mix) for output in self.arrangement.selection.outputs}
             yield Part(stretch.start, stems, stretch.mix)
 
     def _open(self) -> AbstractContextManager[Blocks]:
-        return self.audio.open(self.recipe.sample_rate, self.recipe.channels, self.job)
+        return self.audio.open(self.arrangement.sample_rate, self.arrangement.channels, self.job)
 
 
 def _report(job: Job, stage: str, fraction: float) -> None:

@@ -12,10 +12,10 @@ from utils.core.errors import DsuError, InputEmpty
 from utils.core.job import Job, JobCancelled
 from utils.core.peaks import PeakRange
 from utils.engine.pipeline import track
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.chunking import plan_faded
 from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Offer
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.stream import stream
 from utils.engine.pipeline.track import Track, Waveform
 
@@ -32,14 +32,14 @@ class Halves:
         return torch.stack([mix / 2, mix / 2], dim=1)
 
 
-def recipe_of(net=None, *, chunk=5000, **fields):
+def arranged(net=None, *, chunk=5000, **fields):
     def lanes(heard):
         plan = plan_faded(heard.stats.frames, chunk=chunk, overlaps=2)
         return [Lane(net or Halves(), plan, np.ones(2), mirrored=True)]
 
     defaults = {"model": "halves", "sample_rate": RATE, "channels": 2, "settings": {}, "lanes": lanes}
     selection = Offer(("left over", "voice")).select(stems=None, two_stems="voice")
-    return Recipe(**{**defaults, "selection": selection, "compute": Compute("cpu", 1), **fields})
+    return Arrangement(**{**defaults, "selection": selection, "compute": Compute("cpu", 1), **fields})
 
 
 def noise(samples=30001, channels=2):
@@ -65,7 +65,7 @@ def test_parts_are_the_whole_song_in_order(kind, tmp_path):
     """Parts have the named outputs and the mix; the length is known before the first part."""
     samples = noise()
     audio = file_track(tmp_path, samples) if kind == "file" else Waveform(samples, RATE)
-    found = stream(recipe_of(), audio, Job())
+    found = stream(arranged(), audio, Job())
     assert found.stats.frames == samples.shape[1]
     parts = list(found)
     assert len(parts) > 3
@@ -100,7 +100,7 @@ def test_parts_come_while_the_song_is_still_read(tmp_path, monkeypatch):
                 yield block
 
     monkeypatch.setattr(track, "open_audio", lambda *args, **options: Watched(real(*args, **options)))
-    parts = iter(stream(recipe_of(), file_track(tmp_path, samples), Job()))
+    parts = iter(stream(arranged(), file_track(tmp_path, samples), Job()))
     next(parts)
     assert sum(decoded) < samples.shape[1] / 2
     parts.close()
@@ -117,7 +117,7 @@ def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
         return reader
 
     monkeypatch.setattr(track, "open_audio", opening)
-    parts = iter(stream(recipe_of(), file_track(tmp_path, noise()), Job()))
+    parts = iter(stream(arranged(), file_track(tmp_path, noise()), Job()))
     next(parts)
     assert not closed
     parts.close()
@@ -126,28 +126,28 @@ def test_who_stops_listening_leaves_nothing_open(tmp_path, monkeypatch):
 
 def test_another_rate_in_memory_is_resampled():
     """Samples in memory are resampled to the model's rate, with the same length as a file."""
-    _, stems = joined(list(stream(recipe_of(), Waveform(noise(48000), 48000), Job())))
+    _, stems = joined(list(stream(arranged(), Waveform(noise(48000), 48000), Job())))
     assert stems["voice"].shape == (2, RATE)
 
 
 def test_another_number_of_channels_in_memory_is_a_mistake():
     """Samples in memory must have the model's channels, while files are converted."""
     with pytest.raises(ValueError, match="1 channels, but the model takes 2"):
-        stream(recipe_of(), Waveform(noise(channels=1), RATE), Job())
+        stream(arranged(), Waveform(noise(channels=1), RATE), Job())
 
 
 def test_a_part_of_a_file(tmp_path):
     """Part of a file is processed like a song of its own."""
     samples = noise(2 * RATE)
     part = file_track(tmp_path, samples, start_s=0.5, duration_s=1.0)
-    mix, _ = joined(list(stream(recipe_of(), part, Job())))
+    mix, _ = joined(list(stream(arranged(), part, Job())))
     np.testing.assert_array_equal(mix, samples[:, RATE // 2 : RATE // 2 + RATE])
 
 
 def test_silence_needs_no_network():
     """Silence gives parts of the song's length without running a network."""
-    recipe = recipe_of(lanes=lambda heard: pytest.fail("a network ran"))
-    mix, stems = joined(list(stream(recipe, Waveform(np.zeros((2, 200_000), np.float32), RATE), Job())))
+    arrangement = arranged(lanes=lambda heard: pytest.fail("a network ran"))
+    mix, stems = joined(list(stream(arrangement, Waveform(np.zeros((2, 200_000), np.float32), RATE), Job())))
     assert mix.shape == (2, 200_000)
     assert not any(stem.any() for stem in stems.values())
 
@@ -155,7 +155,7 @@ def test_silence_needs_no_network():
 def test_an_empty_song_is_an_error_before_anything_else(tmp_path):
     """An empty song fails without yielding a part."""
     with pytest.raises(InputEmpty):
-        stream(recipe_of(), file_track(tmp_path, noise(0)), Job())
+        stream(arranged(), file_track(tmp_path, noise(0)), Job())
 
 
 def test_an_overflowing_network_is_an_error_with_its_position(tmp_path):
@@ -166,13 +166,13 @@ def test_an_overflowing_network_is_an_error_with_its_position(tmp_path):
             return super().__call__(mix) * torch.inf
 
     with pytest.raises(DsuError, match=r"NaN or infinity 0\.0 s into the song"):
-        list(stream(recipe_of(Overflowing()), Waveform(noise(), RATE), Job()))
+        list(stream(arranged(Overflowing()), Waveform(noise(), RATE), Job()))
 
 
 def test_cancelling_ends_the_stream():
     """The stream ends between two parts."""
     job = Job()
-    parts = iter(stream(recipe_of(), Waveform(noise(), RATE), job))
+    parts = iter(stream(arranged(), Waveform(noise(), RATE), job))
     next(parts)
     job.cancel()
     with pytest.raises(JobCancelled):
@@ -186,9 +186,9 @@ def test_a_survey_reads_the_song_before_the_networks():
     def survey(blocks, samples, job):
         return (float(sum(block.shape[1] for block in blocks)) / samples,)
 
-    base = recipe_of()
-    recipe = recipe_of(survey=survey, lanes=lambda found: heard.append(found.surveyed) or base.lanes(found))
-    found = stream(recipe, Waveform(noise(), RATE), Job())
+    base = arranged()
+    arrangement = arranged(survey=survey, lanes=lambda found: heard.append(found.surveyed) or base.lanes(found))
+    found = stream(arrangement, Waveform(noise(), RATE), Job())
     list(found)
     assert heard == [(1.0,)]
     assert found.spent.survey_s > 0
@@ -196,11 +196,11 @@ def test_a_survey_reads_the_song_before_the_networks():
 
 @pytest.mark.parametrize(("level", "gain"), [(PeakRange(0.0, 0.05), 0.5), (PeakRange(0.3, 0.9), 3.0), (None, 1.0)])
 def test_a_song_at_another_level(level, gain, tmp_path):
-    """Networks hear it as loud as the recipe says, and so does whoever takes its parts."""
+    """Networks hear it as loud as the arrangement says, and so does whoever takes its parts."""
     samples = noise()
     samples *= 0.1 / np.abs(samples).max()
     for audio in (file_track(tmp_path, samples), Waveform(samples, RATE)):
-        found = stream(recipe_of(level=level), audio, Job())
+        found = stream(arranged(level=level), audio, Job())
         mix, stems = joined(list(found))
         np.testing.assert_allclose(mix, gain * samples, atol=1e-6)
         np.testing.assert_allclose(stems["voice"], gain * samples / 2, atol=1e-6)

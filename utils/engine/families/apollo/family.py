@@ -18,10 +18,10 @@ from utils.core.errors import InvalidRequest, ModelNotInstalled
 from utils.core.job import Job
 from utils.engine.families.apollo.model import ApolloFiles, ApolloModel, ApolloView, load_apollo
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.chunking import plan_on_grid
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer, Selection
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, resolve_network
 from utils.store.plain_files import Warn
@@ -97,7 +97,7 @@ class ApolloFamily:
         model.require(options.feature_dim, options.layer)
         return Offer(model.stems, ADDITION, with_complement=options.addition)
 
-    def recipe(
+    def arrange(
         self,
         model: ApolloModel,
         request: requests.Separate,
@@ -106,7 +106,7 @@ class ApolloFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         del job
         options = _as_apollo(request)
         chunk_s = min(options.chunk_seconds, longest_chunk_s or options.chunk_seconds)
@@ -125,7 +125,7 @@ class ApolloFamily:
             return [Lane(ApolloView(model), plan, np.ones(1), bounded=True)]
 
         compute = self._host.compute(options, model.backend)
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=rate,
             channels=channels,

@@ -20,9 +20,9 @@ from utils.engine.families.audiosep.network import (
     load_audiosep,
 )
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer, Selection
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audiosep_models import WORKER, AudioSepSource, NamedParts, list_audiosep, resolve_audiosep
 from utils.store.plain_files import Warn
@@ -101,7 +101,7 @@ class AudioSepFamily:
         residual = Complement(catalogue.RESIDUAL, tuple(range(len(stems))))
         return Offer(stems, residual, with_complement=options.residual)
 
-    def recipe(
+    def arrange(
         self,
         model: AudioSepModel,
         request: requests.Separate,
@@ -110,7 +110,7 @@ class AudioSepFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         options = cast(requests.AudioSepSeparate, request)
         queries = options.queries
         rates = Rates.of(track.info.sample_rate, model.sample_rate)
@@ -125,7 +125,7 @@ class AudioSepFamily:
             return [Lane(view, lengths.plan(heard.stats.frames, rates), np.ones(len(conditions)), bounded=True)]
 
         compute = self._host.compute(options, model.backend)
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=rates.song,
             channels=track.channels_in(options.audio_format),

@@ -14,10 +14,10 @@ from utils.core.package_request import PackageLoad, PackageRequest, PackageSepar
 from utils.engine.families.demucs.bag import DemucsBag, SegmentView
 from utils.engine.families.demucs.package import DemucsNet
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.chunking import plan_triangular
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.song import Scale
 from utils.engine.pipeline.track import Track
 from utils.store.demucs_models import (
@@ -101,7 +101,7 @@ class DemucsFamily:
         options = cast(requests.DemucsSeparate, request)
         return Offer(model.stems, other_method=options.other_method or "minus", rest_name=options.rest_name)
 
-    def recipe(
+    def arrange(
         self,
         model: DemucsBag,
         request: requests.Separate,
@@ -110,7 +110,7 @@ class DemucsFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         del track
         options = _as_demucs(request)
         members = model.counting(selection.needed)
@@ -147,7 +147,7 @@ class DemucsFamily:
         compute = self._host.compute(
             options, first.backend, workers=max(1, options.jobs if self._host.device == "cpu" else 0)
         )
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=first.sample_rate,
             channels=first.channels,

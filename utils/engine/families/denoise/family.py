@@ -19,11 +19,11 @@ from utils.engine.families.denoise.follower import Follower, Pace, survey_jumps
 from utils.engine.families.denoise.noise import measure
 from utils.engine.families.denoise.subtraction import Subtraction
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.blending import Blend
 from utils.engine.pipeline.chunking import plan_triangular
 from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Heard, Recipe
 from utils.engine.pipeline.track import BLOCK_SAMPLES, Track
 from utils.store.listing import list_denoise
 from utils.store.plain_files import Warn
@@ -123,7 +123,7 @@ class DenoiseFamily:
         del request
         return Offer(model.stems)
 
-    def recipe(
+    def arrange(
         self,
         model: Denoiser,
         request: requests.Separate,
@@ -132,7 +132,7 @@ class DenoiseFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         del longest_chunk_s
         options = cast(requests.Denoise, request)
         rate = track.info.sample_rate
@@ -153,7 +153,7 @@ class DenoiseFamily:
             plan = plan_triangular(heard.stats.frames, chunk=BLOCK_SAMPLES, overlap=0.0)
             return [Lane(Unchanged(), plan, np.ones(1))]
 
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=rate,
             channels=channels,

@@ -24,8 +24,8 @@ from utils.engine.families.mdx.model import (
     plan_mdx,
 )
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audio_separator_models import WORKER, AudioSeparatorSource, requested_audio_separator
 from utils.store.plain_files import Warn
@@ -74,7 +74,7 @@ class MdxFamily:
         del request
         return Offer(model.stems)
 
-    def recipe(
+    def arrange(
         self,
         model: MdxModel,
         request: requests.Separate,
@@ -83,7 +83,7 @@ class MdxFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         """Raises `InvalidRequest` for a segment that the model does not support."""
         del track, longest_chunk_s
         options = MdxOptions.of(cast(requests.AudioSeparatorSeparate, request))
@@ -94,7 +94,7 @@ class MdxFamily:
         model.backend(frames)
         if model.warning is not None:
             job.warn(model.warning)
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=model.sample_rate,
             channels=model.channels,

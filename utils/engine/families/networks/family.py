@@ -15,8 +15,8 @@ from utils.engine.families.networks.effort import effort_of
 from utils.engine.families.networks.network import NetworkModel, load_network, network_lanes
 from utils.engine.families.networks.package import overlaps_of, package_lanes, package_offer, pitched_rate
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import STEREO, Track
 from utils.store.network_models import WORKER, NetworkSource, list_networks, own_network, resolve_network
 from utils.store.plain_files import Warn
@@ -109,7 +109,7 @@ class NetworksFamily:
             return package_offer(model, request)
         return Offer(model.stems, model.complement, with_complement=_as_networks(request).extract_instrumental)
 
-    def recipe(
+    def arrange(
         self,
         model: NetworkModel,
         request: requests.Separate,
@@ -118,10 +118,10 @@ class NetworksFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         del job
         if isinstance(request, PackageSeparate):
-            return self._package_recipe(model, request, selection)
+            return self._package_arrangement(model, request, selection)
         options = _as_networks(request)
         effort = effort_of(options)
         inference = model.inference
@@ -135,7 +135,7 @@ class NetworksFamily:
             options, model.backend, batch_size=1 if self._host.device == "cpu" else inference.batch_size
         )
         quality = {} if options.quality is None else {"quality": options.quality}
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=inference.sample_rate,
             # A mono network processes the channels of the song one by one.
@@ -162,12 +162,12 @@ class NetworksFamily:
             chunk_s=chunk / inference.sample_rate,
         )
 
-    def _package_recipe(self, model: NetworkModel, request: PackageSeparate, selection: Selection) -> Recipe:
+    def _package_arrangement(self, model: NetworkModel, request: PackageSeparate, selection: Selection) -> Arrangement:
         inference = model.inference
         compute = self._host.compute(
             request, model.backend, batch_size=1 if self._host.device == "cpu" else inference.batch_size
         )
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=pitched_rate(inference.sample_rate, request.mdxc_pitch_shift),
             channels=STEREO,

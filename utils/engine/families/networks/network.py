@@ -17,10 +17,10 @@ from utils.core.settings import Arithmetic
 from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.families.networks.effort import Effort
+from utils.engine.pipeline.arrangement import Heard
 from utils.engine.pipeline.chunking import plan_faded
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement
-from utils.engine.pipeline.recipe import Heard
 from utils.engine.pipeline.song import UNSCALED, Scale
 from utils.engine.pipeline.track import STEREO
 from utils.store.audio_separator_models import other_stem

@@ -9,10 +9,10 @@ import numpy as np
 
 from utils.core.package_request import PackageSeparate
 from utils.engine.families.networks.network import Inference, NetworkModel, NetworkView
+from utils.engine.pipeline.arrangement import Heard
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, Window
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement, Offer
-from utils.engine.pipeline.recipe import Heard
 from utils.store.package_catalogue import published_stems
 
 SHORT_S = 10.0  # shorter songs always have windows of `mdxc_segment_size` frames

@@ -17,8 +17,8 @@ from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
 from utils.engine.families.vr.model import VrModel, load_vr
 from utils.engine.families.vr.options import VrOptions
 from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
-from utils.engine.pipeline.recipe import Recipe
 from utils.engine.pipeline.track import Track
 from utils.store.audio_separator_models import (
     WORKER,
@@ -79,7 +79,7 @@ class VrFamily:
         del request
         return Offer(model.stems)
 
-    def recipe(
+    def arrange(
         self,
         model: VrModel,
         request: requests.Separate,
@@ -88,12 +88,12 @@ class VrFamily:
         job: Job,
         *,
         longest_chunk_s: float | None = None,
-    ) -> Recipe:
+    ) -> Arrangement:
         """Raises `InvalidRequest` for a window that the network does not support."""
         del track, longest_chunk_s
         options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
         geometry_of(model, options)
-        return Recipe(
+        return Arrangement(
             model=model.source.name,
             sample_rate=model.sample_rate,
             channels=model.channels,

@@ -24,11 +24,11 @@ class Heard:
     """What is known about a song before the networks run."""
 
     stats: AudioStats
-    surveyed: tuple[float, ...] = ()  # the result of the recipe's survey
+    surveyed: tuple[float, ...] = ()  # the result of the arrangement's survey
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Arrangement:
     """How one request is carried out."""
 
     model: str
