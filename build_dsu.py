@@ -81,8 +81,10 @@ class Target(NamedTuple):
 
 
 SYSTEMS = {"linux": "linux", "win32": "win", "darwin": "mac"}
-# Windows opens zip files by itself; for the CUDA libraries only 7z compresses well enough.
-ARCHIVE_ENDINGS = {"win-cpu": ".zip", "win-cuda": ".7z"}
+# What a torch computes on, by how the part of its version after the `+` begins.
+KINDS = {"cu12": "cuda-legacy", "cu": "cuda", "rocm": "rocm", "xpu": "xpu"}
+# Windows opens zip files by itself; for the libraries of graphics cards only 7z compresses well enough.
+ARCHIVE_ENDINGS = {"win-cpu": ".zip", "win-cuda": ".7z", "win-cuda-legacy": ".7z", "win-xpu": ".7z"}
 MACHINES = {"arm64": "arm", "aarch64": "arm", "x86_64": "x64"}
 
 
@@ -93,8 +95,9 @@ def target(system: str, machine: str, torch_version: str, installed: Sequence[st
     if system == "darwin":
         return Target("mac", MACHINES.get(machine, machine))
     local = torch_version.partition("+")[2]
-    cuda = local.startswith("cu") or (not local and any(name.startswith("nvidia-cuda") for name in installed))
-    return Target(SYSTEMS[system], "cuda" if cuda else "cpu")
+    if not local and any(name.startswith("nvidia-cuda") for name in installed):
+        local = "cu"  # PyPI's torch does not say what it is for
+    return Target(SYSTEMS[system], next((kind for start, kind in KINDS.items() if local.startswith(start)), "cpu"))
 
 
 def requirements(built: Target) -> list[str]:
@@ -314,13 +317,16 @@ def write_report(folder: Path, built: Target) -> None:
 
 
 def archive(folder: Path, name: str, timestamp: int) -> Path:
-    """Pack the folder, and write its checksum and SBOM next to the archive."""
+    """Pack the folder, and write its checksum, its SBOM and perhaps its parts next to the archive."""
     path = folder.parent / name
     step(f"Packing {name}, version {__version__}")
     archives.pack(folder, path, timestamp)
     bill = folder.parent / f"{path.name}.cdx.json"
     shutil.copyfile(folder / "sbom.cdx.json", bill)
-    archives.write_checksums(folder.parent, [path, bill])
+    parts = archives.split(path, archives.MOST_RELEASED_BYTES)
+    archives.write_checksums(folder.parent, [path, bill, *parts])
+    if parts:
+        step(f"{name} is too large for a release on GitHub, so it is also there in {len(parts) - 1} parts.")
     return path
 
 

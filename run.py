@@ -30,23 +30,40 @@ WINDOWS = os.name == "nt"
 STAMP = VENV / "dsu-installed.json"
 UNFINISHED = VENV / "dsu-unfinished"
 
-FLAVORS = ("cpu", "cuda", "mac-mps")
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
+# Two builds of onnxruntime in one environment overwrite each other's files, so each flavor has exactly one.
+ONNX_LOCK = "locks/onnxruntime.txt"
+ONNX_GPU_LOCK = "locks/onnxruntime-gpu.txt"
 # Elsewhere torch has no hashes; tools/lock.py says why.
 MAC_TORCH_LOCK = "locks/torch-mac-mps.txt"
-# PyTorch's own indexes have the builds that PyPI lacks: a small one for CPUs on Linux, and those for one version of CUDA.
-TORCH_INDEXES = {
-    "cpu": "https://download.pytorch.org/whl/cpu",
-    "cuda": "https://download.pytorch.org/whl/cu126",
+
+
+class Flavor(NamedTuple):
+    """What an environment computes on: where its torch comes from, and which onnxruntime it has."""
+
+    torch_index: str | None  # of PyTorch, which has the builds that PyPI lacks; None is PyPI
+    onnx_lock: str
+    torch_megabytes: int  # to download, with the libraries that it needs
+    systems: tuple[str, ...] = ("linux", "win32")
+
+
+FLAVORS = {
+    "cpu": Flavor("https://download.pytorch.org/whl/cpu", ONNX_LOCK, 190, ("linux", "win32", "darwin")),
+    "cuda": Flavor("https://download.pytorch.org/whl/cu130", ONNX_GPU_LOCK, 2300),
+    "cuda-legacy": Flavor("https://download.pytorch.org/whl/cu126", ONNX_LOCK, 2800),
+    "rocm": Flavor("https://download.pytorch.org/whl/rocm7.2", ONNX_LOCK, 4500, ("linux",)),
+    "xpu": Flavor("https://download.pytorch.org/whl/xpu", ONNX_LOCK, 1800),
+    "mac-mps": Flavor(None, ONNX_LOCK, 0, ("darwin",)),
 }
 # What pip calls its settings of places to install from. Whoever has set one decides where torch comes from.
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
-MEGABYTES = {RUNTIME_LOCK: 125, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90}
-TORCH_MEGABYTES = {"cpu": 190, "cuda": 2800}
+MEGABYTES = {
+    RUNTIME_LOCK: 107, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+}  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
 OLDEST_PYTHON = (3, 11)
@@ -245,6 +262,13 @@ def detect_flavor() -> str:
     return "cuda" if nvidia_driver_works() else "cpu"
 
 
+def check_flavor(flavor: str, system: str = sys.platform) -> None:
+    """Refuse a flavor that there is no torch of for this system."""
+    if system not in FLAVORS[flavor].systems:
+        fitting = [name for name, each in FLAVORS.items() if system in each.systems]
+        raise Failure(f"There is no `{flavor}` for this system. Choose `--flavor {'` or `--flavor '.join(fitting)}`.")
+
+
 def nvidia_driver_works() -> bool:
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -282,7 +306,8 @@ def read_stamp() -> dict[str, Any]:
 
 def fingerprints(flavor: str, *, dev: bool, build: bool = False) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
-    names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt", RUNTIME_LOCK]
+    names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
+    names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
@@ -306,20 +331,21 @@ def create_venv() -> None:
 
 def announce(files: Sequence[str], flavor: str) -> None:
     """Say how much will be downloaded, and about how long the set-up takes."""
-    size = sum(MEGABYTES.get(name, TORCH_MEGABYTES.get(flavor, 0)) for name in files)
+    size = sum(MEGABYTES.get(name, FLAVORS[flavor].torch_megabytes) for name in files)
     minutes = INSTALL_MINUTES + round(size / MEGABYTES_PER_S / 60)
     say(f"Setting up .venv ({flavor}): up to {size} MB to download, about {minutes} min at 50 Mbit/s.")
 
 
 def index_of_torch(flavor: str) -> list[str]:
     """Where pip looks for torch: on PyTorch's index of this flavor, unless the user has told pip where to look."""
-    if flavor not in TORCH_INDEXES:
+    index = FLAVORS[flavor].torch_index
+    if index is None:
         return []
     settings = run_quietly([venv_python(), "-m", "pip", "config", "list"]).output
     if re.search(rf"^\S+\.({'|'.join(PLACES)})=", settings, re.MULTILINE):
         say("pip is configured to install from places of your own; torch comes from there, too.")
         return []
-    return ["--index-url", TORCH_INDEXES[flavor]]
+    return ["--index-url", index]
 
 
 def install(files: Sequence[str], flavor: str) -> None:
@@ -341,6 +367,7 @@ def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False)
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
+    check_flavor(flavor)
     files = fingerprints(flavor, dev=dev, build=build)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
@@ -556,7 +583,7 @@ def usage() -> str:
     return (
         f"usage: python3 run.py COMMAND [arguments]\n\n{rows}\n\n"
         "`run.py COMMAND --help` has more. Commands that install packages take\n"
-        f"--flavor {{{','.join(FLAVORS)}}}; the default suits this machine.\n"
+        f"--flavor {{{','.join(FLAVORS)}}};\nthe default suits this machine.\n"
     )
 
 

@@ -8,7 +8,7 @@ pip resolves the requirements files for the machine it runs on. Evaluating the m
 systems and versions of Python shows what those need in addition. The hashes come from the index that pip is configured
 to use.
 
-Not covered: torch, except on Macs. PyTorch's own indexes have builds (2.13.0+cpu, 2.13.0+cu126) whose hashes differ from
+Not covered: torch, except on Macs. PyTorch's own indexes have builds (2.13.0+cpu, 2.13.0+cu130) whose hashes differ from
 those on the package index, and which index to use is the user's choice. So torch is only pinned, and installed last: by
 then everything else that it needs is there, except the CUDA libraries of its CUDA builds. Nor are pip itself, which comes
 with Python, and the tools that compile a package where it has no wheel.
@@ -66,11 +66,26 @@ class Lock(NamedTuple):
 
 # Each lock adds to the ones before it: no package is in two of them.
 LOCKS = (
-    Lock(run.RUNTIME_LOCK, tuple(f"requirements-{flavor}.txt" for flavor in run.FLAVORS), ("requirements-alone.txt",)),
+    Lock(run.RUNTIME_LOCK, ("requirements-cpu.txt",), ("requirements-alone.txt",)),
     Lock(run.BUILD_LOCK, ("requirements-build.txt",)),
     Lock(run.DEV_LOCK, ("requirements-dev.txt",), ("requirements-dev-alone.txt",)),
 )
 
+
+class ByFlavor(NamedTuple):
+    """The lock of a package that is not the same for all flavors: who names it, and which of its files are wanted."""
+
+    source: str
+    name: str
+    in_filename: str = ""
+
+
+# What flavors differ in. Apart from these packages, they need the same ones.
+BY_FLAVOR = {
+    run.ONNX_LOCK: ByFlavor("requirements-cpu.txt", "onnxruntime"),
+    run.ONNX_GPU_LOCK: ByFlavor("requirements-cuda.txt", "onnxruntime-gpu"),
+    run.MAC_TORCH_LOCK: ByFlavor("requirements-mac-mps.txt", TORCH, "-macosx_"),
+}
 
 # What environments beside `.venv` have in addition to its packages. Their requirements files name everything.
 BESIDE = {"locks/peers.txt": "requirements-peers.txt"}
@@ -140,6 +155,11 @@ def read_pins(files: Iterable[str]) -> dict[str, str]:
     return pins
 
 
+def flavor_files() -> list[str]:
+    """The requirements files of the flavors, which must agree with each other."""
+    return [f"requirements-{flavor}.txt" for flavor in run.FLAVORS]
+
+
 def read_lock(file: str) -> dict[str, Entry]:
     """The entries of a lock file by name; none if the file does not exist."""
     path = run.ROOT / file
@@ -201,7 +221,7 @@ def applies(marker: Marker | None, environment: Mapping[str, str], extras: Itera
 def assign(packages: Mapping[str, Package], environment: Mapping[str, str]) -> dict[str, set[str]]:
     """The names of the packages that each lock file must have for an environment."""
     found: dict[str, set[str]] = {}
-    earlier = {TORCH}
+    earlier = {each.name for each in BY_FLAVOR.values()}
     for lock in LOCKS:
         needed, _ = walk(lock.roots(), packages, environment)
         found[lock.file] = (needed | read_pins(lock.alone).keys()) - earlier
@@ -324,6 +344,7 @@ def generate(*, upgrade: bool) -> None:
             f"Use Python {PYTHONS[0]}, the oldest supported: pip chooses versions for the Python it runs on."
         )
     pins = read_pins(file for lock in LOCKS for file in (*lock.sources, *lock.alone))
+    read_pins(flavor_files())
     kept = {} if upgrade else {name: entry.version for lock in LOCKS for name, entry in read_lock(lock.file).items()}
     packages = resolve_for_all([root for lock in LOCKS for root in lock.roots()], kept | pins)
     versions = {name: package.version for name, package in packages.items()} | pins  # pins: torch without its +cpu
@@ -334,7 +355,7 @@ def generate(*, upgrade: bool) -> None:
                 placed[file].setdefault(name, set()).add(target)
     releases = {
         name: [file for file in files if version_of(file["filename"]) == Version(versions[name])]
-        for name, files in published([TORCH, *(name for names in placed.values() for name in names)]).items()
+        for name, files in published(name for names in placed.values() for name in names).items()
     }
     for name, targets in (each for names in placed.values() for each in names.items()):
         if name not in pins:
@@ -345,30 +366,37 @@ def generate(*, upgrade: bool) -> None:
             for name, targets in placed[lock.file].items()
         ]
         write_lock(lock.file, [*lock.sources, *lock.alone], entries)
-    lock_beside()
-    for_macs = [file for file in releases[TORCH] if "-macosx_" in file["filename"]]
-    write_lock(run.MAC_TORCH_LOCK, ["requirements-mac-mps.txt"], [Entry(TORCH, pins[TORCH], "", hashes(for_macs))])
-
-
-def lock_beside() -> None:
-    """Write the lock files of the environments beside `.venv`."""
+    for file, each in BY_FLAVOR.items():
+        version = read_pins([each.source])[each.name]
+        write_lock(file, [each.source], as_pinned({each.name: version}, in_filename=each.in_filename))
     for file, source in BESIDE.items():
-        pins = read_pins([source])
-        entries = []
-        for name, files in published(pins).items():
-            release = [each for each in files if version_of(each["filename"]) == Version(pins[name])]
-            entries.append(Entry(name, pins[name], "", hashes(release)))
-        write_lock(file, [source], entries)
+        write_lock(file, [source], as_pinned(read_pins([source])))
+
+
+def as_pinned(pins: Mapping[str, str], *, in_filename: str = "") -> list[Entry]:
+    """Packages for every system, without what they need, and with the hashes of the files that are wanted."""
+    found = []
+    for name, files in published(pins).items():
+        release = [each for each in files if version_of(each["filename"]) == Version(pins[name])]
+        found.append(Entry(name, pins[name], "", hashes(each for each in release if in_filename in each["filename"])))
+    return found
 
 
 def check() -> list[str]:
     """What is wrong with the lock files, judging by the requirements files and by what is installed here."""
+    read_pins(flavor_files())
     problems = [
         f"{file}: not as {source} has it."
         for file, source in BESIDE.items()
         if {name: entry.version for name, entry in read_lock(file).items() if entry.hashes} != read_pins([source])
     ]
-    locked = {file: read_lock(file) for file in (*(lock.file for lock in LOCKS), run.MAC_TORCH_LOCK)}
+    problems += [
+        f"{file}: not as {each.source} has it."
+        for file, each in BY_FLAVOR.items()
+        if {name: entry.version for name, entry in read_lock(file).items()}
+        != {each.name: read_pins([each.source]).get(each.name)}
+    ]
+    locked = {file: read_lock(file) for file in (*(lock.file for lock in LOCKS), *BY_FLAVOR)}
     versions = {entry.name: entry.version for entries in locked.values() for entry in entries.values()}
     problems += [
         f"{file}: {entry.name} has no hash."

@@ -21,7 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ("linux", "x86_64", "2.13.0+cpu", [], "linux-cpu", "dsu-linux-cpu.tar.gz"),
         ("linux", "x86_64", "2.13.0", ["nvidia-cuda-runtime-cu12"], "linux-cuda", "dsu-linux-cuda.tar.gz"),
-        ("win32", "AMD64", "2.13.0+cu126", [], "win-cuda", "dsu-win-cuda.7z"),
+        ("linux", "x86_64", "2.13.0", ["nvidia-cuda-runtime"], "linux-cuda", "dsu-linux-cuda.tar.gz"),
+        ("win32", "AMD64", "2.13.0+cu130", [], "win-cuda", "dsu-win-cuda.7z"),
+        ("win32", "AMD64", "2.13.0+cu126", [], "win-cuda-legacy", "dsu-win-cuda-legacy.7z"),
+        ("linux", "x86_64", "2.13.0+rocm7.2", [], "linux-rocm", "dsu-linux-rocm.tar.gz"),
+        ("win32", "AMD64", "2.13.0+xpu", [], "win-xpu", "dsu-win-xpu.7z"),
         ("win32", "AMD64", "2.13.0", [], "win-cpu", "dsu-win-cpu.zip"),
         ("darwin", "arm64", "2.13.0", [], "mac-arm", "dsu-mac-arm.tar.gz"),
     ],
@@ -40,15 +44,13 @@ def test_other_systems_are_refused():
         build_dsu.target("sunos5", "sparc", "2.13.0", [])
 
 
-@pytest.mark.parametrize("name", ["linux-cpu", "linux-cuda", "win-cpu", "win-cuda", "mac-arm"])
-def test_each_build_has_its_requirements(name):
+@pytest.mark.parametrize("flavor", build_dsu.FLAVORS)
+def test_each_build_has_its_requirements(flavor):
     """The files exist, and the one without dependencies is last."""
-    files = build_dsu.requirements(build_dsu.Target(*name.split("-")))
+    built = build_dsu.Target("mac", "arm") if flavor == "mac-mps" else build_dsu.Target("linux", flavor)
+    files = build_dsu.requirements(built)
     assert all((ROOT / file).is_file() for file in files)
-    assert files[-1] == "requirements-alone.txt"
-    assert files[0] == {"cuda": "requirements-cuda.txt", "arm": "requirements-mac-mps.txt"}.get(
-        name.partition("-")[2], "requirements-cpu.txt"
-    )
+    assert files == [f"requirements-{flavor}.txt", "requirements-alone.txt"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import yaml
 
 import build_dsu
 import run
+from tools.freeze import archives
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS = {"linux": "ubuntu", "win": "windows", "mac": "macos"}
@@ -25,9 +26,11 @@ def released():
 
 
 def test_every_archive_that_users_know_is_released():
-    """There are archives for three systems, and for Windows with and without CUDA."""
+    """There are archives for three systems, and for Windows and Linux with and without CUDA."""
     names = {entry["archive"] for entry in released()}
-    assert names == {"dsu-linux-cpu.tar.gz", "dsu-win-cuda.7z", "dsu-win-cpu.zip", "dsu-mac-arm.tar.gz"}
+    assert names == {
+        *("dsu-linux-cpu.tar.gz", "dsu-linux-cuda.tar.gz", "dsu-win-cuda.7z", "dsu-win-cpu.zip", "dsu-mac-arm.tar.gz")
+    }
 
 
 @pytest.mark.parametrize("entry", released(), ids=lambda entry: entry["archive"])
@@ -44,8 +47,15 @@ def test_each_archive_matches_its_system_and_flavor(entry):
 def test_released_builds_are_tested():
     """The archive is packed first, so it contains what the tests then run."""
     lines = commands(workflow("release")["jobs"]["build"])
-    assert lines[-2].startswith("python run.py build --archive")
-    assert lines[-1] == "python run.py test --frozen"
+    assert lines[1].startswith("python run.py build --archive")
+    assert lines[2] == "python run.py test --frozen"
+
+
+def test_what_is_too_large_for_a_release_fails_the_job():
+    """An archive in parts is released in parts; a part that is still too large is found before anything is published."""
+    last = commands(workflow("release")["jobs"]["build"])[-1]
+    assert f"-size +{archives.MOST_RELEASED_BYTES}c" in last
+    assert "exit 1" in last
 
 
 def test_reports_are_tested_in_a_browser():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 COMPRESSION = 6  # higher levels take three times as long to save one percent
 BLOCK_BYTES = 1 << 20
+MOST_RELEASED_BYTES = (2 << 30) - 1  # GitHub refuses release files of 2 GiB or more
 
 
 def pack(folder: Path, archive: Path, timestamp: int) -> None:
@@ -90,6 +91,46 @@ def _mode(path: Path) -> int:
 
 
 PACKERS: dict[str, Callable[[Path, Path, int], None]] = {".tar.gz": pack_tar, ".zip": pack_zip, ".7z": pack_7z}
+
+
+def split(archive: Path, most_bytes: int) -> list[Path]:
+    """The parts of an archive that is larger than `most_bytes`, and a script that joins them; nothing for smaller ones.
+
+    7-Zip opens the first part of a 7z archive as if it were the whole.
+    """
+    for old in archive.parent.glob(f"{archive.name}.[0-9][0-9][0-9]"):
+        old.unlink()
+    if archive.stat().st_size <= most_bytes:
+        return []
+    parts = []
+    with archive.open("rb") as whole:
+        while block := whole.read(min(BLOCK_BYTES, most_bytes)):
+            parts.append(archive.with_name(f"{archive.name}.{len(parts) + 1:03}"))
+            with parts[-1].open("wb") as part:
+                left = most_bytes
+                while block:
+                    part.write(block)
+                    left -= len(block)
+                    block = whole.read(min(BLOCK_BYTES, left)) if left else b""
+    return [*parts, _joiner(archive, [part.name for part in parts])]
+
+
+def _joiner(archive: Path, parts: list[str]) -> Path:
+    """A script that makes the archive of its parts: for Windows where the build is for Windows, else for a shell."""
+    for_windows = "-win-" in archive.name
+    script = archive.with_name(f"{archive.name}.join.{'cmd' if for_windows else 'sh'}")
+    if for_windows:
+        text = f"cd /d %~dp0\r\ncopy /b {'+'.join(parts)} {archive.name}\r\n"
+    else:
+        digest = sha256(archive)
+        text = (
+            '#!/bin/sh -e\ncd "$(dirname "$0")"\n'
+            f"cat {' '.join(parts)} > {archive.name}\n"
+            f'echo "{digest}  {archive.name}" | sha256sum -c\n'
+        )
+    script.write_text(text, encoding="ascii", newline="")
+    script.chmod(0o755)
+    return script
 
 
 def write_checksums(folder: Path, archives: Iterable[Path]) -> Path:

@@ -126,7 +126,20 @@ FILES_LEFT_OUT = (
             "libbackend_with_compiler.so",
             "libaoti_custom_ops.so",
             "libonnxruntime.so*",
+            "libonnxruntime_providers_tensorrt.so",
+            "onnxruntime_providers_tensorrt.dll",
             "*.ptl",
+        ),
+    ),
+    LeftOut(
+        "CUDA's libraries for several cards at once, for profilers, and a second compiler; neither torch nor onnxruntime loads them.",
+        (
+            "libcusolverMg.so*",
+            "cusolverMg64_*.dll",
+            "libnvperf_*.so*",
+            "nvperf_*.dll",
+            "libnvrtc.alt.so*",
+            "nvrtc64_*.alt.dll",
         ),
     ),
     LeftOut(

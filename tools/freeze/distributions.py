@@ -20,9 +20,15 @@ class NotInstalled(Exception):
 
 
 def requirements(path: Path) -> list[Requirement]:
-    """The lines of a requirements file."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [Requirement(line) for line in lines if line]
+    """The lines of a requirements file and of those that it includes."""
+    found: list[Requirement] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text.startswith("-r "):
+            found += requirements(path.parent / text.removeprefix("-r ").strip())
+        elif text:
+            found.append(Requirement(text))
+    return found
 
 
 def required(path: Path) -> list[str]:

@@ -57,13 +57,14 @@ def commands(monkeypatch, tmp_path):
     for flavor in run.FLAVORS:
         (tmp_path / f"requirements-{flavor}.txt").write_text("# torch==0\nnumpy==1\ntorch==2\n")
     (tmp_path / "locks").mkdir()
-    for lock in (run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK, run.MAC_TORCH_LOCK):
+    for lock in (run.RUNTIME_LOCK, run.ONNX_LOCK, run.ONNX_GPU_LOCK, run.BUILD_LOCK, run.DEV_LOCK, run.MAC_TORCH_LOCK):
         (tmp_path / lock).write_text("package==1 --hash=sha256:0\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
     for name, value in paths.items():
         monkeypatch.setattr(run, name, value)
     monkeypatch.setattr(run, "detect_flavor", lambda: "cpu")
+    monkeypatch.setattr(run, "check_flavor", lambda flavor: None)
     fake = FakeCommands(tmp_path)
     monkeypatch.setattr(run, "run_quietly", fake)
     return fake
@@ -73,7 +74,7 @@ def test_first_set_up_makes_an_environment_and_installs(commands):
     """From nothing: venv, then what is locked, then the torch of this flavor."""
     assert run.set_up() == run.venv_python()
     assert commands.kinds == ["venv", "pip"]
-    assert commands.installed() == [["locks/runtime.txt"], ["torch==2"]]
+    assert commands.installed() == [[run.RUNTIME_LOCK, run.ONNX_LOCK], ["torch==2"]]
 
 
 def test_second_set_up_does_nothing(commands):
@@ -89,13 +90,14 @@ def test_tests_add_their_packages_to_what_is_there(commands):
     run.set_up()
     run.set_up(dev=True)
     run.set_up()
-    assert commands.installed() == [["locks/runtime.txt"], ["torch==2"], ["locks/build.txt", "locks/dev.txt"]]
+    first, torch, second = commands.installed()
+    assert (first, torch, second) == ([run.RUNTIME_LOCK, run.ONNX_LOCK], ["torch==2"], [run.BUILD_LOCK, run.DEV_LOCK])
 
 
 def test_builds_need_what_freezes_and_nothing_that_tests(commands):
     """One lock more than for running."""
     run.set_up(build=True)
-    assert commands.installed() == [["locks/runtime.txt", "locks/build.txt"], ["torch==2"]]
+    assert commands.installed() == [[run.RUNTIME_LOCK, run.ONNX_LOCK, run.BUILD_LOCK], ["torch==2"]]
 
 
 @pytest.mark.parametrize("flavor", run.FLAVORS)
@@ -107,12 +109,22 @@ def test_nothing_but_torch_is_installed_without_its_hash(commands, flavor):
     assert all("--no-deps" in words for words in calls if words not in unchecked)
     assert [words[-1] for words in unchecked] == ([] if flavor == "mac-mps" else ["torch==2"])
     locks = {word for words in calls for word in words if word.startswith("locks/")}
-    assert locks == {run.RUNTIME_LOCK, run.BUILD_LOCK, run.DEV_LOCK} | (
+    onnx = run.ONNX_GPU_LOCK if flavor == "cuda" else run.ONNX_LOCK
+    assert locks == {run.RUNTIME_LOCK, onnx, run.BUILD_LOCK, run.DEV_LOCK} | (
         {run.MAC_TORCH_LOCK} if not unchecked else set()
     )
 
 
-@pytest.mark.parametrize(("flavor", "index"), [("cpu", "/whl/cpu"), ("cuda", "/whl/cu126")])
+@pytest.mark.parametrize(
+    ("flavor", "index"),
+    [
+        ("cpu", "/whl/cpu"),
+        ("cuda", "/whl/cu130"),
+        ("cuda-legacy", "/whl/cu126"),
+        ("rocm", "/whl/rocm7.2"),
+        ("xpu", "/whl/xpu"),
+    ],
+)
 def test_torch_comes_from_the_index_that_has_its_flavor(commands, flavor, index):
     """PyPI's torch for Linux brings CUDA along; nothing else is taken from PyTorch's index."""
     commands.pip_settings = "global.cert='/etc/ssl/ca.crt'\n:env:.default-timeout='60'\n"
@@ -140,8 +152,8 @@ def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
     run.set_up("cuda")
     run.set_up("cuda", dev=True)
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
-    assert "(cuda): up to 2925 MB to download" in first
-    assert "about 9 min" in first
+    assert "(cuda): up to 2652 MB to download" in first
+    assert "about 8 min" in first
     assert "(cuda): up to 105 MB to download" in second
 
 
@@ -164,7 +176,7 @@ def test_chosen_flavor_is_remembered(commands):
     """A flavor has to be chosen only once."""
     run.set_up("mac-mps")
     run.set_up()
-    assert commands.installed() == [["locks/torch-mac-mps.txt", "locks/runtime.txt"]]
+    assert commands.installed() == [[run.MAC_TORCH_LOCK, run.RUNTIME_LOCK, run.ONNX_LOCK]]
 
 
 def test_another_flavor_starts_from_nothing(commands):
@@ -227,7 +239,11 @@ def test_unreadable_stamp_means_not_installed(commands, content):
     run.STAMP.write_text(content)
     run.set_up()
     assert commands.kinds == ["pip"]
-    assert json.loads(run.STAMP.read_text())["files"].keys() == {"requirements-cpu.txt", "locks/runtime.txt"}
+    assert json.loads(run.STAMP.read_text())["files"].keys() == {
+        "requirements-cpu.txt",
+        run.RUNTIME_LOCK,
+        run.ONNX_LOCK,
+    }
 
 
 def test_environment_that_cannot_be_removed_is_explained(commands, monkeypatch):
@@ -307,6 +323,21 @@ def test_flavor_suits_the_machine(monkeypatch, system, machine, driver, flavor):
     monkeypatch.setattr(run.platform, "machine", lambda: machine)
     monkeypatch.setattr(run, "nvidia_driver_works", lambda: driver)
     assert run.detect_flavor() == flavor
+
+
+@pytest.mark.parametrize(
+    ("flavor", "system", "others"),
+    [
+        ("rocm", "win32", "`--flavor cuda`"),
+        ("mac-mps", "linux", "`--flavor rocm`"),
+        ("cuda", "darwin", "`--flavor mac-mps`"),
+    ],
+)
+def test_a_flavor_that_no_torch_exists_for_is_refused(flavor, system, others):
+    """Before anything is downloaded; the message names those that there are."""
+    with pytest.raises(run.Failure, match=f"no `{flavor}` for this system.*{others}"):
+        run.check_flavor(flavor, system)
+    run.check_flavor("cpu", system)
 
 
 @pytest.mark.parametrize("error", [OSError("exec format"), run.subprocess.TimeoutExpired("nvidia-smi", 20)])

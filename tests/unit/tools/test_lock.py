@@ -16,9 +16,12 @@ from tools.freeze import distributions
 
 DIGEST = "0" * 64
 FILES = {
-    "requirements-cpu.txt": "torch==2.0\napp==1.0\n",
-    "requirements-cuda.txt": "# CUDA\ntorch==2.0\nApp==1.0\n",
-    "requirements-mac-mps.txt": "torch==2.0\napp==1.0\n",
+    **dict.fromkeys(
+        (f"requirements-{flavor}.txt" for flavor in run.FLAVORS),
+        "-r requirements-common.txt\ntorch==2.0\nonnxruntime==1.0\n",
+    ),
+    "requirements-cuda.txt": "# CUDA\n-r requirements-common.txt\ntorch==2.0\nOnnxruntime_gpu==1.0\n",
+    "requirements-common.txt": "app==1.0\n",
     "requirements-alone.txt": "alone==1.0\n",
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
@@ -36,6 +39,7 @@ def packages():
     return {
         "torch": package("filelock", 'nvidia-cudnn; platform_system == "Linux"', version="2.0+cpu"),
         "app": package("base>=1", "torch"),
+        "onnxruntime": package("base"),
         "base": package('windows-only; sys_platform == "win32"', 'other; extra == "more"'),
         "windows-only": package(),
         "filelock": package(),
@@ -60,7 +64,8 @@ def project(monkeypatch, tmp_path):
     entries |= {file: ["guest"] for file in lock.BESIDE}
     for file, lines in entries.items():
         lock.write_lock(file, ["a.txt"], [entry(line) for line in lines])
-    lock.write_lock(run.MAC_TORCH_LOCK, ["a.txt"], [entry("torch", "2.0")])
+    for file, each in lock.BY_FLAVOR.items():
+        lock.write_lock(file, ["a.txt"], [entry(each.name, "2.0" if each.name == "torch" else "1.0")])
     installed = {
         name: SimpleNamespace(version=each.version, requires=[str(line) for line in each.requires])
         for name, each in (packages() | {"peer": package("huge")}).items()
@@ -95,7 +100,7 @@ def test_every_installed_runtime_package_is_locked():
 def test_run_installs_every_lock_file():
     """The files that are checked are those that `run.py` installs for a developer, on a Mac too."""
     installed = {name for flavor in run.FLAVORS for name in run.fingerprints(flavor, dev=True)}
-    locks = {each.file for each in lock.LOCKS} | {run.MAC_TORCH_LOCK}
+    locks = {each.file for each in lock.LOCKS} | lock.BY_FLAVOR.keys()
     assert {name for name in installed if name.startswith("locks/")} == locks
     assert {f"locks/{path.name}" for path in (run.ROOT / "locks").iterdir()} == locks | lock.BESIDE.keys()
 
@@ -103,7 +108,20 @@ def test_run_installs_every_lock_file():
 def test_every_requirements_file_is_locked():
     """A file that was forgotten would install nothing."""
     sources = {name for each in lock.LOCKS for name in (*each.sources, *each.alone)}
-    assert sources | set(lock.BESIDE.values()) == {path.name for path in run.ROOT.glob("requirements-*.txt")}
+    flavors = {*lock.flavor_files(), "requirements-common.txt"}
+    assert sources | flavors | set(lock.BESIDE.values()) == {path.name for path in run.ROOT.glob("requirements-*.txt")}
+
+
+def test_no_flavor_has_two_builds_of_onnxruntime():
+    """They overwrite each other's files: what is for graphics cards comes in place of the other."""
+    for flavor in run.FLAVORS:
+        names = {name for file in run.fingerprints(flavor, dev=True, build=True) for name in read(file)}
+        assert len([name for name in names if name.startswith("onnxruntime")]) == 1, flavor
+
+
+def read(file):
+    """The packages that a lock file or a requirements file installs."""
+    return lock.read_lock(file) if file.startswith("locks/") else {}
 
 
 def test_only_torch_has_no_hash_outside_macs():
@@ -157,8 +175,7 @@ def test_runtime_packages_must_be_in_the_runtime_lock(project):
 
 def test_a_changed_requirement_makes_the_lock_stale(project):
     """A version that was changed in the requirements files must be locked again."""
-    for flavor in run.FLAVORS:
-        replace(f"requirements-{flavor}.txt", "==1.0", "==1.1")
+    replace("requirements-common.txt", "==1.0", "==1.1")
     replace("requirements-dev-alone.txt", "==1.0", "==1.1")
     problems = lock.check()
     assert "locks/runtime.txt: app 1.1 is required, 1.0 is locked." in problems
@@ -169,14 +186,23 @@ def test_a_new_torch_makes_the_lock_of_macs_stale(project):
     """Its version is pinned in the requirements files and, with hashes, for Macs."""
     for flavor in run.FLAVORS:
         replace(f"requirements-{flavor}.txt", "torch==2.0", "torch==2.1")
-    assert lock.check() == ["locks/runtime.txt: torch 2.1 is required, 2.0 is locked."]
+    assert lock.check() == [
+        "locks/torch-mac-mps.txt: not as requirements-mac-mps.txt has it.",
+        "locks/runtime.txt: torch 2.1 is required, 2.0 is locked.",
+    ]
+
+
+def test_a_new_onnxruntime_makes_the_lock_of_its_flavors_stale(project):
+    """Each build of it has a lock of its own."""
+    replace("requirements-cuda.txt", "gpu==1.0", "gpu==1.1")
+    assert lock.check() == ["locks/onnxruntime-gpu.txt: not as requirements-cuda.txt has it."]
 
 
 def test_flavors_must_agree(project, capsys):
-    """One lock serves all flavors, so they may not pin different versions."""
-    replace("requirements-cuda.txt", "App==1.0", "App==1.1")
+    """They may differ in what they have, and never in its version."""
+    replace("requirements-xpu.txt", "onnxruntime==1.0", "onnxruntime==1.1")
     assert lock.main(["--check"]) == 1
-    assert "requirements-cuda.txt has app 1.1, but another requirements file has 1.0." in capsys.readouterr().err
+    assert "requirements-xpu.txt has onnxruntime 1.1, but another requirements file has 1.0." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -339,11 +365,18 @@ def test_the_torch_of_macs_is_locked(pip):
     assert lock.read_lock(run.MAC_TORCH_LOCK) == {"torch": lock.Entry("torch", "2.0", "", ("a" * 64,))}
 
 
+def test_each_onnxruntime_is_locked_for_all_systems(pip):
+    """One for processors and one for NVIDIA cards, with the hashes of all their files."""
+    lock.generate(upgrade=False)
+    both = {run.ONNX_LOCK: "onnxruntime", run.ONNX_GPU_LOCK: "onnxruntime-gpu"}
+    for file, name in both.items():
+        assert lock.read_lock(file) == {name: lock.Entry(name, "1.0", "", ("a" * 64, "b" * 64))}
+
+
 @pytest.mark.parametrize(("words", "kept"), [([], {"base", "backport"}), (["--upgrade"], set())])
 def test_other_versions_change_only_on_request(pip, words, kept):
     """What a requirements file names always counts; the rest stays at its locked version, or is resolved anew."""
-    for flavor in run.FLAVORS:
-        replace(f"requirements-{flavor}.txt", "==1.0", "==2.0")
+    replace("requirements-common.txt", "==1.0", "==2.0")
     pip.known["app"] = package("base>=1", version="2.0")
     assert lock.main(words) == 0
     _, constraints = pip.calls[0]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -132,3 +133,37 @@ def test_checksums_are_in_the_format_of_sha256sum(tmp_path):
     path = archives.write_checksums(tmp_path, [tmp_path / "c.zip", tmp_path / "a.zip"])
     expected = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in (("a.zip", b"new"), ("c.zip", b"c"))]
     assert path.read_bytes().decode() == "".join(expected)
+
+
+# Parts ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_archive_is_there_in_parts_too(tmp_path):
+    """None is larger than allowed, together they are the archive, and a script joins them."""
+    archive = tmp_path / "dsu-linux-cuda.tar.gz"
+    archive.write_bytes(os.urandom(2500))
+    *parts, script = archives.split(archive, 1000)
+    assert [part.name for part in parts] == [f"{archive.name}.00{number}" for number in (1, 2, 3)]
+    assert [part.stat().st_size for part in parts] == [1000, 1000, 500]
+    whole = archive.read_bytes()
+    archive.unlink()
+    done = subprocess.run(["sh", script], capture_output=True, text=True, check=True, cwd="/")
+    assert archive.read_bytes() == whole
+    assert f"{archive.name}: OK" in done.stdout
+
+
+def test_parts_for_windows_are_joined_by_its_own_means(tmp_path):
+    """A copy of several files into one; 7-Zip opens the first part even without."""
+    archive = tmp_path / "dsu-win-cuda.7z"
+    archive.write_bytes(bytes(1001))
+    *_, script = archives.split(archive, 1000)
+    assert script.read_bytes().splitlines()[-1] == b"copy /b dsu-win-cuda.7z.001+dsu-win-cuda.7z.002 dsu-win-cuda.7z"
+
+
+def test_an_archive_that_fits_has_no_parts(tmp_path):
+    """Nor those that an earlier, larger one has left."""
+    archive = tmp_path / "dsu-linux-cpu.tar.gz"
+    archive.write_bytes(bytes(1000))
+    (tmp_path / f"{archive.name}.001").touch()
+    assert archives.split(archive, 1000) == []
+    assert [path.name for path in tmp_path.iterdir()] == [archive.name]
