@@ -1,4 +1,4 @@
-"""The device that computes, its threads, its precision and its memory.
+"""How a device computes: its threads, its precision and its memory. Which there are is known to `utils/cards.py`.
 
 torch is imported inside the functions, so that importing this module is cheap.
 """
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from utils.core.errors import DeviceUnavailable, InvalidRequest
+from utils import cards
+from utils.core.errors import InvalidRequest
 from utils.core.replies import Memory
 from utils.core.settings import Arithmetic
 
@@ -24,38 +25,9 @@ KEPT_BYTES = 1 << 30
 TENSOR_CORES = (7, 0)  # the compute capability from which on CUDA devices have them
 
 
-def available() -> list[str]:
-    """The devices that work here, best first: CUDA, then MPS, then CPU."""
-    import torch
-
-    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    if torch.backends.mps.is_available():
-        names.append("mps")
-    return [*names, "cpu"]
-
-
-def choose(requested: str) -> str:
-    """The device for a request of `auto`, `cuda`, `cuda:N`, `mps` or `cpu`. Never falls back silently."""
-    devices = available()
-    if requested == "auto":
-        return devices[0].removesuffix(":0") if devices[0].startswith("cuda") else devices[0]
-    device = "cuda:0" if requested == "cuda" else requested
-    if device not in devices:
-        raise DeviceUnavailable(
-            f"The device `{requested}` is not available here; available: {', '.join(devices)}.{_cause(requested)}",
-            hint="Use `--device auto`, or install the build for your graphics card and its driver.",
-            suggestions=devices,
-            field="device",
-        )
-    return requested
-
-
-def _cause(requested: str) -> str:
-    """What else is known about a missing device, in torch's own words, which programs look for."""
-    import torch
-
-    lacks_cuda = requested.startswith("cuda") and torch.version.cuda is None
-    return " Torch not compiled with CUDA enabled." if lacks_cuda else ""
+def is_card(device: str) -> bool:
+    """Whether a device is a graphics card with memory of its own."""
+    return device.partition(":")[0] in cards.KINDS
 
 
 def out_of_memory(device: str) -> str:
@@ -99,6 +71,8 @@ def fastest_precision(device: str) -> Arithmetic:
     kind = device.partition(":")[0]
     if kind == "cuda":
         return "fp16" if torch.cuda.get_device_capability(device) >= TENSOR_CORES else "fp32"
+    if kind == "xpu":
+        return "bf16" if torch.xpu.is_bf16_supported() else "fp32"
     if kind == "mps":
         return "fp32"  # some of its kernels take weights for numbers of the type of their input, whatever they are
     has = torch.cpu.get_capabilities()
@@ -111,7 +85,7 @@ def computing(device: str, precision: Arithmetic) -> Iterator[None]:
     import torch
 
     kind = device.partition(":")[0]
-    if precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
+    if precision == "bf16" and is_card(device) and not torch.get_device_module(kind).is_bf16_supported():
         raise InvalidRequest("This graphics card cannot compute in bf16; use `fp16` or `fp32`.", field="precision")
     if kind == "cuda":
         # `fp32` is the reference; otherwise what remains in single precision may use TF32.
@@ -128,11 +102,12 @@ def memory(device: str) -> Memory:
 
     rss_mb = round(psutil.Process(os.getpid()).memory_info().rss / MB, 1)
     allocated = free = None
-    if device.startswith("cuda"):
+    if is_card(device):
         import torch
 
-        allocated = round(torch.cuda.memory_allocated(device) / MB, 1)
-        free = round(torch.cuda.mem_get_info(device)[0] / MB, 1)
+        module = torch.get_device_module(device)
+        allocated = round(module.memory_allocated(device) / MB, 1)
+        free = round(module.mem_get_info(device)[0] / MB, 1)
     elif device == "mps":
         import torch
 
@@ -142,11 +117,11 @@ def memory(device: str) -> Memory:
 
 
 def model_budget_bytes(device: str) -> int:
-    """How many bytes loaded models may take together: most of a CUDA device's memory, half of the others'."""
-    if device.startswith("cuda"):
+    """How many bytes loaded models may take together: most of a graphics card's memory, half of the others'."""
+    if is_card(device):
         import torch
 
-        return int(0.7 * torch.cuda.mem_get_info(device)[1])
+        return int(0.7 * torch.get_device_module(device).mem_get_info(device)[1])
     if device == "mps":
         import torch
 
@@ -158,10 +133,10 @@ def model_budget_bytes(device: str) -> int:
 
 def free_bytes(device: str) -> int:
     """The free memory of the device; of a Mac's graphics processor, that of the host that it shares."""
-    if device.startswith("cuda"):
+    if is_card(device):
         import torch
 
-        return torch.cuda.mem_get_info(device)[0]
+        return int(torch.get_device_module(device).mem_get_info(device)[0])
     import psutil
 
     return int(psutil.virtual_memory().available)
@@ -174,8 +149,8 @@ def release_unused(device: str) -> None:
     malloc_trim = _function_of_glibc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
+    if is_card(device):
+        torch.get_device_module(device).empty_cache()
     elif device == "mps":
         torch.mps.empty_cache()
 

@@ -16,9 +16,11 @@ export interface Loading {
 export interface Ready {
   status: "ready";
   id?: string | number;
+  /** Better devices that cannot be used, and what to do about it. */
   warnings?: Array<string>;
-  /** `cpu`, `cuda`, `cuda:N` or `mps`. */
+  /** `cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`. */
   device: string;
+  card?: Card;
   /** What `"precision":"auto"` of a request means here. */
   precision: "bf16" | "fp16" | "fp32";
   /** Number of CPU threads in use: the one set for the worker, or else the number of physical cores. */
@@ -28,6 +30,18 @@ export interface Ready {
   models_dir: string;
   version: string;
   protocol: number;
+}
+
+/** The graphics card that computes. */
+export interface Card {
+  name: string;
+  memory_mb: number;
+  /** NVIDIA: the compute capability, such as `8.9`. */
+  capability: string | null;
+  /** NVIDIA: the version of CUDA that the driver knows. */
+  driver_cuda: string | null;
+  /** The version of torch, which says what it was built for. */
+  build: string;
 }
 
 /** The last line when the worker shuts down for another reason than `exit` or the end of its input. */
@@ -203,6 +217,7 @@ export interface Status {
   uptime: number;
   jobs_done: number;
   jobs_failed: number;
+  card?: Card;
   /** What this worker accepts; settings change it. */
   limits?: WorkerLimits;
 }

@@ -1,4 +1,4 @@
-"""Devices: which there are, how they compute, what memory they have. Graphics cards are pretended."""
+"""Devices: how they compute, what memory they have. Graphics cards are pretended."""
 
 from __future__ import annotations
 
@@ -10,68 +10,8 @@ import pytest
 import torch
 
 from utils import device as devices
-from utils.core.errors import DeviceUnavailable, InvalidRequest
+from utils.core.errors import InvalidRequest
 from utils.device import fastest_precision
-
-
-@pytest.fixture
-def pretend(monkeypatch):
-    """Pretend that there are so many CUDA devices, and that MPS is there or not."""
-
-    def pretend(*, cuda=0, mps=False):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-
-    pretend()
-    return pretend
-
-
-@pytest.mark.parametrize(
-    ("cuda", "mps", "expected"),
-    [(0, False, ["cpu"]), (2, False, ["cuda:0", "cuda:1", "cpu"]), (0, True, ["mps", "cpu"])],
-)
-def test_devices_are_listed_best_first(pretend, cuda, mps, expected):
-    """CUDA before MPS before the CPU, which is always there."""
-    pretend(cuda=cuda, mps=mps)
-    assert devices.available() == expected
-
-
-@pytest.mark.parametrize(
-    ("cuda", "mps", "requested", "expected"),
-    [
-        (0, False, "auto", "cpu"),
-        (0, True, "auto", "mps"),
-        (2, False, "auto", "cuda"),
-        (2, False, "cuda", "cuda"),
-        (2, False, "cuda:1", "cuda:1"),
-        (2, False, "cpu", "cpu"),
-    ],
-)
-def test_the_requested_device_is_used(pretend, cuda, mps, requested, expected):
-    """`auto` is the best one; any other request is taken at its word."""
-    pretend(cuda=cuda, mps=mps)
-    assert devices.choose(requested) == expected
-
-
-@pytest.mark.parametrize("requested", ["cuda", "cuda:1", "mps", "tpu"])
-def test_a_device_that_is_not_there_is_never_replaced(pretend, requested):
-    """The error lists the devices that are there."""
-    pretend(cuda=1 if requested == "cuda:1" else 0)
-    with pytest.raises(DeviceUnavailable, match=rf"`{requested}` is not available") as caught:
-        devices.choose(requested)
-    assert caught.value.suggestions[-1] == "cpu"
-    assert caught.value.field == "device"
-
-
-@pytest.mark.parametrize(("version", "is_told"), [(None, True), ("12.8", False)])
-def test_a_build_without_cuda_is_told_in_torch_s_words(pretend, monkeypatch, version, is_told):
-    """Programs that fall back to the processor look for them; with a build for CUDA something else is wrong."""
-    pretend(cuda=0)
-    monkeypatch.setattr(torch.version, "cuda", version)
-    with pytest.raises(DeviceUnavailable) as caught:
-        devices.choose("cuda")
-    assert ("Torch not compiled with CUDA enabled" in caught.value.message) is is_told
 
 
 @pytest.mark.parametrize(("device", "is_told"), [("cuda", True), ("cuda:1", True), ("mps", False), ("cpu", False)])

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = set(sys.stdlib_module_names) | {"__future__"}
 OURS = {"utils", "workers", "models", "tools", "training", "benchmarks", "run"}
-LIBRARY = ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models")
+LIBRARY = ("utils", "utils.core", "utils.audio", "utils.store", "utils.cards", "utils.device", "utils.engine", "models")
 ANY = None
 
 
@@ -36,9 +36,11 @@ LAYERS = {
     "utils/core": Layer(("utils", "utils.core"), frozenset({"msgspec", "platformdirs"}), late=("platformdirs",)),
     "utils/audio": Layer(("utils.core", "utils.audio"), ANY),
     "utils/store": Layer(("utils.core", "utils.store", "models.architectures"), ANY),
-    "utils/device": Layer(("utils.core",), ANY),
+    "utils/cards": Layer(("utils.core",), ANY),
+    "utils/device": Layer(("utils.core", "utils.cards"), ANY),
     "utils/engine": Layer(
-        ("utils", "utils.core", "utils.audio", "utils.store", "utils.device", "utils.engine", "models"), ANY
+        ("utils", "utils.core", "utils.audio", "utils.store", "utils.cards", "utils.device", "utils.engine", "models"),
+        ANY,
     ),
     "utils/engine/pipeline": Layer(
         ("utils", "utils.core", "utils.audio", "utils.device", "utils.engine.pipeline", "utils.engine.backends"), ANY

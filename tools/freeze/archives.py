@@ -102,7 +102,7 @@ def split(archive: Path, most_bytes: int) -> list[Path]:
         old.unlink()
     if archive.stat().st_size <= most_bytes:
         return []
-    parts = []
+    parts: list[Path] = []
     with archive.open("rb") as whole:
         while block := whole.read(min(BLOCK_BYTES, most_bytes)):
             parts.append(archive.with_name(f"{archive.name}.{len(parts) + 1:03}"))

@@ -85,7 +85,7 @@ class Program(Generic[R]):
                 stems = dict.fromkeys(_stems_among(inputs, options.tracks, engine, job))
                 report.take([path for path in inputs if path not in stems], self.trees(options))
                 report.skipped(list(stems), "it is a stem that DSU made; name it itself to separate it")
-            engine.start()
+            report.note(engine.start().warnings)  # before the work, which may take long on another device
             models = self.find_models(engine, request)
             if options.run.skip_existing:
                 report.tracks, done = split_done(report.tracks, request, self.results(request, models))
@@ -316,9 +316,12 @@ class Report:
         """A song has its stems."""
         self.display.say(describe_done(done))
 
-    def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
+    def note(self, warnings: Sequence[str]) -> None:
         for warning in warnings:
             self.display.line(f"Note: {self._wording.of_warning(warning)}")
+
+    def finish(self, results: Sequence[dict[str, Any]], warnings: Sequence[str]) -> None:
+        self.note(warnings)
         if self.verbose:
             for result in results:
                 self.display.say(describe_result(result))

@@ -6,6 +6,7 @@ Requests and replies are values from `utils.core.requests` and `utils.core.repli
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ class Health(NamedTuple):
     cached_models: list[str]
     max_cache_size: int
     memory: replies.Memory
+    card: replies.Card | None = None
 
 
 class Readiness(NamedTuple):
@@ -35,6 +37,8 @@ class Readiness(NamedTuple):
     threads: int
     max_cached_models: int
     models_dir: str
+    card: replies.Card | None = None
+    warnings: Sequence[str] = ()  # about better devices that cannot be used
 
 
 class EngineApi(Protocol):

@@ -40,10 +40,21 @@ class Loading(Reply, frozen=True, kw_only=True, tag_field="status", tag="loading
     pid: int
 
 
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """The graphics card that computes."""
+
+    name: str
+    memory_mb: int
+    capability: Annotated[str | None, Meta(description="NVIDIA: the compute capability, such as `8.9`.")]
+    driver_cuda: Annotated[str | None, Meta(description="NVIDIA: the version of CUDA that the driver knows.")]
+    build: Annotated[str, Meta(description="The version of torch, which says what it was built for.")]
+
+
 class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     """The worker is ready for commands."""
 
-    device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N` or `mps`.")]
+    device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`.")]
+    card: Card | UnsetType = UNSET
     precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
     threads: Annotated[
         int,
@@ -56,6 +67,10 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     models_dir: str
     version: str
     protocol: int
+    warnings: (
+        Annotated[list[str], Meta(description="Better devices that cannot be used, and what to do about it.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Exiting(Reply, frozen=True, kw_only=True, tag_field="status", tag="exiting"):
@@ -222,6 +237,7 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     uptime: float
     jobs_done: int
     jobs_failed: int
+    card: Card | UnsetType = UNSET
     limits: Annotated[WorkerLimits, Meta(description="What this worker accepts; settings change it.")] | UnsetType = (
         UNSET
     )

@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True):
         str,
         Meta(
             min_length=1,
-            description="`cuda`, `cuda:N`, `mps` or `cpu`; `auto` uses CUDA if available, then MPS, then the CPU.",
+            description="`cuda`, `cuda:N`, `xpu`, `xpu:N`, `mps` or `cpu`, or several with commas, of which the first that "
+            "works is used; `auto` uses CUDA if available, then XPU, then MPS, then the CPU.",
         ),
     ] = "auto"
     threads: (

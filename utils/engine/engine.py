@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from utils import cards
 from utils import device as devices
 from utils.audio.tagging import is_own_stem
 from utils.core import catalogue, replies, requests
@@ -78,6 +79,7 @@ class Engine:
         self.families = {name: make(self.host) for name, make in families.items()}
         self._for_package = for_package or {}
         self.cache = ModelCache(settings.max_cached_models, 0)
+        self._card: replies.Card | None = None
         self._names_restorer = names_restorer
 
     @cached_property
@@ -91,7 +93,8 @@ class Engine:
     # Life --------------------------------------------------------------------------------------------------------
 
     def start(self) -> Readiness:
-        self.host.device = devices.choose(self.settings.device)
+        self.host.device, warnings = cards.choose(self.settings.device)
+        self._card = cards.describe(self.host.device)
         default = self.settings.default_precision
         self.host.precision = devices.fastest_precision(self.host.device) if default == "auto" else default
         devices.prepare_torch(self.host.threads)
@@ -105,10 +108,12 @@ class Engine:
         )
         return Readiness(
             device=self.host.device,
+            card=self._card,
             precision=self.host.precision,
             threads=self.host.threads,
             max_cached_models=self.cache.max_models,
             models_dir=str(self.settings.models_dir),
+            warnings=warnings,
         )
 
     def close(self) -> None:
@@ -131,6 +136,7 @@ class Engine:
         return Health(
             model_loaded=active.name if active is not None else None,
             device=self.host.device,
+            card=self._card,
             precision=self.host.precision,
             threads=self.host.threads,
             cached_models=[entry.name for entry in self.cache.entries()],

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import cleanup
 from utils.core.api import EngineApi
@@ -89,6 +91,7 @@ class _Server:
             self._writer.send(
                 Ready(
                     device=readiness.device,
+                    card=readiness.card or UNSET,
                     precision=readiness.precision,
                     threads=readiness.threads,
                     cache_enabled=readiness.max_cached_models > 0,
@@ -96,6 +99,7 @@ class _Server:
                     models_dir=readiness.models_dir,
                     version=__version__,
                     protocol=PROTOCOL_VERSION,
+                    warnings=list(readiness.warnings) or UNSET,
                 )
             )
             commands = commands_of(self._worker)

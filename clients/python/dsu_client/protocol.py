@@ -812,8 +812,10 @@ class Ready(TypedDict):
     status: Literal["ready"]
     id: NotRequired[str | int | float]
     warnings: NotRequired[list[str]]
+    """Better devices that cannot be used, and what to do about it."""
     device: str
-    """`cpu`, `cuda`, `cuda:N` or `mps`."""
+    """`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`."""
+    card: NotRequired[Card]
     precision: Literal["bf16", "fp16", "fp32"]
     """What `"precision":"auto"` of a request means here."""
     threads: int
@@ -823,6 +825,19 @@ class Ready(TypedDict):
     models_dir: str
     version: str
     protocol: int
+
+
+class Card(TypedDict):
+    """The graphics card that computes."""
+
+    name: str
+    memory_mb: int
+    capability: str | None
+    """NVIDIA: the compute capability, such as `8.9`."""
+    driver_cuda: str | None
+    """NVIDIA: the version of CUDA that the driver knows."""
+    build: str
+    """The version of torch, which says what it was built for."""
 
 
 class Shutdown(TypedDict):
@@ -987,6 +1002,7 @@ class Status(TypedDict):
     uptime: float
     jobs_done: int
     jobs_failed: int
+    card: NotRequired[Card]
     limits: NotRequired[WorkerLimits]
     """What this worker accepts; settings change it."""
 

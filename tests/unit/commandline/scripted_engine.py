@@ -30,11 +30,12 @@ class ScriptedEngine:
         self.listed: list[requests.ListModels] = []
         self.downloaded: list[str] = []
         self.stems: set[str] = set()  # names of files that are results of an earlier run
+        self.warnings: list[str] = []  # about devices
         self.started = self.closed = False
 
     def start(self) -> Readiness:
         self.started = True
-        return Readiness(device="cpu", precision="fp32", threads=1, max_cached_models=1, models_dir="/models")
+        return Readiness("cpu", "fp32", 1, 1, "/models", warnings=self.warnings)
 
     def close(self) -> None:
         self.closed = True

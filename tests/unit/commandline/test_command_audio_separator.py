@@ -52,6 +52,14 @@ def test_a_song(capsys):
     assert (engine.started, engine.closed) == (True, True)
 
 
+def test_a_card_that_cannot_be_used_is_a_warning(capsys):
+    """Before the work, which may take long on another device."""
+    engine = ScriptedEngine()
+    engine.warnings = ["`cuda:0` is not used. Its driver is too old."]
+    assert run(engine, "-m", "ready", "--output_dir", "out", "a.wav") == 0
+    assert said(capsys)[1] == f"WARNING - cli - {engine.warnings[0]}"
+
+
 def test_names_for_the_stems_of_several_songs_are_a_warning(capsys):
     """Since those of the last song are what is left."""
     words = ("-m", "ready", "--output_dir", "out", '--custom_output_names={"Vocals": "voice"}')

@@ -43,6 +43,15 @@ def test_songs_are_separated_one_after_the_other(program, capsys):
     assert engine.closed
 
 
+def test_a_card_that_cannot_be_used_is_told_before_the_work(program, capsys):
+    """The work may take long on another device."""
+    engine = ScriptedEngine()
+    engine.warnings = ["`cuda:0` is not used. Its driver is too old."]
+    assert program.run(engine, "a.wav") == 0
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == f"Note: {engine.warnings[0]}"
+
+
 def test_folder_gives_the_songs_in_it_but_not_earlier_results(program, tmp_path):
     """A folder stands for its audio files; the output folder inside it is left out."""
     (tmp_path / "separated").mkdir()

@@ -19,6 +19,8 @@ from utils.core.job import Job
 from utils.core.settings import Settings
 
 STEMS = ["drums", "Vocals"]
+CARD = replies.Card(name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", build="2.13.0+cu130")
+OTHER_CARD = "`cuda:0` is not used. It cannot compute."
 GUARD_S = 60.0  # longer than any test waits
 
 
@@ -26,6 +28,7 @@ class FakeEngine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.active: str | None = None
+        self.card: replies.Card | None = None
         self.asked: list[str] = []
 
     def start(self) -> Readiness:
@@ -39,7 +42,11 @@ class FakeEngine:
         if kind.startswith("waits:"):
             wait_for(Path(kind.removeprefix("waits:")))
         settings = self.settings
-        return Readiness("cpu", "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
+        ready = Readiness("cpu", "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
+        if kind == "other_card":
+            self.card = CARD
+            ready = ready._replace(device="cuda:1", card=CARD, warnings=[OTHER_CARD])
+        return ready
 
     def close(self) -> None:
         self.active = None
@@ -49,7 +56,7 @@ class FakeEngine:
 
     def health(self) -> Health:
         memory = replies.Memory(rss_mb=1.0, device_allocated_mb=None, device_free_mb=None)
-        return Health(self.active, "cpu", "fp32", 3, [self.active] if self.active else [], 2, memory)
+        return Health(self.active, "cpu", "fp32", 3, [self.active] if self.active else [], 2, memory, self.card)
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
         if request.repo == "breaks":

@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 
+import msgspec
 import psutil
 import pytest
-from fake_engine import wait_for
+from fake_engine import CARD, OTHER_CARD, wait_for
 from fake_worker import COMMAND
 from worker_process import TIMEOUT_S, clean_environment, statuses
 
@@ -44,6 +45,17 @@ def test_the_first_lines_are_loading_and_ready(start, tmp_path):
         "version": __version__,
         "protocol": PROTOCOL_VERSION,
     }
+
+
+def test_the_card_is_told_and_why_it_is_not_the_first(start):
+    """`ready` describes it, with a warning about a better one that cannot be used, and so does `get_status`."""
+    worker = start(ready=False, FAKE_START="other_card")
+    worker.read()
+    ready = worker.read()
+    assert (ready["device"], ready["warnings"]) == ("cuda:1", [OTHER_CARD])
+    assert ready["card"] == msgspec.to_builtins(CARD)
+    worker.send({"cmd": "get_status"})
+    assert worker.read()["card"] == ready["card"]
 
 
 def test_loading_is_sent_before_the_engine_is_there(start, tmp_path):

@@ -133,7 +133,7 @@ def _download(
     names = models_of(options.request)
     for name in names:
         report.line(f"Separator version {__version__} downloading model {name} to directory {settings.models_dir}")
-    engine.start()
+    report.warn(engine.start().warnings)
     for name in names:
         details = _details(engine, name, settings)
         if details is None:
@@ -149,7 +149,7 @@ def _separate(
     request = options.request
     report.line(f"Separator version {__version__} beginning with input path(s): {', '.join(options.tracks)}")
     report.take(collect_inputs(options.tracks, leave_out=request.folder))
-    engine.start()
+    report.warn(engine.start().warnings)
     stems: tuple[str | None, ...] = (None,)
     for name in models_of(request):
         details = _details(engine, name, settings)
@@ -197,6 +197,10 @@ class PackageReport(Report):
 
     def line(self, text: str) -> None:
         self._messages.log.say("info", CLI, text)
+
+    def warn(self, warnings: Sequence[str]) -> None:
+        for warning in warnings:
+            self._messages.log.say("warning", CLI, warning)
 
     def begin(self) -> None:
         """The next song has its turn."""

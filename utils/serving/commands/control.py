@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from msgspec import UNSET
+
 from utils.core import replies, requests
 from utils.serving import description
 from utils.serving.commands import Context, Group
@@ -24,6 +26,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
     return replies.Status(
         model_loaded=health.model_loaded,
         device=health.device,
+        card=health.card or UNSET,
         precision=health.precision,
         ready=True,
         busy=counts.busy,
