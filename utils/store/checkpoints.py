@@ -1,25 +1,25 @@
 """Reads checkpoints without running code from them, and gives their tensors to networks without copying them.
 
-Only tensors and plain containers are read; classes that the caller allows are kept as names. Anything else is refused,
+What a file holds is found out in a child process, unless its bytes are known to be those of a public model. Only tensors and plain containers are read; classes that the caller allows are kept as names. Anything else is refused,
 with the name of what the checkpoint would run, unless the user who started the worker allowed unsafe checkpoints.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from utils.core.errors import (
-    CheckpointInvalid,
-    CheckpointMismatch,
-    CheckpointUnsafe,
-    ModelNotInstalled,
-)
+from utils.core import isolation
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
+from utils.store.known_hashes import is_vouched
 from utils.store.likeness import mistaken
 from utils.store.pickles import NotAllowed
+from utils.store.plain_files import open_file
+from utils.store.torch_files import read_safetensors, read_torch_file
 
 if TYPE_CHECKING:
     import torch
@@ -35,22 +35,51 @@ SMALL_NETWORK_BYTES = 64 << 20
 DEEPEST = 8  # wrappers and prefixes around the weights
 
 
-def read_checkpoint(path: Path, *, mapped: bool = True, allow: Collection[str] = (), allow_unsafe: bool = False) -> Any:
+def read_checkpoint(
+    path: Path,
+    *,
+    mapped: bool = True,
+    allow: Collection[str] = (),
+    allow_unsafe: bool = False,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Any:
     """The content of a `.safetensors` file or of a file written by `torch.save`, on the CPU.
 
     With `mapped`, the tensors are memory-mapped and paged in as they are used (except in torch's old format). Classes
     and functions whose full names are in `allow` become `pickles.Named`, and what is made with them `pickles.Made`.
+    `checkpoint` is called while a child process reads, and may raise to stop it.
     """
     start = _first_bytes(path)
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path, mapped=mapped)
-    mapped = mapped and start.startswith(ZIP_MAGIC)
+    mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        return _read_plain(path, allow, mapped=mapped)
+        content = _found(path, allow, checkpoint)
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise
-    return _read_by_running(path, mapped=mapped)
+        return _read_by_running(path, mapped=mapped)
+    from utils.store.tensors import with_tensors
+
+    try:
+        return with_tensors(content, path, mapped=mapped)
+    except Exception as error:  # damaged bytes can make the reader fail in any way
+        raise _unreadable(path, error) from error
+
+
+def find_content(name: str, allow: Collection[str]) -> Any:
+    """What a checkpoint holds, as `torch_files` packs it. Its name and its arguments are plain, for a child process."""
+    path = Path(name)
+    try:
+        return read_safetensors(path) if path.suffix == ".safetensors" else read_torch_file(path, allow)
+    except NotAllowed as error:
+        raise CheckpointUnsafe(
+            f"`{path.name}` was refused: reading it would run `{error.name[:LONGEST_NAME]}`. A checkpoint should only hold "
+            "tensors.",
+            hint="If you trust its author, start the worker with --allow-unsafe-checkpoints; it then runs code from the file.",
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes can make the reader fail in any way
+        raise _unreadable(path, error) from error
 
 
 def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
@@ -120,7 +149,7 @@ def largest_network_bytes(path: Path) -> int:
 def _first_bytes(path: Path) -> bytes:
     """The start of the file. Raises an error if it is not a checkpoint at all."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(512)
     except FileNotFoundError as error:
         raise ModelNotInstalled(
@@ -135,31 +164,24 @@ def _first_bytes(path: Path) -> bytes:
     raise CheckpointInvalid(f"`{path.name}` {problem}.", hint="Delete it and download the checkpoint again.")
 
 
-def _read_safetensors(path: Path, *, mapped: bool) -> Any:
-    import safetensors.torch
-    from safetensors import SafetensorError
+_read_before: dict[Path, tuple[int, int]] = {}  # the size and the time of what a child has read
 
+
+def _found(path: Path, allow: Collection[str], checkpoint: Callable[[], None]) -> Any:
+    """What a checkpoint holds, found by a child process if nobody vouches for the file and it is read for the first time."""
+    state = path.stat()
+    stamp = (state.st_size, state.st_mtime_ns)
+    if _read_before.get(path) == stamp or is_vouched(path):
+        return find_content(os.fspath(path), allow)
     try:
-        if mapped:
-            return safetensors.torch.load_file(path)
-        return safetensors.torch.load(path.read_bytes())
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _read_plain(path: Path, allow: Collection[str], *, mapped: bool) -> Any:
-    from utils.store.torch_files import read_torch_file
-
-    try:
-        return read_torch_file(path, mapped=mapped, allow=allow)
-    except NotAllowed as error:
-        raise CheckpointUnsafe(
-            f"`{path.name}` was refused: reading it would run `{error.name[:LONGEST_NAME]}`. A checkpoint should only hold "
-            "tensors.",
-            hint="If you trust its author, start the worker with --allow-unsafe-checkpoints; it then runs code from the file.",
-        ) from error
-    except Exception as error:  # damaged bytes can make the reader fail in any way
-        raise _unreadable(path, error) from error
+        content = isolation.call(find_content, os.fspath(path), list(allow), checkpoint=checkpoint)
+    except isolation.Broken as broken:
+        raise CheckpointInvalid(
+            f"`{path.name}` cannot be used: reading it {broken}.",
+            hint="It is damaged, or made to do harm. Delete it, and get the checkpoint from its author.",
+        ) from broken
+    _read_before[path] = stamp
+    return content
 
 
 def _read_by_running(path: Path, *, mapped: bool) -> Any:

@@ -320,7 +320,7 @@ def _linked(source: Path, target: Path) -> bool:
 
 def _copy(source: Path, target: Path, tick: Callable[[int], None]) -> None:
     part_path(target).unlink(missing_ok=True)  # of a download that this makes unnecessary
-    with source.open("rb") as file, PartFile(target, lambda: tick(0)) as part:
+    with open_file(source) as file, PartFile(target, lambda: tick(0)) as part:
         try:
             while block := file.read(BLOCK_BYTES):
                 tick(part.size_bytes)
