@@ -56,14 +56,14 @@ def _nothing() -> None:
 
 
 def call(
-    function: Callable[..., Any], *arguments: Any, limits: Limits = USUAL, checkpoint: Callable[[], None] = _nothing
+    function: Callable[..., Any], *arguments: Any, limits: Limits = USUAL, on_wait: Callable[[], None] = _nothing
 ) -> Any:
-    """What the function returns for these plain arguments. `checkpoint` is called again and again, and may raise to give up.
+    """What the function returns for these plain arguments. `on_wait` is called again and again, and may raise to give up.
 
     Raises the `DsuError` that the function raises, and `Broken` if it did not get to an end.
     """
     with Call(function, *arguments, limits=limits) as started:
-        return started.answer(checkpoint)
+        return started.answer(on_wait)
 
 
 class Call:
@@ -74,7 +74,7 @@ class Call:
         self._end_s = time.monotonic() + limits.seconds
         request = (f"{function.__module__}:{function.__qualname__}", arguments, limits.memory_bytes, limits.seconds)
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - it is this program
                 [sys.executable, ARGUMENT] if is_frozen() else [sys.executable, "-c", _CODE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -91,7 +91,9 @@ class Call:
         self._undo = contextlib.ExitStack()
         self._undo.enter_context(cleanup.undone_on_exit(self._process.kill))
         self._content = bytearray()
-        self._reader = threading.Thread(target=self._read, args=(json.dumps(request),), name="dsu-isolated", daemon=True)
+        self._reader = threading.Thread(
+            target=self._read, args=(json.dumps(request),), name="dsu-isolated", daemon=True
+        )
         self._reader.start()
 
     def __enter__(self) -> Self:
@@ -110,10 +112,10 @@ class Call:
         self._undo.close()
         self._job.close()
 
-    def answer(self, checkpoint: Callable[[], None] = _nothing) -> Any:
+    def answer(self, on_wait: Callable[[], None] = _nothing) -> Any:
         """Wait for the answer; see `call`."""
         while self._reader.is_alive():
-            checkpoint()
+            on_wait()
             if time.monotonic() > self._end_s:
                 raise self._late()
             self._reader.join(STEP_S)
@@ -137,10 +139,8 @@ class Call:
             with contextlib.suppress(OSError):
                 pipe.write(request.encode() + b"\n")
                 pipe.flush()
-            content = bytearray()
-            while len(content) <= LARGEST_ANSWER_BYTES and (block := answer.read1(1 << 20)):
-                content += block
-            self._content = content
+            while len(self._content) <= LARGEST_ANSWER_BYTES and (block := answer.read(1 << 20)):
+                self._content += block
 
     def _reason_of(self, status: int) -> Broken:
         late = {-getattr(signal, name) for name in ("SIGALRM", "SIGXCPU") if hasattr(signal, name)}
@@ -189,8 +189,6 @@ def _end_with_parent() -> None:
 
 
 if sys.platform == "win32":
-    import ctypes
-
     from utils.core.job_object import JobObject
 
     def _confined(process: subprocess.Popen[bytes], limits: Limits) -> JobObject:

@@ -41,18 +41,18 @@ def read_checkpoint(
     mapped: bool = True,
     allow: Collection[str] = (),
     allow_unsafe: bool = False,
-    checkpoint: Callable[[], None] = lambda: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Any:
     """The content of a `.safetensors` file or of a file written by `torch.save`, on the CPU.
 
     With `mapped`, the tensors are memory-mapped and paged in as they are used (except in torch's old format). Classes
     and functions whose full names are in `allow` become `pickles.Named`, and what is made with them `pickles.Made`.
-    `checkpoint` is called while a child process reads, and may raise to stop it.
+    `on_wait` is called while a child process reads, and may raise to stop it.
     """
     start = _first_bytes(path)
     mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        content = _found(path, allow, checkpoint)
+        content = _found(path, allow, on_wait)
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise
@@ -167,14 +167,14 @@ def _first_bytes(path: Path) -> bytes:
 _read_before: dict[Path, tuple[int, int]] = {}  # the size and the time of what a child has read
 
 
-def _found(path: Path, allow: Collection[str], checkpoint: Callable[[], None]) -> Any:
+def _found(path: Path, allow: Collection[str], on_wait: Callable[[], None]) -> Any:
     """What a checkpoint holds, found by a child process if nobody vouches for the file and it is read for the first time."""
     state = path.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if _read_before.get(path) == stamp or is_vouched(path):
         return find_content(os.fspath(path), allow)
     try:
-        content = isolation.call(find_content, os.fspath(path), list(allow), checkpoint=checkpoint)
+        content = isolation.call(find_content, os.fspath(path), list(allow), on_wait=on_wait)
     except isolation.Broken as broken:
         raise CheckpointInvalid(
             f"`{path.name}` cannot be used: reading it {broken}.",

@@ -30,6 +30,7 @@ from utils.store.hashes import BLOCK_BYTES, remembered_sha256
 from utils.store.locks import held
 from utils.store.new_folders import made, require_space
 from utils.store.part_file import PartFile, part_path
+from utils.store.plain_files import open_file
 from utils.store.records import FileRecord, ModelRecord
 from utils.store.registry import Registry
 from utils.store.transfer import WAIT_STEP_S

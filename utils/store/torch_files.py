@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -138,54 +139,53 @@ def packed(content: Any) -> Any:
         values += 1
         if depth > DEEPEST or values > MOST_VALUES:
             raise ValueError("it has too many values, or contains itself")
-        match value:
-            case None | bool() | str() | float() | bytes():
-                return value
-            case int():
-                return value if -(1 << 63) <= value < 1 << 63 else ["i", hex(value)]
-            case Mapping():
-                return ["d", *(pack(each, depth + 1) for item in value.items() for each in item)]
-            case list() | tuple() | set() | frozenset():
-                return [_MARKS[type(value)], *(pack(each, depth + 1) for each in value)]
-            case Named():
-                return ["n", value.name]
-            case Made():
-                return ["m", value.maker.name, pack(value.arguments, depth + 1)]
-            case Tensor(storage=storage):
-                if storage.start is None:
-                    raise ValueError("a tensor has no data")
-                place = (storage.start, storage.size_bytes)
-                return ["T", value.dtype, *place, value.offset, list(value.shape), list(value.strides)]
-        raise ValueError(f"it has a {type(value).__name__}")
+        is_plain = value is None or isinstance(value, bool | str | float | bytes)
+        if is_plain or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63):
+            return value
+        own, inner = _parts(value)
+        return [*own, *(pack(each, depth + 1) for each in inner)]
 
     return pack(content, 0)
 
 
-_MARKS = {list: "l", tuple: "t", set: "s", frozenset: "f"}
-_MAKERS: dict[Any, Callable[[Any], Any]] = {"l": list, "t": tuple, "s": set, "f": frozenset}
+def _parts(value: Any) -> tuple[list[Any], Iterable[Any]]:
+    """How a value begins when it is packed, and the values in it."""
+    match value:
+        case Mapping():
+            return ["dict"], chain.from_iterable(value.items())
+        case list() | tuple() | set() | frozenset():
+            return [type(value).__name__], value
+        case Named():
+            return ["named", value.name], ()
+        case Made():
+            return ["made", value.maker.name], value.arguments
+        case Tensor(storage=Storage(start=int(start), size_bytes=size)):
+            return ["tensor", value.dtype, start, size, value.offset, value.shape, value.strides], ()
+        case int():
+            return ["int", hex(value)], ()
+    raise ValueError(f"it has a {type(value).__name__} of no use")
+
+
+_MAKERS: dict[Any, Callable[[list[Any]], Any]] = {
+    "dict": lambda values: dict(zip(values[::2], values[1::2], strict=True)),
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "named": lambda values: Named(str(values[0])),
+    "made": lambda values: Made(Named(str(values[0])), tuple(values[1:])),
+    "int": lambda values: int(values[0], 16),
+}
 
 
 def unpacked(data: Any, tensor: Callable[..., Any]) -> Any:
     """The content that was packed. `tensor` makes the tensors: of a type, a place in bytes and a size in the file, an
     offset in elements, a shape and strides.
     """
-    if not isinstance(data, list):
+    if not isinstance(data, list | tuple):
         return data
-    match data:
-        case ["i", str() as digits]:
-            return int(digits, 16)
-        case ["d", *parts]:
-            values = [unpacked(part, tensor) for part in parts]
-            return dict(zip(values[::2], values[1::2], strict=True))
-        case ["l" | "t" | "s" | "f" as mark, *parts]:
-            return _MAKERS[mark](unpacked(part, tensor) for part in parts)
-        case ["n", str() as name]:
-            return Named(name)
-        case ["m", str() as name, ["t", *_] as arguments]:
-            return Made(Named(name), unpacked(arguments, tensor))
-        case ["T", *parts]:
-            return tensor(*parts)
-    raise ValueError("its content is not as it should be")
+    mark, *parts = data
+    return tensor(*parts) if mark == "tensor" else _MAKERS[mark]([unpacked(part, tensor) for part in parts])
 
 
 # The formats of torch -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +92,17 @@ class ApolloModel:
 
 
 def load_apollo(
-    source: ModelSource, checkpoint: Path, config: Path | None, *, mapped: bool, allow_unsafe: bool
+    source: ModelSource,
+    checkpoint: Path,
+    config: Path | None,
+    *,
+    mapped: bool,
+    allow_unsafe: bool,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> ApolloModel:
     """Read a network. Its sizes come from the checkpoint; a configuration that contradicts them is an error."""
-    tensors = unwrap_state(read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe), checkpoint)
+    content = read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe, on_wait=on_wait)
+    tensors = unwrap_state(content, checkpoint)
     sizes = sizes_of(tensors, checkpoint)
     stated = ApolloNetworkParams()
     if config is not None:

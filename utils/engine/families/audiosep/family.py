@@ -84,6 +84,7 @@ class AudioSepFamily:
             source,
             mapped=self._host.mapped if mapped is None else mapped,
             allow_unsafe=self._host.allow_unsafe,
+            on_wait=job.checkpoint,
         )
         with job.step("move"):
             model.move(self._host.device)

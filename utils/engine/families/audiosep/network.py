@@ -70,11 +70,15 @@ class AudioSepModel:
         return [{name: shift.to(self._device) for name, shift in each.items()} for each in conditions]
 
 
-def load_audiosep(source: AudioSepSource, *, mapped: bool, allow_unsafe: bool) -> AudioSepModel:
+def load_audiosep(
+    source: AudioSepSource, *, mapped: bool, allow_unsafe: bool, on_wait: Callable[[], None] = lambda: None
+) -> AudioSepModel:
     """Read a network and its text encoder. Raises `ConfigInvalid` or one of the checkpoint errors."""
 
     def fill(net: ResUNet30 | ClapText, path: Path) -> None:
-        content = read_checkpoint(path, mapped=mapped, allow=net.PICKLED_WITH, allow_unsafe=allow_unsafe)
+        content = read_checkpoint(
+            path, mapped=mapped, allow=net.PICKLED_WITH, allow_unsafe=allow_unsafe, on_wait=on_wait
+        )
         assign(net, net.complete_state(unwrap_state(content, path)), path=path)
         for_inference(net)
 

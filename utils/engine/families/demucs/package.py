@@ -67,9 +67,16 @@ class DemucsNet:
         return max(length, int(self._valid_length(length))) if self._valid_length is not None else length
 
 
-def load_net(path: Path, *, halves: bool = True, mapped: bool, allow_unsafe: bool) -> DemucsNet:
+def load_net(
+    path: Path,
+    *,
+    halves: bool = True,
+    mapped: bool,
+    allow_unsafe: bool,
+    on_wait: Callable[[], None] = lambda: None,
+) -> DemucsNet:
     """Read a `.th` checkpoint and build its network on the CPU."""
-    package = read_checkpoint(path, mapped=mapped, allow=ALLOWED, allow_unsafe=allow_unsafe)
+    package = read_checkpoint(path, mapped=mapped, allow=ALLOWED, allow_unsafe=allow_unsafe, on_wait=on_wait)
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= package.keys():
         raise CheckpointInvalid(
             f"`{path.name}` is not a checkpoint of the demucs package: it lacks a class, arguments or state.",

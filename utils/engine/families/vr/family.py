@@ -67,9 +67,15 @@ class VrFamily:
         return (requested_audio_separator(asked, host.registry, host.folders, offline=host.offline),)
 
     def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> VrModel:
-        del request, job
+        del request
         host = self._host
-        return load_vr(source, device=host.device, mapped=host.mapped, allow_unsafe=host.allow_unsafe)
+        return load_vr(
+            source,
+            device=host.device,
+            mapped=host.mapped,
+            allow_unsafe=host.allow_unsafe,
+            on_wait=job.checkpoint,
+        )
 
     def describe(self, model: VrModel, request: Asked) -> dict[str, Any]:
         del model, request

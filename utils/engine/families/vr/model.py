@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -62,7 +63,14 @@ class VrModel:
         self.backend.prepare(precision)
 
 
-def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, allow_unsafe: bool = False) -> VrModel:
+def load_vr(
+    source: AudioSeparatorSource,
+    *,
+    device: str,
+    mapped: bool = True,
+    allow_unsafe: bool = False,
+    on_wait: Callable[[], None] = lambda: None,
+) -> VrModel:
     """Load a VR network onto a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
     parameters = source.parameters
     if not isinstance(parameters, VrParameters):
@@ -70,7 +78,7 @@ def load_vr(source: AudioSeparatorSource, *, device: str, mapped: bool = True, a
     bands = parameters.bands
     name = bands if isinstance(bands, str) else f"of {source.path.name}"
     raw = band_parameters(bands) if isinstance(bands, str) else bands
-    content = read_checkpoint(source.path, mapped=mapped, allow_unsafe=allow_unsafe)
+    content = read_checkpoint(source.path, mapped=mapped, allow_unsafe=allow_unsafe, on_wait=on_wait)
     kind = vr_kind(source.path.stat().st_size, parameters.capacity)
     layout = read_layout(raw, name, modern=kind.modern)
     try:
