@@ -341,6 +341,8 @@ export interface ModelDetails {
   members?: Array<string>;
   /** Other names that mean this model. */
   aliases?: Array<string>;
+  /** What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing. */
+  hash: "known" | "none" | "remembered";
 }
 
 /** Load a model and make it the active one. */

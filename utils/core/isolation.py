@@ -37,7 +37,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _CODE = f"import sys; sys.path.insert(0, {os.fspath(_ROOT)!r}); from utils.core.isolation import serve; serve()"
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Allowance(msgspec.Struct, frozen=True):
     """What a call may take. (macOS has no limit of memory for processes.)"""
 
     memory_bytes: int = 1 << 30
@@ -48,7 +48,7 @@ class Broken(Exception):
     """There is no answer. The text goes on after "Reading it"."""
 
 
-USUAL = Limits()
+USUAL = Allowance()
 
 
 def _nothing() -> None:
@@ -56,23 +56,28 @@ def _nothing() -> None:
 
 
 def call(
-    function: Callable[..., Any], *arguments: Any, limits: Limits = USUAL, on_wait: Callable[[], None] = _nothing
+    function: Callable[..., Any], *arguments: Any, allowance: Allowance = USUAL, on_wait: Callable[[], None] = _nothing
 ) -> Any:
     """What the function returns for these plain arguments. `on_wait` is called again and again, and may raise to give up.
 
     Raises the `DsuError` that the function raises, and `Broken` if it did not get to an end.
     """
-    with Call(function, *arguments, limits=limits) as started:
+    with Call(function, *arguments, allowance=allowance) as started:
         return started.answer(on_wait)
 
 
 class Call:
     """A call that has begun. Use it as a context manager: whatever happens, no process stays behind."""
 
-    def __init__(self, function: Callable[..., Any], *arguments: Any, limits: Limits = USUAL) -> None:
-        self._limits = limits
-        self._end_s = time.monotonic() + limits.seconds
-        request = (f"{function.__module__}:{function.__qualname__}", arguments, limits.memory_bytes, limits.seconds)
+    def __init__(self, function: Callable[..., Any], *arguments: Any, allowance: Allowance = USUAL) -> None:
+        self._allowance = allowance
+        self._end_s = time.monotonic() + allowance.seconds
+        request = (
+            f"{function.__module__}:{function.__qualname__}",
+            arguments,
+            allowance.memory_bytes,
+            allowance.seconds,
+        )
         try:
             self._process = subprocess.Popen(  # noqa: S603 - it is this program
                 [sys.executable, ARGUMENT] if is_frozen() else [sys.executable, "-c", _CODE],
@@ -87,7 +92,7 @@ class Call:
                 f"No process could be started to read a file of unknown origin: {error.strerror}.",
                 hint="Close other programs, or raise the limit of processes.",
             ) from error
-        self._job = _confined(self._process, limits)
+        self._job = _confined(self._process, allowance)
         self._undo = contextlib.ExitStack()
         self._undo.enter_context(cleanup.undone_on_exit(self._process.kill))
         self._content = bytearray()
@@ -151,10 +156,10 @@ class Call:
         return Broken(f"ended with status {status}")
 
     def _late(self) -> Broken:
-        return Broken(f"took longer than {self._limits.seconds:g} seconds")
+        return Broken(f"took longer than {self._allowance.seconds:g} seconds")
 
     def _too_large(self) -> Broken:
-        return Broken(f"took more than {self._limits.memory_bytes >> 20} MiB of memory")
+        return Broken(f"took more than {self._allowance.memory_bytes >> 20} MiB of memory")
 
 
 # The child ----------------------------------------------------------------------------------------------------------
@@ -191,9 +196,9 @@ def _end_with_parent() -> None:
 if sys.platform == "win32":
     from utils.core.job_object import JobObject
 
-    def _confined(process: subprocess.Popen[bytes], limits: Limits) -> JobObject:
+    def _confined(process: subprocess.Popen[bytes], allowance: Allowance) -> JobObject:
         """The job object that holds the child, before that knows what to do."""
-        return JobObject(process, limits.memory_bytes, limits.seconds)
+        return JobObject(process, allowance.memory_bytes, allowance.seconds)
 
     def _limit_this_process(memory_bytes: int, seconds: float) -> None:
         """Its parent did."""
@@ -201,9 +206,9 @@ if sys.platform == "win32":
 else:
     import resource
 
-    def _confined(process: subprocess.Popen[bytes], limits: Limits) -> contextlib.ExitStack:
+    def _confined(process: subprocess.Popen[bytes], allowance: Allowance) -> contextlib.ExitStack:
         """Nothing: the child limits itself."""
-        del process, limits
+        del process, allowance
         return contextlib.ExitStack()
 
     def _limit_this_process(memory_bytes: int, seconds: float) -> None:

@@ -26,7 +26,7 @@ if sys.platform == "win32":
             ("scheduling", wintypes.DWORD),
         )
 
-    class _Limits(ctypes.Structure):
+    class _ExtendedLimits(ctypes.Structure):
         _fields_ = (
             ("basic", _BasicLimits),
             ("counters", ctypes.c_uint64 * 6),
@@ -43,7 +43,7 @@ if sys.platform == "win32":
             self._kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
             self._kernel32.CreateJobObjectW.restype = ctypes.c_void_p
             self._handle = ctypes.c_void_p(self._kernel32.CreateJobObjectW(None, None))
-            limits = _Limits(process_memory=memory_bytes)
+            limits = _ExtendedLimits(process_memory=memory_bytes)
             limits.basic.flags = _PROCESS_TIME | _PROCESS_MEMORY | _KILL_ON_CLOSE | _DIE_ON_ERROR
             limits.basic.process_time = int((seconds + 1) * _TICKS_PER_S)
             self._kernel32.SetInformationJobObject(

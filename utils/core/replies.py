@@ -243,6 +243,9 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     )
 
 
+HashKnowledge = Literal["known", "remembered", "none"]
+
+
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: str
@@ -257,6 +260,13 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
         UNSET
     )
     aliases: Annotated[list[str], Meta(description="Other names that mean this model.")] | UnsetType = UNSET
+    hash: Annotated[
+        HashKnowledge,
+        Meta(
+            description="What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that "
+            "of the first download; `none`, nothing."
+        ),
+    ] = "none"
 
 
 class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from pathlib import Path
 from utils.core.errors import ChecksumMismatch, DownloadFailed, DsuError
 from utils.core.job import Job
 from utils.store.hashes import sha256_of
+from utils.store.known_hashes import known_hash, remember, require_same
 from utils.store.likeness import unlike
 from utils.store.locks import held
 from utils.store.meter import Meter
@@ -107,21 +108,23 @@ class _Fetch:
                     if self._file.size_bytes is not None and part.size_bytes >= self._file.size_bytes:
                         part.restart()  # as long as the file, but not the file
                     self._from_any_address(part)
-                if self._file.sha256 is None:
-                    self._require_likeness(part)
+                if self._file.sha256 is None and known_hash(self._target) is None:
                     checked = "only its size was checked" if self._file.size_bytes is not None else "it was not checked"
                     self._job.warn(f"No checksum of `{self._file.name}` is known, so {checked}.")
                 part.publish()
+                remember(self._target, part.sha256, published=self._file.sha256 is not None, on_wait=self._meter.tick)
 
     def _require_likeness(self, part: PartFile) -> None:
-        """Raise `DownloadFailed` if what arrived cannot be the file, such as the page of a login."""
+        """Raise an error if what arrived cannot be the file, such as the page of a login, or is not what came before."""
         problem = unlike(self._file.name, part.start())
         if problem is not None:
             part.restart()
-            raise DownloadFailed(
-                f"What was sent for `{self._file.name}` {problem}. It was discarded.",
-                hint=f"Try again, or put the file into `{self._target.parent}` yourself.",
-            )
+            raise TransferFailed(f"what was sent {problem}", transient=False)
+        try:
+            require_same(self._target, part.sha256)
+        except ChecksumMismatch:
+            part.restart()
+            raise
 
     def _from_any_address(self, part: PartFile) -> None:
         failures: dict[str, list[str]] = {}  # the addresses that failed, by the reason
@@ -159,6 +162,8 @@ class _Fetch:
                 f"its SHA-256 begins with {actual[:8]}, expected {(self._file.sha256 or '')[:8]}. It was discarded.",
                 hint="Try again. If that does not help, a proxy may alter downloads, or the publisher has changed the file.",
             )
+        if self._file.sha256 is None:
+            self._require_likeness(part)
 
     def _is_right(self, part: PartFile) -> bool:
         return self._file.sha256 in (None, part.sha256)

@@ -7,15 +7,16 @@ from pathlib import Path
 from msgspec import UNSET
 
 from utils.core.errors import ModelNotInstalled
-from utils.core.replies import ModelDetails
+from utils.core.replies import HashKnowledge, ModelDetails
 from utils.store.folders import ModelFolders
 from utils.store.hashes import require_sha256
+from utils.store.known_hashes import known_hash, require_unchanged
 from utils.store.records import FileRecord, ModelRecord
 
 
 def require_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> dict[str, Path]:
-    """The paths of a model's files, by name. A file of unknown size is verified by its hash; the others were verified
-    when they were downloaded. Raises `ModelNotInstalled`, with what to do about it.
+    """The paths of a model's files, by name. A file of unknown size is verified by its hash, one without a known hash must be
+    the one that was downloaded first; the others were verified when they were downloaded. Raises `ModelNotInstalled`, with what to do about it.
     """
     found = {file.name: folders.find(record, file) for file in record.files}
     paths = {name: path for name, path in found.items() if path is not None}
@@ -24,6 +25,8 @@ def require_installed(record: ModelRecord, folders: ModelFolders, *, offline: bo
     for file in record.files:
         if file.size_bytes is None and file.sha256 is not None:
             require_sha256(paths[file.name], file.sha256)
+        elif file.sha256 is None:
+            require_unchanged(paths[file.name])
     return paths
 
 
@@ -41,7 +44,16 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
         aliases=record.aliases or UNSET,
         networks=len(record.bag.members) if record.bag is not None else UNSET,
         members=list(record.bag.members) if record.bag is not None else UNSET,
+        hash=_hash_of(record, folders),
     )
+
+
+def _hash_of(record: ModelRecord, folders: ModelFolders) -> HashKnowledge:
+    """What is known of all files of a model."""
+    unpublished = [folders.find(record, file) for file in record.files if file.sha256 is None]
+    if not unpublished:
+        return "known"
+    return "remembered" if all(path is not None and known_hash(path) for path in unpublished) else "none"
 
 
 def _not_installed(record: ModelRecord, folders: ModelFolders, *, offline: bool) -> ModelNotInstalled:

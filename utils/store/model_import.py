@@ -27,6 +27,7 @@ from utils.store.audio_separator_models import is_published
 from utils.store.folders import ModelFolders
 from utils.store.found_networks import CHECKPOINT_SUFFIXES
 from utils.store.hashes import BLOCK_BYTES, remembered_sha256
+from utils.store.known_hashes import remember
 from utils.store.locks import held
 from utils.store.new_folders import made, require_space
 from utils.store.part_file import PartFile, part_path
@@ -271,7 +272,10 @@ class Importer:
                 self._job.progress("bring", done + position, total)
 
             try:
-                yield replace(finding, state=_bring(finding.path, finding.target, copy=copy, tick=tick))
+                state = _bring(finding.path, finding.target, copy=copy, tick=tick)
+                sha256 = remembered_sha256(finding.path, self._job.checkpoint)
+                remember(finding.target, sha256, published=sha256 in self._by_hash, on_wait=self._job.checkpoint)
+                yield replace(finding, state=state)
             except (DsuError, OSError) as error:
                 why = error.message if isinstance(error, DsuError) else f"cannot be read: {error.strerror}"
                 yield replace(finding, state="wrong", note=why)

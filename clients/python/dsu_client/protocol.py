@@ -1077,6 +1077,8 @@ class ModelDetails(TypedDict):
     """Public bags: the signatures of their networks."""
     aliases: NotRequired[list[str]]
     """Other names that mean this model."""
+    hash: Literal["known", "none", "remembered"]
+    """What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing."""
 
 
 class ModelLoaded(TypedDict):

@@ -14,6 +14,7 @@ from loopback_server import QUICK, Listener, Page, record
 from utils.core.errors import ChecksumMismatch, DiskFull, DownloadFailed, OutputNotWritable
 from utils.core.job import Job, JobCancelled
 from utils.store.download import Patience, download_files
+from utils.store.known_hashes import NAME, is_vouched
 from utils.store.locks import FileLock
 from utils.store.records import FileRecord
 
@@ -26,16 +27,18 @@ def fetch(files, folder, job=None, *, offline=False, patience=QUICK):
 
 
 def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """The files in a folder of models, besides the one with their hashes."""
+    return sorted(path.name for path in folder.iterdir() if path.name != NAME)
 
 
 def test_file_arrives_whole_and_alone(site, tmp_path):
-    """A download leaves the file under its name, and nothing else."""
+    """A download leaves the file under its name, what is known of it, and nothing else."""
     site.pages["a"] = Page(CONTENT)
     folder = tmp_path / "models" / "demucs"
     assert fetch([record("a.th", CONTENT, site.url("a"))], folder) == [folder / "a.th"]
     assert (folder / "a.th").read_bytes() == CONTENT
     assert names_in(folder) == ["a.th"]
+    assert is_vouched(folder / "a.th")
 
 
 def test_file_arrives_in_its_own_folder(site, tmp_path):
@@ -169,6 +172,32 @@ def test_page_in_place_of_a_file_without_a_hash(site, tmp_path, name):
         fetch([FileRecord(name=name, urls=(site.url("a"),))], tmp_path / "models")
     assert not (tmp_path / "models" / name).exists()
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_page_in_place_of_a_file_goes_to_the_mirror(site, tmp_path):
+    """Where one address sends something else, the next one is asked."""
+    site.pages["login"] = Page(b"<!DOCTYPE html><title>Please log in</title>")
+    site.pages["good"] = Page(CONTENT)
+    fetch([FileRecord(name="a.th", urls=(site.url("login"), site.url("good")))], tmp_path)
+    assert (tmp_path / "a.th").read_bytes() == CONTENT
+
+
+def test_first_download_of_a_file_without_a_hash_counts(site, tmp_path):
+    """Another file that comes under its name later is refused, and one that is the same needs no warning."""
+    site.pages["a"] = Page(CONTENT)
+    file = FileRecord(name="a.th", urls=(site.url("a"),))
+    fetch([file], tmp_path)
+    assert not is_vouched(tmp_path / "a.th")
+    (tmp_path / "a.th").unlink()
+    site.pages["a"] = Page(CONTENT + b"!")
+    with pytest.raises(ChecksumMismatch, match="first downloaded") as caught:
+        fetch([file], tmp_path)
+    assert NAME in caught.value.hint
+    assert names_in(tmp_path) == []
+    site.pages["a"] = Page(CONTENT)
+    job = Job()
+    fetch([file], tmp_path, job)
+    assert job.warnings == []
 
 
 def test_answer_without_an_end(site, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from utils.core.errors import InputNotFound
 from utils.core.job import Job, JobCancelled
 from utils.store import model_import
 from utils.store.folders import ModelFolders
+from utils.store.known_hashes import NAME, is_vouched
 from utils.store.model_import import Importer, candidates, usual_places
 from utils.store.records import Bag, FileRecord, ModelRecord
 from utils.store.registry import Registry
@@ -68,7 +69,9 @@ def put(path, content=NET):
 
 
 def files_below(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """The files, besides those with what is known of others."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,7 @@ def test_members_of_bags_are_known_by_their_signatures(bring, tmp_path):
     put(tmp_path / "theirs" / "aa11.th", FIRST)
     assert bring()["aa11.th"].state == "linked"
     assert files_below(tmp_path / "models") == ["demucs/aa11-01234567.th"]
+    assert is_vouched(tmp_path / "models" / "demucs" / "aa11-01234567.th")
     importer = Importer(Registry(MODELS, {}), ModelFolders(tmp_path / "models"), Job())
     put(tmp_path / "theirs" / "bb22.th", SECOND)
     findings = list(importer.bring(importer.check(candidates(tmp_path / "theirs", Job())[0]), copy=False))
