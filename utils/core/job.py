@@ -1,14 +1,16 @@
 """What a piece of work may report while it runs (progress, events, warnings), and how it learns of cancelling.
 
-Events and progress leave an engine through a `Job` only. No threads and no JSON here.
+Events and progress leave an engine through a `Job` only. What is given no job, such as a layer of a network, finds that of its
+thread with `current_job`. No threads and no JSON here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import msgspec
@@ -61,6 +63,7 @@ class Job:
         self._clock = clock
         self._show_progress = show_progress
         self._cancelled = threading.Event()
+        self._stops: list[Callable[[], None]] = []
         self._is_settled = False
         self._spans: dict[str, tuple[float, float]] = {}
         self._started = clock()
@@ -72,6 +75,8 @@ class Job:
     def cancel(self) -> None:
         """Ask the work to stop at its next checkpoint. Any thread may call this."""
         self._cancelled.set()
+        for stop in list(self._stops):
+            stop()
 
     @property
     def cancelled(self) -> bool:
@@ -81,6 +86,22 @@ class Job:
         """Raise `JobCancelled` if the job was cancelled. Call it between any two steps that take noticeable time."""
         if self._cancelled.is_set() and not self._is_settled:
             raise JobCancelled
+
+    @contextmanager
+    def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
+        """While the body runs, which has no checkpoints, `cancel` also calls `stop`, on its own thread, to end it early.
+
+        The body then ends in any way, and this with `JobCancelled`.
+        """
+        self._stops.append(stop)  # before the checkpoint: `cancel` sets the flag before it looks here
+        try:
+            self.checkpoint()
+            yield
+        except Exception:
+            self.checkpoint()
+            raise
+        finally:
+            self._stops.remove(stop)
 
     @property
     def is_settled(self) -> bool:
@@ -171,6 +192,7 @@ class PartOfJob(Job):
         self._outer, self._stage, self._position, self._count = outer, stage, position, count
         self._index = position if index is None else index
         self._cancelled = outer._cancelled  # noqa: SLF001  # one flag: cancelling either cancels both
+        self._stops = outer._stops  # noqa: SLF001
         self.warnings = outer.warnings
         outer._is_settled = False  # noqa: SLF001  # that was the part before
 
@@ -188,3 +210,22 @@ class PartOfJob(Job):
         del item  # the outer job reports its own items, not the items of an item
         own = ItemProgress(self._position, percent_of(fraction, last=last), self._index, self._count, stage)
         self._outer.progress(self._stage, self._position + fraction, self._count, own)
+
+
+_current: ContextVar[Job] = ContextVar("current_job")
+_NOBODYS = Job()
+
+
+def current_job() -> Job:
+    """The job that this thread works on; if there is none, one that nobody cancels."""
+    return _current.get(_NOBODYS)
+
+
+@contextmanager
+def working_on(job: Job) -> Iterator[None]:
+    """While the body runs, this thread works on `job`."""
+    token = _current.set(job)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -22,7 +22,7 @@ from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
 from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
-from utils.core.job import Job
+from utils.core.job import Job, working_on
 from utils.core.package_request import (
     DEFAULT_MODEL,
     PackageLoad,
@@ -299,7 +299,7 @@ class Engine:
     ) -> replies.Done:
         kind = type(request)
         started = time.perf_counter()
-        with self.cache.lease() as lease:
+        with self.cache.lease() as lease, working_on(job):
             models: list[Model] = []
             from_cache = True
             for source in sources:  # one by one, so that a model that is named twice is loaded once
@@ -393,7 +393,8 @@ class Engine:
         claiming = [family for family in taking if family.claims(request.model, active)]
         if not (claiming or request.model) and isinstance(request, NAMED_BY_PACKAGE) and not request.model_file_dir:
             return self._resolve(msgspec.structs.replace(request, model=DEFAULT_MODEL), job)
-        return [*claiming, *taking][0].resolve(request, active, job)
+        with working_on(job):
+            return [*claiming, *taking][0].resolve(request, active, job)
 
     def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
         """Read a model and lease it. `announced` tells the client that its job first has to load the model."""
@@ -402,7 +403,7 @@ class Engine:
             job.announce(replies.LoadingModel(model=source.name))
         while True:
             try:
-                with job.step("load"):
+                with job.step("load"), working_on(job):
                     model = self._family(source.family).load(source, request, job)
                     with job.step("move"):
                         model.prepare(self._precision_of(request))

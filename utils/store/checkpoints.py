@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
+from utils.core.job import current_job
 from utils.store.known_hashes import is_vouched
 from utils.store.likeness import mistaken
 from utils.store.pickles import NotAllowed
@@ -41,18 +42,16 @@ def read_checkpoint(
     mapped: bool = True,
     allow: Collection[str] = (),
     allow_unsafe: bool = False,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> Any:
     """The content of a `.safetensors` file or of a file written by `torch.save`, on the CPU.
 
     With `mapped`, the tensors are memory-mapped and paged in as they are used (except in torch's old format). Classes
     and functions whose full names are in `allow` become `pickles.Named`, and what is made with them `pickles.Made`.
-    `on_wait` is called while a child process reads, and may raise to stop it.
     """
     start = _first_bytes(path)
     mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        content = _found(path, allow, on_wait)
+        content = _found(path, allow)
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise
@@ -111,10 +110,7 @@ def assign(net: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, dtype: 
     wanted = nn.Module.state_dict(net)
     _require_fit(wanted, tensors, path)
     wanted_type = dtype if dtype is not None else torch.float32
-    ready = {
-        key: tensor.to(wanted_type) if tensor.is_floating_point() and tensor.dtype != wanted_type else tensor
-        for key, tensor in tensors.items()
-    }
+    ready = {key: _converted(tensor, wanted_type) for key, tensor in tensors.items()}
     try:
         nn.Module.load_state_dict(net, ready, strict=True, assign=True)
     except RuntimeError as error:
@@ -167,14 +163,14 @@ def _first_bytes(path: Path) -> bytes:
 _read_before: dict[Path, tuple[int, int]] = {}  # the size and the time of what a child has read
 
 
-def _found(path: Path, allow: Collection[str], on_wait: Callable[[], None]) -> Any:
+def _found(path: Path, allow: Collection[str]) -> Any:
     """What a checkpoint holds, found by a child process if nobody vouches for the file and it is read for the first time."""
     state = path.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if _read_before.get(path) == stamp or is_vouched(path):
         return find_content(os.fspath(path), allow)
     try:
-        content = isolation.call(find_content, os.fspath(path), list(allow), on_wait=on_wait)
+        content = isolation.call(find_content, os.fspath(path), list(allow), on_wait=current_job().checkpoint)
     except isolation.Broken as broken:
         raise CheckpointInvalid(
             f"`{path.name}` cannot be used: reading it {broken}.",
@@ -233,6 +229,11 @@ def _require_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Any], path:
 def _listed(items: Sequence[str], quote: str = "`") -> str:
     more = f" and {len(items) - NAMED_AT_MOST} more" if len(items) > NAMED_AT_MOST else ""
     return ", ".join(f"{quote}{item[:LONGEST_NAME]}{quote}" for item in items[:NAMED_AT_MOST]) + more
+
+
+def _converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    current_job().checkpoint()
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def _shape(tensor: Any) -> str:

@@ -1,4 +1,7 @@
-"""Hashes of files, read in blocks, and cached as long as the size and the modification time of a file stay the same."""
+"""Hashes of files, read in blocks, and cached as long as the size and the modification time of a file stay the same.
+
+Cancelling the job of the thread stops them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.core.errors import ChecksumMismatch
+from utils.core.job import current_job
 from utils.store.plain_files import open_file
 
 BLOCK_BYTES = 1 << 20
@@ -18,12 +22,13 @@ _lock = threading.Lock()
 _known: dict[tuple[str, Path], tuple[int, int, str]] = {}
 
 
-def _nothing() -> None:
-    pass
+def _checkpoint() -> None:
+    current_job().checkpoint()
 
 
-def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
-    """The hexadecimal SHA-256 of a file. `on_block` is called before each block and may raise to stop."""
+def sha256_of(path: Path, on_block: Callable[[], None] = _checkpoint) -> str:
+    """The hexadecimal SHA-256 of a file. `on_block` is called before each block and may raise to stop; by default
+    it is the checkpoint of this thread's job."""
     digest = hashlib.sha256()
     with open_file(path) as file:
         while True:
@@ -34,7 +39,7 @@ def sha256_of(path: Path, on_block: Callable[[], None] = _nothing) -> str:
             digest.update(block)
 
 
-def remembered_sha256(path: Path, on_block: Callable[[], None] = _nothing) -> str:
+def remembered_sha256(path: Path, on_block: Callable[[], None] = _checkpoint) -> str:
     """As `sha256_of`, but a file that has not changed is not read again."""
     return _remembered("sha256", path, lambda: sha256_of(path, on_block))
 

@@ -6,7 +6,7 @@ keys of the checkpoint's state dict decide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,6 @@ def resolve_network(
     folders: ModelFolders,
     offline: bool = False,
     allow_unsafe: bool = False,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> NetworkSource:
     """The network called `name`, from the registry or the models directory.
 
@@ -78,7 +77,7 @@ def resolve_network(
         if name not in found:
             raise registry.unknown(name, [*registry.names(WORKER), *found])
         files = found[name]
-        source = own_network(files.checkpoint, files.config, files.type, allow_unsafe=allow_unsafe, on_wait=on_wait)
+        source = own_network(files.checkpoint, files.config, files.type, allow_unsafe=allow_unsafe)
         return replace(source, name=name)
     if record.config is None or len(record.files) != 1:
         raise ConfigInvalid(f"In the list of models, `{name}` must have one configuration and one file.")
@@ -92,7 +91,6 @@ def own_network(
     model_type: str | None,
     *,
     allow_unsafe: bool = False,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> NetworkSource:
     """The network in these files. Without a type, the configuration or else the checkpoint determines it."""
     if not model_path.is_file():
@@ -120,7 +118,7 @@ def own_network(
     def state_keys() -> Iterator[str]:
         from utils.store.checkpoints import read_checkpoint, unwrap_state
 
-        yield from unwrap_state(read_checkpoint(model_path, allow_unsafe=allow_unsafe, on_wait=on_wait), model_path)
+        yield from unwrap_state(read_checkpoint(model_path, allow_unsafe=allow_unsafe), model_path)
 
     kind = model_type or guess_type(config, state_keys())
     return NetworkSource(model_path.stem, kind, model_path, config_path, output_stems(config, config_path), None)

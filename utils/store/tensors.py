@@ -13,10 +13,12 @@ from typing import IO, Any, cast
 import torch
 from torch import Tensor
 
+from utils.core.job import current_job
 from utils.store.plain_files import open_file
 from utils.store.torch_files import ITEM_BYTES, unpacked
 
 LONGEST_SHAPE = 16
+BLOCK_BYTES = 16 << 20
 SMALL_BYTES = 1 << 20  # repeated values, such as a buffer that was expanded, may take this much more than the file
 
 
@@ -78,7 +80,8 @@ class _Tensors:
 def _filled(content: Tensor, file: IO[bytes]) -> Tensor:
     view = memoryview(cast(Any, content.numpy()))
     while view:
-        received = file.readinto(view)  # type: ignore[attr-defined]  # files that are open for reading have it
+        current_job().checkpoint()
+        received = file.readinto(view[:BLOCK_BYTES])  # type: ignore[attr-defined]  # files that are open for reading have it
         if not received:
             raise EOFError("it is shorter than it should be")
         view = view[received:]

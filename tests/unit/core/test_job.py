@@ -1,9 +1,11 @@
 """Progress, warnings and cancelling of a job, with a clock of the test's own."""
 
+import threading
+
 import msgspec
 import pytest
 
-from utils.core.job import Job, JobCancelled, PartOfJob
+from utils.core.job import Job, JobCancelled, PartOfJob, current_job, working_on
 
 
 class Clock:
@@ -90,6 +92,52 @@ def test_a_cancelled_job_stops_at_its_next_checkpoint(job):
     with pytest.raises(JobCancelled):
         job.checkpoint()
     assert not issubclass(JobCancelled, Exception)
+
+
+def test_cancelling_also_stops_what_has_no_checkpoints(job):
+    """However it then ends, the job is cancelled; and only what runs is stopped."""
+    stopped = []
+    with job.stopped_by(lambda: stopped.append("earlier")):
+        pass
+
+    def run():
+        job.cancel()
+        raise RuntimeError("ended by its own means")
+
+    with pytest.raises(JobCancelled), job.stopped_by(lambda: stopped.append("running")):
+        run()
+    assert stopped == ["running"]
+    with pytest.raises(JobCancelled), job.stopped_by(lambda: None):
+        pytest.fail("a cancelled job begins nothing more")
+
+
+def test_cancelling_a_whole_stops_what_its_part_runs(job):
+    """And what the part of a part does."""
+    stopped = []
+    with PartOfJob(PartOfJob(job, "batch", 0, 2), "files", 0, 1).stopped_by(lambda: stopped.append(True)):
+        job.cancel()
+    assert stopped == [True]
+
+
+def test_errors_of_what_could_be_stopped_stay(job):
+    """As long as nobody cancels."""
+    with pytest.raises(KeyError), job.stopped_by(lambda: None):
+        raise KeyError
+
+
+def test_a_thread_finds_its_job(job):
+    """Each its own, the innermost, and one that nobody cancels if it has none."""
+    found = []
+    with working_on(job):
+        with working_on(part := PartOfJob(job, "files", 0, 1)):
+            assert current_job() is part
+        assert current_job() is job
+        job.cancel()
+        thread = threading.Thread(target=lambda: found.append(current_job().cancelled))
+        thread.start()
+        thread.join()
+    assert found == [False]
+    assert not current_job().cancelled
 
 
 def test_warnings_are_said_once(job):

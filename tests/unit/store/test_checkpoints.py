@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
+from utils.core.job import Job, JobCancelled, working_on
 from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
 
 ROOT = Path(__file__).parents[3]
@@ -39,6 +41,11 @@ def saved(path, content, **options):
     return path
 
 
+def kept_safe(path, content):
+    save_file(content, path)
+    return path
+
+
 def same(state, other):
     return state.keys() == other.keys() and all(torch.equal(state[key], other[key]) for key in state)
 
@@ -52,6 +59,26 @@ def test_state_of_either_format(tmp_path, zipped, mapped):
     """The present and the old format of torch are read, mapped or not."""
     path = saved(tmp_path / "a.th", STATE, _use_new_zipfile_serialization=zipped)
     assert same(read_checkpoint(path, mapped=mapped), STATE)
+
+
+@pytest.mark.parametrize("write", [saved, partial(saved, _use_new_zipfile_serialization=False), kept_safe])
+def test_cancelling_ends_the_reading_of_a_file(tmp_path, write):
+    """One that is not mapped is read tensor by tensor, which may take long."""
+    path, job = write(tmp_path / ("a.safetensors" if write is kept_safe else "a.th"), STATE), Job()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        read_checkpoint(path, mapped=False)
+    assert same(read_checkpoint(path, mapped=False), STATE)
+
+
+def test_cancelling_ends_the_conversion_of_weights(tmp_path):
+    """Files in half precision are converted when the network gets them."""
+    job = Job()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        assign(
+            nn.Linear(3, 2, device="meta"), {key: tensor.half() for key, tensor in STATE.items()}, path=tmp_path / "a"
+        )
 
 
 def test_mapped_tensors_leave_the_file_alone(tmp_path):

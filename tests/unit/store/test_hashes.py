@@ -8,6 +8,7 @@ import os
 import pytest
 
 from utils.core.errors import ChecksumMismatch
+from utils.core.job import Job, JobCancelled, working_on
 from utils.store import hashes
 from utils.store.hashes import remembered_sha256, remembered_tail_md5, require_sha256, sha256_of
 
@@ -61,3 +62,12 @@ def test_the_end_of_an_unchanged_file_is_read_once(file, monkeypatch):
     file.write_bytes(b"other")
     os.utime(file, ns=(1, 1))
     assert remembered_tail_md5(file) == hashlib.md5(b"other").hexdigest()
+
+
+def test_cancelling_the_job_of_a_thread_ends_the_hashing_of_a_file(file):
+    """Large models take seconds, and whoever needs the hash need not know of jobs."""
+    job = Job()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        require_sha256(file, TRUE)
+    require_sha256(file, TRUE)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from tests.aids import harm
 from utils.core.errors import CheckpointInvalid, CheckpointUnsafe
 from utils.core.isolation import Allowance
-from utils.core.job import Job, JobCancelled
+from utils.core.job import Job, JobCancelled, working_on
 from utils.store import checkpoints
 from utils.store.checkpoints import read_checkpoint
 from utils.store.known_hashes import remember
@@ -94,8 +94,8 @@ def test_cancelling_does_not_wait_for_the_file(tmp_path, calls, monkeypatch):
     monkeypatch.setattr(checkpoints, "find_content", harm.wait)
     job = Job()
     job.cancel()
-    with pytest.raises(JobCancelled):
-        read_checkpoint(saved(tmp_path / "a.th"), on_wait=job.checkpoint)
+    with working_on(job), pytest.raises(JobCancelled):
+        read_checkpoint(saved(tmp_path / "a.th"))
 
 
 def test_what_is_refused_in_a_child_may_still_be_allowed(tmp_path, calls):

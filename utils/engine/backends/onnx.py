@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest, ModelNotInstalled
+from utils.core.job import current_job
 from utils.core.settings import Arithmetic
 
 SpectrumBatch = npt.NDArray[
@@ -89,8 +90,16 @@ class OnnxBackend:
         node = session.get_inputs()[0]
         if isinstance(node.shape[0], int) and len(spectra) > 1:
             return np.concatenate([self._run(spectra[index : index + 1]) for index in range(len(spectra))])
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+
+        def stop() -> None:
+            options.terminate = True
+
         try:
-            output: SpectrumBatch = session.run(None, {node.name: spectra})[0]
+            with current_job().stopped_by(stop):
+                output: SpectrumBatch = session.run(None, {node.name: spectra}, options)[0]
         except Exception as error:
             text = str(error)
             if "allocate memory" in text or "out of memory" in text:
@@ -125,10 +134,10 @@ def _new_session(model: str | bytes, path: Path, device: str, threads: int) -> A
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device.startswith("cuda") and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # the CUDA libraries that came with torch
+    providers = _providers(device, onnxruntime.get_available_providers())
     try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=_providers(device, onnxruntime.get_available_providers())
-        )
+        with current_job().stopped_by(lambda: options.set_load_cancellation_flag(True)):
+            return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:
         reason = str(error).splitlines()[0][:200]
         raise CheckpointInvalid(

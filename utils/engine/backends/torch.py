@@ -19,6 +19,7 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 
 from models.blocks.recurrent import give_single, has_cpu_kernel
+from utils.core.job import current_job
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
 from utils.store.checkpoints import size_bytes
@@ -46,6 +47,8 @@ class TorchBackend:
 
     def __init__(self, net: nn.Module, method: str = "__call__", *, halves: bool = True) -> None:
         """`method` is what to run. `halves` says that the network is known to stand half precision, or not known not to."""
+        for module in net.modules():
+            module.register_forward_pre_hook(_checkpoint)
         self.halves = halves
         self._net = net
         self._method = method
@@ -90,12 +93,26 @@ class TorchBackend:
             return self._copies[dtype]
 
 
+def _checkpoint(_: nn.Module, __: tuple[Any, ...]) -> None:
+    """Before each layer: one run of a network may take a minute on a CPU, and a cancelled job must not."""
+    current_job().checkpoint()
+
+
+def _remove_checkpoints(net: nn.Module) -> None:
+    """Graphics cards compute beside the thread, which is through with the layers at once. Checkpoints would only delay it."""
+    for module in net.modules():
+        hooks = module._forward_pre_hooks  # noqa: SLF001  # handles to remove them are only for the original
+        for key in [key for key, hook in hooks.items() if hook is _checkpoint]:
+            del hooks[key]
+
+
 def copied(net: M, device: str, dtype: torch.dtype) -> M:
     """A copy on a device. The weights of products of matrices and of convolutions have this type, as `torch.autocast`
     would make them anew for each run; everything else is in single precision, or what it was.
     """
     tensors: dict[int, Any] = {}
     for module in net.modules():
+        current_job().checkpoint()
         is_product = isinstance(module, PRODUCTS) or (isinstance(module, nn.RNNBase) and _has_kernel(device, dtype))
         for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
             # On the device first, so that the host has nothing to convert.
@@ -105,6 +122,8 @@ def copied(net: M, device: str, dtype: torch.dtype) -> M:
             tensors.setdefault(id(tensor), made)
     # What `deepcopy` finds in its memo it takes for copied: here, all tensors.
     made_net = copy.deepcopy(net, tensors)
+    if device != "cpu":
+        _remove_checkpoints(made_net)
     # What layers keep beside their tensors is made anew.
     made_net._apply(lambda tensor: tensor)  # type: ignore[no-untyped-call]  # noqa: SLF001
     if device == "mps":

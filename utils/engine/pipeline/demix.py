@@ -20,7 +20,7 @@ from torch import Tensor
 
 from utils import device as devices
 from utils.core.errors import OutOfMemory
-from utils.core.job import Job
+from utils.core.job import Job, working_on
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
@@ -154,7 +154,8 @@ class Runner:
         return outputs
 
     def _forward(self, net: Network, batch: Tensor) -> Tensor:
-        with torch.inference_mode(), devices.computing(self.compute.device, self.compute.precision):
+        computing = devices.computing(self.compute.device, self.compute.precision)
+        with working_on(self._job), torch.inference_mode(), computing:
             return net(batch.to(self.compute.device)).float()
 
     def _back_off(self, error: Exception) -> None:

@@ -3,10 +3,12 @@
 from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest
+from utils.core.job import Job, JobCancelled, working_on
 from utils.engine.backends import onnx
 from utils.engine.backends.onnx import OnnxBackend, fields, packed, varint, without_fixed_frames
 
@@ -109,6 +111,39 @@ class Failing:
 
     def run(self, *_):
         raise RuntimeError("Failed to allocate memory for requested buffer of size 99")
+
+
+def test_cancelling_ends_the_run_of_a_network(mdx):
+    """The runtime ends it before its next operation, in the thread that runs it."""
+    job, run = Job(), session(mdx.checkpoint)
+    real = run.backend._session
+
+    class Cancelled:
+        def get_inputs(self):
+            return real.get_inputs()
+
+        def run(self, names, inputs, options):
+            job.cancel()
+            return real.run(names, inputs, options)
+
+    run.backend._session = Cancelled()
+    with working_on(job), pytest.raises(JobCancelled):
+        run(noise(32))
+    run.backend._session = real
+    assert run(noise(32)).shape == (1, 4, 512, 32)
+
+
+def test_cancelling_ends_the_reading_of_a_network(mdx, monkeypatch):
+    """The runtime optimises a network while it reads it, which may take long."""
+    job, real = Job(), onnxruntime.InferenceSession
+
+    def cancelled(*args, **options):
+        job.cancel()
+        return real(*args, **options)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", cancelled)
+    with working_on(job), pytest.raises(JobCancelled):
+        session(mdx.checkpoint)
 
 
 def test_a_moved_network_is_read_again(mdx, monkeypatch):

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from models.blocks.buffers import Derived
-from utils.core.job import Job
+from models.blocks.recurrent import has_cpu_kernel
+from utils.core.job import Job, JobCancelled, working_on
 from utils.device import computing
 from utils.engine.backends import Overflow
 from utils.engine.backends.torch import TorchBackend, copied, for_inference, without_data
@@ -129,8 +130,9 @@ def test_weights_of_products_are_converted_once(net):
     """A copy holds them in half precision and everything else as it was; the network itself stays as it is."""
     half = copied(net, "cpu", torch.bfloat16)
     kinds = {name: tensor.dtype for name, tensor in half.state_dict().items()}
+    products = {"conv", "linear", *(("lstm",) if has_cpu_kernel(torch.bfloat16) else ())}
     assert {name for name, kind in kinds.items() if kind == torch.bfloat16} == {
-        name for name in kinds if name.partition(".")[0] in ("conv", "linear", "lstm")
+        name for name in kinds if name.partition(".")[0] in products
     }
     assert kinds["norm.weight"] == kinds["scale"] == torch.float32
     assert kinds["steps"] == torch.int64
@@ -243,3 +245,62 @@ def test_a_network_known_not_to_stand_it_never_computes_in_half_precision(net):
     backend.prepare("bf16")
     assert torch.equal(run(backend, mix, "bf16"), run(backend, mix, "fp32"))
     assert backend.size_bytes() == alone
+
+
+# Cancelling ---------------------------------------------------------------------------------------------------------
+
+
+def cancelling(job, ran):
+    """A layer that cancels a job, before another."""
+
+    class Cancelling(nn.Module):
+        def forward(self, mix):
+            job.cancel()
+            return mix
+
+    class Last(nn.Module):
+        def forward(self, mix):
+            ran.append(True)
+            return mix
+
+    return for_inference(nn.Sequential(Cancelling(), nn.Sequential(Last())))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_is_cancelled_inside_a_network_ends_before_its_next_layer(precision, workers):
+    """In copies, too, and in whatever thread the network runs."""
+    job, ran = Job(), []
+    backend = TorchBackend(cancelling(job, ran))
+    compute = Compute("cpu", threads=2, precision=precision, workers=workers)
+    with Runner(compute, job, lambda: False) as runner, pytest.raises(JobCancelled):
+        runner.run(backend, [torch.zeros(2, 30)] * workers)
+    assert ran == []
+    assert run(backend, torch.zeros(1, 2, 30), precision).shape == (1, 2, 30)  # who has no job is not affected
+    assert ran == [True]
+
+
+def test_a_network_is_not_converted_for_a_job_that_was_cancelled(net):
+    """Large ones take seconds."""
+    job, backend = Job(), TorchBackend(net)
+    alone = backend.size_bytes()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        backend.prepare("bf16")
+    assert backend.size_bytes() == alone
+    backend.prepare("bf16")
+    assert backend.size_bytes() > alone
+
+
+def test_networks_on_graphics_cards_have_no_checkpoints(monkeypatch):
+    """Their layers take the thread no time. What else happens before a layer still does."""
+    real, job, ran = torch.Tensor.to, Job(), []
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, *args, **options: self if args == ("mps",) else real(self, *args, **options)
+    )
+    net = cancelling(job, ran)
+    net[1].register_forward_pre_hook(lambda *_: ran.append("before"))
+    TorchBackend(net)
+    with working_on(job):
+        copied(net, "mps", torch.float32)(torch.zeros(1, 2, 30))
+    assert ran == ["before", True]

@@ -81,7 +81,6 @@ class ApolloFamily:
             source.config,
             mapped=self._host.mapped,
             allow_unsafe=self._host.allow_unsafe,
-            on_wait=job.checkpoint,
         )
         with job.step("move"):
             model.move(self._host.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,10 +98,9 @@ def load_apollo(
     *,
     mapped: bool,
     allow_unsafe: bool,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> ApolloModel:
     """Read a network. Its sizes come from the checkpoint; a configuration that contradicts them is an error."""
-    content = read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe, on_wait=on_wait)
+    content = read_checkpoint(checkpoint, mapped=mapped, allow_unsafe=allow_unsafe)
     tensors = unwrap_state(content, checkpoint)
     sizes = sizes_of(tensors, checkpoint)
     stated = ApolloNetworkParams()

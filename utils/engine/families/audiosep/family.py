@@ -14,7 +14,6 @@ from utils.core.job import Job
 from utils.engine.families.audiosep.network import (
     AudioSepModel,
     AudioSepView,
-    Interruptible,
     Rates,
     lengths_of,
     load_audiosep,
@@ -84,7 +83,6 @@ class AudioSepFamily:
             source,
             mapped=self._host.mapped if mapped is None else mapped,
             allow_unsafe=self._host.allow_unsafe,
-            on_wait=job.checkpoint,
         )
         with job.step("move"):
             model.move(self._host.device)
@@ -112,6 +110,7 @@ class AudioSepFamily:
         *,
         longest_chunk_s: float | None = None,
     ) -> Arrangement:
+        del job
         options = cast(requests.AudioSepSeparate, request)
         queries = options.queries
         rates = Rates.of(track.info.sample_rate, model.sample_rate)
@@ -120,9 +119,7 @@ class AudioSepFamily:
 
         def lanes(heard: Heard) -> list[Lane]:
             conditions = model.conditions([queries[index] for index in selection.needed])
-            view = AudioSepView(
-                model.backend, Interruptible(conditions, job.checkpoint), rates, together=device != "cpu"
-            )
+            view = AudioSepView(model.backend, conditions, rates, together=device != "cpu")
             return [Lane(view, lengths.plan(heard.stats.frames, rates), np.ones(len(conditions)), bounded=True)]
 
         compute = self._host.compute(options, model.backend)

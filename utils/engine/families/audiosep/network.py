@@ -8,10 +8,10 @@ so the residual keeps the frequencies above the network's range.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -70,15 +70,11 @@ class AudioSepModel:
         return [{name: shift.to(self._device) for name, shift in each.items()} for each in conditions]
 
 
-def load_audiosep(
-    source: AudioSepSource, *, mapped: bool, allow_unsafe: bool, on_wait: Callable[[], None] = lambda: None
-) -> AudioSepModel:
+def load_audiosep(source: AudioSepSource, *, mapped: bool, allow_unsafe: bool) -> AudioSepModel:
     """Read a network and its text encoder. Raises `ConfigInvalid` or one of the checkpoint errors."""
 
     def fill(net: ResUNet30 | ClapText, path: Path) -> None:
-        content = read_checkpoint(
-            path, mapped=mapped, allow=net.PICKLED_WITH, allow_unsafe=allow_unsafe, on_wait=on_wait
-        )
+        content = read_checkpoint(path, mapped=mapped, allow=net.PICKLED_WITH, allow_unsafe=allow_unsafe)
         assign(net, net.complete_state(unwrap_state(content, path)), path=path)
         for_inference(net)
 
@@ -120,21 +116,6 @@ class Rates:
     def of(cls, song: int, network: int) -> Rates:
         """The rates to use. If the grid is not a whole number of the song's samples, both are the network's rate."""
         return cls(song if GRID * song % network == 0 else network, network)
-
-
-class Interruptible(Sequence[Shifts]):
-    """Conditions with a checkpoint before each, to cancel a job in between: each may take the network seconds."""
-
-    def __init__(self, conditions: Sequence[Shifts], checkpoint: Callable[[], None]) -> None:
-        self._conditions = conditions
-        self._checkpoint = checkpoint
-
-    def __len__(self) -> int:
-        return len(self._conditions)
-
-    def __getitem__(self, index: Any) -> Any:
-        self._checkpoint()
-        return self._conditions[index]
 
 
 class AudioSepView:

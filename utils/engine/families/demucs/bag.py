@@ -55,7 +55,6 @@ class DemucsBag:
                     halves=stands_half(self.source.record),
                     mapped=self._mapped,
                     allow_unsafe=self._allow_unsafe,
-                    on_wait=job.checkpoint,
                 )
                 first = next(iter(self._nets.values()), net)
                 expected = getattr(self, "stems", net.stems)

@@ -73,10 +73,9 @@ def load_net(
     halves: bool = True,
     mapped: bool,
     allow_unsafe: bool,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> DemucsNet:
     """Read a `.th` checkpoint and build its network on the CPU."""
-    package = read_checkpoint(path, mapped=mapped, allow=ALLOWED, allow_unsafe=allow_unsafe, on_wait=on_wait)
+    package = read_checkpoint(path, mapped=mapped, allow=ALLOWED, allow_unsafe=allow_unsafe)
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= package.keys():
         raise CheckpointInvalid(
             f"`{path.name}` is not a checkpoint of the demucs package: it lacks a class, arguments or state.",

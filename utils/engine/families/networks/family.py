@@ -55,7 +55,7 @@ class NetworksFamily:
 
     def resolve(self, request: Asked, active: ModelSource | None, job: Job) -> Sequence[ModelSource]:
         if isinstance(request, PackageRequest) and request.model:
-            return [self._package_source(request.model, job)]
+            return [self._package_source(request.model)]
         choices: list[Choice] = [request.model or None]
         if isinstance(request, requests.NetworkSeparate):
             choices = choices_of(request)
@@ -63,26 +63,25 @@ class NetworksFamily:
             choices = [choice_of(request)]
         if choices == [None] and not _is_network(active) and isinstance(request, requests.Separate):
             job.warn(BUILT_IN_USED)
-        return [self._source(choice, active, job) for choice in choices]
+        return [self._source(choice, active) for choice in choices]
 
-    def _package_source(self, name: str, job: Job) -> ModelSource:
+    def _package_source(self, name: str) -> ModelSource:
         """The network of a name or of a file, beside which a YAML file of the same name describes it."""
         host = self._host
         if host.registry.find(name, WORKER) is None:
             for path in (Path(name).expanduser(), *(place / name for place in host.folders.places(WORKER))):
                 configs = [path.with_suffix(suffix) for suffix in (".yaml", ".yml")]
                 if path.is_file() and (config := next((each for each in configs if each.is_file()), None)):
-                    return own_network(path, config, None, allow_unsafe=host.allow_unsafe, on_wait=job.checkpoint)
-        return self._source(name, None, job)
+                    return own_network(path, config, None, allow_unsafe=host.allow_unsafe)
+        return self._source(name, None)
 
-    def _source(self, choice: Choice, active: ModelSource | None, job: Job) -> ModelSource:
+    def _source(self, choice: Choice, active: ModelSource | None) -> ModelSource:
         if isinstance(choice, OwnFiles):
             return own_network(
                 Path(choice.model_path).expanduser(),
                 Path(choice.config_path).expanduser(),
                 choice.model_type,
                 allow_unsafe=self._host.allow_unsafe,
-                on_wait=job.checkpoint,
             )
         if choice is None and active is not None and _is_network(active):
             return active
@@ -92,14 +91,11 @@ class NetworksFamily:
             folders=self._host.folders,
             offline=self._host.offline,
             allow_unsafe=self._host.allow_unsafe,
-            on_wait=job.checkpoint,
         )
 
     def load(self, source: NetworkSource, request: Asked, job: Job) -> NetworkModel:
         del request
-        network = load_network(
-            source, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe, on_wait=job.checkpoint
-        )
+        network = load_network(source, mapped=self._host.mapped, allow_unsafe=self._host.allow_unsafe)
         with job.step("move"):
             network.move(self._host.device)
         return network

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -73,9 +73,7 @@ class NetworkModel:
         self.backend.prepare(precision)
 
 
-def load_network(
-    source: NetworkSource, *, mapped: bool, allow_unsafe: bool, on_wait: Callable[[], None] = lambda: None
-) -> NetworkModel:
+def load_network(source: NetworkSource, *, mapped: bool, allow_unsafe: bool) -> NetworkModel:
     """Read a network. Raises `ConfigInvalid` or one of the checkpoint errors."""
     config = read_config(source.config)
     net, params = build(source, config)
@@ -84,7 +82,6 @@ def load_network(
         mapped=mapped,
         allow=getattr(net, "PICKLED_WITH", ()),  # plain classes that some programs save with the weights
         allow_unsafe=allow_unsafe,
-        on_wait=on_wait,
     )
     tensors = unwrap_state(content, source.checkpoint)
     complete = getattr(net, "complete_state", None)  # some files omit shared tensors

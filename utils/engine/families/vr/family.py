@@ -67,15 +67,9 @@ class VrFamily:
         return (requested_audio_separator(asked, host.registry, host.folders, offline=host.offline),)
 
     def load(self, source: AudioSeparatorSource, request: Asked, job: Job) -> VrModel:
-        del request
+        del request, job
         host = self._host
-        return load_vr(
-            source,
-            device=host.device,
-            mapped=host.mapped,
-            allow_unsafe=host.allow_unsafe,
-            on_wait=job.checkpoint,
-        )
+        return load_vr(source, device=host.device, mapped=host.mapped, allow_unsafe=host.allow_unsafe)
 
     def describe(self, model: VrModel, request: Asked) -> dict[str, Any]:
         del model, request
@@ -96,7 +90,7 @@ class VrFamily:
         longest_chunk_s: float | None = None,
     ) -> Arrangement:
         """Raises `InvalidRequest` for a window that the network does not support."""
-        del track, longest_chunk_s
+        del track, job, longest_chunk_s
         options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
         geometry_of(model, options)
         return Arrangement(
@@ -111,7 +105,6 @@ class VrFamily:
                 samples=heard.stats.frames,
                 loudest=heard.surveyed[0],
                 needed=selection.needed,
-                checkpoint=job.checkpoint,
             ),
             compute=self._host.compute(request, model.backend),
             settings={

@@ -29,7 +29,6 @@ def vr_lanes(
     samples: int,
     loudest: float,
     needed: Sequence[int],
-    checkpoint: Callable[[], None] = lambda: None,
 ) -> list[Lane]:
     """The lanes of a song, which sum up to its stems.
 
@@ -37,13 +36,12 @@ def vr_lanes(
         samples: length of the song at the model's rate.
         loudest: the result of `loudest_bin`.
         needed: indices of the needed stems, in order.
-        checkpoint: called between patches; it may raise to end the job.
     """
     spectra = model.spectra
     sizes = geometry_of(model, options)
     gains = np.ones(len(needed))
     return [
-        Lane(VrView(model, spectra, sizes, options, loudest, tuple(needed), place, checkpoint), plan, gains)
+        Lane(VrView(model, spectra, sizes, options, loudest, tuple(needed), place), plan, gains)
         for plan, place in plans(sizes, samples)
     ]
 
@@ -94,7 +92,6 @@ class VrView:
         loudest: float,
         needed: tuple[int, ...],
         place: Location | None,
-        checkpoint: Callable[[], None],
     ) -> None:
         self._model = model
         self._spectra = spectra
@@ -104,7 +101,6 @@ class VrView:
         self._scale = 1.0 / loudest if loudest > 0 else 1.0
         self._needed = needed
         self._place = place
-        self._checkpoint = checkpoint
 
     def input_length(self, length: int) -> int:  # noqa: ARG002  # chunks are never cut off
         return self._sizes.input_samples
@@ -146,7 +142,6 @@ class VrView:
         sizes, masks = self._sizes, []
         song_start, song_stop = self._within_song(magnitude.shape[-1], self._first)
         for number in range(count):
-            self._checkpoint()
             first = start + number * sizes.patch
             middle = first + sizes.offset
             if middle + sizes.patch <= song_start or middle >= song_stop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -69,7 +68,6 @@ def load_vr(
     device: str,
     mapped: bool = True,
     allow_unsafe: bool = False,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> VrModel:
     """Load a VR network onto a device. Raises `ConfigInvalid` or one of the checkpoint errors."""
     parameters = source.parameters
@@ -78,7 +76,7 @@ def load_vr(
     bands = parameters.bands
     name = bands if isinstance(bands, str) else f"of {source.path.name}"
     raw = band_parameters(bands) if isinstance(bands, str) else bands
-    content = read_checkpoint(source.path, mapped=mapped, allow_unsafe=allow_unsafe, on_wait=on_wait)
+    content = read_checkpoint(source.path, mapped=mapped, allow_unsafe=allow_unsafe)
     kind = vr_kind(source.path.stat().st_size, parameters.capacity)
     layout = read_layout(raw, name, modern=kind.modern)
     try:

@@ -8,7 +8,6 @@ import torch
 from vr_case import Toy, blocks, run, sdr_db, separated, song, toy_model
 
 from utils.core.errors import InvalidRequest
-from utils.core.job import Job, JobCancelled
 from utils.engine.families.vr import patches
 from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
 from utils.engine.families.vr.options import VrOptions
@@ -125,25 +124,6 @@ class Counting(Toy):
     def predict_mask(self, magnitude):
         self.calls += 1
         return super().predict_mask(magnitude)
-
-
-def test_a_job_is_cancelled_between_patches(model):
-    """Networks may be slow, so a job can be cancelled within a long chunk."""
-    job, samples = Job(), song(9)
-    counted = 0
-
-    def checkpoint():
-        nonlocal counted
-        counted += 1
-        if counted == 3:
-            job.cancel()
-        job.checkpoint()
-
-    options = replace(SMALL, tta=True)
-    lanes = vr_lanes(model, options, samples=samples.shape[1], loudest=1.0, needed=(0,), checkpoint=checkpoint)
-    with pytest.raises(JobCancelled):
-        run(lanes, samples, job=job)
-    assert counted == 3
 
 
 @pytest.mark.parametrize("size", [128, 100, 330, -16])
