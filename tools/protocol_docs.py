@@ -43,6 +43,7 @@ CODE_MEANINGS = {
     "checkpoint_invalid": "The file is not a checkpoint, or is damaged.",
     "checkpoint_unsafe": "Loading the checkpoint could run code.",
     "checkpoint_mismatch": "The checkpoint does not match the configuration; the message says how they differ.",
+    "load_timeout": "Reading a model took longer than the worker's limits allow.",
     "download_failed": "A file could not be downloaded.",
     "checksum_mismatch": "A file differs from the published one.",
     "input_not_found": "The input does not exist.",
@@ -52,7 +53,8 @@ CODE_MEANINGS = {
     "output_not_writable": "The output directory or file cannot be written.",
     "disk_full": "There is not enough disk space for the result; checked before the work starts where possible.",
     "device_unavailable": "The device is not available; the message lists those that are.",
-    "out_of_memory": "Memory ran out, even with smaller batches, smaller chunks and an empty cache.",
+    "out_of_memory": "Memory ran out, even with smaller batches, smaller chunks and an empty cache; or the models of a job would "
+    "take more than the worker's limits allow.",
     "internal": "An unexpected error. Please report it.",
 }
 

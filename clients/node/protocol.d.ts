@@ -233,6 +233,10 @@ export interface WorkerLimits {
   max_queued_jobs: number;
   max_queued_bytes: number;
   max_line_bytes: number;
+  max_model_bytes: number;
+  max_load_seconds: number;
+  max_download_bytes: number;
+  lowest_sample_rate: number;
 }
 
 /** Cancel the running job or, with `id`, the running or queued job with that id. */
@@ -1778,7 +1782,7 @@ export interface DsuSeparate {
 }
 
 /** The `code` of an error from a worker. */
-export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
+export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
 export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised;

@@ -13,9 +13,7 @@ from utils.core.errors import InputUnreadable
 
 BLOCK_FRAMES = 1 << 16
 
-# A wrong or hostile header may claim any rate, and a second of audio becomes a model's 44,100 samples whatever it says.
-MIN_SAMPLE_RATE = 1_000
-MAX_SAMPLE_RATE = 6_000_000  # DSD1024 is decoded at 5.6 MHz
+HIGHEST_SAMPLE_RATE = 6_000_000  # DSD1024 is decoded at 5.6 MHz
 
 
 @dataclass(frozen=True)

@@ -17,22 +17,32 @@ from typing import Self
 import numpy as np
 
 from utils.audio.channels import MAX_CHANNELS, Block, mix_channels
-from utils.audio.decoding import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, AudioInfo, Declined, Decoder, cut_off_error
+from utils.audio.decoding import HIGHEST_SAMPLE_RATE, AudioInfo, Declined, Decoder, cut_off_error
 from utils.audio.ffmpeg import FfmpegDecoder
 from utils.audio.paths import absolute, os_path, shown
 from utils.audio.resampling import StreamResampler, resampled_frames
 from utils.audio.sndfile import SndfileDecoder
 from utils.core.errors import InputEmpty, InputNotFound, InputUnreadable, InvalidRequest, did_you_mean, nearest
+from utils.core.settings import LOWEST_SAMPLE_RATE
 
 __all__ = ["AudioInfo", "AudioReader", "open_audio", "open_decoder", "probe"]
 
 _MAX_NEIGHBOURS = 2000
 
 
-def probe(path: Path) -> AudioInfo:
-    """What the header of a file says. Raises `InputNotFound`, `InputEmpty` or `InputUnreadable`."""
+def probe(path: Path, *, lowest_rate: int = LOWEST_SAMPLE_RATE) -> AudioInfo:
+    """What the header of a file says. Raises `InputNotFound`, `InputEmpty` or `InputUnreadable`.
+
+    A wrong or hostile header may claim any rate, and a second of audio becomes a model's 44,100 samples whatever it says.
+    """
     decoder = _open(Path(path))
     decoder.close()
+    rate = decoder.info.sample_rate
+    if rate < lowest_rate:
+        raise InputUnreadable(
+            f"'{shown(path)}' has a sample rate of {rate} Hz; songs need at least {lowest_rate} Hz.",
+            hint="If its header is wrong, export the file again. `lowest_sample_rate` sets the limit.",
+        )
     return decoder.info
 
 
@@ -196,11 +206,10 @@ def open_decoder(path: Path) -> Decoder:
                 hint="Mix it down to stereo first.",
             )
         rate = decoder.info.sample_rate
-        if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+        if not 1 <= rate <= HIGHEST_SAMPLE_RATE:
             decoder.close()
             raise InputUnreadable(
-                f"'{shown(path)}' has a sample rate of {rate} Hz; rates from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz are "
-                "supported.",
+                f"'{shown(path)}' has a sample rate of {rate} Hz; at most {HIGHEST_SAMPLE_RATE} Hz are supported.",
                 hint="If its header is wrong, export the file again; otherwise resample it first.",
             )
         return decoder

@@ -3,7 +3,7 @@
     DsuError
       RequestError      InvalidJson InvalidRequest UnknownCommand Busy
       ModelError        UnknownModel ModelNotInstalled ConfigInvalid
-                        CheckpointInvalid CheckpointUnsafe CheckpointMismatch
+                        CheckpointInvalid CheckpointUnsafe CheckpointMismatch LoadTimeout
                         DownloadFailed ChecksumMismatch
       InputError        InputNotFound InputUnreadable InputEmpty
       OutputError       UnsupportedFormat OutputNotWritable DiskFull
@@ -87,6 +87,10 @@ class CheckpointUnsafe(ModelError):
 
 class CheckpointMismatch(ModelError):
     code = "checkpoint_mismatch"
+
+
+class LoadTimeout(ModelError):
+    code = "load_timeout"
 
 
 class DownloadFailed(ModelError):

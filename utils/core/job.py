@@ -31,6 +31,10 @@ class JobCancelled(BaseException):
         self.results = results
 
 
+class _TimeIsUp(BaseException):
+    """Raised by `Job.checkpoint` after the time that `Job.within` allows. Not an `Exception`, as `JobCancelled` is none."""
+
+
 @dataclass(frozen=True)
 class ItemProgress:
     """How far the current item of a job is, such as one file of many or one job of a batch.
@@ -64,6 +68,7 @@ class Job:
         self._show_progress = show_progress
         self._cancelled = threading.Event()
         self._stops: list[Callable[[], None]] = []
+        self._deadline = float("inf")
         self._is_settled = False
         self._spans: dict[str, tuple[float, float]] = {}
         self._started = clock()
@@ -75,8 +80,7 @@ class Job:
     def cancel(self) -> None:
         """Ask the work to stop at its next checkpoint. Any thread may call this."""
         self._cancelled.set()
-        for stop in list(self._stops):
-            stop()
+        self._stop()
 
     @property
     def cancelled(self) -> bool:
@@ -86,12 +90,31 @@ class Job:
         """Raise `JobCancelled` if the job was cancelled. Call it between any two steps that take noticeable time."""
         if self._cancelled.is_set() and not self._is_settled:
             raise JobCancelled
+        if self._deadline != float("inf") and self._clock() >= self._deadline:
+            raise _TimeIsUp
+
+    @contextmanager
+    def within(self, seconds: float, error: Exception) -> Iterator[None]:
+        """The body may take this long: raises `error` at the next checkpoint after that."""
+        self._deadline = self._clock() + seconds
+        timer = threading.Timer(seconds, self._stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except _TimeIsUp:
+            raise error from None
+        finally:
+            timer.cancel()
+            timer.join()
+            self._deadline = float("inf")
 
     @contextmanager
     def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """While the body runs, which has no checkpoints, `cancel` also calls `stop`, on its own thread, to end it early.
+        """While the body runs, which has no checkpoints, `cancel` also calls `stop`, on its own thread, to end it early; and
+        so does the end of the time of `within`.
 
-        The body then ends in any way, and this with `JobCancelled`.
+        The body then ends in any way, and this as a checkpoint does.
         """
         self._stops.append(stop)  # before the checkpoint: `cancel` sets the flag before it looks here
         try:
@@ -102,6 +125,10 @@ class Job:
             raise
         finally:
             self._stops.remove(stop)
+
+    def _stop(self) -> None:
+        for stop in list(self._stops):
+            stop()
 
     @property
     def is_settled(self) -> bool:

@@ -220,6 +220,10 @@ class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_queued_jobs: int
     max_queued_bytes: int
     max_line_bytes: int
+    max_model_bytes: int
+    max_load_seconds: int
+    max_download_bytes: int
+    lowest_sample_rate: int
 
 
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):

@@ -27,6 +27,7 @@ MODELS_DIRS = {  # as platformdirs has them, where no variable moves them
     "Windows": r"%LOCALAPPDATA%\DSU\Models",
 }
 CONFIG_NAME = "dsu_config.json"
+LOWEST_SAMPLE_RATE = 1_000
 
 Arithmetic = Literal["fp32", "bf16", "fp16"]  # the precisions in which devices compute
 
@@ -91,6 +92,36 @@ class Settings(msgspec.Struct, frozen=True):
     max_line_bytes: Annotated[
         int, Meta(ge=1024, description="How many bytes a line may have; longer ones are refused; default 1048576.")
     ] = 1 << 20
+    max_model_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="How many bytes of memory the models of one job may take together, judged by their files and then by "
+            "their weights; more is refused as `out_of_memory`; default 17179869184.",
+        ),
+    ] = 16 << 30
+    max_load_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="How many seconds it may take to read a model; after that it is given up as `load_timeout`; default 600.",
+        ),
+    ] = 600
+    max_download_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="How many bytes the files of one model may have together to be downloaded; default 8589934592.",
+        ),
+    ] = 8 << 30
+    lowest_sample_rate: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="The lowest sample rate of songs and recordings, in Hz; lower ones, which short files claim to be long "
+            f"with, are refused; default {LOWEST_SAMPLE_RATE}.",
+        ),
+    ] = LOWEST_SAMPLE_RATE
     configs_dir: Annotated[
         Path | None,
         Meta(description="A folder with the configurations of your own networks that `models.json` lists."),

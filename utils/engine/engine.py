@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -21,7 +22,7 @@ from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
-from utils.core.errors import InvalidRequest, OutOfMemory, OutputError, UnknownModel
+from utils.core.errors import InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job, working_on
 from utils.core.package_request import (
     DEFAULT_MODEL,
@@ -47,6 +48,7 @@ from utils.store.package_catalogue import complete, kind_of, known_name, package
 from utils.store.plain_files import Warn, ignore
 
 SHORTEST_CHUNK_S = 1.0
+SUFFIXES_OF_WEIGHTS = frozenset({".ckpt", ".th", ".pth", ".pt", ".bin", ".safetensors", ".onnx"})
 
 MakeFamily = Callable[[Host], Family]
 
@@ -251,6 +253,7 @@ class Engine:
             model=record.name,
             job=job,
             offline=self.settings.offline,
+            largest_bytes=self.settings.max_download_bytes,
         )
         paths = [folders.find(record, file) or folders.path_of(record, file) for file in record.files]
         return replies.ModelDownloaded(
@@ -272,7 +275,7 @@ class Engine:
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
         require_paths(request)
-        song = Track.of(request, name=track, index=index)
+        song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
         _ = request.audio_format, request.report_look  # what is wrong with them raises here, before a model is loaded
         earlier = len(job.warnings)
         sources = self._resolve(request, job)
@@ -309,7 +312,8 @@ class Engine:
             size_bytes = sum(model.size_bytes() for model in models)
             if kind not in WITHOUT_ACTIVATION:
                 self.cache.activate(models[0])
-            arrangement = self._arrange(request, models, track, lease, job)
+            with self._in_time(sources[0], job):  # networks of a bag are read when they are needed
+                arrangement = self._arrange(request, models, track, lease, job)
             grown = sum(model.size_bytes() for model in models) > size_bytes
             loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
             while True:
@@ -399,12 +403,14 @@ class Engine:
     def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
         """Read a model and lease it. `announced` tells the client that its job first has to load the model."""
         job.checkpoint()
+        self._require_small(source, sum(map(_bytes_of_weights, source.files)), lease)
         if announced:
             job.announce(replies.LoadingModel(model=source.name))
         while True:
             try:
-                with job.step("load"), working_on(job):
+                with job.step("load"), working_on(job), self._in_time(source, job):
                     model = self._family(source.family).load(source, request, job)
+                    self._require_small(source, model.size_bytes(), lease)
                     with job.step("move"):
                         model.prepare(self._precision_of(request))
                 break
@@ -422,12 +428,37 @@ class Engine:
             job.warn("The model cache is off (`max_cached_models` is 0), so the model is loaded again for each job.")
         return model
 
+    def _require_small(self, source: ModelSource, size_bytes: int, lease: Lease) -> None:
+        """Raise `OutOfMemory` if the models of a job would take too much with one of this size."""
+        others_bytes = sum(model.size_bytes() for model in lease.models.values())
+        largest_bytes = self.settings.max_model_bytes
+        if others_bytes + size_bytes > largest_bytes:
+            beside = f" beside {others_bytes / 1e6:.0f} MB of the job's other models" if others_bytes else ""
+            raise OutOfMemory(
+                f"`{source.name}` has {size_bytes / 1e6:.0f} MB of weights{beside}, and the models of one job may have "
+                f"{largest_bytes / 1e6:.0f} MB.",
+                hint="`max_model_bytes` sets the limit.",
+            )
+
+    def _in_time(self, source: ModelSource, job: Job) -> AbstractContextManager[None]:
+        seconds = self.settings.max_load_seconds
+        error = LoadTimeout(
+            f"Reading `{source.name}` took more than {seconds} s, so it was given up.",
+            hint="Is its disk slow, or is it not a usual model? `max_load_seconds` sets the limit.",
+        )
+        return job.within(seconds, error)
+
     def _precision_of(self, request: Asked) -> Arithmetic:
         return self.host.precision_for(request) if isinstance(request, requests.Separate) else self.host.precision
 
     def _release_memory(self) -> None:
         gc.collect()
         devices.release_unused(self.host.device)
+
+
+def _bytes_of_weights(path: Path) -> int:
+    """The size of a file, if it holds the weights of a network."""
+    return path.stat().st_size if path.suffix in SUFFIXES_OF_WEIGHTS and path.is_file() else 0
 
 
 def _as_files(selection: Selection, family: Family) -> Selection:

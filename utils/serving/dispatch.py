@@ -152,7 +152,10 @@ class _Aside:
     def do(self, action: Callable[[], None], settings: Settings) -> None:
         """Do it after all that came before. Raises `Busy` if too much waits already."""
         if self._actions.qsize() >= settings.max_queued_jobs:
-            raise Busy("Too many requests wait for the disk already. Send this one again when some are answered.")
+            raise Busy(
+                "Too many requests wait for the disk already. Send this one again when some are answered.",
+                hint="`max_queued_jobs` sets the limit.",
+            )
         self._actions.put(action)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="dsu-disk", daemon=True)

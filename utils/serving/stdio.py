@@ -108,7 +108,8 @@ class LineSplitter:
         self._size = 0
         if too_long:
             return InvalidJson(
-                f"The line is longer than {self._longest} bytes and was skipped. Send one command per line."
+                f"The line is longer than {self._longest} bytes and was skipped. Send one command per line.",
+                hint="`max_line_bytes` sets the limit.",
             )
         return line.removesuffix(b"\r")
 

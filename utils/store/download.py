@@ -28,7 +28,7 @@ from utils.store.records import FileRecord
 from utils.store.transfer import WAIT_STEP_S, Head, Transfer, TransferFailed
 
 WORTH_ANOTHER_TRY_BYTES = 1 << 20
-LARGEST_BYTES = 8 << 30  # of a file whose size is not known
+LARGEST_BYTES = 8 << 30  # of all files, where nobody says otherwise
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,13 @@ def download_files(
     model: str,
     job: Job,
     offline: bool,
+    largest_bytes: int = LARGEST_BYTES,
     patience: Patience | None = None,
 ) -> list[Path]:
-    """Make sure that `files` are complete in `folder`; their paths, in order. Only missing files are downloaded."""
+    """Make sure that `files` are complete in `folder`; their paths, in order. Only missing files are downloaded.
+
+    Together they may have `largest_bytes`.
+    """
     for file in files:
         require_plain_name(file.name)
     if not files:
@@ -75,6 +79,7 @@ def download_files(
             f"`{model}` cannot be downloaded: no address of {', '.join(unpublished)} is known.",
             hint=f"If you have the file, put it into `{folder}`.",
         )
+    left_bytes = _left_bytes(files, model, largest_bytes) if absent else 0
     with contextlib.ExitStack() as folders:
         if absent:
             require_space(folder, sum(_needed_bytes(file, folder) for file in absent), "The download")
@@ -83,16 +88,33 @@ def download_files(
         for index, file in enumerate(files):
             meter.begin(index)
             if file in absent:
-                _Fetch(file, file.below(folder), meter, job, patience or Patience()).run()
+                _Fetch(file, file.below(folder), meter, job, patience or Patience(), left_bytes).run()
+            if file.size_bytes is None:
+                left_bytes -= file.below(folder).stat().st_size
     meter.finish()
     return [file.below(folder) for file in files]
+
+
+def _left_bytes(files: Sequence[FileRecord], model: str, largest_bytes: int) -> int:
+    """What files of unknown size may have together. Raises `DownloadFailed` if the others have too much already."""
+    known_bytes = sum(file.size_bytes or 0 for file in files)
+    if known_bytes > largest_bytes:
+        raise DownloadFailed(
+            f"The files of `{model}` have {known_bytes} bytes, and at most {largest_bytes} are downloaded.",
+            hint="`max_download_bytes` sets the limit.",
+        )
+    return largest_bytes - known_bytes
 
 
 class _Fetch:
     """The download of one file, from any of its addresses."""
 
-    def __init__(self, file: FileRecord, target: Path, meter: Meter, job: Job, patience: Patience) -> None:
+    def __init__(
+        self, file: FileRecord, target: Path, meter: Meter, job: Job, patience: Patience, largest_bytes: int
+    ) -> None:
+        """`largest_bytes` is the most that the file may have if its size is not known."""
         self._file = file
+        self._largest_bytes = largest_bytes
         self._target = target
         self._meter = meter
         self._job = job
@@ -198,9 +220,9 @@ class _Fetch:
 
     def _receive(self, transfer: Transfer, head: Head, part: PartFile, tries: _Tries) -> None:
         total = head.total_bytes if head.total_bytes is not None else self._file.size_bytes
-        largest = total if total is not None else LARGEST_BYTES
-        if largest > LARGEST_BYTES and self._file.size_bytes is None:
-            raise TransferFailed(f"it has {largest} bytes there, which is more than any network", transient=False)
+        largest = total if total is not None else self._largest_bytes
+        if largest > self._largest_bytes and self._file.size_bytes is None:
+            raise TransferFailed(f"it has {largest} bytes there, {self._allowed}", transient=False)
         if self._file.size_bytes not in (None, total):
             raise TransferFailed(f"it has {total} bytes there instead of {self._file.size_bytes}", transient=False)
         if head.offset != part.size_bytes:
@@ -213,9 +235,16 @@ class _Fetch:
             self._meter.update(part.size_bytes, total)
             if part.size_bytes > largest:
                 part.restart()
-                raise TransferFailed(f"it is longer than the expected {largest} bytes", transient=False)
+                reason = (
+                    f"it is longer than the expected {total} bytes" if total else f"it has more bytes, {self._allowed}"
+                )
+                raise TransferFailed(reason, transient=False)
         if total is not None and part.size_bytes < total:
             raise TransferFailed(f"the connection ended after {part.size_bytes} of {total} bytes", transient=True)
+
+    @property
+    def _allowed(self) -> str:
+        return f"and `max_download_bytes` leaves it {max(0, self._largest_bytes)}"
 
     def _pause(self, seconds: float) -> None:
         """Wait in small steps, so that a cancelled job ends at once and a waiting one shows that it is alive."""

@@ -76,6 +76,7 @@ FAMILIES: dict[str, str] = {
     "checkpoint_invalid": "ModelError",
     "checkpoint_unsafe": "ModelError",
     "checkpoint_mismatch": "ModelError",
+    "load_timeout": "ModelError",
     "download_failed": "ModelError",
     "checksum_mismatch": "ModelError",
     "input_unreadable": "InputError",
@@ -1019,6 +1020,10 @@ class WorkerLimits(TypedDict):
     max_queued_jobs: int
     max_queued_bytes: int
     max_line_bytes: int
+    max_model_bytes: int
+    max_load_seconds: int
+    max_download_bytes: int
+    lowest_sample_rate: int
 
 
 class CancelRequested(TypedDict):

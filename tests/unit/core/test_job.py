@@ -125,6 +125,44 @@ def test_errors_of_what_could_be_stopped_stay(job):
         raise KeyError
 
 
+def test_work_that_takes_too_long_is_ended(job, clock):
+    """At the next checkpoint after its time, with the error that was given; no library's `except Exception` keeps it."""
+    swallowed = []
+
+    def work():
+        clock.now += 2
+        try:
+            job.checkpoint()
+        except Exception as error:  # noqa: BLE001 - as a library does
+            swallowed.append(error)
+
+    with job.within(3, TimeoutError("slow")):
+        work()
+    with pytest.raises(TimeoutError, match="slow"), job.within(2, TimeoutError("slow")):
+        work()
+    assert swallowed == []
+    job.checkpoint()
+
+
+def test_work_without_checkpoints_is_stopped_when_it_takes_too_long():
+    """As cancelling stops it."""
+    job, stopped = Job(), threading.Event()
+
+    def work():
+        assert stopped.wait(60)
+        raise RuntimeError("ended by its own means")
+
+    with pytest.raises(TimeoutError), job.within(0.01, TimeoutError()), job.stopped_by(stopped.set):
+        work()
+
+
+def test_cancelling_counts_more_than_being_late(job, clock):
+    """Whoever cancelled gets the answer to that."""
+    job.cancel()
+    with pytest.raises(JobCancelled), job.within(0, TimeoutError()):
+        job.checkpoint()
+
+
 def test_a_thread_finds_its_job(job):
     """Each its own, the innermost, and one that nobody cancels if it has none."""
     found = []

@@ -178,7 +178,15 @@ def test_whatever_is_printed_ends_up_on_stderr(start):
 def test_limits_are_settings_that_the_status_shows(start):
     """Whoever sends a lot can ask how much is taken."""
     status = start("--max-queued-jobs", "5", DSU_MAX_LINE_BYTES="2048").ask(cmd="get_status")
-    assert status["limits"] == {"max_queued_jobs": 5, "max_queued_bytes": 64 << 20, "max_line_bytes": 2048}
+    assert status["limits"] == {
+        "max_queued_jobs": 5,
+        "max_queued_bytes": 64 << 20,
+        "max_line_bytes": 2048,
+        "max_model_bytes": 16 << 30,
+        "max_load_seconds": 600,
+        "max_download_bytes": 8 << 30,
+        "lowest_sample_rate": 1000,
+    }
 
 
 @pytest.mark.parametrize("flags", [("--max-queued-jobs", "2"), ("--max-queued-bytes", "250")])

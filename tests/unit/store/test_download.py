@@ -22,8 +22,8 @@ CONTENT = (bytes(range(128, 256)) + bytes(range(128))) * 8192  # 2 MiB that begi
 LIMIT_S = 20
 
 
-def fetch(files, folder, job=None, *, offline=False, patience=QUICK):
-    return download_files(files, folder=folder, model="m", job=job or Job(), offline=offline, patience=patience)
+def fetch(files, folder, job=None, *, offline=False, patience=QUICK, **more):
+    return download_files(files, folder=folder, model="m", job=job or Job(), offline=offline, patience=patience, **more)
 
 
 def names_in(folder):
@@ -200,15 +200,31 @@ def test_first_download_of_a_file_without_a_hash_counts(site, tmp_path):
     assert job.warnings == []
 
 
-def test_answer_without_an_end(site, tmp_path, monkeypatch):
-    """A file of unknown size is received up to a limit."""
-    monkeypatch.setattr("utils.store.download.LARGEST_BYTES", len(CONTENT) - 1)
-    site.pages["a"] = Page(CONTENT)
-    with pytest.raises(DownloadFailed, match="more than any network"):
-        fetch([FileRecord(name="a.th", urls=(site.url("a"),))], tmp_path)
-    site.pages["a"] = Page(CONTENT, chunked=True)
-    with pytest.raises(DownloadFailed, match="longer than"):
-        fetch([FileRecord(name="a.th", urls=(site.url("a"),))], tmp_path)
+def test_answer_without_an_end(site, tmp_path):
+    """Files of unknown size are received up to a limit, which they share with all others of their model."""
+    known = record("b.th", CONTENT, site.url("b"))
+    site.pages["b"] = Page(CONTENT)
+    for chunked, said in (
+        (False, f"it has {len(CONTENT)} bytes there, and `max_download_bytes`"),
+        (True, "it has more"),
+    ):
+        site.pages["a"] = Page(CONTENT, chunked=chunked)
+        files = [FileRecord(name="a.th", urls=(site.url("a"),)), known]
+        with pytest.raises(DownloadFailed, match=said):
+            fetch(files, tmp_path, largest_bytes=2 * len(CONTENT) - 1)
+        assert not list(tmp_path.glob("a.th*"))
+    assert len(fetch(files, tmp_path, largest_bytes=2 * len(CONTENT))) == 2
+
+
+def test_a_model_larger_than_downloads_may_be(site, tmp_path):
+    """Nothing is received of it, and the setting that allows it is named. What is there already is not affected."""
+    files = [record(name, CONTENT, site.url("a")) for name in ("a", "b")]
+    with pytest.raises(DownloadFailed, match=f"have {2 * len(CONTENT)} bytes") as caught:
+        fetch(files, tmp_path, largest_bytes=2 * len(CONTENT) - 1)
+    assert "`max_download_bytes`" in caught.value.hint
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(CONTENT)
+    assert len(fetch(files, tmp_path, largest_bytes=1)) == 2
 
 
 def test_file_without_a_hash_is_accepted_with_a_warning(site, tmp_path):

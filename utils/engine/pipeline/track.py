@@ -17,6 +17,7 @@ from utils.audio.scanning import AudioStats, Moments, scan
 from utils.core.job import Job
 from utils.core.peaks import PeakRange
 from utils.core.requests import AudioFormat, Separate
+from utils.core.settings import LOWEST_SAMPLE_RATE
 from utils.engine.pipeline.song import Samples
 
 STEREO = 2
@@ -58,13 +59,20 @@ class Track:
     duration_s: float | None = None
 
     @classmethod
-    def of(cls, request: Separate, *, name: str | None = None, index: int = 1) -> Track:
+    def of(
+        cls,
+        request: Separate,
+        *,
+        name: str | None = None,
+        index: int = 1,
+        lowest_rate: int = LOWEST_SAMPLE_RATE,
+    ) -> Track:
         """The input of a request. It is probed before anything expensive starts, so a missing or broken file fails early."""
         path = Path(request.input or "").expanduser()
         preview = request.preview
         return cls(
             path,
-            probe(path),
+            probe(path, lowest_rate=lowest_rate),
             request.track_name(name or path.stem),
             index,
             start_s=preview.start if preview else 0.0,

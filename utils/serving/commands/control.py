@@ -40,9 +40,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
         jobs_done=counts.done,
         jobs_failed=counts.failed,
         limits=replies.WorkerLimits(
-            max_queued_jobs=context.settings.max_queued_jobs,
-            max_queued_bytes=context.settings.max_queued_bytes,
-            max_line_bytes=context.settings.max_line_bytes,
+            **{name: getattr(context.settings, name) for name in replies.WorkerLimits.__struct_fields__}
         ),
     )
 

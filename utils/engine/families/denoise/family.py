@@ -105,7 +105,7 @@ class DenoiseFamily:
             return (EnvelopeMatched(),)
         noise = Path(request.noise).expanduser()
         try:
-            probe(noise)
+            probe(noise, lowest_rate=self._host.settings.lowest_sample_rate)
         except InputError as error:
             error.field = "noise_profile"
             raise

@@ -31,7 +31,7 @@ def measure(path: Path, *, sample_rate: int, longest: int, checkpoint: Callable[
     frames, levels = Frames(1), Levels(sample_rate, 1)
     magnitudes, levels_found = Mean(), Mean()
     left = max(longest, level_samples(sample_rate) + 1)
-    channels = probe(path).channels
+    channels = probe(path, lowest_rate=1).channels  # the request's recording was probed before
     with open_audio(path, sample_rate=sample_rate, channels=channels, checkpoint=checkpoint) as reader:
         for block in reader:
             mono = torch.from_numpy(block).mean(dim=0, keepdim=True)
