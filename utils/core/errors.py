@@ -39,6 +39,7 @@ class DsuError(Exception):
         self.hint = hint
         self.suggestions = tuple(suggestions)
         self.field = field
+        self.step: str | None = None  # of a recipe
 
 
 class RequestError(DsuError):

@@ -126,6 +126,10 @@ class Settings(msgspec.Struct, frozen=True):
         Path | None,
         Meta(description="A folder with the configurations of your own networks that `models.json` lists."),
     ] = None
+    recipes_dir: Annotated[
+        Path | None,
+        Meta(description="A folder with your own recipes; by default `recipes` in the models directory."),
+    ] = None
 
 
 FIELDS = {field.name: field for field in fields_of(Settings)}
@@ -240,7 +244,7 @@ def _from_config(path: Path | None) -> dict[str, Source]:
         logging.getLogger("dsu.settings").warning(
             "%s: the key `%s` is not known and is ignored.%s", path, key, did_you_mean(nearest(key, FILE_FIELDS))
         )
-    for key in ("models_dir", "configs_dir"):
+    for key in ("models_dir", "configs_dir", "recipes_dir"):
         if isinstance(folder := entries.get(key), str) and folder:
             entries[key] = str(path.parent / Path(folder).expanduser())
     return {

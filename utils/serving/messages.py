@@ -17,31 +17,17 @@ import msgspec
 from msgspec import UNSET, inspect
 
 from utils.core.errors import InvalidJson, InvalidRequest, UnknownCommand, did_you_mean, nearest
+from utils.core.field_errors import LIST_COMMANDS, WORDS, explain, with_whole_numbers
 from utils.core.fields import alternatives, fields_of
 from utils.core.replies import Reply
 from utils.core.requests import Request, RequestId
 
 Fields = dict[str, Any]
 R = TypeVar("R", bound=Reply)
-LIST_COMMANDS = '`{"cmd":"describe"}` lists the commands and their fields.'
-# Larger integers are not exact in JavaScript, nor as a float here, so `1e300` stays a float.
-LARGEST_EXACT = 2**53
 # Of a request's unknown fields, so many are named: what it costs to look for the nearest known ones is bounded by this.
 MOST_UNKNOWN = 20
 DEEPEST = 100
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-# The types of JSON in words, by msgspec's name or by that of the Python type.
-WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a string",
-    "bool": "true or false",
-    "array": "a list",
-    "list": "a list",
-    "object": "an object",
-    "null": "null",
-    "NoneType": "null",
-}
 
 
 class Decoded(NamedTuple):
@@ -119,7 +105,7 @@ def command_name(fields: Fields, known: Collection[str]) -> str:
 def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> Decoded:
     """The typed request. Fields of the wrong type are errors; unknown fields are warnings, or errors if strict."""
     try:
-        typed = msgspec.convert(_with_whole_numbers(_with_values(fields, request)), request)
+        typed = msgspec.convert(with_whole_numbers(_with_values(fields, request)), request)
     except msgspec.ValidationError as error:
         raise explain(str(error), request) from error
     found = unknown_fields(fields, request)
@@ -169,17 +155,6 @@ def _value_of(text: str, kinds: Iterable[inspect.Type]) -> Any:
     return text
 
 
-def _with_whole_numbers(value: Any) -> Any:
-    """`1.0` is a whole number in JSON, and some clients write every number that way."""
-    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _with_whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_whole_numbers(item) for item in value]
-    return value
-
-
 # Unknown fields ---------------------------------------------------------------------------------------------------
 
 
@@ -224,56 +199,6 @@ def _struct_in(hint: Any) -> type[msgspec.Struct] | None:
 
 def _unknown_sentence(name: str, near: Sequence[str]) -> str:
     return f"unknown field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
-
-
-# What is wrong with a field, in words -----------------------------------------------------------------------------
-
-TYPE_ERROR = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>\w+)`")
-RANGE_ERROR = re.compile(r"Expected `(?P<expected>\w+)` (?P<sign>[<>]=?) (?P<limit>\S+)")
-LENGTH_ERROR = re.compile(r"Expected `(?P<expected>\w+)` of length (?P<sign>[<>]=?) (?P<limit>\d+)")
-CHOICE_ERROR = re.compile(r"Invalid enum value (?P<value>.+?)(?: - at|$)")
-MISSING_ERROR = re.compile(r"missing required field `(?P<name>[^`]+)`")
-PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
-SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
-
-
-def explain(problem: str, request: type[Request]) -> InvalidRequest:
-    """msgspec's message as a sentence for the sender, with the field's name."""
-    place = PLACE.search(problem)
-    field = place["path"] if place else ""
-    if missing := MISSING_ERROR.search(problem):
-        field = f"{field}.{missing['name']}" if field else missing["name"]
-        return InvalidRequest(f"The field `{field}` is missing.", field=field, hint=LIST_COMMANDS)
-    if wrong := CHOICE_ERROR.search(problem):
-        value = wrong["value"].strip("'\"")
-        choices = list(_literals(typing.get_type_hints(request).get(re.split(r"[.\[]", field)[0])))
-        near = nearest(value, choices)
-        return InvalidRequest(
-            f"`{field}` must be one of {', '.join(choices)}, not `{value}`.{did_you_mean(near)}",
-            field=field,
-            suggestions=near or choices,
-        )
-    return InvalidRequest(f"`{field}` must be {_expectation(problem)}.", field=field, hint=LIST_COMMANDS)
-
-
-def _expectation(problem: str) -> str:
-    if wrong := TYPE_ERROR.search(problem):
-        expected = [WORDS.get(kind, kind) for kind in wrong["expected"].split(" | ") if kind != "null"]
-        return f"{' or '.join(expected)}, not {WORDS.get(wrong['got'], wrong['got'])}"
-    if wrong := LENGTH_ERROR.search(problem):
-        return f"{WORDS[wrong['expected']]} of {SIGNS[wrong['sign']]} {wrong['limit']}"
-    if wrong := RANGE_ERROR.search(problem):
-        return f"{SIGNS[wrong['sign']]} {wrong['limit'].removesuffix('.0')}"
-    return f"something else ({problem})"
-
-
-def _literals(hint: Any) -> Iterator[str]:
-    """The choices of a field, however deep its hint holds them."""
-    if typing.get_origin(hint) is typing.Literal:
-        yield from map(str, typing.get_args(hint))
-    else:
-        for part in typing.get_args(hint):
-            yield from _literals(part)
 
 
 # Answering --------------------------------------------------------------------------------------------------------

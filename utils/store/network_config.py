@@ -50,18 +50,23 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def read_plain(path: Path, sections: tuple[str, ...] = REQUIRED) -> dict[str, Any]:
     """The content of a file. If it has none, the error says that it needs `sections`. Raises `ConfigInvalid`."""
-    try:
-        with open_file(path) as file:
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
-    if len(content) > LARGEST_BYTES:
-        raise ConfigInvalid(f"`{path.name}` is too large for a configuration; the limit is {LARGEST_BYTES} bytes.")
-    config = _parsed(content, path)
+    config = read_yaml(path)
     if not isinstance(config, dict):
         listed = f"the sections {', '.join(f'`{name}`' for name in sections[:-1])} and `{sections[-1]}`"
         raise ConfigInvalid(f"`{path.name}` is not the configuration of a network: it must have {listed}.")
     return config
+
+
+def read_yaml(path: Path, largest_bytes: int = LARGEST_BYTES) -> Any:
+    """The plain data in a file. Raises `ConfigInvalid`."""
+    try:
+        with open_file(path) as file:
+            content = file.read(largest_bytes + 1)
+    except OSError as error:
+        raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
+    if len(content) > largest_bytes:
+        raise ConfigInvalid(f"`{path.name}` is too large for a configuration; the limit is {largest_bytes} bytes.")
+    return _parsed(content, path)
 
 
 def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
