@@ -239,6 +239,39 @@ class PartOfJob(Job):
         self._outer.progress(self._stage, self._position + fraction, self._count, own)
 
 
+class StepJob(Job):
+    """A job inside a job that works beside others on the same stages. It reports how far it is to whoever joins them."""
+
+    def __init__(self, outer: Job, report: Callable[[str, float], None]) -> None:
+        super().__init__(outer.announce)
+        self._outer = outer
+        self._report = report
+        self.warnings = outer.warnings
+
+    def cancel(self) -> None:
+        self._outer.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._outer.cancelled
+
+    def checkpoint(self) -> None:
+        self._outer.checkpoint()
+
+    def stopped_by(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        return self._outer.stopped_by(stop)
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        return self._outer.step(name)
+
+    def begin_stages(self, **shares: float) -> None:
+        """Nothing: the stages are those of the outer job."""
+
+    def progress(self, stage: str, done: float, total: float, item: ItemProgress | None = None) -> None:
+        del item
+        self._report(stage, min(max(done / total, 0.0), 1.0) if total > 0 else 1.0)
+
+
 _current: ContextVar[Job] = ContextVar("current_job")
 _NOBODYS = Job()
 

@@ -37,8 +37,7 @@ from utils.core.settings import Arithmetic, Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.arrangement import Arrangement
-from utils.engine.pipeline.chorus import Member, chorus
-from utils.engine.pipeline.ensemble import common_offer, ensemble
+from utils.engine.pipeline.ensemble import Member, chorus, common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
 from utils.engine.pipeline.track import Track

@@ -176,6 +176,20 @@ def loudest(values: Tensor) -> Tensor:
 CHOICES: dict[str, Choose] = {"median": middle, "min": quietest, "max": loudest}
 
 
+# Other names of ways to combine.
+SAME = {"uvr_max_spec": "max_fft", "uvr_min_spec": "min_fft"}
+QUIETEST_SONG = "ensemble_wav"
+
+
+def combined(algorithm: str, weights: Sequence[float], sample_rate: int) -> Blend:
+    """The blend that makes one stem of several, by any of the algorithms."""
+    del sample_rate
+    if algorithm == QUIETEST_SONG:
+        return QuietestSong()
+    make = blend_for(SAME.get(algorithm, algorithm), len(weights))
+    return Average(weights) if make is None else make()
+
+
 def blend_for(ensemble_type: str, members: int) -> Callable[[], Blend] | None:
     """A factory for the blend of an ensemble type. None for averages: their lanes are simply summed.
 

@@ -1,16 +1,22 @@
-"""Ensembles: the stems that several models have in common, and their arrangements merged into one."""
+"""Ensembles: the stems that several models have in common, and their arrangements merged into one.
+
+Members of one family become lanes of one arrangement. A chorus has members of several families, each with an arrangement of its
+own, and what only one of them has is taken from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from utils.core.errors import InvalidRequest
 from utils.core.requests import EnsembleType
 from utils.engine.pipeline.arrangement import Arrangement, Heard
-from utils.engine.pipeline.blending import blend_for
+from utils.engine.pipeline.blending import blend_for, combined
 from utils.engine.pipeline.demix import Lane
-from utils.engine.pipeline.outputs import Offer, Selection
+from utils.engine.pipeline.graph import GraphArrangement, GraphStep, Mixing, Separation, Tap
+from utils.engine.pipeline.outputs import Offer, Output, Selection
 from utils.engine.pipeline.track import STEREO
 
 
@@ -66,4 +72,55 @@ def ensemble(
         settings=settings,
         chunk_s=max(chunks) if len(chunks) == len(arrangements) else None,
         blend=None if blend is None else lambda _: blend(),
+    )
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model's arrangement in a chorus, what its stems are called in the result, and how much it counts in an average."""
+
+    arrangement: Arrangement
+    names: Mapping[str, str]
+    weight: float
+
+
+def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | None) -> GraphArrangement:
+    """One arrangement for all. Raises `InvalidRequest` for models that do not go together, or a stem that none has."""
+    first = members[0].arrangement
+    for what in ("sample_rate", "channels"):
+        values = {member.arrangement.model: getattr(member.arrangement, what) for member in members}
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"`{model}` {value}" for model, value in values.items())
+            raise InvalidRequest(
+                f"The models of an ensemble must share one {what.replace('_', ' ')}: {listed}.", field="ensemble"
+            )
+    names = list(dict.fromkeys(name for member in members for name in member.names.values()))
+    lower = [name.lower() for name in wanted or names]
+    kept = [name for name in names if name.lower() in lower]
+    if not kept:
+        raise InvalidRequest(f"These models have no such stem; they have {', '.join(names)}.", field="single_stem")
+    steps: dict[str, GraphStep] = {
+        f"member {index}": Separation(replace(member.arrangement, level=None)) for index, member in enumerate(members)
+    }
+    for name in kept:
+        singers = [
+            (Tap(f"member {index}", own), member.weight)
+            for index, member in enumerate(members)
+            for own, common in member.names.items()
+            if common == name
+        ]
+        taps, weights = zip(*singers, strict=True)
+        steps[name] = Mixing(taps, partial(combined, algorithm, weights))
+    return GraphArrangement(
+        model="+".join(member.arrangement.model for member in members),
+        sample_rate=first.sample_rate,
+        channels=first.channels,
+        selection=Selection(tuple(Output(name, ()) for name in kept), ()),
+        lanes=lambda _: [],
+        compute=first.compute,
+        settings={"ensemble_algorithm": algorithm},
+        file_rate=first.file_rate,
+        level=first.level,
+        steps=steps,
+        results={name: Tap(name, name) for name in kept},
     )

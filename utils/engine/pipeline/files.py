@@ -23,7 +23,7 @@ from utils.core.replies import Done, Timing
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
-from utils.engine.pipeline.chorus import open_stream
+from utils.engine.pipeline.graph import open_stream
 from utils.engine.pipeline.report import MIX, JobReport
 from utils.engine.pipeline.stream import Part
 from utils.engine.pipeline.targets import stem_targets

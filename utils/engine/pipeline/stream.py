@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError
 from utils.core.job import Job
 from utils.engine.pipeline.arrangement import Arrangement, Heard
-from utils.engine.pipeline.background import ReadAhead
 from utils.engine.pipeline.blending import Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
 from utils.engine.pipeline.song import Samples, SongBuffer
@@ -53,12 +52,16 @@ def stream(arrangement: Arrangement, audio: Audio, job: Job) -> Stream:
 
     Iterating raises `OutOfMemory` if not even a single chunk fits; an arrangement with a smaller `chunk_s` may succeed.
     """
-    job.begin_stages(scan=SCAN, **({"survey": SURVEY} if arrangement.survey else {}), separate=SEPARATE, write=WRITE)
+    begin_stages(job, survey=arrangement.survey is not None)
     started = time.perf_counter()
     audio = audio if arrangement.level is None else Levelled(audio, arrangement.level)
     with job.step("read"):
         stats = audio.scan(arrangement.sample_rate, arrangement.channels, job, partial(_report, job, "scan"))
     return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started))
+
+
+def begin_stages(job: Job, *, survey: bool) -> None:
+    job.begin_stages(scan=SCAN, **({"survey": SURVEY} if survey else {}), separate=SEPARATE, write=WRITE)
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,18 @@ class Stream:
                 yield Part(start, dict.fromkeys(self.arrangement.selection.names, silence), silence)
             self.job.progress("separate", frames / rate, frames / rate)
             return
-        heard = Heard(self.stats, self._survey())
+        heard = self.heard
         lanes = self.arrangement.lanes(heard)
         blend = self.arrangement.blend(heard) if self.arrangement.blend is not None else Unblended()
         with closing(self._stretches(lanes)) as stretches:
             for stretch in stretches:
                 yield from self._rendered(blend.push(stretch))
         yield from self._rendered(blend.finish())
+
+    @cached_property
+    def heard(self) -> Heard:
+        """What is known of the song, once its survey is done."""
+        return Heard(self.stats, self._survey())
 
     def _survey(self) -> tuple[float, ...]:
         if self.arrangement.survey is None:
@@ -111,15 +119,14 @@ class Stream:
     def _stretches(self, lanes: list[Lane]) -> Generator[Stretch]:
         arrangement, job = self.arrangement, self.job
         with (
-            self._open() as reader,
-            ReadAhead(iter(reader)) as blocks,
+            self._open() as blocks,
             Runner(arrangement.compute, job, arrangement.free_memory) as runner,
         ):
             song = SongBuffer(iter(blocks), channels=arrangement.channels, total=self.stats.frames)
             yield from demix(
                 song, lanes, channels=arrangement.channels, rate=arrangement.sample_rate, runner=runner, job=job
             )
-        for warning in reader.warnings:
+        for warning in blocks.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s
         self.spent.infer_s += runner.busy_s

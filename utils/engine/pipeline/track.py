@@ -11,13 +11,14 @@ from typing import Protocol
 import numpy as np
 
 from utils.audio.formats import most_channels
-from utils.audio.reading import AudioInfo, open_audio, probe
+from utils.audio.reading import AudioInfo, AudioReader, open_audio, probe
 from utils.audio.resampling import resampled
 from utils.audio.scanning import AudioStats, Moments, scan
 from utils.core.job import Job
 from utils.core.peaks import PeakRange
 from utils.core.requests import AudioFormat, Separate
 from utils.core.settings import LOWEST_SAMPLE_RATE
+from utils.engine.pipeline.background import ReadAhead
 from utils.engine.pipeline.song import Samples
 
 STEREO = 2
@@ -30,6 +31,10 @@ class Blocks(Protocol):
     @property
     def warnings(self) -> list[str]:
         """Warnings for the user; complete once all blocks have been read."""
+
+    @property
+    def busy_s(self) -> float:
+        """How long reading and decoding took so far, perhaps beside other work."""
 
     def __iter__(self) -> Iterator[Samples]: ...
 
@@ -94,15 +99,38 @@ class Track:
             on_progress=on_progress,
         )
 
-    def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
-        return open_audio(
-            self.path,
-            sample_rate=sample_rate,
-            channels=channels,
-            start_s=self.start_s,
-            duration_s=self.duration_s,
-            checkpoint=job.checkpoint,
-        )
+    @contextmanager
+    def open(self, sample_rate: int, channels: int, job: Job) -> Iterator[Blocks]:
+        """The samples, decoded ahead in a thread."""
+        with (
+            open_audio(
+                self.path,
+                sample_rate=sample_rate,
+                channels=channels,
+                start_s=self.start_s,
+                duration_s=self.duration_s,
+                checkpoint=job.checkpoint,
+            ) as reader,
+            ReadAhead(iter(reader)) as blocks,
+        ):
+            yield _Decoded(reader, blocks)
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    reader: AudioReader
+    blocks: ReadAhead[Samples]
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.reader.warnings
+
+    @property
+    def busy_s(self) -> float:
+        return self.blocks.busy_s
+
+    def __iter__(self) -> Iterator[Samples]:
+        return iter(self.blocks)
 
 
 @dataclass(frozen=True)
@@ -132,6 +160,10 @@ class _Louder:
     @property
     def warnings(self) -> list[str]:
         return self.blocks.warnings
+
+    @property
+    def busy_s(self) -> float:
+        return self.blocks.busy_s
 
     def __iter__(self) -> Iterator[Samples]:
         for block in self.blocks:
@@ -170,6 +202,7 @@ class Waveform:
 class _WaveformBlocks:
     samples: Samples
     warnings: list[str] = field(default_factory=list)
+    busy_s: float = 0.0
 
     def __iter__(self) -> Iterator[Samples]:
         for start in range(0, self.samples.shape[1], BLOCK_SAMPLES):
