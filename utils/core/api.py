@@ -65,6 +65,9 @@ class EngineApi(Protocol):
     def list_package_models(self) -> replies.PackageModels:
         """The models and ensembles of the audio-separator package."""
 
+    def list_recipes(self, request: requests.ListRecipes) -> replies.Recipes:
+        """The recipes for `separate`."""
+
     def list_cached(self) -> replies.CachedModels: ...
 
     def clear_cache(self) -> replies.CacheCleared: ...

@@ -34,6 +34,7 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
         hint=known.hint or UNSET,
         suggestions=list(known.suggestions) or UNSET,
         field=known.field or UNSET,
+        step=known.step or UNSET,
         traceback="".join(traceback.format_exception(error)) if debug else UNSET,
     )
 

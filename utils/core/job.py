@@ -258,8 +258,10 @@ class StepJob(Job):
     def checkpoint(self) -> None:
         self._outer.checkpoint()
 
-    def stopped_by(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
-        return self._outer.stopped_by(stop)
+    @contextmanager
+    def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
+        with self._outer.stopped_by(stop):
+            yield
 
     def step(self, name: str) -> AbstractContextManager[None]:
         return self._outer.step(name)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
-from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, INSTRUMENTAL, RESIDUAL, FamilyName, family_of
+from utils.core.catalogue import ADDITION, AUDIO_SEPARATOR_SUFFIXES, INSTRUMENTAL, RESIDUAL, FamilyName, family_of
 from utils.core.errors import InvalidRequest, UnknownModel, did_you_mean, nearest
 from utils.core.recipes import (
     HINT,
@@ -25,7 +25,7 @@ from utils.core.recipes import (
     typed,
     wrong,
 )
-from utils.core.replies import ModelDetails
+from utils.core.replies import ModelDetails, RecipeDetails, RecipeModel
 from utils.core.requests import (
     AudioSeparatorSeparate,
     AudioSepSeparate,
@@ -97,6 +97,8 @@ class ModelUse:
         if self.details is None:
             return None
         own = tuple(self.details.stems)
+        if self.details.type == "apollo":
+            return (*own, ADDITION, REST)
         further = (INSTRUMENTAL, REST) if family_of(self.details.type) == "networks" else (REST,)
         lower = [stem.casefold() for stem in own]
         return (*own, *(stem for stem in further if stem not in lower))
@@ -250,7 +252,7 @@ def common_stems(checked: CheckedRecipe, step: EnsembleStep) -> tuple[str, ...] 
 
 def _models_own(stems: Sequence[str]) -> list[str]:
     """Without those that are made by subtraction."""
-    return [stem for stem in stems if stem not in (REST, INSTRUMENTAL, RESIDUAL)] or list(stems)
+    return [stem for stem in stems if stem not in (REST, INSTRUMENTAL, RESIDUAL, ADDITION)] or list(stems)
 
 
 def require_stem(checked: CheckedRecipe, text: str, *place: str) -> None:
@@ -304,6 +306,29 @@ def _require_members(checked: CheckedRecipe, step: EnsembleStep, name: str) -> N
                     *("steps", name, "weights"),
                     suggestions=list(stems),
                 )
+
+
+def described(checked: CheckedRecipe) -> RecipeDetails:
+    """A recipe as lists have it."""
+    recipe = checked.recipe
+    models: dict[str, RecipeModel] = {}
+    for use in checked.uses.values():
+        known = use.details
+        models[use.name] = RecipeModel(
+            model=use.name,
+            installed=known is None or known.installed,
+            size_bytes=known.size_bytes if known is not None else None,
+            license=known.license if known is not None else None,
+        )
+    return RecipeDetails(
+        name=recipe.name,
+        description=recipe.description,
+        steps=list(recipe.steps),
+        stems=list(recipe.outputs),
+        models=list(models.values()),
+        installed=all(model.installed for model in models.values()),
+        commercial=checked.is_commercial,
+    )
 
 
 # Licences ---------------------------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ class Error(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
     hint: str | UnsetType = UNSET
     suggestions: list[str] | UnsetType = UNSET
     field: str | UnsetType = UNSET
+    step: Annotated[str, Meta(description="The step of a recipe that failed.")] | UnsetType = UNSET
     traceback: str | UnsetType = UNSET
 
 
@@ -306,6 +307,31 @@ class PackageModels(Reply, frozen=True, kw_only=True, tag_field="status", tag="p
 class Models(Reply, frozen=True, kw_only=True, tag_field="status", tag="models"):
     models: list[str]
     details: list[ModelDetails] | UnsetType = UNSET
+
+
+class RecipeModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model as a recipe uses it."""
+
+    model: str
+    installed: bool
+    size_bytes: int | None
+    license: str | None
+
+
+class RecipeDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipe for `separate`."""
+
+    name: str
+    description: str
+    steps: Annotated[list[str], Meta(description="The names of its steps, each after those whose stems it needs.")]
+    stems: Annotated[list[str], Meta(description="What it writes.")]
+    models: list[RecipeModel]
+    installed: Annotated[bool, Meta(description="Whether all of its models are.")]
+    commercial: Annotated[bool, Meta(description="Whether the licences of all of its models allow commercial use.")]
+
+
+class Recipes(Reply, frozen=True, kw_only=True, tag_field="status", tag="recipes"):
+    recipes: list[RecipeDetails]
 
 
 class CachedModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -878,6 +878,25 @@ class DsuSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="sep
     """
 
     family: ModelFamily = None
+    recipe: Annotated[
+        str | dict[str, Any] | None,
+        Meta(
+            description="Instead of a model: several, on the song and on each other's stems. The name of a recipe "
+            "(`list_recipes`), or a recipe itself: an object with `steps` and `outputs`."
+        ),
+    ] = None
+    policy: Annotated[
+        Literal["commercial"] | None,
+        Meta(
+            description="With `recipe`: `commercial` refuses models whose licence does not allow that, or is not known."
+        ),
+    ] = None
+
+
+class ListRecipes(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_recipes"):
+    """List the recipes for `separate`: those that come with DSU, and your own in the folder `recipes_dir`."""
+
+    recipe: Annotated[str | None, Meta(description="List only this recipe.")] = None
 
 
 class Batch(Request, frozen=True, kw_only=True, tag_field="cmd", tag="batch"):

@@ -46,6 +46,10 @@ class ModelCache:
     def max_models(self) -> int:
         return self._max_models
 
+    @property
+    def max_bytes(self) -> int:
+        return self._max_bytes
+
     @contextmanager
     def lease(self) -> Iterator[Lease]:
         """The models of one job, for the duration of the context. Only the job thread may lease: leases move models."""
@@ -198,6 +202,11 @@ class Lease:
         """Lease a model that was just loaded, and keep it in the cache."""
         self.models[model.source.identifier] = model
         self._cache.put(model.source.identifier, model)
+
+    def release(self) -> None:
+        """Give all its models back before the job ends: others of the same job need their place."""
+        self.models.clear()
+        self._cache.trim()
 
     def release_others(self) -> bool:
         """Drop all models that are not leased. False if there were none."""

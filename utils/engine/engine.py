@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
-from utils.core.errors import InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
+from utils.core.errors import DsuError, InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job, working_on
 from utils.core.package_request import (
     DEFAULT_MODEL,
@@ -33,6 +33,8 @@ from utils.core.package_request import (
     in_order_of_files,
 )
 from utils.core.path_fields import require_paths
+from utils.core.recipe_checks import check_recipe, described
+from utils.core.recipes import read_recipe
 from utils.core.settings import Arithmetic, Settings
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
@@ -41,10 +43,12 @@ from utils.engine.pipeline.ensemble import Member, chorus, common_offer, ensembl
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
 from utils.engine.pipeline.track import Track
+from utils.engine.recipe_run import RecipeRun
 from utils.engine.resume import Notebook, stamp_model
 from utils.store.download import download_files
 from utils.store.package_catalogue import complete, kind_of, known_name, package_models, presets
 from utils.store.plain_files import Warn, ignore
+from utils.store.recipes import find_recipe, readable_recipes
 
 SHORTEST_CHUNK_S = 1.0
 SUFFIXES_OF_WEIGHTS = frozenset({".ckpt", ".th", ".pth", ".pt", ".bin", ".safetensors", ".onnx"})
@@ -88,7 +92,8 @@ class Engine:
         """Those that requests of the audio-separator package go to first. Only such requests need them."""
         return {name: self.families.get(name) or make(self.host) for name, make in self._for_package.items()}
 
-    def _family(self, name: str) -> Family:
+    def family(self, name: str) -> Family:
+        """The family with this name of ours."""
         return self.families.get(name) or self._package_families[name]
 
     # Life --------------------------------------------------------------------------------------------------------
@@ -184,6 +189,20 @@ class Engine:
     def list_package_models(self) -> replies.PackageModels:
         return replies.PackageModels(models=package_models(self.settings.models_dir), presets=presets())
 
+    def list_recipes(self, request: requests.ListRecipes) -> replies.Recipes:
+        warnings: list[str] = []
+        known = self._details(requests.ListModels(), warnings.append)
+        if request.recipe is not None:
+            checked = check_recipe(find_recipe(request.recipe, self.settings), known)
+            return replies.Recipes(recipes=[described(checked)], warnings=warnings or UNSET)
+        found: list[replies.RecipeDetails] = []
+        for recipe in readable_recipes(self.settings, warnings.append):
+            try:
+                found.append(described(check_recipe(recipe, known)))
+            except DsuError as error:
+                warnings.append(f"The recipe `{recipe.name}` is left out. {error.message}")
+        return replies.Recipes(recipes=found, warnings=warnings or UNSET)
+
     def list_cached(self) -> replies.CachedModels:
         entries = self.cache.entries()
         return replies.CachedModels(models=entries, count=len(entries), max=self.cache.max_models)
@@ -206,30 +225,30 @@ class Engine:
         if isinstance(request, PackageLoad):
             name = known_name(request.model or DEFAULT_MODEL, self.settings.models_dir)
             request = msgspec.structs.replace(request, model=name)
-        (source,) = self._resolve(request, job)
+        (source,) = self.resolve(request, job)
         kind = LOADED.get(type(request), replies.ModelLoaded)
         with self.cache.lease() as lease:
             job.announce(replies.LoadingModel(model=source.name))
             model = lease.get(source)
             cached = model is not None
-            model = model if model is not None else self._load(source, request, lease, job)
+            model = model if model is not None else self.load(source, request, lease, job)
             if kind is replies.ModelLoaded:
                 self.cache.activate(model)
-            stems, more = list(model.stems), self._family(source.family).describe(model, request)
+            stems, more = list(model.stems), self.family(source.family).describe(model, request)
             if isinstance(request, PackageLoad):
-                offer = self._family(source.family).offer(model, PackageSeparate())
+                offer = self.family(source.family).offer(model, PackageSeparate())
                 stems = offer.select(stems=None, two_stems=None).names
                 more = {"kind": kind_of(source.family)}
             elapsed = round(time.perf_counter() - started, 3)
             return kind(model=source.name, stems=stems, cached=cached, elapsed=elapsed, **more)
 
     def preload_model(self, request: requests.LoadModel, job: Job) -> replies.ModelPreloaded:
-        (source,) = self._resolve(request, job)
+        (source,) = self.resolve(request, job)
         with self.cache.lease() as lease:
             job.announce(replies.PreloadingModel(model=source.name))
             model = lease.get(source)
             cached = model is not None
-            model = model if model is not None else self._load(source, request, lease, job)
+            model = model if model is not None else self.load(source, request, lease, job)
         return replies.ModelPreloaded(
             model=source.name,
             stems=list(model.stems),
@@ -238,7 +257,7 @@ class Engine:
         )
 
     def download_model(self, request: requests.DownloadModel, job: Job) -> replies.ModelDownloaded:
-        families = chain(self.families.values(), (self._family(name) for name in self._for_package))
+        families = chain(self.families.values(), (self.family(name) for name in self._for_package))
         found = (family.record(request.model) for family in families)
         record = next((record for record in found if record is not None), None)
         if record is None:
@@ -277,9 +296,16 @@ class Engine:
         song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
         _ = request.audio_format, request.report_look  # what is wrong with them raises here, before a model is loaded
         earlier = len(job.warnings)
-        sources = self._resolve(request, job)
+        if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
+            recipe = self._recipe(request, song, job)
+            request = msgspec.structs.replace(request, recipe=recipe.content)  # whatever its name means
+            sources: Sequence[ModelSource] = list(recipe.sources.values())
+            separate = recipe.separate
+        else:
+            sources = self.resolve(request, job)
+            separate = partial(self._separate, request, song, sources, job)
         if not request.resume:
-            return self._separate(request, song, sources, job)
+            return separate()
         stamps = [stamp_model(source, job.checkpoint) for source in sources]
         # What `auto` means differs between devices, and so do the samples.
         precise = msgspec.structs.replace(request, precision=self.host.precision_for(request))
@@ -289,12 +315,19 @@ class Engine:
             for warning in done.warnings or ():
                 job.warn(warning)
             return done
-        done = self._separate(request, song, sources, job)
+        done = separate()
         try:
             notebook.write(msgspec.structs.replace(done, warnings=job.warnings[earlier:]))
         except OutputError as error:
             job.warn(f"This job could not be recorded, so `resume` will repeat it. {error.message}")
         return done
+
+    def _recipe(self, request: requests.DsuSeparate, track: Track, job: Job) -> RecipeRun:
+        """The recipe of a request, checked, with its models present."""
+        asked = request.recipe
+        recipe = find_recipe(asked, self.settings) if isinstance(asked, str) else read_recipe(asked, "recipe")
+        checked = check_recipe(recipe, self._details(requests.ListModels()), policy=request.policy)
+        return RecipeRun(self, checked, request, track, job)
 
     def _separate(
         self, request: requests.Separate, track: Track, sources: Sequence[ModelSource], job: Job
@@ -307,7 +340,7 @@ class Engine:
             for source in sources:  # one by one, so that a model that is named twice is loaded once
                 model = lease.get(source)
                 from_cache = from_cache and model is not None
-                models.append(model if model is not None else self._load(source, request, lease, job, announced=True))
+                models.append(model if model is not None else self.load(source, request, lease, job, announced=True))
             size_bytes = sum(model.size_bytes() for model in models)
             if kind not in WITHOUT_ACTIVATION:
                 self.cache.activate(models[0])
@@ -340,7 +373,7 @@ class Engine:
         """How the models carry out a request, with chunks of at most `longest_chunk_s` after memory ran out."""
         if isinstance(request, PackageSeparate) and request.ensemble:
             return self._chorus(request, models, track, lease, job)
-        families = [self._family(model.source.family) for model in models]
+        families = [self.family(model.source.family) for model in models]
         offers = [family.offer(model, request) for family, model in zip(families, models, strict=True)]
         offer = offers[0] if len(offers) == 1 else common_offer(offers, [model.source.name for model in models])
         selection = offer.select(stems=request.wanted_stems, two_stems=request.wanted_two_stems)
@@ -375,7 +408,7 @@ class Engine:
         members = []
         weights = request.ensemble_weights or [1.0] * len(models)
         for model, weight in zip(models, weights, strict=True):
-            family = self._family(model.source.family)
+            family = self.family(model.source.family)
             selection = _as_files(family.offer(model, request).select(stems=None, two_stems=None), family)
             arrangement = family.arrange(model, request, selection, track, job)
             arrangement = replace(arrangement, free_memory=lease.release_others)
@@ -383,11 +416,11 @@ class Engine:
         self.cache.trim()
         return chorus(members, request.ensemble_algorithm or "avg_wave", request.wanted_stems)
 
-    def _resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
+    def resolve(self, request: Asked, job: Job) -> Sequence[ModelSource]:
         """The models that a request refers to."""
         if isinstance(request, PackageSeparate) and request.ensemble:
             alone = [msgspec.structs.replace(request, model=name, ensemble=None) for name in request.ensemble]
-            return [source for each in alone for source in self._resolve(each, job)]
+            return [source for each in alone for source in self.resolve(each, job)]
         active = self.cache.active
         first = self._package_families if isinstance(request, PackageRequest) else {}
         taking = [family for family in {**first, **self.families}.values() if isinstance(request, family.request_types)]
@@ -395,11 +428,11 @@ class Engine:
             raise InvalidRequest(f"{self.program} does not support this type of request.")
         claiming = [family for family in taking if family.claims(request.model, active)]
         if not (claiming or request.model) and isinstance(request, NAMED_BY_PACKAGE) and not request.model_file_dir:
-            return self._resolve(msgspec.structs.replace(request, model=DEFAULT_MODEL), job)
+            return self.resolve(msgspec.structs.replace(request, model=DEFAULT_MODEL), job)
         with working_on(job):
             return [*claiming, *taking][0].resolve(request, active, job)
 
-    def _load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
+    def load(self, source: ModelSource, request: Asked, lease: Lease, job: Job, *, announced: bool = False) -> Model:
         """Read a model and lease it. `announced` tells the client that its job first has to load the model."""
         job.checkpoint()
         self._require_small(source, sum(map(_bytes_of_weights, source.files)), lease)
@@ -408,7 +441,7 @@ class Engine:
         while True:
             try:
                 with job.step("load"), working_on(job), self._in_time(source, job):
-                    model = self._family(source.family).load(source, request, job)
+                    model = self.family(source.family).load(source, request, job)
                     self._require_small(source, model.size_bytes(), lease)
                     with job.step("move"):
                         model.prepare(self._precision_of(request))

@@ -41,7 +41,13 @@ class Arrangement:
     chunk_s: float | None = None  # the longest chunk, where shorter ones are possible when memory runs out
     blend: Callable[[Heard], Blend] | None = None  # where rows are not stems yet: what makes them
     survey: Survey | None = None
+    normalises: bool = False  # the networks hear the song at a scale that depends on all of it
     level: PeakRange | None = None  # that the song is brought to before the networks hear it
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
     free_memory: Callable[[], bool] = lambda: False  # release memory that the job does not need; False if there is none
+
+    @property
+    def listens_first(self) -> bool:
+        """Whether the networks can only start when all of the song has been heard."""
+        return self.normalises or self.survey is not None or self.level is not None

@@ -8,6 +8,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ from utils.engine.pipeline.song import Samples
 # The STFT in which members are compared, with the sizes that other programs use for ensembles.
 FRAME = 2048
 HOP = FRAME // 2
+# Bands need finer bins. Their edges fade over a third of an octave, or over some bins where those are wider.
+BANDS_FRAME = 8192
+EDGE = 2 ** (1 / 6)
+EDGE_BINS = 4
 
 Choose = Callable[[Tensor], Tensor]  # (members, ...) to (...)
 
@@ -94,6 +99,22 @@ class Average:
         return ()
 
 
+class Sum:
+    """The members' sum, each with a gain. It is rounded once, so that what is left of a song and what was taken of it sum to
+    the song.
+    """
+
+    def __init__(self, gains: Sequence[float]) -> None:
+        self._gains = torch.tensor(gains, dtype=torch.float64)
+
+    def push(self, stretch: Stretch) -> Iterable[Stretch]:
+        rows = torch.tensordot(self._gains, stretch.rows.double(), dims=1).float()[None]
+        return (Stretch(stretch.start, rows, stretch.mix),)
+
+    def finish(self) -> Iterable[Stretch]:
+        return ()
+
+
 class QuietestSong:
     """For each channel, the member that is quietest over the whole song. So it holds the song until its end."""
 
@@ -115,36 +136,37 @@ class QuietestSong:
 class SpectrumBlend:
     """Chooses among the members for every bin of an STFT whose frames overlap by half."""
 
-    def __init__(self, members: int, choose: Choose) -> None:
+    def __init__(self, members: int, choose: Choose, frame: int = FRAME) -> None:
         self._members = members
         self._choose = choose
-        self._window = torch.hann_window(FRAME)
+        self._frame, self._hop = frame, frame // 2
+        self._window = torch.hann_window(frame)
         squares = self._window.square()
-        self._norm = squares[:HOP] + squares[HOP:]  # two frames cover each sample
+        self._norm = squares[: self._hop] + squares[self._hop :]  # two frames cover each sample
         self._buffer: Tensor | None = None  # input samples that later frames still need
         self._pending = torch.zeros(0)  # the second half of the last frame, completed by the next one
-        self._lagging = Lagging(-HOP)  # the first frame starts before the song
+        self._lagging = Lagging(-self._hop)  # the first frame starts before the song
 
     def push(self, stretch: Stretch) -> Iterator[Stretch]:
         if self._buffer is None:
-            self._buffer = stretch.rows.new_zeros(*stretch.rows.shape[:-1], HOP)
+            self._buffer = stretch.rows.new_zeros(*stretch.rows.shape[:-1], self._hop)
         self._buffer = torch.cat([self._buffer, stretch.rows], dim=-1)
         self._lagging.hear(stretch.mix)
         yield from self._advance()
 
     def finish(self) -> Iterator[Stretch]:
         if self._buffer is not None:
-            self._buffer = torch.nn.functional.pad(self._buffer, (0, 2 * FRAME))
+            self._buffer = torch.nn.functional.pad(self._buffer, (0, 2 * self._frame))
             yield from self._advance()
 
     def _advance(self) -> Iterator[Stretch]:
-        if self._buffer is None or self._buffer.shape[-1] < FRAME:
+        if self._buffer is None or self._buffer.shape[-1] < self._frame:
             return
-        frames = self._buffer.unfold(-1, FRAME, HOP)
-        self._buffer = self._buffer[..., frames.shape[-2] * HOP :].clone()
+        frames = self._buffer.unfold(-1, self._frame, self._hop)
+        self._buffer = self._buffer[..., frames.shape[-2] * self._hop :].clone()
         spectra = torch.fft.rfft(frames * self._window)
         chosen = self._choose(torch.unflatten(spectra, 0, (self._members, -1)))
-        halves = torch.unflatten(torch.fft.irfft(chosen, n=FRAME) * self._window, -1, (2, HOP))
+        halves = torch.unflatten(torch.fft.irfft(chosen, n=self._frame) * self._window, -1, (2, self._hop))
         first, second = halves[..., 0, :], halves[..., 1, :]
         previous = self._pending if self._pending.numel() else torch.zeros_like(second[..., :1, :])
         finished = (first + torch.cat([previous, second[..., :-1, :]], dim=-2)) / self._norm
@@ -171,6 +193,32 @@ def quietest(values: Tensor) -> Tensor:
 def loudest(values: Tensor) -> Tensor:
     """The value of the member farthest from zero."""
     return values.gather(0, values.abs().argmax(dim=0, keepdim=True))[0]
+
+
+def crossover(at_hz: Sequence[float], sample_rate: int, frame: int) -> Choose:
+    """For each member a band of its own, with soft edges. The bands sum to one in every bin."""
+    hertz = torch.fft.rfftfreq(frame, 1 / sample_rate, dtype=torch.float64)
+    edges = [torch.ones_like(hertz)]
+    for at in at_hz:
+        low = min(at / EDGE, at - EDGE_BINS * sample_rate / frame)
+        high = max(at * EDGE, at + EDGE_BINS * sample_rate / frame)
+        edges.append((1 - torch.cos(torch.pi * ((hertz - low) / (high - low)).clamp(0, 1))) / 2)
+    edges.append(torch.zeros_like(hertz))
+    shares = torch.stack([lower - upper for lower, upper in pairwise(edges)]).float()
+    return lambda values: (values * shares[:, None, None, None, :]).sum(dim=0)
+
+
+def with_phases(low_hz: float, high_hz: float, sample_rate: int, frame: int) -> Choose:
+    """The magnitudes of the first member; its own phases below `low_hz`, those of the second above `high_hz`."""
+    hertz = torch.fft.rfftfreq(frame, 1 / sample_rate)
+    share = ((hertz - low_hz) / (high_hz - low_hz)).clamp(0, 1)
+
+    def choose(values: Tensor) -> Tensor:
+        own, other = values[0], values[1]
+        turned = (1 - share) * torch.sgn(own) + share * torch.sgn(other)
+        return own.abs() * torch.where(turned.abs() > 0, torch.sgn(turned), torch.sgn(own))
+
+    return choose
 
 
 CHOICES: dict[str, Choose] = {"median": middle, "min": quietest, "max": loudest}

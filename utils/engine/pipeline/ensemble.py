@@ -70,6 +70,7 @@ def ensemble(
         selection=selection.narrowed(),
         lanes=lanes,
         settings=settings,
+        normalises=any(arrangement.normalises for arrangement in arrangements),
         chunk_s=max(chunks) if len(chunks) == len(arrangements) else None,
         blend=None if blend is None else lambda _: blend(),
     )

@@ -400,7 +400,7 @@ class GraphStream:
             return Well(sounds, lambda: self._replayed(step))
         arrangement = step.arrangement
         song = self._song_for(name, step.input)
-        with _in_step(name):
+        with in_step(name):
             found = self._streams[name] = stream(arrangement, song, self._progress.of(name))
         sound = Sound(arrangement.sample_rate, arrangement.channels, found.stats.frames)
         well = Well(dict.fromkeys(arrangement.selection.names, sound), lambda: self._separated(name, found, song))
@@ -428,7 +428,7 @@ class GraphStream:
         self._decode_s += blocks.busy_s
 
     def _separated(self, name: str, found: Stream, song: Audio) -> Generator[Mapping[str, Samples]]:
-        with _in_step(name), closing(iter(found)) as parts:
+        with in_step(name), closing(iter(found)) as parts:
             for part in parts:
                 yield part.stems
         if isinstance(song, StepStem) and not song.was_heard and found.stats.peak != 0.0:
@@ -463,7 +463,7 @@ class GraphStream:
 
 
 @contextmanager
-def _in_step(name: str) -> Iterator[None]:
+def in_step(name: str) -> Iterator[None]:
     """Errors know the step that they come from."""
     try:
         yield

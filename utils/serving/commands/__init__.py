@@ -41,13 +41,14 @@ class Command:
     at_end: bool = False
     reads_disk: bool = False
     by_family: Mapping[FamilyName, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
+    alone_with: str | None = None  # the field with which no family is meant
 
     def form_of(self, fields: Fields, engine: EngineApi) -> tuple[Command, Fields]:
         """The command of the family that a request means, and the request's fields there.
 
         That is the command itself where only the model that is active at its turn decides.
         """
-        if not self.by_family:
+        if not self.by_family or self.alone_with in fields:
             return self, fields
         family = fields.get("family")
         if family is None:
@@ -129,6 +130,7 @@ class Group:
         events: Iterable[type[Event]] = (),
         checks: Iterable[Check[Q]] = (),
         by_family: Mapping[FamilyName, Command] | None = None,
+        alone_with: str | None = None,
     ) -> Callable[[Work[Q]], Work[Q]]:
         """Register a command that waits for its turn. Each of `checks` may raise before the job is queued."""
 
@@ -144,6 +146,7 @@ class Group:
                     events=tuple(events),
                     checks=tuple(checks),
                     by_family=by_family or {},
+                    alone_with=alone_with,
                 )
             )
             return function

@@ -13,7 +13,7 @@ from utils.core.job import Job
 from utils.core.replies import Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, Context, Group, audio_separator, audiosep, bsroformer, demucs, denoise
-from utils.serving.commands.shared import EVENTS, check, download_model
+from utils.serving.commands.shared import EVENTS, check, download_model, separate
 
 GROUP = Group("dsu")
 
@@ -61,11 +61,30 @@ def list_models(context: Context, request: requests.DsuListModels) -> replies.Mo
     )
 
 
+@GROUP.control(requests.ListRecipes, replies.Recipes, reads_disk=True)
+def list_recipes(context: Context, request: requests.ListRecipes) -> replies.Recipes:
+    return context.engine.list_recipes(request)
+
+
+def check_recipe_fields(request: requests.DsuSeparate) -> None:
+    """Raise if a recipe comes with what it says itself."""
+    if request.recipe is None:
+        if request.policy is not None:
+            raise InvalidRequest("`policy` is for recipes; name one in `recipe`.", field="policy")
+        return
+    for field in ("model", "family", "stems", "two_stems"):
+        if getattr(request, field) is not None:
+            raise InvalidRequest(f"Give either `recipe` or `{field}`: a recipe says that itself.", field=field)
+
+
 def as_the_active_model(context: Context, request: Request, job: Job) -> Reply:
     """A request that says nothing of its family means that of the active model, at its turn."""
+    if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
+        return separate(context, request, job)
     command = context.commands[str(request.__struct_config__.tag)]
     form = command.by_family[context.engine.family_of(None)]
-    fields = {name: getattr(request, name) for name in request.__struct_fields__ if name != "family"}
+    own = ("family", "recipe", "policy")
+    fields = {name: getattr(request, name) for name in request.__struct_fields__ if name not in own}
     typed = form.request(**fields)
     form.check(typed)
     return form.run(context, typed, job)
@@ -81,8 +100,9 @@ GROUP.job(
     replies.AudioSepDone,
     replies.ManyDone,
     events=EVENTS,
-    checks=(check,),
+    checks=(check, check_recipe_fields),
     by_family=forms("separate"),
+    alone_with="recipe",
 )(as_the_active_model)
 GROUP.job(requests.DownloadModel, replies.ModelDownloaded, events=(replies.Downloading,))(download_model)
 for name in ("apollo", "load_apollo", "package_list_models", "package_load_model", "package_separate"):

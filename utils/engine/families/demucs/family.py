@@ -162,6 +162,7 @@ class DemucsFamily:
                 "seed": options.seed,
                 "networks": len(members),
             },
+            normalises=True,
             # Networks with a fixed segment cannot use a shorter one. From a whole song it is one step to segments.
             chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s * (1 + whole),
         )

@@ -107,6 +107,7 @@ class MdxFamily:
                 "mdx_enable_denoise": options.denoise,
                 "invert_spect": inverted,
             },
+            normalises=True,  # loud songs are attenuated
             level=request.level,
             blend=(lambda _: InvertedRest(parameters.compensation)) if inverted else None,
         )

@@ -152,6 +152,7 @@ class NetworksFamily:
                 mono=mono,
             ),
             compute=compute,
+            normalises=inference.scaled,
             settings={
                 **quality,
                 "overlap": effort.overlap,
