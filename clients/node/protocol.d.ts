@@ -143,6 +143,20 @@ export interface Restoring {
   input: string;
 }
 
+/** A stretch of all stems is finished, and can be read. */
+export interface Segment {
+  status: "segment";
+  id?: string | number;
+  warnings?: Array<string>;
+  /** Where it begins, in samples. */
+  start: number;
+  /** Number of samples of each channel. */
+  frames: number;
+  sample_rate: number;
+  /** Each stem, and the file that grows. */
+  stems: Record<string, string | null>;
+}
+
 /** The separation of a file has begun. */
 export interface Separating {
   status: "separating";
@@ -150,6 +164,21 @@ export interface Separating {
   warnings?: Array<string>;
   /** File name without its folder. */
   input: string;
+}
+
+/** The stems of a file are about to be told in `segment` lines. If it comes again, they begin anew. */
+export interface StreamBegun {
+  status: "streaming";
+  id?: string | number;
+  warnings?: Array<string>;
+  /** File name without its folder. */
+  input: string;
+  /** Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more. */
+  stems: Record<string, string | null>;
+  sample_rate: number;
+  channels: number;
+  /** Number of samples that each channel will have. */
+  frames: number;
 }
 
 /** Check that the worker is alive, and which model is active. */
@@ -185,6 +214,8 @@ export interface ErrorReply {
   hint?: string;
   suggestions?: Array<string>;
   field?: string;
+  /** The step of a recipe that failed. */
+  step?: string;
   traceback?: string;
 }
 
@@ -495,6 +526,8 @@ export interface DemucsSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Number of random time shifts to average over; default 1, or 0 for quantized bags. */
   shifts?: number | null;
   /** Overlap of adjacent segments, as a fraction. */
@@ -521,6 +554,12 @@ export interface Preview {
   start?: number;
   /** Length of the excerpt. */
   duration?: number;
+}
+
+/** How stems are told and given while a job runs. */
+export interface Streaming {
+  /** A `segment` line tells of at least so many seconds, but for the last one. */
+  every_s?: number;
 }
 
 /** A separation succeeded. `warnings` is always present. */
@@ -830,6 +869,8 @@ export interface NetworkSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -959,6 +1000,8 @@ export interface AudioSeparatorSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1064,6 +1107,8 @@ export interface Apollo {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -1283,6 +1328,8 @@ export interface PackageSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** VR and MDX: directory of the model's file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1478,6 +1525,8 @@ export interface AudioSepSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Description in English of the sounds to separate; default `speech`. */
   text?: string | null;
   /** Several descriptions; each gets a file of its own. */
@@ -1619,6 +1668,8 @@ export interface Denoise {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** Audio file that contains only the noise, ideally two seconds of it or more. */
   noise_profile?: string | null;
   /** Another name for `noise_profile`. */
@@ -1684,6 +1735,49 @@ export interface DsuListModels {
   repo?: string | null;
   /** Only models of this family. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+}
+
+/** List the recipes for `separate`: those that come with DSU, and your own in the folder `recipes_dir`. */
+export interface ListRecipes {
+  cmd: "list_recipes";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** List only this recipe. */
+  recipe?: string | null;
+}
+
+export interface Recipes {
+  status: "recipes";
+  id?: string | number;
+  warnings?: Array<string>;
+  recipes: Array<RecipeDetails>;
+}
+
+/** A recipe for `separate`. */
+export interface RecipeDetails {
+  name: string;
+  description: string;
+  /** The names of its steps, each after those whose stems it needs. */
+  steps: Array<string>;
+  /** What it writes. */
+  stems: Array<string>;
+  models: Array<RecipeModel>;
+  /** Whether all of its models are. */
+  installed: boolean;
+  /** Whether the licences of all of its models allow commercial use. */
+  commercial: boolean;
+}
+
+/** A model as a recipe uses it. */
+export interface RecipeModel {
+  model: string;
+  installed: boolean;
+  size_bytes: number | null;
+  license: string | null;
 }
 
 /** Load a model of any family and make it the active one. It has the fields of its family's `load_model` as well. */
@@ -1777,15 +1871,21 @@ export interface DsuSeparate {
   name_template?: string | null;
   /** `source` keeps the stems of a mono song mono, even if the model outputs two channels. */
   channels?: "model" | "source";
+  /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
+  stream?: boolean | Streaming;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
+  /** Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs`. */
+  recipe?: string | object | null;
+  /** With `recipe`: `commercial` refuses models whose licence does not allow that, or is not known. */
+  policy?: "commercial" | null;
 }
 
 /** The `code` of an error from a worker. */
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
-export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Separating | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised;
+export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -1799,12 +1899,12 @@ export interface WorkerCommands {
     load_model: { request: DemucsLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: DemucsPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: DemucsSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: DemucsSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
   "bsroformer": {
     ping: { request: Ping; reply: Pong; event: never };
@@ -1816,12 +1916,12 @@ export interface WorkerCommands {
     load_model: { request: NetworkLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: NetworkPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: NetworkSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: NetworkSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
   "audio-separator": {
     ping: { request: Ping; reply: Pong; event: never };
@@ -1833,17 +1933,17 @@ export interface WorkerCommands {
     load_model: { request: AudioSeparatorLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: AudioSeparatorPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: AudioSeparatorSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
-    apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
+    separate: { request: AudioSeparatorSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
+    apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
     package_list_models: { request: PackageListModels; reply: PackageModels; event: never };
     package_load_model: { request: PackageLoad; reply: PackageModelLoaded; event: LoadingModel | Downloading };
-    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
   "audiosep": {
     ping: { request: Ping; reply: Pong; event: never };
@@ -1855,12 +1955,12 @@ export interface WorkerCommands {
     load_model: { request: AudioSepLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: AudioSepPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    separate: { request: AudioSepSeparate; reply: AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: AudioSepSeparate; reply: AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
   "denoise": {
     ping: { request: Ping; reply: Pong; event: never };
@@ -1872,12 +1972,12 @@ export interface WorkerCommands {
     load_model: { request: DenoiseLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: DenoisePreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Denoising };
+    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | Denoising };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
   "dsu": {
     ping: { request: Ping; reply: Pong; event: never };
@@ -1886,21 +1986,22 @@ export interface WorkerCommands {
     describe: { request: Describe; reply: Description; event: never };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: DsuListModels; reply: Models; event: never };
+    list_recipes: { request: ListRecipes; reply: Recipes; event: never };
     load_model: { request: DsuLoad | NetworkLoad | DemucsLoad | AudioSeparatorLoad | AudioSepLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
     preload_model: { request: DsuPreload | NetworkPreload | DemucsPreload | AudioSeparatorPreload | AudioSepPreload; reply: ModelPreloaded; event: PreloadingModel | Downloading };
-    separate: { request: DsuSeparate | NetworkSeparate | DemucsSeparate | AudioSeparatorSeparate | AudioSepSeparate; reply: Done | AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
+    separate: { request: DsuSeparate | NetworkSeparate | DemucsSeparate | AudioSeparatorSeparate | AudioSepSeparate; reply: Done | AudioSepDone | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
     download_model: { request: DownloadModel; reply: ModelDownloaded; event: Downloading };
-    apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Restoring };
+    apollo: { request: Apollo; reply: Restored | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | Restoring };
     load_apollo: { request: LoadApollo; reply: ApolloLoaded; event: LoadingModel | Downloading };
     package_list_models: { request: PackageListModels; reply: PackageModels; event: never };
     package_load_model: { request: PackageLoad; reply: PackageModelLoaded; event: LoadingModel | Downloading };
-    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone };
-    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | FileDone | Denoising };
+    package_separate: { request: PackageSeparate; reply: Done | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone };
+    denoise: { request: Denoise; reply: Denoised | ManyDone; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | Denoising };
     list_cached: { request: ListCached; reply: CachedModels; event: never };
     clear_cache: { request: ClearCache; reply: CacheCleared; event: never };
     set_cache_size: { request: SetCacheSize; reply: CacheSizeUpdated; event: never };
     set_storage_type: { request: SetStorageType; reply: StorageConfigured; event: never };
-    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | FileDone | PreloadingModel };
+    batch: { request: Batch; reply: BatchDone | BatchFailed; event: LoadingModel | Downloading | Separating | Progress | StreamBegun | Segment | FileDone | PreloadingModel };
   };
 }
 
@@ -1964,4 +2065,6 @@ export interface WorkerMethods<K extends WorkerKind> {
   packageSeparate: FileMethod<"audio-separator" | "dsu", "package_separate">;
   /** Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input. Of `denoise` and `dsu` only. */
   denoise: FileMethod<"denoise" | "dsu", "denoise">;
+  /** List the recipes for `separate`: those that come with DSU, and your own in the folder `recipes_dir`. Of `dsu` only. */
+  listRecipes: Method<"dsu", "list_recipes">;
 }

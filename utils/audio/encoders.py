@@ -1,4 +1,4 @@
-"""Encodes float blocks to files: through libsndfile, except for M4A, which FFmpeg (PyAV) writes.
+"""Encodes float blocks to files: through libsndfile, except for M4A, which FFmpeg (PyAV) writes, and WAV files of floats.
 
 Integer samples are rounded to nearest and limited to full scale here, since libsndfile would truncate them. So a file
 that is read back differs from what was written by half a step at most.
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from utils.audio.channels import Block
 from utils.audio.disk import output_error
+from utils.audio.float_wav import FloatWav
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.guarded import GuardedFile
 from utils.audio.ogg_serial import set_serial
@@ -53,6 +54,8 @@ def open_encoder(path: Path, output: OutputFormat, *, channels: int, frames: int
     try:
         if output.name == "m4a":
             return AacEncoder(path, output, channels)
+        if output.is_float_wav:
+            return FloatWav(path, output.file_rate, channels)
         return SndfileEncoder(path, output, channels, frames)
     except OSError as error:
         raise output_error(error, path) from error

@@ -65,6 +65,11 @@ class OutputFormat:
         return not _LIMITS[self.name].sample_types
 
     @property
+    def is_float_wav(self) -> bool:
+        """Whether the file is of the kind that can be read while it grows."""
+        return self.name == "wav" and self.sample_type == "FLOAT"
+
+    @property
     def holds_overs(self) -> bool:
         """Whether samples above full scale are kept."""
         return not self.is_lossy and self.sample_type == "FLOAT"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import numpy as np
 from utils.audio.channels import Block
 from utils.audio.disk import output_error
 from utils.audio.encoders import Encoder, open_encoder
+from utils.audio.float_wav import SAMPLE_BYTES, FloatWav
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.resampling import StreamResampler
-from utils.audio.spooling import SAMPLE_BYTES, Spool
 from utils.audio.temporary import HeldFile
 from utils.core.errors import UnsupportedFormat
 from utils.core.job import JobCancelled
@@ -24,18 +25,32 @@ _SILENCE_FRAMES = 1 << 16
 
 @dataclass(frozen=True)
 class StemPlan:
-    """What all stems of a set have in common. `frames` is at the file's rate."""
+    """What all stems of a set have in common. `frames` is at the file's rate.
+
+    With `growing`, others read the samples while they are written: of the final file if that can be, else of a spool.
+    """
 
     output: OutputFormat
     model_rate: int
     channels: int
     frames: int
+    growing: bool = False
 
     @property
     def is_spooled(self) -> bool:
+        return self.has_late_gains or (self.growing and not self._grows)
+
+    @property
+    def has_late_gains(self) -> bool:
+        """Whether the gain of a stem depends on its last sample, or on that of another."""
         output = self.output
         own_gains = output.clip == "rescale_each" or output.level is not None
         return own_gains or (output.clip == "rescale" and not output.holds_overs)
+
+    @property
+    def _grows(self) -> bool:
+        """Whether the final file can be read while it grows. Windows does not rename what a player has open."""
+        return self.output.is_float_wav and sys.platform != "win32"
 
     @property
     def needed_bytes(self) -> int:
@@ -54,8 +69,36 @@ class StemPlan:
         return open_encoder(path, self.output, channels=self.channels, frames=self.frames)
 
 
+class StemLine:
+    """The samples of a stem as its file has them before they are encoded: resampled, of the exact length."""
+
+    def __init__(self, plan: StemPlan) -> None:
+        self._due = plan.frames
+        self._channels = plan.channels
+        self._clamps = plan.output.clip == "clamp" and plan.output.level is None
+        self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
+
+    def push(self, block: Block) -> Iterator[Block]:
+        """Take a (channels, samples) block at the model's rate, and give (samples, channels) blocks at the file's."""
+        for ready in self._resampler.push(np.ascontiguousarray(block.T)):
+            yield from self._cut(ready)
+
+    def finish(self) -> Iterator[Block]:
+        """What the resampler still holds, then silence up to the exact length."""
+        yield from self._cut(self._resampler.finish())
+        silence = np.zeros((min(self._due, _SILENCE_FRAMES), self._channels), np.float32)
+        while self._due:
+            yield from self._cut(silence)
+
+    def _cut(self, block: Block) -> Iterator[Block]:
+        block = block[: self._due]
+        self._due -= len(block)
+        if len(block):
+            yield np.clip(block, -1.0, 1.0) if self._clamps else block
+
+
 class StemFile:
-    """A stem being written: resampled, cut or filled to the exact length, with its peak."""
+    """A stem being written, with its peak."""
 
     def __init__(self, target: Path, plan: StemPlan) -> None:
         self.target = target
@@ -64,9 +107,8 @@ class StemFile:
         self.gain = 1.0  # what spooled samples are multiplied by
         self._spool_part: HeldFile | None = None
         self._plan = plan
-        self._due = plan.frames
-        self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
-        self._spool: Spool | None = None
+        self._line = StemLine(plan)
+        self._spool: FloatWav | None = None
         self._encoder: Encoder | None = None
         self._is_abandoned = False
         self._lock = threading.Lock()
@@ -80,34 +122,41 @@ class StemFile:
         except OSError as error:
             raise output_error(error, self.target) from error
         if self._spool_part is not None:
-            self._spool = Spool(self._spool_part.path, self._plan.channels)
+            self._spool = FloatWav(self._spool_part.path, self._plan.output.file_rate, self._plan.channels)
         else:
             self._encoder = self._plan.encoder(self.part.path)
 
-    def write(self, block: Block) -> None:
-        """Append a (channels, samples) block at the model's rate."""
-        for ready in self._resampler.push(np.ascontiguousarray(block.T)):
-            self._append(ready)
+    @property
+    def growing(self) -> Path | None:
+        """The file that others may read while it grows."""
+        held = self._spool_part or self.part
+        return held.path if held is not None and self._plan.growing else None
 
-    def finish(self) -> None:
-        """Write what the resampler still holds, then silence up to the exact length."""
-        self._append(self._resampler.finish())
-        silence = np.zeros((min(self._due, _SILENCE_FRAMES), self._plan.channels), np.float32)
-        while self._due:
-            self._append(silence)
+    def show(self) -> None:
+        """Let others read what was written so far, in a file that grows."""
+        file = self._spool or self._encoder
+        if isinstance(file, FloatWav):
+            file.show()
+
+    def write(self, block: Block) -> list[Block]:
+        """Append a (channels, samples) block at the model's rate. Returns what that is in the file."""
+        return [self._append(ready) for ready in self._line.push(block)]
+
+    def finish(self) -> list[Block]:
+        """Append the rest. Returns it."""
+        rest = [self._append(ready) for ready in self._line.finish()]
         if self._encoder is not None:
             self._encoder.close()
+        return rest
 
-    def _append(self, block: Block) -> None:
-        block = block[: self._due]
-        if not len(block):
-            return
-        self._due -= len(block)
+    def _append(self, block: Block) -> Block:
         if self._spool is not None:
-            self.peak = max(self.peak, float(np.abs(block).max()))
+            if self._plan.has_late_gains:
+                self.peak = max(self.peak, float(np.abs(block).max()))
             self._spool.write(block)
         elif self._encoder is not None:
-            self._encoder.write(np.clip(block, -1.0, 1.0) if self._plan.output.clip == "clamp" else block)
+            self._encoder.write(block)
+        return block
 
     def encode(self, on_block: Callable[[int], None]) -> None:
         """Encode the spooled floats times the gain. `on_block` gets the length of each block."""

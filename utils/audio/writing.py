@@ -57,10 +57,12 @@ def open_stems(
     frames: int,
     tags: TagSet | None,
     overwrite: bool = True,
+    growing: bool = False,
 ) -> StemSet:
     """The files of a separation, as a context manager; nothing is created before it is entered.
 
-    `targets` has the final file of each stem, inside `folder`; `frames` is their length at `output.sample_rate`.
+    `targets` has the final file of each stem, inside `folder`; `frames` is their length at `output.sample_rate`. With
+    `growing`, others may read the samples while they are written.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
     check_output(output, channels=channels)
@@ -86,7 +88,9 @@ def open_stems(
                 field="output",
             )
         _require_free(path, overwrite=overwrite)
-    plan = StemPlan(output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate))
+    plan = StemPlan(
+        output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate), growing
+    )
     plan.require_size()
     check_disk_space(folder, plan.needed_bytes * len(files))
     return StemSet(files, root, plan, tags, overwrite=overwrite)
@@ -121,6 +125,7 @@ class StemSet:
         self._folders: list[Path] = []
         self._warnings = notes(plan.output)
         self._lock = threading.RLock()
+        self._is_finished = False
         self._is_settled = False
         self._registered = ExitStack()
 
@@ -155,9 +160,34 @@ class StemSet:
         except OSError as error:
             raise output_error(error, folder) from error
 
-    def write(self, stem: str, block: Block) -> None:
-        """Append a (channels, samples) block to a stem, at the model's rate."""
-        self._stems[stem].write(block)
+    @property
+    def rate(self) -> int:
+        """The rate of the files."""
+        return self._plan.output.file_rate
+
+    @property
+    def frames(self) -> int:
+        """The number of samples that each channel of a file will have."""
+        return self._plan.frames
+
+    @property
+    def growing(self) -> dict[str, Path]:
+        """The file of each stem that others may read while it grows; none if that was not asked for."""
+        return {name: stem.growing for name, stem in self._stems.items() if stem.growing is not None}
+
+    def write(self, stem: str, block: Block) -> list[Block]:
+        """Append a (channels, samples) block to a stem, at the model's rate. Returns it as the file has it."""
+        return self._stems[stem].write(block)
+
+    def show(self) -> None:
+        """Let others read what was written so far, in files that grow."""
+        for stem in self._stems.values():
+            stem.show()
+
+    def finish(self) -> dict[str, list[Block]]:
+        """Append what completes each stem, and return it. `commit` does that where it was not done before."""
+        self._is_finished = True
+        return {name: stem.finish() for name, stem in self._stems.items()}
 
     def commit(
         self,
@@ -169,8 +199,8 @@ class StemSet:
 
         `on_publish` is called when only the names are missing, after the last checkpoint.
         """
-        for stem in self._stems.values():
-            stem.finish()
+        if not self._is_finished:
+            self.finish()
         gain = self._choose_gains()
         if self._plan.is_spooled:
             self._encode(_EncodingProgress(self._plan.frames * len(self._stems), on_progress, checkpoint))

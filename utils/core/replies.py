@@ -178,6 +178,30 @@ class Downloading(Event, frozen=True, kw_only=True, tag_field="status", tag="dow
     ) = UNSET
 
 
+class StreamBegun(Event, frozen=True, kw_only=True, tag_field="status", tag="streaming"):
+    """The stems of a file are about to be told in `segment` lines. If it comes again, they begin anew."""
+
+    input: Annotated[str, Meta(description="File name without its folder.")]
+    stems: Annotated[
+        dict[str, str | None],
+        Meta(
+            description="Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more."
+        ),
+    ]
+    sample_rate: int
+    channels: int
+    frames: Annotated[int, Meta(description="Number of samples that each channel will have.")]
+
+
+class Segment(Event, frozen=True, kw_only=True, tag_field="status", tag="segment"):
+    """A stretch of all stems is finished, and can be read."""
+
+    start: Annotated[int, Meta(description="Where it begins, in samples.")]
+    frames: Annotated[int, Meta(description="Number of samples of each channel.")]
+    sample_rate: int
+    stems: Annotated[dict[str, str | None], Meta(description="Each stem, and the file that grows.")]
+
+
 class FileDone(Event, frozen=True, kw_only=True, tag_field="status", tag="file_done"):
     """One file of `inputs` has succeeded or failed."""
 

@@ -208,6 +208,15 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     duration: Annotated[float, Meta(ge=SHORTEST_S, description="Length of the excerpt.")] = 30.0
 
 
+class Streaming(msgspec.Struct, frozen=True, kw_only=True):
+    """How stems are told and given while a job runs."""
+
+    every_s: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="A `segment` line tells of at least so many seconds, but for the last one."),
+    ] = 1.0
+
+
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`). These fields are the same for every worker."""
 
@@ -288,6 +297,19 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         Literal["model", "source"],
         Meta(description="`source` keeps the stems of a mono song mono, even if the model outputs two channels."),
     ] = "model"
+    stream: Annotated[
+        bool | Streaming,
+        Meta(
+            description="Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."
+        ),
+    ] = False
+
+    @property
+    def streaming(self) -> Streaming | None:
+        """How stems are told while the job runs, if they are."""
+        if isinstance(self.stream, Streaming):
+            return self.stream
+        return Streaming() if self.stream else None
 
     @property
     def folder(self) -> str:

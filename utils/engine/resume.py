@@ -37,7 +37,7 @@ SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # parts of an input to hash: enough to dist
 # Request fields that do not affect the contents of the files, or that the stamps of files and models cover better. All
 # other fields count, including any added in the future.
 WITHOUT_EFFECT = frozenset(
-    {"id", "strict", "debug", "progress", "overwrite", "resume", "batch_size", "jobs", "use_fast"}
+    {"id", "strict", "debug", "progress", "overwrite", "resume", "stream", "batch_size", "jobs", "use_fast"}
 )
 SAID_BY_STAMPS = frozenset(
     {

@@ -166,6 +166,12 @@ exports.COMMANDS = {
       "done",
       "cancelled"
     ]
+  },
+  "list_recipes": {
+    "job": false,
+    "ends": [
+      "recipes"
+    ]
   }
 };
 
@@ -188,7 +194,8 @@ exports.METHODS = {
   "packageListModels": "package_list_models",
   "packageLoadModel": "package_load_model",
   "packageSeparate": "package_separate",
-  "denoise": "denoise"
+  "denoise": "denoise",
+  "listRecipes": "list_recipes"
 };
 
 exports.EVENTS = [
@@ -201,6 +208,8 @@ exports.EVENTS = [
   "progress",
   "ready",
   "restoring",
+  "segment",
   "separating",
-  "shutdown"
+  "shutdown",
+  "streaming"
 ];

@@ -28,6 +28,7 @@ from .protocol import (
     GetStatusOptions,
     ListCachedOptions,
     ListModelsOptions,
+    ListRecipesOptions,
     LoadApolloOptions,
     LoadModelOptions,
     ManyDone,
@@ -44,6 +45,7 @@ from .protocol import (
     Pong,
     PreloadModelOptions,
     Progress,
+    Recipes,
     Restored,
     SetCacheSizeOptions,
     SetStorageTypeOptions,
@@ -140,6 +142,10 @@ class Commands(ABC):
         """Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input."""
         return cast("Denoised | ManyDone", self._command("denoise", options, on_progress))
 
+    def list_recipes(self, **options: Unpack[ListRecipesOptions]) -> Recipes:
+        """List the recipes for `separate`: those that come with DSU, and your own in the folder `recipes_dir`."""
+        return cast("Recipes", self._command("list_recipes", options, None))
+
 
 class AsyncCommands(ABC):
     """Commands whose replies are awaited."""
@@ -234,3 +240,7 @@ class AsyncCommands(ABC):
     ) -> Denoised | ManyDone:
         """Reduce noise that gets louder and softer with the recording, using a recording of the noise alone. The result goes to the file `output` or into the directory `output_dir`; without either, it is `TRACK_denoised.wav` next to the input."""
         return cast("Denoised | ManyDone", await self._command("denoise", options, on_progress))
+
+    async def list_recipes(self, **options: Unpack[ListRecipesOptions]) -> Recipes:
+        """List the recipes for `separate`: those that come with DSU, and your own in the folder `recipes_dir`."""
+        return cast("Recipes", await self._command("list_recipes", options, None))

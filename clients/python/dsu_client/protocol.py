@@ -45,6 +45,7 @@ ENDS: dict[str, list[str]] = {
     "package_load_model": ["model_loaded", "cancelled"],
     "package_separate": ["done", "cancelled"],
     "denoise": ["done", "cancelled"],
+    "list_recipes": ["recipes"],
 }
 
 # Statuses of lines that end nothing.
@@ -59,8 +60,10 @@ EVENTS = frozenset(
         "progress",
         "ready",
         "restoring",
+        "segment",
         "separating",
         "shutdown",
+        "streaming",
     ]
 )
 
@@ -98,6 +101,13 @@ class Preview(TypedDict):
     """Where the excerpt begins."""
     duration: NotRequired[float]
     """Length of the excerpt."""
+
+
+class Streaming(TypedDict):
+    """How stems are told and given while a job runs."""
+
+    every_s: NotRequired[float]
+    """A `segment` line tells of at least so many seconds, but for the last one."""
 
 
 class NetworkMember(TypedDict):
@@ -291,6 +301,8 @@ class SeparateOptions(TypedDict, total=False):
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
+    stream: bool | Streaming
+    """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     shifts: int | None
     """Number of random time shifts to average over; default 1, or 0 for quantized bags."""
     overlap: float | int | None
@@ -393,6 +405,10 @@ class SeparateOptions(TypedDict, total=False):
     """Folder with the vocabulary of roberta-base; by default the one in the models directory."""
     family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
     """The family of the model; without it, the model's name and the other fields decide."""
+    recipe: str | Mapping[str, Any] | None
+    """Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs`."""
+    policy: Literal["commercial"] | None
+    """With `recipe`: `commercial` refuses models whose licence does not allow that, or is not known."""
 
 
 class ListCachedOptions(TypedDict, total=False):
@@ -515,6 +531,8 @@ class ApolloOptions(TypedDict, total=False):
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
+    stream: bool | Streaming
+    """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     model_path: str | None
     """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
@@ -631,6 +649,8 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
+    stream: bool | Streaming
+    """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     model_file_dir: str | None
     """VR and MDX: directory of the model's file; by default the models directory."""
     single_stem: str | None
@@ -781,6 +801,8 @@ class DenoiseOptions(TypedDict, total=False):
     """Template for file names, with `{track}`, `{stem}`, `{model}` and `{index}`; `/` makes folders."""
     channels: Literal["model", "source"]
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
+    stream: bool | Streaming
+    """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     noise_profile: str | None
     """Audio file that contains only the noise, ideally two seconds of it or more."""
     noise_path: str | None
@@ -793,6 +815,17 @@ class DenoiseOptions(TypedDict, total=False):
     """How fast the noise estimate follows a rising level, in seconds."""
     release_time: float | None
     """How fast the noise estimate follows a falling level, in seconds; by default set by `mode`."""
+
+
+class ListRecipesOptions(TypedDict, total=False):
+    """What `list_recipes` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    recipe: str | None
+    """List only this recipe."""
 
 
 class Loading(TypedDict):
@@ -948,6 +981,21 @@ class Restoring(TypedDict):
     """File name without its folder."""
 
 
+class Segment(TypedDict):
+    """A stretch of all stems is finished, and can be read."""
+
+    status: Literal["segment"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    start: int
+    """Where it begins, in samples."""
+    frames: int
+    """Number of samples of each channel."""
+    sample_rate: int
+    stems: dict[str, str | None]
+    """Each stem, and the file that grows."""
+
+
 class Separating(TypedDict):
     """The separation of a file has begun."""
 
@@ -956,6 +1004,22 @@ class Separating(TypedDict):
     warnings: NotRequired[list[str]]
     input: str
     """File name without its folder."""
+
+
+class StreamBegun(TypedDict):
+    """The stems of a file are about to be told in `segment` lines. If it comes again, they begin anew."""
+
+    status: Literal["streaming"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    input: str
+    """File name without its folder."""
+    stems: dict[str, str | None]
+    """Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more."""
+    sample_rate: int
+    channels: int
+    frames: int
+    """Number of samples that each channel will have."""
 
 
 class Pong(TypedDict):
@@ -982,6 +1046,8 @@ class ErrorReply(TypedDict):
     hint: NotRequired[str]
     suggestions: NotRequired[list[str]]
     field: NotRequired[str]
+    step: NotRequired[str]
+    """The step of a recipe that failed."""
     traceback: NotRequired[str]
 
 
@@ -1438,6 +1504,38 @@ class Denoised(TypedDict):
     """With `resume`: the file was already done, and the other fields are those of that job."""
 
 
+class Recipes(TypedDict):
+    status: Literal["recipes"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    recipes: list[RecipeDetails]
+
+
+class RecipeDetails(TypedDict):
+    """A recipe for `separate`."""
+
+    name: str
+    description: str
+    steps: list[str]
+    """The names of its steps, each after those whose stems it needs."""
+    stems: list[str]
+    """What it writes."""
+    models: list[RecipeModel]
+    installed: bool
+    """Whether all of its models are."""
+    commercial: bool
+    """Whether the licences of all of its models allow commercial use."""
+
+
+class RecipeModel(TypedDict):
+    """A model as a recipe uses it."""
+
+    model: str
+    installed: bool
+    size_bytes: int | None
+    license: str | None
+
+
 Line: TypeAlias = (
     Loading
     | Ready
@@ -1449,7 +1547,9 @@ Line: TypeAlias = (
     | PreloadingModel
     | Progress
     | Restoring
+    | Segment
     | Separating
+    | StreamBegun
     | Pong
     | ErrorReply
     | Status
@@ -1475,4 +1575,5 @@ Line: TypeAlias = (
     | PackageModelLoaded
     | AudioSepDone
     | Denoised
+    | Recipes
 )

@@ -459,14 +459,14 @@ class FullDisk:
 @pytest.mark.parametrize("name", EVERY_FORMAT)
 def test_a_disk_that_becomes_full_leaves_nothing(tmp_path, monkeypatch, name, stage):
     """While spooling as well as while encoding."""
-    opened = stem_files.Spool if stage == "spool" else stem_files.open_encoder
+    opened = stem_files.FloatWav if stage == "spool" else stem_files.open_encoder
 
     def open_full(*args, **kwargs):
         sink = opened(*args, **kwargs)
         sink._file._file = FullDisk(sink._file._file)
         return sink
 
-    monkeypatch.setattr(stem_files, "Spool" if stage == "spool" else "open_encoder", open_full)
+    monkeypatch.setattr(stem_files, "FloatWav" if stage == "spool" else "open_encoder", open_full)
     with pytest.raises(DiskFull):
         save_stems(tmp_path / "out", {"a": noise(FRAMES), "b": noise(FRAMES)}, output(name))
     assert files(tmp_path) == []

@@ -17,13 +17,14 @@ from utils.audio.paths import shown
 from utils.audio.resampling import resampled_frames
 from utils.audio.tag_bounds import TagsRefused
 from utils.audio.tagging import Tags, TagSet, read_tags
-from utils.audio.writing import OutputFormat, open_stems
+from utils.audio.writing import OutputFormat, StemSet, open_stems
 from utils.core.job import Job
-from utils.core.replies import Done, Timing
+from utils.core.replies import Done, StreamBegun, Timing
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.graph import open_stream
+from utils.engine.pipeline.live import Live
 from utils.engine.pipeline.report import MIX, JobReport
 from utils.engine.pipeline.stream import Part
 from utils.engine.pipeline.targets import stem_targets
@@ -60,20 +61,29 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         else resampled_frames(stems.stats.source_frames, track.info.sample_rate, output.sample_rate),
         tags=tags,
         overwrite=request.overwrite,
+        growing=request.streaming is not None,
     )
 
-    def write(part: Part) -> None:
-        for name, samples in part.stems.items():
-            mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
-            files.write(name, np.ascontiguousarray(mixed))
-            report.add(name, samples)
-        report.add(MIX, part.mix)
-
     with job.step("write"), report, files:
+        live = _live(request, files, channels, track, job)
+
+        def write(part: Part) -> None:
+            written = {}
+            for name, samples in part.stems.items():
+                mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
+                written[name] = files.write(name, np.ascontiguousarray(mixed))
+                report.add(name, samples)
+            report.add(MIX, part.mix)
+            if live is not None:
+                live.add(written)
+
         with WriteBehind[Part](write) as writer, closing(iter(stems)) as parts:
             for part in parts:
                 writer.put(part)
         encoding = time.perf_counter()
+        rest = files.finish()
+        if live is not None:
+            live.finish(rest)
         written = files.commit(
             on_progress=lambda fraction: job.progress("write", fraction, 1.0),
             checkpoint=job.checkpoint,
@@ -116,6 +126,20 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         report=reported.get("report", UNSET),
         report_html=reported.get("report_html", UNSET),
     )
+
+
+def _live(request: Separate, files: StemSet, channels: int, track: Track, job: Job) -> Live | None:
+    """Who tells of the stems while they are written, if anybody wants to know."""
+    if request.streaming is None:
+        return None
+    begun = StreamBegun(
+        input=track.path.name,
+        stems={name: str(path) for name, path in files.growing.items()},
+        sample_rate=files.rate,
+        channels=channels,
+        frames=files.frames,
+    )
+    return Live(request.streaming, begun, files.show, job)
 
 
 def _source_tags(track: Track, job: Job) -> Tags | None:

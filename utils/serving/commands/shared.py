@@ -45,6 +45,8 @@ EVENTS = (
     replies.Downloading,
     replies.Separating,
     replies.Progress,
+    replies.StreamBegun,
+    replies.Segment,
     replies.FileDone,
 )
 
