@@ -84,7 +84,7 @@ class Listener(contextlib.ExitStack):
             self.begun = event
             self.heard = {name: np.zeros((0, event.channels), np.float32) for name in event.stems}
             for name, path in event.stems.items():
-                self.open[name] = self.enter_context(Path(path).open("rb"))
+                self.open[name] = self.enter_context(Path(path).open("rb"))  # noqa: SIM115 - closed with the test
             for path in event.stems.values():
                 assert soundfile.info(path).frames == 0
         if isinstance(event, Segment):
