@@ -378,6 +378,32 @@ export interface ModelDetails {
   aliases?: Array<string>;
   /** What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing. */
   hash: "known" | "none" | "remembered";
+  /** What it is good for. */
+  purposes?: Array<"anything" | "bass" | "bleed" | "breath" | "center" | "crowd" | "denoise" | "dereverb" | "drumkit" | "drums" | "film" | "guitar" | "instrumental" | "instruments" | "karaoke" | "piano" | "restore" | "speech" | "stems" | "vocals" | "voices">;
+  /** What it is recommended for, and how much that asks of the machine. */
+  recommended?: Record<string, "best" | "fast" | "good">;
+  /** How long it takes, estimated by its kind and its size. */
+  speed?: "fast" | "medium" | "slow";
+  author?: string;
+  /** Of its publication. */
+  year?: number;
+  /** Whether its licence allows commercial use; null if that is unknown. */
+  commercial_use?: boolean | null;
+  /** Who states the licence. */
+  license_source?: string;
+  /** What the SDR was measured on. */
+  sdr_on?: "author" | "musdb18" | "musdb18_median" | "mvsep" | "other" | "unstated";
+  /** Who publishes the SDR. */
+  sdr_source?: string;
+  /** Published scores; more is less bleed. */
+  bleedless?: Record<string, number>;
+  /** Published scores; more is fuller. */
+  fullness?: Record<string, number>;
+  /** Who publishes these two. */
+  bleedless_source?: string;
+  /** How a download of it is checked; null if neither its hash nor its size is known. */
+  checked_by?: "sha256" | "size" | null;
+  notes?: Array<string>;
 }
 
 /** Load a model and make it the active one. */

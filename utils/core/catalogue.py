@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,92 @@ FAMILY_OF_TYPE: dict[str, FamilyName] = {
     "mdx": "audio-separator",
     "apollo": "apollo",
     "audiosep": "audiosep",
+}
+
+# What a model can be good for, as people ask for it.
+Purpose = Literal[
+    "vocals",
+    "instrumental",
+    "karaoke",
+    "stems",
+    "drums",
+    "drumkit",
+    "bass",
+    "guitar",
+    "piano",
+    "instruments",
+    "voices",
+    "breath",
+    "crowd",
+    "dereverb",
+    "denoise",
+    "bleed",
+    "restore",
+    "speech",
+    "film",
+    "center",
+    "anything",
+]
+
+
+class PurposeFacts(NamedTuple):
+    """What a purpose means, and the stems whose published scores count for it, the first that has one."""
+
+    meaning: str
+    scored: tuple[str, ...] = ()
+
+
+PURPOSES: dict[Purpose, PurposeFacts] = {
+    "vocals": PurposeFacts("the singing, without the music", ("vocals",)),
+    "instrumental": PurposeFacts("the music, without the singing", ("instrumental", "other")),
+    "karaoke": PurposeFacts("the lead voice apart from the backing voices", ("lead_vocals", "vocals")),
+    "stems": PurposeFacts("drums, bass, vocals and the rest, or more", ("average",)),
+    "drums": PurposeFacts("the drums", ("drums",)),
+    "drumkit": PurposeFacts("the pieces of a drum kit, from a drum stem", ("average", "kick")),
+    "bass": PurposeFacts("the bass", ("bass",)),
+    "guitar": PurposeFacts("guitars", ("guitar",)),
+    "piano": PurposeFacts("the piano", ("piano",)),
+    "instruments": PurposeFacts("one other instrument, or a group of them", ("other",)),
+    "voices": PurposeFacts("voices from each other: duets, choirs, men and women", ("male",)),
+    "breath": PurposeFacts("breathing and other noise of a voice", ("aspiration",)),
+    "crowd": PurposeFacts("the audience, from a concert", ("crowd",)),
+    "dereverb": PurposeFacts("reverb and echo, taken away", ("dry",)),
+    "denoise": PurposeFacts("noise, taken away", ("dry",)),
+    "bleed": PurposeFacts("what is left of the voice in an instrumental, taken away", ("instrumental",)),
+    "restore": PurposeFacts("what MP3 and the like have removed, put back"),
+    "speech": PurposeFacts("speech", ("speech", "vocals")),
+    "film": PurposeFacts("speech, music and effects of a film", ("average", "speech")),
+    "center": PurposeFacts("what both channels share, or what differs", ("center", "side")),
+    "anything": PurposeFacts("whatever a text describes"),
+}
+
+# How much a recommendation asks of the machine, and how long a model takes. The first is the least.
+Grade = Literal["fast", "good", "best"]
+GRADES: dict[Grade, str] = {
+    "fast": "for any computer",
+    "good": "for most; a song takes minutes on a CPU",
+    "best": "for a graphics card, or patience",
+}
+Speed = Literal["fast", "medium", "slow"]
+
+# What published scores were measured on. Only scores of one set can be compared.
+ScoredOn = Literal["mvsep", "unstated", "musdb18", "musdb18_median", "author", "other"]
+SCORED_ON: dict[ScoredOn, str] = {
+    "mvsep": "the Multisong set or the quality checker of MVSep",
+    "unstated": "not stated; published beside scores of MVSep",
+    "musdb18": "the test songs of MUSDB18-HQ",
+    "musdb18_median": "the test songs of MUSDB18, median",
+    "author": "songs of the author's own",
+    "other": "another set",
+}
+
+# Licences of models, and whether they allow commercial use.
+COMMERCIAL_USE: dict[str, bool] = {
+    "Apache-2.0": True,
+    "CC-BY-NC-4.0": False,
+    "CC-BY-SA-4.0": True,
+    "GPL-3.0": True,
+    "MIT": True,
 }
 
 # The models of requests that name none, if no other model is loaded.

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from utils.core.catalogue import Grade, Purpose, ScoredOn, Speed
 from utils.core.package_request import EnsembleAlgorithm
 from utils.core.requests import RequestId
 from utils.core.settings import Arithmetic
@@ -296,6 +297,39 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
             "of the first download; `none`, nothing."
         ),
     ] = "none"
+    purposes: Annotated[list[Purpose], Meta(description="What it is good for.")] | UnsetType = UNSET
+    recommended: (
+        Annotated[
+            dict[Purpose, Grade],
+            Meta(description="What it is recommended for, and how much that asks of the machine."),
+        ]
+        | UnsetType
+    ) = UNSET
+    speed: Annotated[Speed, Meta(description="How long it takes, estimated by its kind and its size.")] | UnsetType = (
+        UNSET
+    )
+    author: str | UnsetType = UNSET
+    year: Annotated[int, Meta(description="Of its publication.")] | UnsetType = UNSET
+    commercial_use: (
+        Annotated[bool | None, Meta(description="Whether its licence allows commercial use; null if that is unknown.")]
+        | UnsetType
+    ) = UNSET
+    license_source: Annotated[str, Meta(description="Who states the licence.")] | UnsetType = UNSET
+    sdr_on: Annotated[ScoredOn, Meta(description="What the SDR was measured on.")] | UnsetType = UNSET
+    sdr_source: Annotated[str, Meta(description="Who publishes the SDR.")] | UnsetType = UNSET
+    bleedless: Annotated[dict[str, float], Meta(description="Published scores; more is less bleed.")] | UnsetType = (
+        UNSET
+    )
+    fullness: Annotated[dict[str, float], Meta(description="Published scores; more is fuller.")] | UnsetType = UNSET
+    bleedless_source: Annotated[str, Meta(description="Who publishes these two.")] | UnsetType = UNSET
+    checked_by: (
+        Annotated[
+            Literal["sha256", "size"] | None,
+            Meta(description="How a download of it is checked; null if neither its hash nor its size is known."),
+        ]
+        | UnsetType
+    ) = UNSET
+    notes: list[str] | UnsetType = UNSET
 
 
 class PackageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

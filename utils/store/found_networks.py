@@ -10,9 +10,9 @@ import msgspec
 from utils.core.errors import ConfigInvalid
 from utils.store.folders import ModelFolders
 from utils.store.plain_files import Warn, files_in, ignore, open_file
+from utils.store.records import CONFIG_SUFFIXES
 
 CHECKPOINT_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".th"})
-CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 LIST = "models.json"
 LARGEST_BYTES = 16 << 20
 

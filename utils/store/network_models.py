@@ -79,10 +79,34 @@ def resolve_network(
         files = found[name]
         source = own_network(files.checkpoint, files.config, files.type, allow_unsafe=allow_unsafe)
         return replace(source, name=name)
-    if record.config is None or len(record.files) != 1:
-        raise ConfigInvalid(f"In the list of models, `{name}` must have one configuration and one file.")
-    (checkpoint,) = require_installed(record, folders, offline=offline).values()
-    return NetworkSource(record.name, record.type, checkpoint, configs_folder() / record.config, record.stems, record)
+    if (record.config is None) == (record.own_config is None) or len(record.checkpoints) != 1:
+        raise ConfigInvalid(f"In the list of models, `{name}` must have one configuration and one checkpoint.")
+    paths = require_installed(record, folders, offline=offline)
+    checkpoint = paths[record.checkpoints[0].name]
+    if record.own_config is not None:
+        return _downloaded(record, checkpoint, paths[record.own_config.name])
+    config = configs_folder() / (record.config or "")
+    return NetworkSource(record.name, record.type, checkpoint, config, record.stems, record)
+
+
+def _downloaded(record: ModelRecord, checkpoint: Path, config: Path) -> NetworkSource:
+    """A network whose configuration was downloaded beside it. Its stems have the names of the configuration.
+
+    Raises `ConfigInvalid` if that is of another network, or is none.
+    """
+    hint = f"It was downloaded with the model. Delete `{config}` and download the model again."
+    try:
+        content = read_config(config)
+        kind, stems = _recognised(content), output_stems(content, config)
+    except ConfigInvalid as error:
+        raise ConfigInvalid(error.message, hint=hint) from error
+    if kind not in (None, record.type, OWN[record.type].variant_of):
+        problem = f"is the configuration of a {kind}, and `{record.name}` is a {record.type}"
+    elif len(stems) != len(record.stems):
+        problem = f"names {len(stems)} stems, and `{record.name}` has {len(record.stems)}"
+    else:
+        return NetworkSource(record.name, record.type, checkpoint, config, stems, record)
+    raise ConfigInvalid(f"`{config.name}` {problem}.", hint=hint)
 
 
 def own_network(

@@ -19,10 +19,10 @@ from utils.core.replies import EnsemblePreset, PackageKind, PackageModel
 from utils.store.audio_separator_models import WORKER as AUDIO_SEPARATOR
 from utils.store.demucs_models import WORKER as DEMUCS
 from utils.store.folders import configs_folder
-from utils.store.found_networks import CHECKPOINT_SUFFIXES, CONFIG_SUFFIXES
+from utils.store.found_networks import CHECKPOINT_SUFFIXES
 from utils.store.network_models import WORKER as NETWORKS
 from utils.store.plain_files import files_in
-from utils.store.records import ModelRecord
+from utils.store.records import CONFIG_SUFFIXES, ModelRecord
 from utils.store.registry import Registry
 
 KINDS: tuple[PackageKind, ...] = get_args(PackageKind)

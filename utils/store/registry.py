@@ -1,8 +1,9 @@
-"""The public models, read from configs/models/WORKER.json and found by name. No I/O beyond these lists.
+"""The public models, read from configs/models and found by name. No I/O beyond these lists and configs/choosing.json.
 
-A file that several models share is written once, in the table `files` of its list, under its signature. The `files` of
-a model are such signatures or whole records; those of a bag are its members' files, in the order in which they first
-occur.
+There is a list for each type of network. What all of its models have in common (worker, type, folder) is written once, at
+its top. A file that several models share is written once as well, in the table `files` of the list, under its signature.
+The `files` of a model are such signatures or whole records; those of a bag are its members' files, in the order in which
+they first occur.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from utils.core.catalogue import Grade, Purpose
 from utils.core.errors import ConfigInvalid, UnknownModel, did_you_mean, nearest
 from utils.store.folders import configs_folder
 from utils.store.records import Bag, FileRecord, ModelRecord
@@ -48,7 +50,7 @@ class Registry:
             own_records, own_files = _read_list(source)
             records += own_records
             files.update(own_files)
-        return cls(records, files)
+        return cls(records if lists else _chosen(records, folder.with_name("choosing.json")), files)
 
     def __iter__(self) -> Iterator[ModelRecord]:
         """The records of all workers."""
@@ -77,7 +79,13 @@ class Registry:
                     files=(self._files[name],),
                     bag=Bag(members=(name,)),
                     sdr=None,
+                    sdr_on=None,
                     sdr_source=None,
+                    bleedless=None,
+                    fullness=None,
+                    bleedless_source=None,
+                    also=(),
+                    recommended={},
                     notes=(),
                 )
         return self._by_alias.get(worker, {}).get(name)
@@ -126,8 +134,17 @@ def unknown_model(name: str, known: Iterable[str]) -> UnknownModel:
 
 
 class _ModelList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    files: dict[str, dict[str, Any]]
     models: tuple[dict[str, Any], ...]
+    files: dict[str, dict[str, Any]] = {}
+    worker: str | None = None
+    type: str | None = None
+    folder: str | None = None
+
+    @property
+    def common(self) -> dict[str, str]:
+        """What the models have that do not say otherwise."""
+        fields = {"worker": self.worker, "type": self.type, "folder": self.folder}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def _read_list(source: Path) -> tuple[list[ModelRecord], dict[str, FileRecord]]:
@@ -136,7 +153,7 @@ def _read_list(source: Path) -> tuple[list[ModelRecord], dict[str, FileRecord]]:
         files = {key: _convert(file, FileRecord, f"files.{key}") for key, file in document.files.items()}
         records: dict[tuple[str, str], ModelRecord] = {}
         for index, entry in enumerate(document.models):
-            record = _record(entry, document.files, f"models[{index}]")
+            record = _record({**document.common, **entry}, document.files, f"models[{index}]")
             if (record.worker, record.name) in records:
                 raise ValueError(f"the model `{record.name}` of `{record.worker}` occurs twice")  # noqa: TRY301
             records[record.worker, record.name] = record
@@ -145,6 +162,39 @@ def _read_list(source: Path) -> tuple[list[ModelRecord], dict[str, FileRecord]]:
     except (msgspec.DecodeError, ValueError) as error:
         raise ConfigInvalid(f"The list of models `{source}` is malformed: {error}.") from error
     return list(records.values()), files
+
+
+class _Choosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which models of a worker are listed first, and which are recommended for what."""
+
+    first: dict[str, tuple[str, ...]]
+    recommended: dict[Purpose, dict[Grade, str]]
+
+
+def _chosen(records: list[ModelRecord], source: Path) -> list[ModelRecord]:
+    """The records in the order in which they are listed, with what they are recommended for. Raises `ConfigInvalid`."""
+    try:
+        choosing = msgspec.json.decode(source.read_bytes(), type=_Choosing)
+    except OSError as error:
+        raise ConfigInvalid(f"The table of recommendations `{source}` cannot be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise ConfigInvalid(f"The table of recommendations `{source}` is malformed: {error}.") from error
+    places = {(worker, name): place for worker, names in choosing.first.items() for place, name in enumerate(names)}
+    last = len(places)
+    recommended: dict[str, dict[Purpose, Grade]] = {}
+    for purpose, models in choosing.recommended.items():
+        for grade, name in models.items():
+            recommended.setdefault(name, {})[purpose] = grade
+    missing = {name for _, name in places} | recommended.keys()
+    missing -= {record.name for record in records}
+    if missing:
+        names = ", ".join(f"`{name}`" for name in sorted(missing))
+        raise ConfigInvalid(f"The table of recommendations `{source}` names models that no list has: {names}.")
+    ordered = sorted(records, key=lambda record: places.get((record.worker, record.name), last))
+    return [
+        msgspec.structs.replace(record, recommended=recommended[record.name]) if record.name in recommended else record
+        for record in ordered
+    ]
 
 
 def _record(entry: dict[str, Any], table: Mapping[str, dict[str, Any]], place: str) -> ModelRecord:

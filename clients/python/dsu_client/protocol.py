@@ -1150,6 +1150,58 @@ class ModelDetails(TypedDict):
     """Other names that mean this model."""
     hash: Literal["known", "none", "remembered"]
     """What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing."""
+    purposes: NotRequired[
+        list[
+            Literal[
+                "anything",
+                "bass",
+                "bleed",
+                "breath",
+                "center",
+                "crowd",
+                "denoise",
+                "dereverb",
+                "drumkit",
+                "drums",
+                "film",
+                "guitar",
+                "instrumental",
+                "instruments",
+                "karaoke",
+                "piano",
+                "restore",
+                "speech",
+                "stems",
+                "vocals",
+                "voices",
+            ]
+        ]
+    ]
+    """What it is good for."""
+    recommended: NotRequired[dict[str, Literal["best", "fast", "good"]]]
+    """What it is recommended for, and how much that asks of the machine."""
+    speed: NotRequired[Literal["fast", "medium", "slow"]]
+    """How long it takes, estimated by its kind and its size."""
+    author: NotRequired[str]
+    year: NotRequired[int]
+    """Of its publication."""
+    commercial_use: NotRequired[bool | None]
+    """Whether its licence allows commercial use; null if that is unknown."""
+    license_source: NotRequired[str]
+    """Who states the licence."""
+    sdr_on: NotRequired[Literal["author", "musdb18", "musdb18_median", "mvsep", "other", "unstated"]]
+    """What the SDR was measured on."""
+    sdr_source: NotRequired[str]
+    """Who publishes the SDR."""
+    bleedless: NotRequired[dict[str, float]]
+    """Published scores; more is less bleed."""
+    fullness: NotRequired[dict[str, float]]
+    """Published scores; more is fuller."""
+    bleedless_source: NotRequired[str]
+    """Who publishes these two."""
+    checked_by: NotRequired[Literal["sha256", "size"] | None]
+    """How a download of it is checked; null if neither its hash nor its size is known."""
+    notes: NotRequired[list[str]]
 
 
 class ModelLoaded(TypedDict):

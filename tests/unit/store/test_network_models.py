@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import pytest
 import torch
 import yaml
@@ -35,7 +36,15 @@ def network(name, *urls, size_bytes=3, sha256=None):
 PUBLISHED = network("published", "https://example.org/published.ckpt")
 SUPPLIED = network("supplied")
 HASHED = network("hashed", size_bytes=None, sha256=SHA256_OF_ABC)
-REGISTRY = Registry([PUBLISHED, SUPPLIED, HASHED], {})
+DESCRIBED = msgspec.structs.replace(
+    network("described", "https://example.org/published%20as.ckpt"),
+    config=None,
+    files=(
+        FileRecord("described.ckpt", ("https://example.org/published%20as.ckpt",), 3),
+        FileRecord("described.yaml", ("https://example.org/config.yaml",)),
+    ),
+)
+REGISTRY = Registry([PUBLISHED, SUPPLIED, HASHED, DESCRIBED], {})
 
 
 @pytest.fixture
@@ -82,6 +91,46 @@ def test_network_that_is_installed(folders, put):
     assert source.checkpoint == path
     assert source.config == configs_folder() / "scnet" / "published.yaml"
     assert source.record is PUBLISHED
+
+
+def config_text(model, *stems):
+    return yaml.safe_dump({"audio": {}, "model": model, "training": {"instruments": stems}}).encode()
+
+
+def test_configuration_that_was_downloaded_beside_its_network(folders, put):
+    """It is read like one of the user's, and its stems have its names, in its order."""
+    checkpoint = put("described.ckpt")
+    config = put("described.yaml", config_text({"band_SR": []}, "Bass", "Drums"))
+    source = resolve("published as.ckpt", folders)
+    assert (source.name, source.checkpoint, source.config) == ("described", checkpoint, config)
+    assert (source.type, source.stems, source.record) == ("scnet", ("Bass", "Drums"), DESCRIBED)
+    assert [details.name for details in list_networks(REGISTRY, folders)].count("described") == 1
+
+
+def test_configuration_that_is_still_missing(folders, put):
+    """The checkpoint alone is not the whole model, and its size is not that of the model's files but of the network."""
+    put("described.ckpt")
+    with pytest.raises(ModelNotInstalled, match=r"`described\.yaml` is missing"):
+        resolve("described", folders)
+    (details,) = list_networks(REGISTRY, folders, "described")
+    assert (details.installed, details.size_bytes) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>not found</html>", "not the configuration of a network"),
+        (config_text({"freqs_per_bands": []}, "drums", "bass"), "of a bs_roformer, and `described` is a scnet"),
+        (config_text({"band_SR": []}, "drums", "bass", "other"), "names 3 stems, and `described` has 2"),
+    ],
+)
+def test_configuration_that_belongs_to_something_else(folders, put, content, said):
+    """What was downloaded in its place is named, with what to do."""
+    put("described.ckpt")
+    path = put("described.yaml", content)
+    with pytest.raises(ConfigInvalid, match=said) as caught:
+        resolve("described", folders)
+    assert f"Delete `{path}` and download the model again" in caught.value.hint
 
 
 def test_network_that_is_not_installed(folders):
@@ -150,6 +199,7 @@ def test_list_says_what_is_installed(folders, put):
         ("published", False),
         ("supplied", True),
         ("hashed", False),
+        ("described", False),
     ]
     assert (listed[0].type, listed[0].stems, listed[0].size_bytes) == ("scnet", ["drums", "bass"], 3)
     assert listed[0].aliases == REGISTRY.get("published", "bsroformer").aliases != []

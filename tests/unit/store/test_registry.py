@@ -6,18 +6,22 @@ import hashlib
 import json
 import re
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import msgspec
 import pytest
 
+from models.architectures import OWN
+from utils.core.catalogue import PURPOSES, Purpose
 from utils.core.errors import ConfigInvalid, UnknownModel
 from utils.store.folders import ModelFolders, configs_folder, embedded_folder
+from utils.store.package_catalogue import presets, record_of
 from utils.store.registry import Registry
 
 WORKERS = ["demucs", "bsroformer"]
-NETWORK_TYPES = {"bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo", "bandit", "htdemucs", "mask_unet"}
-SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "apollo_lew_uni"}
+SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw"}
+OF_UNKNOWN_SIZE = {"logic_roformer", "scnet_tran_small", "scnet_masked_small", "scnet_masked_xl_ihf"}
 FOR_SUPPORTERS = {"mdx23c_instvoc_hq_2", "mdx23c_d1581"}  # of UVR, who have them already
 BUILT_IN = "dsu_mini"
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
@@ -104,11 +108,13 @@ def test_every_record_can_be_got(registry, worker):
         assert registry.get(name, worker).name == name
 
 
-@pytest.mark.parametrize("worker", WORKERS)
-def test_each_worker_has_a_list_of_its_own(worker):
-    """The list called after a worker holds the models of that worker only."""
-    records = msgspec.json.decode((configs_folder() / "models" / f"{worker}.json").read_bytes())["models"]
-    assert {record["worker"] for record in records} == {worker}
+@pytest.mark.parametrize("path", sorted((configs_folder() / "models").glob("*.json")), ids=lambda path: path.stem)
+def test_each_type_has_a_list_of_its_own(path):
+    """The list called after a type of network says so at its top, and its models leave it to that."""
+    document = msgspec.json.decode(path.read_bytes())
+    assert document["type"] == path.stem
+    for model in document["models"]:
+        assert not {"type", "worker", "folder", "recommended"} & model.keys(), model["name"]
 
 
 def test_files_are_published_securely_and_can_be_checked(registry):
@@ -134,16 +140,68 @@ def test_bags_fit_their_files_and_stems(registry):
             assert all(sum(column) > 0 for column in zip(*record.bag.weights, strict=True))
 
 
-def test_networks_are_one_file_each_published_securely(registry):
-    """A network's checkpoint has https addresses, except where its user must have it already."""
+def test_networks_are_one_checkpoint_each_published_securely(registry):
+    """A network's files have https addresses, except where its user must have them already."""
     for name in registry.names("bsroformer"):
         record = registry.get(name, "bsroformer")
-        (file,) = record.files
+        (file,) = record.checkpoints
         assert bool(file.urls) == (name not in SUPPLIED_BY_USERS | FOR_SUPPORTERS | {BUILT_IN})
-        assert len(set(file.urls)) == len(file.urls)
-        assert all(url.startswith("https://") for url in file.urls)
-        assert file.size_bytes is not None or name in SUPPLIED_BY_USERS
+        for each in record.files:
+            assert len(set(each.urls)) == len(each.urls)
+            assert all(url.startswith("https://") for url in each.urls)
+        assert file.size_bytes is not None or name in OF_UNKNOWN_SIZE
         assert record.folder == ("apollo" if record.type == "apollo" else "bsroformer")
+
+
+def test_a_network_has_one_configuration(registry):
+    """It is in the project, or is downloaded beside the checkpoint; then both are called like the model."""
+    for name in registry.names("bsroformer"):
+        record = registry.get(name, "bsroformer")
+        assert (record.config is None) == (record.own_config is not None), name
+        if record.own_config is not None:
+            assert record.own_config.name == f"{name}.yaml"
+            assert [PurePosixPath(file.name).stem for file in record.checkpoints] == [name]
+
+
+def test_every_model_says_what_it_is_good_for(registry):
+    """No purpose is named twice, and each is one of the vocabulary, of which none is unused."""
+    assert set(PURPOSES) == set(get_args(Purpose))
+    for record in registry:
+        assert record.purposes, record.name
+        assert len(set(record.purposes)) == len(record.purposes), record.name
+    assert {purpose for record in registry for purpose in record.purposes} == set(PURPOSES)
+
+
+def test_recommendations_are_for_what_a_model_can_do(registry):
+    """A recommended model has the purpose and can be downloaded; each purpose has one, and a fast one is not slow."""
+    recommended = [record for record in registry if record.recommended]
+    for record in recommended:
+        assert set(record.recommended) <= set(record.purposes), record.name
+        assert all(file.urls for file in record.files), record.name
+        assert not ("fast" in record.recommended.values() and record.speed == "slow"), record.name
+    assert {purpose for record in recommended for purpose in record.recommended} == set(PURPOSES)
+
+
+def test_every_stated_licence_says_whether_it_allows_commercial_use(registry):
+    """A licence that is not stated says nothing."""
+    for record in registry:
+        assert (record.license is None) == (record.commercial_use is None), record.name
+
+
+def test_scores_are_of_known_sets_and_have_sources(registry):
+    """A score says what it was measured on and who publishes it; so do bleedless and fullness."""
+    for record in registry:
+        assert (record.sdr is None) == (record.sdr_on is None) == (record.sdr_source is None), record.name
+        assert (record.bleedless is None and record.fullness is None) == (record.bleedless_source is None), record.name
+
+
+def test_members_of_all_ensembles_are_there():
+    """Each ensemble of the audio-separator package has models of ours, and each of them an address."""
+    for preset in presets().values():
+        for file in preset.models:
+            record = record_of(file)
+            assert record is not None, file
+            assert all(each.urls for each in record.files), file
 
 
 def test_the_built_in_model_is_the_one_in_the_list(registry, tmp_path):
@@ -165,10 +223,11 @@ def test_networks_do_not_share_file_names(registry):
 def test_every_network_configuration_belongs_to_a_record(registry):
     """The configurations in the project are those that the records name, each in the folder of its type."""
     records = [registry.get(name, "bsroformer") for name in registry.names("bsroformer")]
-    assert {record.type for record in records} == NETWORK_TYPES
-    assert all(record.config.partition("/")[0] == record.type for record in records)
-    there = {f"{kind}/{path.name}" for kind in NETWORK_TYPES for path in (configs_folder() / kind).iterdir()}
-    assert {record.config for record in records} == there
+    named = {record.config for record in records if record.config is not None}
+    assert all(record.config.partition("/")[0] == record.type for record in records if record.config in named)
+    folders = {name.partition("/")[0] for name in named}
+    assert named == {f"{kind}/{path.name}" for kind in folders for path in (configs_folder() / kind).iterdir()}
+    assert folders <= set(OWN)
 
 
 @pytest.mark.parametrize("worker", WORKERS)
