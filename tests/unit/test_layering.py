@@ -55,6 +55,7 @@ LAYERS = {
         ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
     ),
     "utils/commandline/model_import": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
+    "utils/commandline/model_files": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
     "utils/commandline/audio_separator": Layer(
         ("utils", "utils.core", "utils.commandline", "utils.store.package_catalogue"), frozenset({"msgspec"})
     ),

@@ -6,7 +6,6 @@ only other families have is refused with that reason.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,15 +13,14 @@ from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 
 from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
-from utils.commandline.model_import import IMPORT, import_models
-from utils.commandline.model_list import INSTEAD, by_name, described, named, table, unknown
+from utils.commandline.model_list import INSTEAD, by_name, unknown
+from utils.commandline.models import models
 from utils.commandline.options import Options, SongsParser, Typed, new_parser, number_or, read
 from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
 from utils.core.api import EngineApi
@@ -52,7 +50,7 @@ NAMING = {
 HELP = f"""\
 usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]
-       dsu models import [options] [FOLDER ...]
+       dsu models show|import|verify|remove|du ...
        dsu download [options] NAME ...
        dsu worker [options]
        dsu jsonrpc [options]
@@ -61,7 +59,7 @@ Separate songs into stems, restore them, or separate what a text describes.
 
 commands:
   separate    separate songs with {DEFAULT_NETWORK} or -m MODEL, as `dsu SONG` does
-  models      list models, or show the details of one; import downloaded ones
+  models      list and recommend models; show, import, verify, remove them
   download    download models
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
@@ -258,65 +256,6 @@ def layout_of(family: str) -> Layout:
 def flags_of(layout: Layout) -> set[str]:
     """All options of a layout."""
     return new_parser(layout).flags
-
-
-# dsu models -------------------------------------------------------------------------------------------------------
-
-
-class ModelsRun(Run, frozen=True, kw_only=True):
-    """What `dsu models` shows."""
-
-    family: Annotated[FamilyName | None, Meta(description="Only models of this family.")] = None
-    installed: Annotated[bool, Meta(description="Only models that are installed.")] = False
-    json: Annotated[bool, Meta(description="Print one JSON document: a list with an object for each model.")] = False
-
-
-MODELS = Layout(
-    program="dsu models",
-    description="List models. With a NAME: those whose names contain it, or one in detail.",
-    requests=(),
-    groups={},
-    ungrouped=("family", "installed", "json", "models_dir"),
-    machine=(),
-    run=ModelsRun,
-    usage="[options] [NAME ...]",
-    things=("NAME", "the name of a model, or a part of it"),
-    epilog="""\
-An asterisk marks installed models. SDR is in dB, as published: the average of
-all stems, or the first stem's. `dsu models NAME` shows every stem's.
-`dsu models import` imports models that other programs have downloaded.
-""",
-)
-
-
-def models(argv: Sequence[str], listing: Listing, *, only_names: bool) -> int:
-    """List models, or import some."""
-    if argv[:1] == ["import"] and not only_names:
-        return answered(IMPORT.program, lambda: read(IMPORT, argv[1:]), import_models)
-    show = partial(show_models, listing=listing, only_names=only_names)
-    return answered(MODELS.program, lambda: read(MODELS, argv), show)
-
-
-def show_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> int:
-    """Print the models that were asked for."""
-    known = listing(resolve(typed.given(("models_dir",))).models_dir, None)
-    words = typed.words
-    models = [
-        model
-        for model in named(words.tracks, known)
-        if words.family in (None, family_of(model.type)) and (model.installed or not words.installed)
-    ]
-    if words.json:
-        objects = [{**msgspec.to_builtins(model), "family": family_of(model.type)} for model in models]
-        lines = iter([json.dumps(objects, ensure_ascii=False, indent=2)])
-    elif only_names:
-        lines = (model.name for model in models)
-    elif models == [by_name(known).get(name) for name in words.tracks]:
-        lines = described(models)
-    else:
-        lines = table(models, sys.stdout)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    return 0
 
 
 # dsu download -----------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""`dsu models import`: models that other programs have downloaded, for DSU.
+"""`dsu models import`: models that other programs have downloaded, for DSU, and files of the user's own.
 
 Exit status 0 if something was found and all of it is or was brought in, 1 if a file is wrong or there is nothing.
 """
 
 from __future__ import annotations
 
+import filecmp
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,8 +21,19 @@ from utils.commandline.options import Typed
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job, JobCancelled
 from utils.core.settings import resolve
-from utils.store.folders import ModelFolders
-from utils.store.model_import import MOST_ENTRIES, Candidate, Finding, Importer, candidates, usual_places
+from utils.store.folders import ModelFolders, configs_folder
+from utils.store.model_import import (
+    MOST_ENTRIES,
+    Candidate,
+    Finding,
+    Importer,
+    State,
+    bring_file,
+    candidates,
+    usual_places,
+)
+from utils.store.network_models import WORKER as NETWORKS
+from utils.store.own_models import understood
 from utils.store.registry import Registry
 
 
@@ -30,6 +42,10 @@ class ImportRun(Run, frozen=True, kw_only=True):
 
     copy_files: Annotated[bool, Meta(description="Copy files, even where a link would do.")] = False
     dry_run: Annotated[bool, Meta(description="Check and say what would be done, and do nothing.")] = False
+    config: Annotated[str | None, Meta(description="The YAML configuration of a FILE that is no public model.")] = None
+    like: Annotated[
+        str | None, Meta(description="The public model whose configuration a FILE has, of which it is a fine-tune.")
+    ] = None
 
 
 IMPORT = Layout(
@@ -38,15 +54,22 @@ IMPORT = Layout(
     "audio-separator, demucs, MSST and others. Each file is checked first. It gets a\n"
     "second name (a hard link) in the models directory, which takes no space, or is\n"
     "copied where that is not possible. Nothing in FOLDER changes. Without a FOLDER,\n"
-    "look where such programs keep models, and say what is there.",
+    "look where such programs keep models, and say what is there.\n\n"
+    "A FILE may also be a model of your own. What it is shows in its tensors; the\n"
+    "configuration is NAME.yaml beside it, or that of a public model that has the\n"
+    "same tensors.",
     requests=(),
     groups={},
-    ungrouped=("copy_files", "dry_run", "models_dir"),
+    ungrouped=("copy_files", "dry_run", "config", "like", "models_dir"),
     machine=(),
     run=ImportRun,
-    options={"copy_files": Option(("--copy",))},
-    usage="[options] [FOLDER ...]",
-    things=("FOLDER", "a folder with models in it or below it"),
+    options={
+        "copy_files": Option(("--copy",)),
+        "config": Option(metavar="FILE.yaml"),
+        "like": Option(metavar="MODEL"),
+    },
+    usage="[options] [FOLDER_OR_FILE ...]",
+    things=("FOLDER_OR_FILE", "a folder with models in it or below it, or a model"),
 )
 TITLES = {
     "new": "would be imported",
@@ -64,9 +87,14 @@ def import_models(typed: Typed) -> int:
     if not isinstance(run, ImportRun):
         raise TypeError(run)
     folders = [Path(name).expanduser() for name in typed.words.tracks]
-    missing = [f"`{folder}`" for folder in folders if not folder.is_dir()]
+    missing = [f"`{folder}`" for folder in folders if not (folder.is_dir() or folder.is_file())]
     if missing:
         raise InvalidRequest(f"There is no folder {', '.join(missing)}.")
+    files = [folder for folder in folders if folder.is_file()]
+    if (run.config or run.like) and len(folders) != 1 - (not files):
+        raise InvalidRequest("--config and --like are for one FILE.")
+    if run.config and not Path(run.config).is_file():
+        raise InvalidRequest(f"There is no configuration `{run.config}`.")
     models = ModelFolders(resolve(typed.given(("models_dir",))).models_dir)
     with open_display(sys.stderr) as display:
         job = Job(display.event)
@@ -98,12 +126,46 @@ def _work(
     job.begin_stages(check=1.0, bring=1.0)
     display.doing("Checking")
     findings = importer.check(list(found.values()))
+    own = [finding for finding in findings if finding.state == "unknown" and finding.path in folders]
+    if len(own) == len(findings) == 1:
+        return _own(own[0].path, registry, models, job, run)
     if not run.dry_run:
         display.doing("Importing")
         findings = list(importer.bring(findings, copy=run.copy_files))
     lines = [*_table(findings), *_models(importer, findings), _summary(findings, models)]
     known = [finding for finding in findings if finding.state not in ("unknown", "wrong")]
     return lines, 0 if known and all(finding.state != "wrong" for finding in findings) else 1
+
+
+def _own(path: Path, registry: Registry, models: ModelFolders, job: Job, run: ImportRun) -> tuple[list[str], int]:
+    """File a model of the user's own, with what describes it."""
+    config = Path(run.config) if run.config else None
+    model = understood(path, registry, models, config=config, like=run.like)
+    lines = [f"{path.name} is your own {model.type} ({', '.join(model.stems)})."]
+    if model.config is not None and not run.config and model.config != path.with_suffix(model.config.suffix):
+        like = next((name for name in registry.names(NETWORKS) if _has_config(registry, name, model.config)), "")
+        lines.append(f"Its configuration is that of {run.like or like}.")
+    other = [target for source, target in model.moves.items() if target.exists() and not _same(source, target)]
+    if other:
+        raise InvalidRequest(f"There is another `{other[0]}`. Delete it, or rename your file.")
+    for source, target in model.moves.items():
+        state: State = "there" if target.exists() else "new"
+        if not run.dry_run and state == "new":
+            state = bring_file(
+                source, target, copy=run.copy_files or source == model.config, tick=lambda _: job.checkpoint()
+            )
+        lines.append(f"  {TITLES[state]}: {target}")
+    lines.append(f"Use it: dsu -m {model.name} song.mp3")
+    return lines, 0
+
+
+def _has_config(registry: Registry, name: str, config: Path) -> bool:
+    record = registry.find(name, NETWORKS)
+    return record is not None and record.config is not None and config == configs_folder() / record.config
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
 
 
 def _look(importer: Importer, job: Job, display: Display) -> tuple[list[str], int]:
@@ -140,7 +202,7 @@ def _table(findings: Sequence[Finding]) -> Iterator[str]:
             if finding.state == "wrong" and finding.model is not None:
                 yield f"  {'':{width}}  {'':8}  {_remedy(finding)}"
     if any(finding.state == "unknown" for finding in findings):
-        yield "  A model that is not known can be used by its path; docs/models.md tells how."
+        yield "  A model that is not known can be used by its path, or imported alone: dsu models import FILE"
 
 
 def _remedy(finding: Finding) -> str:

@@ -1,14 +1,21 @@
-"""Models as people read them: picked by name, as a table for each family, or described one by one. Pure: no files."""
+"""Models as people read them: picked by name, recommended, in tables, or described one by one. Pure: no files."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO
 
-from utils.core.catalogue import family_of
+from msgspec import UnsetType
+
+from utils.core.catalogue import GRADES, PURPOSES, SCORED_ON, Purpose, family_of
+from utils.core.choosing import score_for, tier_of
 from utils.core.errors import UnknownModel, did_you_mean, nearest
 from utils.core.replies import ModelDetails
+
+WIDTH = 80  # of texts that are not tables
+COMMERCIAL: dict[object, str] = {True: "commercial use allowed", False: "no commercial use"}
 
 # What people type instead of the commands that hints tell programs to send.
 INSTEAD = {"list_models": "`dsu models` lists all models.", "download_model": "`dsu download NAME` fetches it."}
@@ -85,18 +92,157 @@ def shown_size(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
 
 
-def described(models: Sequence[ModelDetails]) -> Iterator[str]:
-    """All that is known of models, a fact on each line."""
+def overview(models: Sequence[ModelDetails]) -> Iterator[str]:
+    """What is recommended, what is installed, and how to see more."""
+    yield f"{len(models)} models. These are recommended:"
+    yield ""
+    yield from recommendations(models)
+    yield ""
+    yield from (f"{grade:4}  {meaning}" for grade, meaning in GRADES.items())
+    installed = [model.name for model in models if model.installed]
+    yield ""
+    told = f"Installed: {', '.join(installed)}" if installed else "None is installed."
+    yield from textwrap.wrap(told, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    yield ""
+    yield from (f"{command:26}{meaning}" for command, meaning in MORE.items())
+
+
+MORE = {
+    "dsu models --for vocals": "all models for a purpose, the best scores first",
+    "dsu models show NAME": "all that is known of a model, and how to use it",
+    "dsu models --all": "all models; also with a part of a NAME",
+    "dsu models --help": "more filters; and import, verify, remove, du",
+}
+
+
+def recommendations(models: Sequence[ModelDetails]) -> Iterator[str]:
+    """A line for each purpose, with a model for each grade."""
+    table = {purpose: dict.fromkeys(GRADES, "") for purpose in PURPOSES}
     for model in models:
+        for purpose, grade in (model.recommended or {}).items():
+            table[purpose][grade] = model.name
+    rows = [("", *(grade.upper() for grade in GRADES))]
+    rows += [(purpose, *names.values()) for purpose, names in table.items() if any(names.values())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield " ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def ranked(models: Sequence[ModelDetails], purpose: Purpose, out: IO[str]) -> Iterator[str]:
+    """Models for a purpose, a line each, in their order; before those whose scores say something else, a line about that."""
+    width = shutil.get_terminal_size().columns if out.isatty() else None
+    shows_bleed = any(model.bleedless or model.fullness for model in models)
+    heads = ("", "NAME", "SIZE", "SPEED", "SDR", *(("BLEED", "FULL") if shows_bleed else ()), "LICENCE")
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    for model in models:
+        score = score_for(model, purpose)
+        stems = PURPOSES[purpose].scored
+        bleed = [
+            _figure(next((scores[stem] for stem in stems if scores and stem in scores), None))
+            for scores in (model.bleedless, model.fullness)
+        ]
+        cells = (
+            f"{'*' if model.installed else ' '} {(model.recommended or {}).get(purpose, '')}",
+            model.name,
+            size_of(model),
+            model.speed or "",
+            _figure(score.sdr if score is not None else None),
+            *(bleed if shows_bleed else ()),
+            model.license or "?",
+        )
+        rows.append((tier_of(model, purpose), cells))
+    yield f"{purpose}: {PURPOSES[purpose].meaning} ({len(models)})"
+    widths = [max(len(row[column]) for row in (heads, *(cells for _, cells in rows))) for column in range(len(heads))]
+    right = {2, *range(4, len(heads) - 1)}  # columns of numbers
+
+    def line(cells: Sequence[str]) -> str:
+        told = " ".join(
+            f"{cell:>{size}}" if column in right else f"{cell:{size}}"
+            for column, (cell, size) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+        return told if width is None or len(told) <= width else f"{told[: width - 1]}…"
+
+    yield line(heads)
+    tier = None
+    for own, cells in rows:
+        if own != tier:
+            yield f"  {TIER_HEADINGS[own]}:"
+            tier = own
+        yield line(cells)
+
+
+TIER_HEADINGS = (
+    "scores of MVSep, or published beside them",
+    "scores on the test songs of MUSDB18-HQ",
+    "medians on the test songs of MUSDB18",
+    "scores on other sets",
+    "scores on songs of the author's own",
+    "no published score",
+)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def described(models: Sequence[ModelDetails]) -> Iterator[str]:
+    """All that is known of models, a fact on each line; what is long goes on below."""
+    for model in models:
+        licence = [
+            model.license or "not stated, which does not mean free",
+            COMMERCIAL.get(model.commercial_use, ""),
+            f"stated by: {model.license_source}" if model.license_source else "",
+        ]
+        measured = [SCORED_ON[model.sdr_on] if model.sdr_on else "", model.sdr_source or ""]
+        recommended = [f"{purpose} ({grade})" for purpose, grade in (model.recommended or {}).items()]
         facts = {
             "name": model.name,
             "also": ", ".join(model.aliases or ()),
             "family": f"{family_of(model.type)} ({model.type})",
             "about": model.description,
+            "for": ", ".join(model.purposes or ()),
+            "recommended": f"for {', '.join(recommended)}" if recommended else "",
             "stems": ", ".join(model.stems),
             "size": size_of(model),
+            "speed": model.speed or "",
             "installed": "yes" if model.installed else "no",
-            "licence": model.license or "not stated",
-            "SDR": ", ".join(f"{stem} {value:g} dB" for stem, value in (model.sdr or {}).items()),
+            "author": model.author or "",
+            "year": str(model.year or ""),
+            "licence": "; ".join(filter(None, licence)),
+            "SDR": _scores(model.sdr, " dB"),
+            "measured on": "; ".join(filter(None, measured)),
+            "bleedless": _scores(model.bleedless),
+            "fullness": _scores(model.fullness),
+            "published by": model.bleedless_source or "",
+            "note": " ".join(model.notes or ()),
         }
-        yield from (f"{fact:10} {text}" for fact, text in facts.items() if text)
+        for fact, text in facts.items():
+            if text:
+                yield from textwrap.wrap(
+                    f"{fact:12} {text}",
+                    WIDTH,
+                    subsequent_indent=" " * 13,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+        yield from usage_of(model)
+
+
+def usage_of(model: ModelDetails) -> Iterator[str]:
+    """How to get a model and to separate a song with it."""
+    family = family_of(model.type)
+    lines = [] if model.installed else [f"dsu download {model.name}"]
+    if family == "audiosep":
+        lines.append('dsu --text "a dog barking" song.mp3')
+    else:
+        lines.append(f"dsu -m {model.name} song.mp3")
+    if family not in ("audiosep", "apollo") and len(model.stems) > 2:
+        lines.append(f"dsu -m {model.name} --stems {model.stems[-1]} song.mp3")
+    if "drumkit" in (model.purposes or ()):
+        lines.append(f"dsu -m {model.name} separated/song/drums.wav")
+    for number, line in enumerate(lines):
+        yield f"{'use' if number == 0 else '':12} {line}"
+
+
+def _scores(scores: Mapping[str, float] | UnsetType | None, unit: str = "") -> str:
+    return ", ".join(f"{stem} {value:g}{unit}" for stem, value in (scores or {}).items())

@@ -322,13 +322,6 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     )
     fullness: Annotated[dict[str, float], Meta(description="Published scores; more is fuller.")] | UnsetType = UNSET
     bleedless_source: Annotated[str, Meta(description="Who publishes these two.")] | UnsetType = UNSET
-    checked_by: (
-        Annotated[
-            Literal["sha256", "size"] | None,
-            Meta(description="How a download of it is checked; null if neither its hash nor its size is known."),
-        ]
-        | UnsetType
-    ) = UNSET
     notes: list[str] | UnsetType = UNSET
 
 

@@ -113,6 +113,18 @@ class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_
     model: Annotated[
         str | None, Meta(description="List only this model; the signature of a network in a bag works too.")
     ] = None
+    purpose: Annotated[
+        catalogue.Purpose | None,
+        Meta(description="Only models that are good for this, those with the best published scores first."),
+    ] = None
+    installed: Annotated[bool | None, Meta(description="Only models that are installed, or only the others.")] = None
+    commercial_use: Annotated[bool, Meta(description="Only models whose licence is known to allow commercial use.")] = (
+        False
+    )
+    speed: Annotated[catalogue.Speed | None, Meta(description="Only models that are at least as fast as this.")] = None
+    max_size_bytes: Annotated[
+        int | None, Meta(ge=1, description="Only models whose files are known to be no larger than this together.")
+    ] = None
 
 
 class DemucsListModels(ListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):

@@ -22,6 +22,7 @@ from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
+from utils.core.choosing import chosen
 from utils.core.errors import DsuError, InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
 from utils.core.job import Job, working_on
 from utils.core.package_request import (
@@ -152,7 +153,7 @@ class Engine:
 
     def list_models(self, request: requests.ListModels) -> replies.Models:
         warnings: list[str] = []
-        details = self._details(request, warnings.append)
+        details = chosen(self._details(request, warnings.append), request)
         return replies.Models(
             models=[entry.name for entry in details],
             details=details if request.details else UNSET,

@@ -74,7 +74,12 @@ class Finding:
 
 
 def candidates(folder: Path, job: Job) -> tuple[list[Candidate], bool]:
-    """The files in a folder and below it, and whether that is all. Hidden folders and links to folders are left out."""
+    """The files in a folder and below it, and whether that is all. Hidden folders and links to folders are left out.
+
+    A file stands for itself.
+    """
+    if folder.is_file():
+        return [Candidate(folder, folder.stat().st_size)], True
     if not folder.is_dir():
         raise InputNotFound(f"There is no folder `{folder}`.")
     entries = islice(_entries(folder, 0, job), MOST_ENTRIES + 1)
@@ -272,7 +277,7 @@ class Importer:
                 self._job.progress("bring", done + position, total)
 
             try:
-                state = _bring(finding.path, finding.target, copy=copy, tick=tick)
+                state = bring_file(finding.path, finding.target, copy=copy, tick=tick)
                 sha256 = remembered_sha256(finding.path, self._job.checkpoint)
                 remember(finding.target, sha256, published=sha256 in self._by_hash, on_wait=self._job.checkpoint)
                 yield replace(finding, state=state)
@@ -291,7 +296,8 @@ class Importer:
         }
 
 
-def _bring(source: Path, target: Path, *, copy: bool, tick: Callable[[int], None]) -> State:
+def bring_file(source: Path, target: Path, *, copy: bool, tick: Callable[[int], None]) -> State:
+    """Give a file its place in the models directory, as a second name or as a copy."""
     tick(0)
     source = source.resolve(strict=True)  # a link of a link would end with the folder that it leads to
     with made(target.parent), held(target.with_name(f"{target.name}.lock"), lambda: _wait(tick)):

@@ -157,21 +157,13 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         networks = len(self.bag.members) if self.bag is not None else 1
         if self.type in FAST_TYPES or (self.type == "demucs" and networks <= 2):
             return "fast"
-        size = self.size_bytes or FAST_BYTES
+        size = self.size_bytes or SLOW_BYTES - 1
         return "slow" if size >= SLOW_BYTES else "medium" if size > FAST_BYTES or networks > 2 else "fast"
 
     @property
     def commercial_use(self) -> bool | None:
         """Whether the licence allows commercial use; None if that is unknown."""
         return None if self.license is None else COMMERCIAL_USE.get(self.license)
-
-    @property
-    def checked_by(self) -> Literal["sha256", "size"] | None:
-        """How far a downloaded checkpoint is checked; None if nothing is known of it."""
-        files = self.checkpoints
-        if all(file.sha256 is not None for file in files):
-            return "sha256"
-        return "size" if all(file.size_bytes is not None or file.sha256 is not None for file in files) else None
 
 
 def stands_half(record: ModelRecord | None) -> bool:
