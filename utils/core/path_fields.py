@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -15,8 +16,7 @@ _OTHERS = (
     *("model_path", "config_path", "model_file_dir", "repo"),
     *("checkpoint_path", "clap_checkpoint_path", "roberta_dir"),
 )
-_MAX_NAME = 255  # as the file systems of each system count
-_UNIT = "UTF-16 units" if sys.platform in ("win32", "darwin") else "bytes"
+_MAX_UNITS = 255
 
 
 def require_paths(request: Separate) -> None:
@@ -36,17 +36,24 @@ def _fault(text: str) -> str | None:
         os.fsencode(text)
     except UnicodeEncodeError:
         return "has half a character. Send the path as valid Unicode."
-    if max(map(_length, Path(text).parts), default=0) > _MAX_NAME:
-        return f"has a name of more than {_MAX_NAME} {_UNIT}, which is too long for a file. Shorten it."
     try:
-        Path(text).expanduser()
+        path = Path(text).expanduser()
     except RuntimeError:
         return "begins with the name of a user who has no home directory here. Write the whole path."
-    return None
+    return "has a name that is too long for a file. Shorten it." if _is_too_long(path) else None
 
 
-def _length(name: str) -> int:
-    return len(os.fsencode(name)) if _UNIT == "bytes" else len(name.encode("utf-16-le", "surrogatepass")) // 2
+def _is_too_long(path: Path) -> bool:
+    """Each file system counts in its own way: most on Linux take 255 bytes, but exFAT and network drives 255 characters. So it
+    is asked, except on Windows, where all count alike and a name that is too long is one that is not there.
+    """
+    if sys.platform == "win32":
+        return any(len(part.encode("utf-16-le", "surrogatepass")) > 2 * _MAX_UNITS for part in path.parts)
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _error(field: str, message: str) -> DsuError:
