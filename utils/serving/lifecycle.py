@@ -54,8 +54,8 @@ def watching(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[None]:
 
     Once there was a reason, the process ends in time even if C code keeps the threads of Python from running.
     """
-    read_end, write_end = os.pipe()
-    with guarded(read_end, parent_pid) as tell:
+    read_end, write_end = _pair()
+    with guarded(read_end, handled_signals(), parent_pid) as tell:
 
         def tell_and_stop(reason: StopReason) -> None:
             tell()
@@ -74,25 +74,25 @@ def watching(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _watching_signals(stop: Stop, tell: Callable[[], None], read_end: int, write_end: int) -> Iterator[None]:
     """Python runs signal handlers on the main thread between two steps of Python code, which may be a minute apart
-    while a network computes. The C handler writes a byte to a pipe immediately. This closes the pipe.
+    while a network computes. The C handler writes a byte immediately, for each signal that has a handler, also one of a
+    library. This closes both ends.
     """
     if sys.platform != "win32":
         os.set_blocking(write_end, False)
     handled = handled_signals()
 
     def read() -> None:
-        while _is_readable(read_end):
-            tell()
-            for number in (numbers := os.read(read_end, 64)):
+        while numbers := _look(read_end):
+            for number in numbers:
                 if number in handled:
+                    tell()
                     stop(from_signal(number))
-            if not numbers:
-                return
+            _take(read_end, len(numbers))
 
     thread = threading.Thread(target=read, name="dsu-signals", daemon=True)
     thread.start()
     old_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    # The handlers do nothing, but a signal without a Python handler is not written to the pipe.
+    # The handlers do nothing, but a signal without a Python handler is not written.
     before = {number: signal.signal(number, lambda *_: None) for number in handled}
     try:
         yield
@@ -124,10 +124,17 @@ def _watching_peers(stop: Stop, parent_pid: int, output_fd: int) -> Iterator[Non
 
 if sys.platform == "win32":
 
-    def _is_readable(fd: int) -> bool:
-        """Nothing can wait for a pipe here, except by reading from it."""
-        del fd
-        return True
+    def _pair() -> tuple[int, int]:
+        """The ends for reading and for writing."""
+        return os.pipe()
+
+    def _look(fd: int) -> bytes:
+        """Wait for signals; empty at the end. Nothing can be seen here without taking it."""
+        return os.read(fd, 64)
+
+    def _take(fd: int, count: int) -> None:
+        """Nothing: see above."""
+        del fd, count
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
         """Wait for the end of the parent. If it may not be watched, the end of the input still shows its death.
@@ -139,14 +146,26 @@ if sys.platform == "win32":
             stop(PARENT_DIED)
 
 else:
+    import socket
 
-    def _is_readable(fd: int) -> bool:
-        """Wait for bytes, or return False at the end. They stay there: if this thread took them and then never got to run,
-        nobody would know of the signal.
+    from utils.serving.guard import waiting_signals
+
+    def _pair() -> tuple[int, int]:
+        """The ends for reading and for writing: sockets, in which the guard can look at what waits without taking it."""
+        read_end, write_end = socket.socketpair()
+        return read_end.detach(), write_end.detach()
+
+    def _look(fd: int) -> bytes:
+        """Wait for signals; empty at the end. They stay there until this thread has told of them: if it took them and then never
+        got to run, nobody would know.
         """
         poll = select.poll()
         poll.register(fd, select.POLLIN)
-        return any(event & select.POLLIN for _, event in poll.poll())
+        poll.poll()
+        return waiting_signals(fd)
+
+    def _take(fd: int, count: int) -> None:
+        os.read(fd, count)
 
     def _watch_peers(stop: Stop, parent_pid: int, output_fd: int, over: threading.Event) -> None:
         """Nothing notifies a process of its parent's death, so poll: an orphan has another parent."""

@@ -6,6 +6,7 @@ import collections
 import ctypes
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from utils.core.api import Health, Readiness
 from utils.core.errors import DeviceUnavailable, InputNotFound, UnknownModel
 from utils.core.job import Job
 from utils.core.settings import Settings
+from utils.serving.guard import PATIENCE_S
 
 STEMS = ["drums", "Vocals"]
 CARD = replies.Card(name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", build="2.13.0+cu130")
@@ -137,6 +139,8 @@ def behave(model: str, request: requests.Separate, job: Job) -> None:
         get_stuck(Path(request.folder) / "half.part")
     elif model == "holds":
         collections.deque(itertools.repeat(None), maxlen=0)  # C code that never lets another thread run
+    elif model.startswith("holds:"):
+        hold_up(Path(model.removeprefix("holds:")))
     elif model.startswith("waits:"):
         wait_for(Path(model.removeprefix("waits:")), job)
     elif model == "prints":
@@ -160,6 +164,16 @@ def fail(model: str) -> None:
         raise MemoryError
     if model == "recurses":
         fail(model)
+
+
+def hold_up(begun: Path) -> None:
+    """A library with a handler of its own for signals of the terminal, which lets no thread run for longer than the guard waits."""
+    signal.signal(signal.SIGWINCH, lambda number, frame: None)
+    begun.touch()
+    sleep = ctypes.PyDLL(None).usleep  # which keeps the interpreter
+    end = time.monotonic() + 2 * PATIENCE_S
+    while time.monotonic() < end:
+        sleep(int(PATIENCE_S * 1e6))
 
 
 def cooperate(job: Job) -> None:

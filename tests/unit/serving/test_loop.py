@@ -491,6 +491,16 @@ def test_the_signals_of_a_terminal_do_not_end_the_guard(worker):
 
 
 @posix_only
+def test_other_signals_end_no_worker_whose_interpreter_is_held(worker, tmp_path):
+    """A library may have a handler for the size of the terminal: its signal is no reason to go, however late it is seen."""
+    worker.send(job(f"holds:{tmp_path / 'begun'}"))
+    wait_for(tmp_path / "begun")
+    worker.signal(signal.SIGWINCH)
+    assert worker.expect("done", "error")["status"] == "done"
+    assert worker.ask(cmd="ping")["status"] == "pong"
+
+
+@posix_only
 def test_a_job_whose_results_are_there_is_not_called_cancelled(worker):
     """A signal while files get their names: the answer tells what is so, and jobs after it are cancelled."""
     worker.send(job("settled", id="run"), job(id="wait"))
