@@ -1,4 +1,4 @@
-"""The queue of jobs: which wait, which one runs, which were cancelled. All threads share it.
+"""The queue of jobs: which wait, which one runs, which were cancelled or refused. All threads share it.
 
 Every ticket is answered exactly once, by whoever comes first: the main thread that ran it, the reader that cancelled
 it, or the thread that has to end the process.
@@ -6,12 +6,14 @@ it, or the thread that has to end the process.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from utils.core.errors import Busy
+from utils.core.failures import error_reply
 from utils.core.job import Job
 from utils.core.replies import Cancelled, Reply
 from utils.core.requests import RequestId
@@ -37,13 +39,28 @@ class Ticket:
         self.job = job
         self.debug = debug
         self.size_bytes = size_bytes
-        self._send = send
+        self.send = send
         self._unanswered = threading.Semaphore(1)
 
     def answer(self, reply: Reply) -> None:
         """Send the final line, unless it was sent already."""
         if self._unanswered.acquire(blocking=False):
-            self._send(reply)
+            self.send(reply)
+
+
+class Refusals:
+    """Jobs in a row that had no room and no id: their errors wait for their turn, since only the order tells whose they are.
+
+    However many there are, they take no more memory than one.
+    """
+
+    def __init__(self, refuse: Callable[[], None]) -> None:
+        self._refuse = refuse
+        self.count = 1
+
+    def answer(self) -> None:
+        for _ in range(self.count):
+            self._refuse()
 
 
 class Counts(NamedTuple):
@@ -62,48 +79,67 @@ class JobQueue:
         self._most_jobs = most_jobs
         self._most_bytes = most_bytes
         self._changed = threading.Condition()
-        self._waiting: deque[Ticket] = deque()
-        self._waiting_bytes = 0
+        self._waiting: deque[Ticket | Refusals] = deque()
+        self._waiting_jobs = self._waiting_bytes = 0
         self._running: Ticket | None = None
         self._ended = False
         self._done = 0
         self._failed = 0
 
     def submit(self, ticket: Ticket) -> None:
-        """Queue a job. After `end` it is answered at once, as cancelled. Raises `Busy` if too many wait already."""
+        """Queue a job. After `end` it is answered at once, as cancelled. Raises `Busy` if too many wait already; without an id
+        it gets that answer in its turn.
+        """
         with self._changed:
             late = self._ended
             if not late:
-                self._require_room(ticket)
-                self._waiting.append(ticket)
-                self._waiting_bytes += ticket.size_bytes
+                refusal = self._refusal(ticket)
+                if refusal is None:
+                    self._waiting.append(ticket)
+                    self._waiting_jobs += 1
+                    self._waiting_bytes += ticket.size_bytes
+                elif ticket.request_id is not None:
+                    raise refusal
+                elif isinstance(last := self._waiting[-1], Refusals):
+                    last.count += 1
+                else:
+                    self._waiting.append(Refusals(functools.partial(ticket.send, error_reply(refusal, debug=False))))
                 self._changed.notify_all()
         if late:
             ticket.answer(Cancelled(message=ENDING))
 
-    def _require_room(self, ticket: Ticket) -> None:
-        if self._most_jobs is not None and len(self._waiting) >= self._most_jobs:
-            raise Busy(
-                f"{len(self._waiting)} jobs wait already, which is the limit. Send this one again when some have ended.",
+    def _refusal(self, ticket: Ticket) -> Busy | None:
+        """Why there is no room for a job. Some job waits then."""
+        if self._most_jobs is not None and self._waiting_jobs >= self._most_jobs:
+            return Busy(
+                f"{self._waiting_jobs} jobs wait already, which is the limit. Send this one again when some have ended.",
                 hint="`max_queued_jobs` sets the limit.",
             )
-        if self._most_bytes is not None:
-            waiting_bytes = self._waiting_bytes
-            if self._waiting and waiting_bytes + ticket.size_bytes > self._most_bytes:
-                raise Busy(
-                    f"The jobs that wait have {waiting_bytes} bytes, and the limit is {self._most_bytes}. Send this one again "
-                    "when some have ended.",
-                    hint="`max_queued_bytes` sets the limit.",
-                )
+        waiting_bytes = self._waiting_bytes
+        if self._most_bytes is not None and self._waiting and waiting_bytes + ticket.size_bytes > self._most_bytes:
+            return Busy(
+                f"The jobs that wait have {waiting_bytes} bytes, and the limit is {self._most_bytes}. Send this one again "
+                "when some have ended.",
+                hint="`max_queued_bytes` sets the limit.",
+            )
+        return None
 
     def take(self) -> Ticket | None:
-        """Wait for the next job and mark it as running; `None` when no more will come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ended)
-            self._running = self._waiting.popleft() if self._waiting else None
-            if self._running is not None:
-                self._waiting_bytes -= self._running.size_bytes
-            return self._running
+        """Wait for the next job and mark it as running; `None` when no more will come. Answers those refused before it."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._ended)
+                first = self._waiting.popleft() if self._waiting else None
+                if not isinstance(first, Refusals):
+                    self._running = first
+                    if first is not None:
+                        self._leave(first)
+                    return first
+            first.answer()
+
+    def _leave(self, ticket: Ticket) -> None:
+        self._waiting_jobs -= 1
+        self._waiting_bytes -= ticket.size_bytes
 
     def finish(self, *, done: bool = False, failed: bool = False) -> None:
         """The running job has ended. A cancelled one is neither done nor failed."""
@@ -121,7 +157,8 @@ class JobQueue:
     def cancel(self, request_id: RequestId | None) -> bool:
         """Cancel the job with this id; without one, the running job or else the next. Returns whether there was one."""
         with self._changed:
-            tickets = [*([self._running] if self._running is not None else []), *self._waiting]
+            waiting_tickets = (one for one in self._waiting if isinstance(one, Ticket))
+            tickets = [*([self._running] if self._running is not None else []), *waiting_tickets]
             ticket = next((one for one in tickets if request_id is None or one.request_id == request_id), None)
             if ticket is None:
                 return False
@@ -129,7 +166,7 @@ class JobQueue:
             waiting = ticket is not self._running
             if waiting:
                 self._waiting.remove(ticket)
-                self._waiting_bytes -= ticket.size_bytes
+                self._leave(ticket)
         if waiting:
             ticket.answer(Cancelled())
         return True
@@ -139,14 +176,17 @@ class JobQueue:
         with self._changed:
             waiting = list(self._waiting)
             self._waiting.clear()
-            self._waiting_bytes = 0
+            self._waiting_jobs = self._waiting_bytes = 0
             running = self._running
             if running is not None:
                 running.job.cancel()
-        for ticket in waiting:
-            ticket.answer(Cancelled())
+        for one in waiting:
+            if isinstance(one, Ticket):
+                one.answer(Cancelled())
+            else:
+                one.answer()
         return running
 
     def counts(self) -> Counts:
         with self._changed:
-            return Counts(self._running is not None, len(self._waiting), self._done, self._failed)
+            return Counts(self._running is not None, self._waiting_jobs, self._done, self._failed)

@@ -94,6 +94,23 @@ def test_cancel_all_empties_the_queue():
     assert jobs.counts().queued == 0
 
 
+def test_refused_jobs_without_ids_take_the_memory_of_one():
+    """However many come: they are counted, and answered after the job before them, or when all is cancelled."""
+    for end in (JobQueue.take, JobQueue.cancel_all):
+        jobs, answers = JobQueue(most_jobs=1), []
+        jobs.submit(ticket("a", answers))
+        for _ in range(1000):
+            jobs.submit(ticket(None, answers))
+        assert len(jobs._waiting) == 2
+        assert jobs.counts().queued == 1
+        assert not jobs.cancel("none")
+        jobs.take()
+        assert answers == []
+        jobs.end()
+        end(jobs)
+        assert [(name, reply.code) for name, reply in answers] == [(None, "busy")] * 1000
+
+
 def test_counts_follow_the_jobs():
     """Busy while one runs; done and failed afterwards."""
     jobs, answers = JobQueue(), []

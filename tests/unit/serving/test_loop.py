@@ -203,6 +203,18 @@ def test_more_jobs_than_may_wait_are_refused_as_busy(start, flags):
     assert worker.expect("done")["id"] == 0
 
 
+def test_jobs_without_ids_that_are_refused_are_answered_in_their_turn(start):
+    """Whoever pipes more jobs into a worker than may wait matches answers by their order."""
+    worker = start("--max-queued-jobs", "2")
+    worker.send(job("slow", id="run"))
+    worker.expect("separating")
+    worker.send(job("quick"), job("crashes"), *[job("quick")] * 50, {"cmd": "cancel", "id": "run"})
+    answers = [worker.expect("done", "cancelled", "error") for _ in range(53)]
+    worker.send({"cmd": "get_status"})
+    assert [line.get("code", line["status"]) for line in answers] == ["cancelled", "done", "internal", *["busy"] * 50]
+    assert worker.expect("status")["jobs_failed"] == 1
+
+
 def test_a_line_may_be_as_long_as_its_setting_says(start):
     """A longer one is an error that names the limit."""
     worker = start("--max-line-bytes", "2048")
