@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from utils.core.errors import Busy, DsuError, InvalidJson
+from utils.core.errors import Busy, InvalidJson
 from utils.core.failures import error_reply
 from utils.core.job import Job
 from utils.core.replies import Reply
@@ -84,8 +84,7 @@ class Dispatcher:
             debug = debug or fields.get("debug") is True
             command = context.commands[messages.command_name(fields, context.commands)]
             if command.is_job:
-                ticket = self._ticket(context, command, fields, to, debug=debug, size_bytes=len(line))
-                context.queue.submit(ticket)
+                context.queue.submit(self._ticket(context, command, line, fields, debug=debug))
                 return
             decoded = _decode(context, command, fields)
 
@@ -110,32 +109,24 @@ class Dispatcher:
             self._send(to, error_reply(error, debug=debug))
 
     def _ticket(
-        self,
-        context: Context,
-        command: Command,
-        fields: messages.Fields,
-        to: RequestId | None,
-        *,
-        debug: bool,
-        size_bytes: int,
+        self, context: Context, command: Command, line: bytes, fields: messages.Fields, *, debug: bool
     ) -> Ticket:
-        """An invalid job waits for its turn too: clients without ids match answers to requests by their order."""
-        try:
-            command, fields = command.form_of(fields, context.engine)
-            decoded = _decode(context, command, fields)
-        except DsuError as error:
-            refusal = error  # `error` is unbound at the end of this block
+        """The job of a line, of which only the bytes are kept until its turn.
 
-            def refuse(job: Job) -> Reply:
-                del job
-                raise refusal
+        What a request means may depend on a disk and on the model that is active then. And an invalid job waits, too, since
+        clients without ids match answers by their order.
+        """
+        to = messages.request_id(fields)
+        job = Job(functools.partial(self._send, to), show_progress=fields.get("progress") is not False)
 
-            return Ticket(to, refuse, Job(), functools.partial(self._send, to), debug=debug, size_bytes=size_bytes)
-        job = Job(functools.partial(self._send, to), show_progress=getattr(decoded.request, "progress", True))
-        job.warnings += decoded.warnings
-        run = functools.partial(command.run, context, decoded.request)
+        def run(job: Job) -> Reply:
+            form, own_fields = command.form_of(messages.parse(line), context.engine)
+            decoded = _decode(context, form, own_fields)
+            job.warnings += decoded.warnings
+            return form.run(context, decoded.request, job)
+
         return Ticket(
-            to, run, job, lambda reply: self._send(to, reply, job.warnings), debug=debug, size_bytes=size_bytes
+            to, run, job, lambda reply: self._send(to, reply, job.warnings), debug=debug, size_bytes=len(line)
         )
 
     def _send(self, to: RequestId | None, reply: Reply, warnings: Sequence[str] = ()) -> None:
