@@ -42,6 +42,7 @@ class BoundedFile:
         self._file = open(self.name, "rb")  # noqa: PTH123, SIM115 - `__exit__` closes
         self._bytes_left, self._reads_left = MAX_BYTES, MAX_READS
         self._id3: bytes | None = None  # the header of the ID3 tag that is being read
+        self._has_comments = False  # of Ogg: mutagen then looks for the last page, and reads all where none is marked as last
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +64,8 @@ class BoundedFile:
         data = self._file.read(min(size, self._bytes_left + 1) if size >= 0 else self._bytes_left + 1)
         self._bytes_left -= len(data)
         self._reads_left -= 1
+        if self._has_comments and min(self._bytes_left, self._reads_left) < 0:
+            raise EOFError  # it makes do with the pages that it has seen
         if self._bytes_left < 0:
             self._refuse(f"they are larger than {MAX_BYTES >> 20} MiB")
         if self._reads_left < 0:
@@ -84,6 +87,7 @@ class BoundedFile:
         stated = int.from_bytes(body[start : start + 4], "little")
         if min(stated, os.fstat(self._file.fileno()).st_size // 4) > MAX_COMMENTS:  # each has a length of four bytes
             self._refuse(f"they have more than {MAX_COMMENTS} comments")
+        self._has_comments = True
 
     def _check_id3(self, version: int, flags: int, body: bytes) -> None:
         """Look through frames as mutagen might: it guesses how sizes are written, and whether bytes were stuffed."""

@@ -118,6 +118,25 @@ def test_countless_comments_are_not_parsed(tmp_path, monkeypatch, name):
         read_tags(path)
 
 
+@pytest.mark.parametrize("bound", ["MAX_BYTES", "MAX_READS"])
+@pytest.mark.parametrize(("name", "rate"), [("a.ogg", 44100), ("a.opus", 48000)])
+def test_a_recording_that_was_cut_off_keeps_its_tags(tmp_path, monkeypatch, name, rate, bound):
+    """A stream that was saved has no page that is marked as the last. However long it is, its comments are at its beginning."""
+    subtype = "OPUS" if name == "a.opus" else None
+    path = save(tmp_path / name, tones(20 * rate, rate=rate), rate, format="OGG", subtype=subtype)
+    audio = mutagen.File(path)
+    audio["title"] = ["Cut off"]
+    audio.save()
+    data = bytearray(path.read_bytes())
+    last = data.rindex(b"OggS")
+    data[last + 5] &= ~4  # the mark of the last page
+    path.write_bytes(data)
+    monkeypatch.setattr(tag_bounds, bound, {"MAX_BYTES": len(data) // 2 + (1 << 16), "MAX_READS": 100}[bound])
+    tags = read_tags(path)
+    assert tags is not None
+    assert tags.texts == {"title": ("Cut off",)}
+
+
 def test_large_tags_of_music_are_read(tmp_path):
     """A cover of twelve megabytes, with texts in every version of ID3."""
     path = save(tmp_path / "a.mp3", tones(5000))
