@@ -11,16 +11,19 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 VARIABLE = "DSU_PARENT"
 POLL_S = 0.25
 PATIENCE_S = 2.0
+OUTERMOST = "pid:[4026531836]"  # where numbers of processes mean the same as outside; Linux has this one as a constant
 
 
 def end_with_parent() -> None:
     """Interrupt this process when the one that DSU_PARENT names has ended. Its own children do not inherit the wish."""
     named = os.environ.pop(VARIABLE, "")
-    if named.isascii() and named.isdigit():
+    if named.isascii() and named.isdigit() and _is_known_here(int(named)):
         threading.Thread(target=_interrupt_after, args=(int(named),), name="dsu-parent", daemon=True).start()
 
 
@@ -30,6 +33,26 @@ def _interrupt_after(pid: int) -> None:
         _interrupt()
         time.sleep(PATIENCE_S)
         _interrupt()
+
+
+def _is_known_here(pid: int) -> bool:
+    """Whether a process has this number here, too. In a container it has another one, or none, unless it is in there as well."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return str(Path("/proc/self/ns/pid").readlink()) == OUTERMOST or pid in _ancestors()
+    except OSError:  # no such place, so no containers either
+        return True
+
+
+def _ancestors() -> Iterator[int]:
+    """The parent of this process, its parent, and so on, as far as they are in the same container."""
+    pid = os.getppid()
+    is_ours = str(Path("/proc/self").readlink()) == str(os.getpid())  # not if it shows the processes outside
+    while pid > 0:
+        yield pid
+        stat = Path(f"/proc/{pid}/stat").read_bytes() if is_ours else b") ? 0"
+        pid = int(stat.rpartition(b")")[2].split()[1])
 
 
 if sys.platform == "win32":

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from utils.core import parent
@@ -56,6 +57,27 @@ def test_nobody_is_watched_unless_that_is_asked_for(monkeypatch, named):
     if named is not None:
         monkeypatch.setenv(parent.VARIABLE, named)
     parent.end_with_parent()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux numbers processes anew in containers")
+@pytest.mark.parametrize(
+    ("place", "pid", "is_watched"),
+    [
+        (parent.OUTERMOST, 1 << 22, True),
+        ("pid:[4026532000]", os.getppid(), True),
+        ("pid:[4026532000]", psutil.Process(os.getppid()).ppid() or os.getppid(), True),
+        ("pid:[4026532000]", 1 << 22, False),
+        ("pid:[4026532000]", os.getpid(), False),  # a number that somebody else has here
+    ],
+)
+def test_a_parent_outside_of_the_container_is_not_looked_for(monkeypatch, place, pid, is_watched):
+    """Its number means another process in there, or none, and a program must not end because of that."""
+    links, watched = {"/proc/self/ns/pid": place, "/proc/self": str(os.getpid())}, []
+    monkeypatch.setattr(parent.os, "readlink", lambda path: links[str(path)])
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: watched.append(thread.name))
+    monkeypatch.setenv(parent.VARIABLE, str(pid))
+    parent.end_with_parent()
+    assert watched == ["dsu-parent"] * is_watched
 
 
 def test_a_parent_that_had_ended_before_is_noticed(monkeypatch):

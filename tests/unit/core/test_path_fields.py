@@ -9,6 +9,7 @@ from utils.core.errors import InputUnreadable, InvalidRequest, OutputNotWritable
 from utils.core.path_fields import require_paths
 from utils.core.requests import NetworkSeparate
 
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
