@@ -349,6 +349,16 @@ export interface DemucsListModels {
   details?: boolean;
   /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
+  /** Only models that are good for this, those with the best published scores first. */
+  purpose?: "anything" | "bass" | "bleed" | "breath" | "center" | "crowd" | "denoise" | "dereverb" | "drumkit" | "drums" | "film" | "guitar" | "instrumental" | "instruments" | "karaoke" | "piano" | "restore" | "speech" | "stems" | "vocals" | "voices" | null;
+  /** Only models that are installed, or only the others. */
+  installed?: boolean | null;
+  /** Only models whose licence is known to allow commercial use. */
+  commercial_use?: boolean;
+  /** Only models that are at least as fast as this. */
+  speed?: "fast" | "medium" | "slow" | null;
+  /** Only models whose files are known to be no larger than this together. */
+  max_size_bytes?: number | null;
   /** Folder of local models to list as well. */
   repo?: string | null;
 }
@@ -401,8 +411,6 @@ export interface ModelDetails {
   fullness?: Record<string, number>;
   /** Who publishes these two. */
   bleedless_source?: string;
-  /** How a download of it is checked; null if neither its hash nor its size is known. */
-  checked_by?: "sha256" | "size" | null;
   notes?: Array<string>;
 }
 
@@ -794,6 +802,16 @@ export interface ListModels {
   details?: boolean;
   /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
+  /** Only models that are good for this, those with the best published scores first. */
+  purpose?: "anything" | "bass" | "bleed" | "breath" | "center" | "crowd" | "denoise" | "dereverb" | "drumkit" | "drums" | "film" | "guitar" | "instrumental" | "instruments" | "karaoke" | "piano" | "restore" | "speech" | "stems" | "vocals" | "voices" | null;
+  /** Only models that are installed, or only the others. */
+  installed?: boolean | null;
+  /** Only models whose licence is known to allow commercial use. */
+  commercial_use?: boolean;
+  /** Only models that are at least as fast as this. */
+  speed?: "fast" | "medium" | "slow" | null;
+  /** Only models whose files are known to be no larger than this together. */
+  max_size_bytes?: number | null;
 }
 
 /** Load a model and make it the active one. */
@@ -1757,6 +1775,16 @@ export interface DsuListModels {
   details?: boolean;
   /** List only this model; the signature of a network in a bag works too. */
   model?: string | null;
+  /** Only models that are good for this, those with the best published scores first. */
+  purpose?: "anything" | "bass" | "bleed" | "breath" | "center" | "crowd" | "denoise" | "dereverb" | "drumkit" | "drums" | "film" | "guitar" | "instrumental" | "instruments" | "karaoke" | "piano" | "restore" | "speech" | "stems" | "vocals" | "voices" | null;
+  /** Only models that are installed, or only the others. */
+  installed?: boolean | null;
+  /** Only models whose licence is known to allow commercial use. */
+  commercial_use?: boolean;
+  /** Only models that are at least as fast as this. */
+  speed?: "fast" | "medium" | "slow" | null;
+  /** Only models whose files are known to be no larger than this together. */
+  max_size_bytes?: number | null;
   /** Folder of local models to list as well. */
   repo?: string | null;
   /** Only models of this family. */

@@ -122,9 +122,10 @@ class ListModels(Request, frozen=True, kw_only=True, tag_field="cmd", tag="list_
         False
     )
     speed: Annotated[catalogue.Speed | None, Meta(description="Only models that are at least as fast as this.")] = None
-    max_size_bytes: Annotated[
-        int | None, Meta(ge=1, description="Only models whose files are known to be no larger than this together.")
-    ] = None
+    max_size_bytes: (
+        Annotated[int, Meta(ge=1, description="Only models whose files are known to be no larger than this together.")]
+        | None
+    ) = None
 
 
 class DemucsListModels(ListModels, frozen=True, kw_only=True, tag_field="cmd", tag="list_models"):

@@ -159,6 +159,41 @@ class ListModelsOptions(TypedDict, total=False):
     """Also describe each model."""
     model: str | None
     """List only this model; the signature of a network in a bag works too."""
+    purpose: (
+        Literal[
+            "anything",
+            "bass",
+            "bleed",
+            "breath",
+            "center",
+            "crowd",
+            "denoise",
+            "dereverb",
+            "drumkit",
+            "drums",
+            "film",
+            "guitar",
+            "instrumental",
+            "instruments",
+            "karaoke",
+            "piano",
+            "restore",
+            "speech",
+            "stems",
+            "vocals",
+            "voices",
+        ]
+        | None
+    )
+    """Only models that are good for this, those with the best published scores first."""
+    installed: bool | None
+    """Only models that are installed, or only the others."""
+    commercial_use: bool
+    """Only models whose licence is known to allow commercial use."""
+    speed: Literal["fast", "medium", "slow"] | None
+    """Only models that are at least as fast as this."""
+    max_size_bytes: int | None
+    """Only models whose files are known to be no larger than this together."""
     repo: str | None
     """Folder of local models to list as well."""
     family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
@@ -1199,8 +1234,6 @@ class ModelDetails(TypedDict):
     """Published scores; more is fuller."""
     bleedless_source: NotRequired[str]
     """Who publishes these two."""
-    checked_by: NotRequired[Literal["sha256", "size"] | None]
-    """How a download of it is checked; null if neither its hash nor its size is known."""
     notes: NotRequired[list[str]]
 
 
