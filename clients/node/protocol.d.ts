@@ -518,13 +518,13 @@ export interface DemucsSeparate {
   output_dir?: string | null;
   /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -871,13 +871,13 @@ export interface NetworkSeparate {
   output_dir?: string | null;
   /** Name of the model; by default the one loaded last. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1002,13 +1002,13 @@ export interface AudioSeparatorSeparate {
   output_dir?: string | null;
   /** File name or path of the model; default the one loaded last, or else `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1109,13 +1109,13 @@ export interface Apollo {
   output_dir?: string | null;
   /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1330,13 +1330,13 @@ export interface PackageSeparate {
   output_dir?: string | null;
   /** Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
   /** Sample type of the stems; by default as deep as the input, as far as the format supports it. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1527,13 +1527,13 @@ export interface AudioSepSeparate {
   output_dir?: string | null;
   /** Name of the model; by default the one loaded last, or else `audiosep_base`. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1670,13 +1670,13 @@ export interface Denoise {
   output_dir?: string | null;
   /** `envelope_matched`, the only method. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;
@@ -1883,13 +1883,13 @@ export interface DsuSeparate {
   output_dir?: string | null;
   /** Name of the model; by default the worker's default model. */
   model?: string | null;
-  /** File format of the stems. */
-  format?: "aiff" | "flac" | "m4a" | "mp3" | "ogg" | "opus" | "wav";
-  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. */
+  /** File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems. */
+  format?: "aiff" | "flac" | "m4a" | "mka" | "mp3" | "ogg" | "opus" | "stem.m4a" | "wav";
+  /** Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless. */
   pcm_type?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
   /** Another name for `pcm_type`. */
   subtype?: "FLOAT" | "PCM_16" | "PCM_24" | "PCM_32" | "source" | null;
-  /** Bit rate of lossy formats, in kbit/s. */
+  /** Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy. */
   bitrate?: number | null;
   /** Write only these stems. */
   stems?: Array<string> | null;

@@ -1,4 +1,5 @@
-"""Encodes float blocks to files: through libsndfile, except for M4A, which FFmpeg (PyAV) writes, and WAV files of floats.
+"""Encodes float blocks to files: through libsndfile, except for MP4 and Matroska, which FFmpeg (PyAV) writes, and WAV
+files of floats.
 
 Integer samples are rounded to nearest and limited to full scale here, since libsndfile would truncate them. So a file
 that is read back differs from what was written by half a step at most.
@@ -7,9 +8,12 @@ that is read back differs from what was written by half a step at most.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import av
 import numpy as np
@@ -19,10 +23,12 @@ from numpy.typing import NDArray
 from utils.audio.channels import Block
 from utils.audio.disk import output_error
 from utils.audio.float_wav import FloatWav
-from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
+from utils.audio.formats import MAX_RIFF_BYTES, Codec, OutputFormat
 from utils.audio.guarded import GuardedFile
 from utils.audio.ogg_serial import set_serial
 from utils.audio.paths import shown
+from utils.audio.stem_atom import add_stem_atom, stem_description
+from utils.audio.tagging import TagSet, matroska_texts
 from utils.core.errors import OutputNotWritable
 
 # Nominal kbit/s of stereo Vorbis at 44.1 kHz for the qualities 0 to 10.
@@ -35,12 +41,39 @@ _MP3_RANGES = (
 _HIGHEST_LEVEL = 0.9999  # libsndfile refuses 1 for MP3
 _PEAK_SEARCH_BYTES = 4096
 
+_PACKET_FRAMES = 4096  # of codecs that have no frames of their own
+# FFmpeg's encoder and its type of samples, by codec and the bits of an integer sample.
+_FFMPEG_CODECS: dict[tuple[Codec, int | None], tuple[str, str]] = {
+    ("aac", None): ("aac", "fltp"),
+    ("alac", 16): ("alac", "s16p"),
+    ("alac", 24): ("alac", "s32p"),
+    ("flac", 16): ("flac", "s16"),
+    ("flac", 24): ("flac", "s32"),
+    ("opus", None): ("libopus", "flt"),
+    ("pcm", 32): ("pcm_s32le", "s32"),
+    ("pcm", None): ("pcm_f32le", "flt"),
+}
+
+AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file says of itself: the stems that are its tracks, and its tags where its encoder has to write them."""
+
+    tracks: Sequence[str] = ("",)
+    tags: TagSet | None = None
+
+    @property
+    def titles(self) -> list[str]:
+        return [name[:1].upper() + name[1:] for name in self.tracks]
+
 
 class Encoder(Protocol):
     """One file being written."""
 
-    def write(self, block: Block) -> None:
-        """Append a (samples, channels) block."""
+    def write(self, block: Block, track: int = 0) -> None:
+        """Append a (samples, channels) block to a track."""
 
     def close(self) -> None:
         """Write what is left. Raises if anything could not be written."""
@@ -49,11 +82,13 @@ class Encoder(Protocol):
         """Close the file as it is. May be called from any thread."""
 
 
-def open_encoder(path: Path, output: OutputFormat, *, channels: int, frames: int) -> Encoder:
+def open_encoder(
+    path: Path, output: OutputFormat, *, channels: int, frames: int, contents: Contents | None = None
+) -> Encoder:
     """An encoder to a new file at `path`. `frames` decides whether a WAV file has to be RF64."""
     try:
-        if output.name == "m4a":
-            return AacEncoder(path, output, channels)
+        if output.name in ("m4a", "stem.m4a", "mka"):
+            return FfmpegEncoder(path, output, channels, contents or Contents())
         if output.is_float_wav:
             return FloatWav(path, output.file_rate, channels)
         return SndfileEncoder(path, output, channels, frames)
@@ -93,7 +128,8 @@ class SndfileEncoder:
             self._file.close()
             raise
 
-    def write(self, block: Block) -> None:
+    def write(self, block: Block, track: int = 0) -> None:
+        del track  # there is only one
         data = np.ascontiguousarray(block) if self._bits is None else quantised(block, self._bits)
         if self._is_ogg:
             self._content = zlib.crc32(data.data, self._content)
@@ -154,53 +190,101 @@ def _sndfile_settings(output: OutputFormat, channels: int, frames: int) -> dict[
             return {"format": name.upper(), "subtype": output.sample_type}
 
 
-class AacEncoder:
-    """AAC in an MP4 container, with an edit list that skips the encoder's priming."""
+class FfmpegEncoder:
+    """The tracks of an MP4 or Matroska file, which start together and end at the same sample.
 
-    def __init__(self, path: Path, output: OutputFormat, channels: int) -> None:
+    In MP4, an edit list skips what an encoder adds at the start; Matroska has fields for that.
+    """
+
+    def __init__(self, path: Path, output: OutputFormat, channels: int, contents: Contents) -> None:
         self._path = path
-        self._rate = output.file_rate
-        self._layout = "mono" if channels == 1 else "stereo"
-        self._position = 0
+        self._is_matroska = output.name == "mka"
+        self._description = stem_description(contents.titles[1:]) if output.name == "stem.m4a" else None
         self._file = GuardedFile(path, "w+b")
         try:
-            # The edit list counts in the movie's time scale. It is exact if that is the sample rate.
-            options = {"movie_timescale": str(self._rate)}
-            self._container = av.open(cast(Any, self._file), "w", format="ipod", options=options)
-            self._stream = self._container.add_stream("aac", rate=self._rate, layout=self._layout)
-            self._stream.bit_rate = 1000 * output.kilobits(channels)
+            # The edit list counts in the movie's time scale, and is exact if that is the sample rate. Matroska files have
+            # the time and random numbers in them, unless all is to be exact.
+            exact = {"fflags": "+bitexact"} if self._is_matroska else {"movie_timescale": str(output.file_rate)}
+            kind = "matroska" if self._is_matroska else "ipod"
+            self._container = av.open(cast(Any, self._file), "w", format=kind, options=exact)
+            self._tracks = [_FfmpegTrack(self._container, output, channels) for _ in contents.tracks]
+            if output.is_joint:
+                for track, title in zip(self._tracks, contents.titles, strict=True):
+                    track.stream.metadata["title" if self._is_matroska else "handler_name"] = title
+            if self._is_matroska and contents.tags is not None:
+                self._tag(contents.tags, contents.tracks)
         except BaseException:
             self._file.close()
             raise
 
-    def write(self, block: Block) -> None:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout=self._layout)
-        frame.sample_rate = self._rate
-        frame.time_base = Fraction(1, self._rate)
-        frame.pts = self._position
-        self._position += len(block)
-        self._encode(frame)
+    def _tag(self, tags: TagSet, stems: Sequence[str]) -> None:
+        self._container.metadata.update(matroska_texts(tags, stems))
+        if tags.source is not None and tags.source.cover is not None:
+            kind = "png" if tags.source.cover.mime == "image/png" else "jpeg"
+            name = {"png": "cover.png", "jpeg": "cover.jpg"}[kind]
+            self._container.add_attachment(name, f"image/{kind}", tags.source.cover.data)
 
-    def _encode(self, frame: av.AudioFrame | None) -> None:
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except av.FFmpegError as error:
-            self._file.require_written()
-            raise _encoder_failed(self._path, error) from error
-        self._file.require_written()
+    def write(self, block: Block, track: int = 0) -> None:
+        with self._noticing():
+            for packets in self._tracks[track].encode(block):
+                self._container.mux(packets)
 
     def close(self) -> None:
-        self._encode(None)
-        try:
+        with self._noticing():
+            for track in self._tracks:
+                for packets in track.finish():
+                    self._container.mux(packets)
             self._container.close()
+        if self._description is not None:
+            add_stem_atom(self._file, self._description)
+        self._file.close()
+        self._file.require_written()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Raise what has kept the file from being written."""
+        try:
+            yield
         except av.FFmpegError as error:
             self._file.require_written()
             raise _encoder_failed(self._path, error) from error
-        self._file.close()
         self._file.require_written()
 
     def abandon(self) -> None:
         self._file.close()
+
+
+class _FfmpegTrack:
+    """One track of a file, and the samples that wait until there are enough for a packet."""
+
+    def __init__(self, container: av.container.OutputContainer, output: OutputFormat, channels: int) -> None:
+        codec, self._samples = _FFMPEG_CODECS[output.codec, output.pcm_bits]
+        self._rate = output.file_rate
+        self._bits = output.pcm_bits
+        self._layout = "mono" if channels == 1 else "stereo"
+        self._position = 0
+        self._waiting = av.AudioFifo()
+        self.stream = cast(av.AudioStream, container.add_stream(codec, rate=self._rate, layout=self._layout))
+        self.stream.codec_context.format = av.AudioFormat(self._samples)
+        if output.is_lossy:
+            self.stream.bit_rate = 1000 * output.kilobits(channels)
+
+    def encode(self, block: Block) -> Iterator[list[AudioPacket]]:
+        samples: NDArray[Any] = block if self._bits is None else quantised(block, self._bits)
+        samples = samples.T if self._samples.endswith("p") else samples.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=self._samples, layout=self._layout)
+        frame.sample_rate = self._rate
+        frame.time_base = Fraction(1, self._rate)
+        frame.pts = self._position
+        self._position += len(block)
+        self._waiting.write(frame)
+        for ready in self._waiting.read_many(_PACKET_FRAMES):
+            yield self.stream.encode(ready)
+
+    def finish(self) -> Iterator[list[AudioPacket]]:
+        for last in self._waiting.read_many(_PACKET_FRAMES, partial=True):
+            yield self.stream.encode(last)
+        yield self.stream.encode(None)
 
 
 def _encoder_failed(path: Path, error: Exception) -> OutputNotWritable:

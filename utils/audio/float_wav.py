@@ -41,8 +41,9 @@ class FloatWav:
             raise output_error(error, path) from error
         self.show()
 
-    def write(self, block: Block) -> None:
-        """Append a (samples, channels) block."""
+    def write(self, block: Block, track: int = 0) -> None:
+        """Append a (samples, channels) block. There is one track."""
+        del track
         self.write_at(self.frames, block)
 
     def write_at(self, start: int, block: Block) -> None:

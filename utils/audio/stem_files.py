@@ -1,4 +1,4 @@
-"""The file of one stem: resampled, held to its exact length, spooled if necessary, encoded."""
+"""The file of one stem or of several: resampled, held to their exact length, spooled if necessary, encoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from utils.audio.channels import Block
 from utils.audio.disk import output_error
-from utils.audio.encoders import Encoder, open_encoder
+from utils.audio.encoders import Contents, Encoder, open_encoder
 from utils.audio.float_wav import SAMPLE_BYTES, FloatWav
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
 from utils.audio.resampling import StreamResampler
@@ -54,6 +54,7 @@ class StemPlan:
 
     @property
     def needed_bytes(self) -> int:
+        """What each stem needs on the disk."""
         encoded = self.output.size_bytes(self.frames, self.channels)
         return encoded + (self.frames * self.channels * SAMPLE_BYTES if self.is_spooled else 0)
 
@@ -65,8 +66,8 @@ class StemPlan:
                 field="format",
             )
 
-    def encoder(self, path: Path) -> Encoder:
-        return open_encoder(path, self.output, channels=self.channels, frames=self.frames)
+    def encoder(self, path: Path, contents: Contents) -> Encoder:
+        return open_encoder(path, self.output, channels=self.channels, frames=self.frames, contents=contents)
 
 
 class StemLine:
@@ -98,43 +99,92 @@ class StemLine:
 
 
 class StemFile:
-    """A stem being written, with its peak."""
+    """A file being written, with one stem, or with several as its tracks."""
 
-    def __init__(self, target: Path, plan: StemPlan) -> None:
+    def __init__(self, target: Path, plan: StemPlan, contents: Contents) -> None:
         self.target = target
+        self.plan = plan
+        self.contents = contents
         self.part: HeldFile | None = None
-        self.peak = 0.0
-        self.gain = 1.0  # what spooled samples are multiplied by
-        self._spool_part: HeldFile | None = None
-        self._plan = plan
-        self._line = StemLine(plan)
-        self._spool: FloatWav | None = None
-        self._encoder: Encoder | None = None
+        self.encoder: Encoder | None = None
+        self.tracks = [StemTrack(self, index) for index in range(len(contents.tracks))]
         self._is_abandoned = False
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Create the file that blocks are written to: the spool, or else the final format."""
+        """Create the file that blocks are written to: a spool for each track, or else the final format."""
         try:
             self.part = HeldFile(self.target)
-            if self._plan.is_spooled:
-                self._spool_part = HeldFile(self.target)
         except OSError as error:
             raise output_error(error, self.target) from error
-        if self._spool_part is not None:
-            self._spool = FloatWav(self._spool_part.path, self._plan.output.file_rate, self._plan.channels)
-        else:
-            self._encoder = self._plan.encoder(self.part.path)
+        if not self.plan.is_spooled:
+            self.encoder = self.plan.encoder(self.part.path, self.contents)
+            return
+        for track in self.tracks:
+            track.open_spool()
+
+    def close(self) -> None:
+        """Write what the encoder holds, once all tracks are finished; spooled ones are encoded later."""
+        if self.encoder is not None:
+            self.encoder.close()
+
+    def encode(self, on_block: Callable[[int], None]) -> None:
+        """Encode the spooled floats times their gains, all tracks in step. `on_block` gets the length of each block."""
+        if self.part is None:
+            return
+        with self._lock:
+            if self._is_abandoned:
+                raise JobCancelled
+            self.encoder = encoder = self.plan.encoder(self.part.path, self.contents)
+        for blocks in zip(*(track.spooled() for track in self.tracks), strict=True):
+            for index, block in enumerate(blocks):
+                on_block(len(block))
+                encoder.write(block, index)
+        encoder.close()
+        for track in self.tracks:
+            track.discard_spool()
+
+    def abandon(self) -> None:
+        """Close and remove the temporary files, even while they are being written."""
+        with self._lock:
+            self._is_abandoned = True
+            if self.encoder is not None:
+                self.encoder.abandon()
+            for track in self.tracks:
+                track.abandon()
+            if self.part is not None:
+                self.part.discard()
+
+
+class StemTrack:
+    """A stem being written, with its peak."""
+
+    def __init__(self, file: StemFile, index: int) -> None:
+        self.peak = 0.0
+        self.gain = 1.0  # what spooled samples are multiplied by
+        self._file = file
+        self._index = index
+        self._line = StemLine(file.plan)
+        self._spool_part: HeldFile | None = None
+        self._spool: FloatWav | None = None
+
+    def open_spool(self) -> None:
+        plan, target = self._file.plan, self._file.target
+        try:
+            self._spool_part = HeldFile(target)
+        except OSError as error:
+            raise output_error(error, target) from error
+        self._spool = FloatWav(self._spool_part.path, plan.output.file_rate, plan.channels)
 
     @property
     def growing(self) -> Path | None:
         """The file that others may read while it grows."""
-        held = self._spool_part or self.part
-        return held.path if held is not None and self._plan.growing else None
+        held = self._spool_part or self._file.part
+        return held.path if held is not None and self._file.plan.growing else None
 
     def show(self) -> None:
         """Let others read what was written so far, in a file that grows."""
-        file = self._spool or self._encoder
+        file = self._spool or self._file.encoder
         if isinstance(file, FloatWav):
             file.show()
 
@@ -144,42 +194,30 @@ class StemFile:
 
     def finish(self) -> list[Block]:
         """Append the rest. Returns it."""
-        rest = [self._append(ready) for ready in self._line.finish()]
-        if self._encoder is not None:
-            self._encoder.close()
-        return rest
+        return [self._append(ready) for ready in self._line.finish()]
 
     def _append(self, block: Block) -> Block:
         if self._spool is not None:
-            if self._plan.has_late_gains:
+            if self._file.plan.has_late_gains:
                 self.peak = max(self.peak, float(np.abs(block).max()))
             self._spool.write(block)
-        elif self._encoder is not None:
-            self._encoder.write(block)
+        elif self._file.encoder is not None:
+            self._file.encoder.write(block, self._index)
         return block
 
-    def encode(self, on_block: Callable[[int], None]) -> None:
-        """Encode the spooled floats times the gain. `on_block` gets the length of each block."""
-        if self._spool is None or self._spool_part is None or self.part is None:
-            return
-        with self._lock:
-            if self._is_abandoned:
-                raise JobCancelled
-            self._encoder = encoder = self._plan.encoder(self.part.path)
-        for block in self._spool.blocks():
-            on_block(len(block))
-            encoder.write(block if self.gain == 1.0 else block * np.float32(self.gain))
-        encoder.close()
-        self._spool.close()
-        self._spool_part.discard()
+    def spooled(self) -> Iterator[Block]:
+        """What waits on disk, times the gain."""
+        if self._spool is not None:
+            for block in self._spool.blocks():
+                yield block if self.gain == 1.0 else block * np.float32(self.gain)
+
+    def discard_spool(self) -> None:
+        if self._spool is not None and self._spool_part is not None:
+            self._spool.close()
+            self._spool_part.discard()
 
     def abandon(self) -> None:
-        """Close and remove the temporary files, even while they are being written."""
-        with self._lock:
-            self._is_abandoned = True
-            for file in (self._encoder, self._spool):
-                if file is not None:
-                    file.abandon()
-            for part in (self.part, self._spool_part):
-                if part is not None:
-                    part.discard()
+        if self._spool is not None:
+            self._spool.abandon()
+        if self._spool_part is not None:
+            self._spool_part.discard()

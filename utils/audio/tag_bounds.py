@@ -42,7 +42,9 @@ class BoundedFile:
         self._file = open(self.name, "rb")  # noqa: PTH123, SIM115 - `__exit__` closes
         self._bytes_left, self._reads_left = MAX_BYTES, MAX_READS
         self._id3: bytes | None = None  # the header of the ID3 tag that is being read
-        self._has_comments = False  # of Ogg: mutagen then looks for the last page, and reads all where none is marked as last
+        self._has_comments = (
+            False  # of Ogg: mutagen then looks for the last page, and reads all where none is marked as last
+        )
 
     def __enter__(self) -> Self:
         return self

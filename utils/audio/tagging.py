@@ -1,4 +1,4 @@
-"""Titles, covers and other tags: read from any input and written to any output, through mutagen.
+"""Titles, covers and other tags: read from any input and written to any output, through mutagen, or FFmpeg for Matroska.
 
 In between, tags are plain values: known field names with their texts, and one cover. A stem keeps the tags of its
 source, and says which stem it is and what made it (`STEM`, `DSU_MODEL`, `DSU_VERSION`). A file with broken tags is
@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+
+import av
+from av.stream import Disposition
 
 from utils.audio.paths import os_path, shown
 from utils.audio.tag_bounds import BoundedFile, TagsRefused
@@ -32,6 +35,8 @@ _MAX_TEXT = 1 << 16
 _FRONT_COVER = 3
 _FREEFORM = "----:com.apple.iTunes:"
 _PICTURE = "metadata_block_picture"
+_MATROSKA = b"\x1a\x45\xdf\xa3"
+_OWN_MARKS = {"STEM", "DSU_VERSION"}
 
 
 @dataclass(frozen=True)
@@ -59,21 +64,21 @@ class TagSet:
     version: str
 
 
-# field: (Vorbis comment, ID3 frame, MP4 atom, ASF attribute, APEv2 key)
-FIELDS: dict[str, tuple[str, str, str, str, str]] = {
-    "title": ("title", "TIT2", "\xa9nam", "Title", "Title"),
-    "artist": ("artist", "TPE1", "\xa9ART", "Author", "Artist"),
-    "album": ("album", "TALB", "\xa9alb", "WM/AlbumTitle", "Album"),
-    "albumartist": ("albumartist", "TPE2", "aART", "WM/AlbumArtist", "Album Artist"),
-    "composer": ("composer", "TCOM", "\xa9wrt", "WM/Composer", "Composer"),
-    "date": ("date", "TDRC", "\xa9day", "WM/Year", "Year"),
-    "genre": ("genre", "TCON", "\xa9gen", "WM/Genre", "Genre"),
-    "tracknumber": ("tracknumber", "TRCK", "trkn", "WM/TrackNumber", "Track"),
-    "discnumber": ("discnumber", "TPOS", "disk", "WM/PartOfSet", "Disc"),
-    "bpm": ("bpm", "TBPM", "tmpo", "WM/BeatsPerMinute", "BPM"),
-    "key": ("initialkey", "TKEY", _FREEFORM + "initialkey", "WM/InitialKey", "InitialKey"),
-    "isrc": ("isrc", "TSRC", _FREEFORM + "ISRC", "WM/ISRC", "ISRC"),
-    "comment": ("comment", "COMM", "\xa9cmt", "Description", "Comment"),
+# field: (Vorbis comment, ID3 frame, MP4 atom, ASF attribute, APEv2 key, what FFmpeg calls it in Matroska)
+FIELDS: dict[str, tuple[str, str, str, str, str, str]] = {
+    "title": ("title", "TIT2", "\xa9nam", "Title", "Title", "title"),
+    "artist": ("artist", "TPE1", "\xa9ART", "Author", "Artist", "artist"),
+    "album": ("album", "TALB", "\xa9alb", "WM/AlbumTitle", "Album", "album"),
+    "albumartist": ("albumartist", "TPE2", "aART", "WM/AlbumArtist", "Album Artist", "album_artist"),
+    "composer": ("composer", "TCOM", "\xa9wrt", "WM/Composer", "Composer", "composer"),
+    "date": ("date", "TDRC", "\xa9day", "WM/Year", "Year", "date"),
+    "genre": ("genre", "TCON", "\xa9gen", "WM/Genre", "Genre", "genre"),
+    "tracknumber": ("tracknumber", "TRCK", "trkn", "WM/TrackNumber", "Track", "track"),
+    "discnumber": ("discnumber", "TPOS", "disk", "WM/PartOfSet", "Disc", "disc"),
+    "bpm": ("bpm", "TBPM", "tmpo", "WM/BeatsPerMinute", "BPM", "bpm"),
+    "key": ("initialkey", "TKEY", _FREEFORM + "initialkey", "WM/InitialKey", "InitialKey", "initial_key"),
+    "isrc": ("isrc", "TSRC", _FREEFORM + "ISRC", "WM/ISRC", "ISRC", "isrc"),
+    "comment": ("comment", "COMM", "\xa9cmt", "Description", "Comment", "comment"),
 }
 
 
@@ -82,7 +87,7 @@ def read_tags(path: Path) -> Tags | None:
 
     Raises `TagsRefused` if reading them could cost more than any music's tags are worth.
     """
-    tags = _read(path, _tags_of)
+    tags = _read(path, _tags_of, _matroska_tags)
     return tags if tags is not None and (tags.texts or tags.cover) else None
 
 
@@ -91,18 +96,27 @@ def is_own_stem(path: Path) -> bool:
     if path.suffix[1:].lower() not in get_args(AudioFormat) or not path.is_file():
         return False
     try:
-        return _read(path, _has_own_tags) is True
+        return _read(path, _has_own_tags, lambda found: _named(found).keys() >= _OWN_MARKS) is True
     except TagsRefused:
         return False
 
 
-def _read(path: Path, find: Callable[[mutagen.FileType], Found]) -> Found | None:
+def _read(
+    path: Path,
+    find: Callable[[mutagen.FileType], Found],
+    find_in_matroska: Callable[[av.container.InputContainer], Found],
+) -> Found | None:
     """What is found in the tags of a file; None if it is broken."""
     import mutagen
 
     try:
         with BoundedFile(path) as file:
             try:
+                if file.read(len(_MATROSKA)) == _MATROSKA:
+                    file.seek(0)
+                    with av.open(cast(Any, file), format="matroska") as container:
+                        return find_in_matroska(container)
+                file.seek(0)
                 audio = mutagen.File(file)
                 return None if audio is None else find(audio)
             finally:
@@ -116,7 +130,7 @@ def _read(path: Path, find: Callable[[mutagen.FileType], Found]) -> Found | None
 
 def _has_own_tags(audio: mutagen.FileType) -> bool:
     tags = audio.tags
-    return tags is not None and all(any(key in tags for key in _own_keys(name)) for name in ("STEM", "DSU_VERSION"))
+    return tags is not None and all(any(key in tags for key in _own_keys(name)) for name in _OWN_MARKS)
 
 
 def _own_keys(name: str) -> tuple[str, ...]:
@@ -192,6 +206,24 @@ def _vorbis_cover(audio: Any) -> Cover | None:
     return _front_cover((picture.data, picture.mime, picture.type) for picture in pictures)
 
 
+def _matroska_tags(container: av.container.InputContainer) -> Tags:
+    texts = _named(container)
+    pictures = []
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:  # its one packet comes before all others
+            kind = "image/png" if stream.codec_context.name == "png" else "image/jpeg"
+            pictures.append((bytes(next(container.demux(stream))), kind, _FRONT_COVER))
+            break
+    return Tags(
+        _collected(lambda names: [texts[key]] if (key := names[5].upper()) in texts else []), _front_cover(pictures)
+    )
+
+
+def _named(container: av.container.InputContainer) -> dict[str, str]:
+    """The texts of a Matroska file, by names in upper case."""
+    return {name.upper(): text for name, text in container.metadata.items()}
+
+
 def _front_cover(pictures: Iterable[tuple[bytes, str, int]]) -> Cover | None:
     """The front cover, or else the first picture."""
     usable = [picture for picture in pictures if 0 < len(picture[0]) <= _MAX_COVER_BYTES]
@@ -216,7 +248,8 @@ def write_tags(path: Path, kind: AudioFormat, tags: Tags | None, *, stem: str, m
             if file.read(4) != b"RIFF":
                 return False
     own = {"STEM": stem, "DSU_MODEL": model, "DSU_VERSION": version}
-    set_tags = {"wav": _set_id3, "aiff": _set_id3, "mp3": _set_id3, "m4a": _set_mp4}.get(kind, _set_comments)
+    by_kind = {"wav": _set_id3, "aiff": _set_id3, "mp3": _set_id3, "m4a": _set_mp4, "stem.m4a": _set_mp4}
+    set_tags = by_kind.get(kind, _set_comments)
     try:
         audio = _opened(os_path(path), kind)
         if audio.tags is None:
@@ -228,6 +261,13 @@ def write_tags(path: Path, kind: AudioFormat, tags: Tags | None, *, stem: str, m
             raise OSError(*(error.__cause__ or error.__context__ or error).args[:2]) from error
         raise OutputNotWritable(f"The tags of '{shown(path)}' cannot be written ({error}).", field="output") from error
     return True
+
+
+def matroska_texts(tags: TagSet, stems: Sequence[str]) -> dict[str, str]:
+    """The tags of a Matroska file with these stems, for FFmpeg to write; several values of a field become one."""
+    source = tags.source.texts if tags.source is not None else {}
+    own = {"STEM": ", ".join(stems), "DSU_MODEL": tags.model, "DSU_VERSION": tags.version}
+    return {**{FIELDS[name][5]: "; ".join(texts) for name, texts in source.items()}, **own}
 
 
 def _opened(path: str, kind: AudioFormat) -> Any:
@@ -248,6 +288,7 @@ def _opened(path: str, kind: AudioFormat) -> Any:
         "ogg": OggVorbis,
         "opus": OggOpus,
         "m4a": MP4,
+        "stem.m4a": MP4,
     }
     return classes[kind](path)
 

@@ -1,7 +1,7 @@
 """Writes stems to files that appear under their names all together and complete, or not at all.
 
-Every stem is written to a temporary file beside the final one or, where its folder does not exist yet, beside that: a
-folder of results holds whole files from its first moment on. If stems are to be scaled, because the format cannot hold
+Every file is written to a temporary one beside it or, where its folder does not exist yet, beside that: a folder of
+results holds whole files from its first moment on. A file has one stem, or all of them as its tracks. If stems are to be scaled, because the format cannot hold
 samples above full scale, they are spooled as floats first: the gain depends on the last sample.
 """
 
@@ -21,12 +21,12 @@ from typing import Self
 from utils.audio import temporary
 from utils.audio.channels import Block
 from utils.audio.disk import check_disk_space, output_error
-from utils.audio.encoders import full_scale
+from utils.audio.encoders import Contents, full_scale
 from utils.audio.formats import OutputFormat, check_output, notes
 from utils.audio.paths import absolute, os_path, shown
 from utils.audio.publishing import is_below, publish, settle
 from utils.audio.resampling import resampled_frames
-from utils.audio.stem_files import StemFile, StemPlan
+from utils.audio.stem_files import StemFile, StemPlan, StemTrack
 from utils.audio.tagging import TagSet, write_tags
 from utils.core.cleanup import undone_on_exit
 from utils.core.errors import OutputNotWritable
@@ -61,8 +61,9 @@ def open_stems(
 ) -> StemSet:
     """The files of a separation, as a context manager; nothing is created before it is entered.
 
-    `targets` has the final file of each stem, inside `folder`; `frames` is their length at `output.sample_rate`. With
-    `growing`, others may read the samples while they are written.
+    `targets` has the final file of each stem, inside `folder`; stems of a joint format that have the same file become its
+    tracks, in this order. `frames` is their length at `output.sample_rate`. With `growing`, others may read the samples
+    while they are written.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
     check_output(output, channels=channels)
@@ -70,7 +71,7 @@ def open_stems(
     root = absolute(folder)
     settle(root)
     seen = set()
-    for path in files.values():
+    for path in dict.fromkeys(files.values()) if output.is_joint else files.values():
         if not path.is_relative_to(root) or path == root:
             raise OutputNotWritable(
                 f"'{shown(path)}' is outside the output directory '{shown(root)}'. Choose another name.",
@@ -121,7 +122,8 @@ class StemSet:
         self._plan = plan
         self._tags = tags
         self._overwrite = overwrite
-        self._stems: dict[str, StemFile] = {}
+        self._files: list[StemFile] = []
+        self._stems: dict[str, StemTrack] = {}
         self._folders: list[Path] = []
         self._warnings = notes(plan.output)
         self._lock = threading.RLock()
@@ -148,11 +150,14 @@ class StemSet:
     def _prepare(self) -> None:
         self._make_folder(self._root)
         temporary.remove_stale_parts(temporary.part_folder(target) for target in self._targets.values())
-        for name, target in self._targets.items():
+        for target in dict.fromkeys(self._targets.values()):
+            names = [name for name, own in self._targets.items() if own == target]
             with self._lock:
                 self._require_unsettled()
-                self._stems[name] = stem = StemFile(target, self._plan)
-                stem.open()
+                file = StemFile(target, self._plan, Contents(names, self._tags))
+                self._files.append(file)
+                self._stems.update(zip(names, file.tracks, strict=True))
+                file.open()
 
     def _make_folder(self, folder: Path) -> None:
         try:
@@ -187,7 +192,10 @@ class StemSet:
     def finish(self) -> dict[str, list[Block]]:
         """Append what completes each stem, and return it. `commit` does that where it was not done before."""
         self._is_finished = True
-        return {name: stem.finish() for name, stem in self._stems.items()}
+        rest = {name: stem.finish() for name, stem in self._stems.items()}
+        for file in self._files:
+            file.close()
+        return rest
 
     def commit(
         self,
@@ -235,9 +243,9 @@ class StemSet:
         return gain
 
     def _encode(self, progress: _EncodingProgress) -> None:
-        threads = max(min(len(self._stems), os.cpu_count() or 1), 1)
+        threads = max(min(len(self._files), os.cpu_count() or 1), 1)
         with ThreadPoolExecutor(threads, "encode") as pool:
-            jobs = [pool.submit(stem.encode, progress.count) for stem in self._stems.values()]
+            jobs = [pool.submit(file.encode, progress.count) for file in self._files]
             try:
                 finished, _ = wait(jobs, return_when=FIRST_EXCEPTION)
                 for job in finished:
@@ -248,30 +256,35 @@ class StemSet:
                 raise
 
     def _tag(self) -> None:
-        for name, stem in self._stems.items():
-            if stem.part is None:
+        is_tagged = self._plan.output.name == "mka"  # by its encoder
+        for file in self._files:
+            if file.part is None:
                 continue
             try:
-                if self._tags is not None and not write_tags(
-                    stem.part.path,
-                    self._plan.output.name,
-                    self._tags.source,
-                    stem=name,
-                    model=self._tags.model,
-                    version=self._tags.version,
+                if (
+                    self._tags is not None
+                    and not is_tagged
+                    and not write_tags(
+                        file.part.path,
+                        self._plan.output.name,
+                        self._tags.source,
+                        stem=", ".join(file.contents.tracks),
+                        model=self._tags.model,
+                        version=self._tags.version,
+                    )
                 ):
-                    self._warnings.append(f"'{shown(stem.target.name)}' is larger than 4 GiB and so has no tags.")
-                temporary.sync(stem.part.path)
+                    self._warnings.append(f"'{shown(file.target.name)}' is larger than 4 GiB and so has no tags.")
+                temporary.sync(file.part.path)
             except OSError as error:
-                raise output_error(error, stem.target) from error
+                raise output_error(error, file.target) from error
 
     def _publish(self) -> None:
         """Give all files their final names, or none."""
         with self._lock:
             self._require_unsettled()
-            for target in self._targets.values():
-                _require_free(target, overwrite=self._overwrite)
-            parts = [(stem.part, stem.target) for stem in self._stems.values() if stem.part is not None]
+            for file in self._files:
+                _require_free(file.target, overwrite=self._overwrite)
+            parts = [(file.part, file.target) for file in self._files if file.part is not None]
             publish(self._root, parts, self._require_place)
             self._is_settled = True
 
@@ -289,8 +302,8 @@ class StemSet:
             if self._is_settled:
                 return
             self._is_settled = True
-            for stem in self._stems.values():
-                stem.abandon()
+            for file in self._files:
+                file.abandon()
             temporary.remove_folders(self._folders)
 
 

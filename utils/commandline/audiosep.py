@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
-from typing import get_args
+from pathlib import Path
 
 from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Switch, closing, template_option
@@ -15,7 +14,7 @@ from utils.core.api import EngineApi
 from utils.core.catalogue import DEFAULT_AUDIOSEP, RESIDUAL
 from utils.core.errors import InvalidRequest
 from utils.core.replies import ModelDetails
-from utils.core.requests import AudioFormat, AudioSepSeparate, ListModels
+from utils.core.requests import AudioSepSeparate, ListModels, format_of
 
 OWN_PARTS = ("checkpoint_path", "config_path", "clap_checkpoint_path", "roberta_dir")
 
@@ -42,8 +41,8 @@ def understand(typed: Typed) -> Options[AudioSepSeparate]:
 def name_output(typed: Typed) -> None:
     """What was typed after `--out`, as a request that may write to a file calls it."""
     words = typed.words
-    extension = PurePath(words.output).suffix[1:].lower()
-    if extension not in get_args(AudioFormat):
+    named = format_of(words.output)
+    if named is None:
         words.output_dir, words.output = words.output, None
         return
     if len(words.tracks) > 1:
@@ -54,7 +53,7 @@ def name_output(typed: Typed) -> None:
             raise InvalidRequest(f"{option} needs a directory in --out; a file there sets its own name and format.")
     if words.skip_existing:
         raise InvalidRequest("--skip-existing needs a directory in --out.")
-    words.format = extension
+    words.format = named
 
 
 def find_models(engine: EngineApi, request: AudioSepSeparate) -> list[ModelDetails]:

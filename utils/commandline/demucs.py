@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -26,11 +26,11 @@ from utils.commandline.options import LOSSY, Options, Typed, template_fields
 from utils.commandline.program import Listing, Program, Report, describe_model, separate_all
 from utils.commandline.wording import Wording
 from utils.core.api import EngineApi
-from utils.core.catalogue import DEFAULT_DEMUCS, EXTENSION_ALIASES, TEMPLATE_FIELDS
+from utils.core.catalogue import DEFAULT_DEMUCS, TEMPLATE_FIELDS
 from utils.core.errors import InputNotFound, InvalidRequest, OutputNotWritable
 from utils.core.job import Job
 from utils.core.replies import FileDone, ModelDetails
-from utils.core.requests import AudioFormat, DemucsListModels, DemucsSeparate
+from utils.core.requests import DemucsListModels, DemucsSeparate, format_of
 
 DEFAULT_FILENAME = "{track}/{stem}.{ext}"
 FILENAME_FIELDS = {*TEMPLATE_FIELDS, "trackext", "ext"}
@@ -122,17 +122,17 @@ def request_for(path: Path, options: Options[DemucsSeparate]) -> DemucsSeparate:
     template_fields(run.filename, "--filename", FILENAME_FIELDS)
     extension = path.name.rpartition(".")[2].replace("{", "{{").replace("}", "}}")
     whole = run.filename.replace("{ext}", request.format).replace("{trackext}", extension)
-    stem, dot, ending = whole.rpartition(".")
-    ending = EXTENSION_ALIASES.get(ending.lower(), ending.lower())
-    if not dot or ending not in get_args(AudioFormat):
+    ending = format_of(whole)
+    if ending is None:
         raise InvalidRequest(
             f"--filename must end in .{{ext}} or in the extension of a format, such as .{request.format}."
         )
+    dots = ending.count(".") + 1
     is_float = request.pcm_type == "FLOAT"
     return msgspec.structs.replace(
         request,
         format=ending,
-        name_template=None if run.filename == DEFAULT_FILENAME else _below_out(stem),
+        name_template=None if run.filename == DEFAULT_FILENAME else _below_out(whole.rsplit(".", dots)[0]),
         bitrate=run.mp3_bitrate if ending == "mp3" and request.bitrate is None else request.bitrate,
         pcm_type=None if ending in LOSSY or (is_float and ending == "flac") else request.pcm_type,
     )

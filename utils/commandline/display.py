@@ -126,7 +126,7 @@ def describe_done(done: FileDone) -> str:
     """The line for a song whose stems were written."""
     if done.skipped is True:
         return f"{done.input}: skipped, because it is already finished."
-    paths = [Path(path) for path in (done.paths or {}).values()]
+    paths = [Path(path) for path in dict.fromkeys((done.paths or {}).values())]
     folders = sorted({str(path.parent) for path in paths})
     return f"{done.input} -> {', '.join(folders)}: {' '.join(path.name for path in paths)}"
 

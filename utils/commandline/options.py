@@ -23,7 +23,7 @@ from utils.commandline.wording import Wording
 from utils.core.catalogue import TEMPLATE_FIELDS
 from utils.core.errors import InvalidRequest, did_you_mean, nearest
 from utils.core.fields import Field, alternatives
-from utils.core.requests import Separate
+from utils.core.requests import JOINT_FORMATS, Separate
 from utils.core.settings import FIELDS as SETTINGS
 from utils.core.settings import with_dashes
 
@@ -264,11 +264,11 @@ class Typed:
             hint = f"`{self.layout.program} --help` lists the options."
             raise InvalidRequest("Name at least one song or folder.", hint=hint)
         audio_format = words.format or "wav"
-        if words.bitrate is not None and audio_format not in LOSSY:
+        if words.bitrate is not None and audio_format not in LOSSY | JOINT_FORMATS:
             raise InvalidRequest(f"--bitrate is for lossy formats; {audio_format} is lossless.")
         if words.pcm_type not in (None, "source") and audio_format in LOSSY:
             typed = self.wording.of_hint(f'"pcm_type":"{words.pcm_type}"')
-            raise InvalidRequest(f"{typed} is for wav, flac and aiff; {audio_format} has no sample type.")
+            raise InvalidRequest(f"{typed} is for lossless formats; {audio_format} has no sample type.")
         if words.name_template is not None:
             option = self.wording.option("name_template")
             template_fields(words.name_template, option, TEMPLATE_FIELDS)

@@ -302,7 +302,7 @@ class Report:
         self.count += 1
         if done.ok:
             self._skipped += done.skipped is True
-            self._print_paths((done.paths or {}).values())
+            self._print_paths(dict.fromkeys((done.paths or {}).values()))
             self.separated(done)
         else:
             error = done.error or {}

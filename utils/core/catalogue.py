@@ -154,7 +154,7 @@ TRACK_AND_STEM = "{track}_{stem}"
 TEMPLATE_FIELDS = frozenset({"track", "stem", "model", "index"})
 
 # Alternative extensions of output formats.
-EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a"}
+EXTENSION_ALIASES = {"aif": "aiff", "wave": "wav", "oga": "ogg", "mp4": "m4a", "stem.mp4": "stem.m4a"}
 
 
 def family_of(model_type: str) -> FamilyName:

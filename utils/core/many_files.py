@@ -173,7 +173,7 @@ def separate_each(
         succeeded=len(separated),
         failed=len(results) - len(separated),
         skipped=sum(result.skipped is True for result in separated),
-        files=[path for result in separated for path in result.paths.values()],
+        files=[path for result in separated for path in dict.fromkeys(result.paths.values())],
     )
 
 

@@ -14,10 +14,18 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from utils.core.catalogue import DEFAULT_PACKAGE_MODEL
-from utils.core.errors import InvalidRequest
+from utils.core.errors import InvalidRequest, UnsupportedFormat
 from utils.core.fields import BY_COMMAS
 from utils.core.peaks import PeakRange
-from utils.core.requests import SHORTEST_S, AudioSeparatorLoad, AudioSeparatorSeparate, Request, SampleType
+from utils.core.requests import (
+    JOINT_FORMATS,
+    SHORTEST_S,
+    AudioFormat,
+    AudioSeparatorLoad,
+    AudioSeparatorSeparate,
+    Request,
+    SampleType,
+)
 
 DEFAULT_MODEL = DEFAULT_PACKAGE_MODEL
 
@@ -138,6 +146,17 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     ] = None
 
     @property
+    def audio_format(self) -> AudioFormat:
+        """Raises `UnsupportedFormat` where one file would hold all stems, which the package names one by one."""
+        if self.format in JOINT_FORMATS:
+            raise UnsupportedFormat(
+                f"`{self.format}` holds all stems in one file, but the audio-separator package writes a file for each.",
+                hint='Send "cmd":"separate", or use another format, such as "format":"flac".',
+                field="format",
+            )
+        return self.format
+
+    @property
     def level(self) -> PeakRange:
         """Raises `InvalidRequest` for peaks that there cannot be."""
         if not 0 < self.normalization <= 1:
@@ -150,7 +169,7 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
     def model_key(self) -> str | None:
         return repr(self.ensemble) if self.ensemble else self.model
 
-    def sample_type_for(self, subtype: str) -> SampleType:
+    def sample_type_for(self, subtype: str) -> SampleType | None:
         """As deep as the input, as far as the format can be, unless the request says otherwise."""
         if (self.pcm_type or self.subtype or "source") != "source":
             return super().sample_type_for(subtype)

@@ -21,7 +21,7 @@ from utils.core.peaks import PeakRange
 from utils.core.settings import Arithmetic
 
 RequestId = str | int | float
-AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"]
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a", "stem.m4a", "mka"]
 SampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 AskedSampleType = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT", "source"]
 ClipMode = Literal["rescale", "rescale_each", "clamp", "none"]
@@ -76,12 +76,26 @@ RobertaDir = Annotated[
     Meta(description="Folder with the vocabulary of roberta-base; by default the one in the models directory."),
 ]
 
+# The formats of which one file holds the mix and all stems, each in a track of its own. They can be lossy or lossless.
+JOINT_FORMATS: frozenset[AudioFormat] = frozenset({"stem.m4a", "mka"})
+
 # How fast the noise estimate of `denoise` follows a falling level, by mode.
 RELEASE_S = {"default": 0.1, "drums": 0.3, "slow": 0.5}
 
 # The shortest length, instead of "more than 0": msgspec would check that against the smallest float, which counts as
 # zero once torch flushes denormals.
 SHORTEST_S = 0.001
+
+
+def format_of(file: str) -> AudioFormat | None:
+    """The format that the extension of a file's name stands for, if any."""
+    suffixes = PurePath(file).suffixes
+    for extension in ("".join(suffixes[-2:]), "".join(suffixes[-1:])):
+        named = extension[1:].lower()
+        named = catalogue.EXTENSION_ALIASES.get(named, named)
+        if named in get_args(AudioFormat):
+            return cast(AudioFormat, named)
+    return None
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,15 +260,30 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     ] = None
     output_dir: Annotated[str | None, Meta(description="Another name for `output`.")] = None
     model: Annotated[str | None, Meta(description="Name of the model; by default the worker's default model.")] = None
-    format: Annotated[AudioFormat, Meta(description="File format of the stems.")] = "wav"
+    format: Annotated[
+        AudioFormat,
+        Meta(
+            description="File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems."
+        ),
+    ] = "wav"
     pcm_type: Annotated[
         AskedSampleType | None,
         Meta(
-            description="Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."
+            description="Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless."
         ),
     ] = None
     subtype: Annotated[AskedSampleType | None, Meta(description="Another name for `pcm_type`.")] = None
-    bitrate: Annotated[int, Meta(ge=8, le=640, description="Bit rate of lossy formats, in kbit/s.")] | None = None
+    bitrate: (
+        Annotated[
+            int,
+            Meta(
+                ge=8,
+                le=640,
+                description="Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy.",
+            ),
+        ]
+        | None
+    ) = None
     stems: Annotated[list[str] | None, Meta(description="Write only these stems.", extra=BY_COMMAS)] = None
     two_stems: Annotated[str | None, Meta(description="Write only this stem, and everything else as `no_STEM`.")] = None
     output_sample_rate: Annotated[
@@ -339,14 +368,21 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         """The format of the stems' files."""
         return self.format
 
-    def sample_type_for(self, subtype: str) -> SampleType:
-        """The type of the stems' samples, for an input whose samples are of this type, as libsndfile calls it."""
-        asked = self.pcm_type or self.subtype or "PCM_16"
+    def sample_type_for(self, subtype: str) -> SampleType | None:
+        """The type of the stems' samples, for an input whose samples are of this type, as libsndfile calls it.
+
+        None where the request leaves it to the format to be lossy. Lossy formats ignore the type.
+        """
+        asked = self.pcm_type or self.subtype
+        if self.audio_format in JOINT_FORMATS and asked in (None, "source"):
+            prefers_lossy = asked is None and self.audio_format == "stem.m4a"
+            if prefers_lossy or self.bitrate is not None:
+                return None
         if asked != "source":
-            return asked
+            return asked or "PCM_16"
         if subtype in ("FLOAT", "DOUBLE", "PCM_32", "ALAC_32"):
             deep: SampleType = "PCM_32" if subtype.endswith("32") else "FLOAT"
-            return "PCM_24" if self.audio_format == "flac" else deep
+            return "PCM_24" if self.audio_format in ("flac", "stem.m4a") else deep
         return "PCM_24" if subtype.endswith(("24", "20")) else "PCM_16"
 
     @property
@@ -371,9 +407,19 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         return name
 
     def template_of(self, stem: str | None) -> str:
-        """The template for the name of a stem's file; None stands for any stem."""
+        """The template for the name of a stem's file; None stands for any stem. Raises `InvalidRequest`."""
         del stem
-        return self.name_template or self.template
+        if self.audio_format not in JOINT_FORMATS:
+            return self.name_template or self.template
+        if self.name_template is None:  # without what names the stem, which is at the end
+            return self.template[: self.template.index("{track}")] + "{track}"
+        if "{stem}" in self.name_template:
+            raise InvalidRequest(
+                f"`name_template` has `{{stem}}` in it, but one file of the format `{self.audio_format}` holds all stems.",
+                hint='Leave it out, as in "name_template":"{track}".',
+                field="name_template",
+            )
+        return self.name_template
 
     @property
     def wanted_two_stems(self) -> str | None:
@@ -674,16 +720,15 @@ class IntoFile(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="separa
         """What the extension of `output` says, or else `format`. Raises `UnsupportedFormat`."""
         if self.file is None:
             return self.format
-        extension = PurePath(self.file).suffix[1:].lower()
-        named = catalogue.EXTENSION_ALIASES.get(extension, extension)
-        known = get_args(AudioFormat)
-        if named not in known:
+        named = format_of(self.file)
+        if named is None:
+            known = ", ".join(f".{name}" for name in get_args(AudioFormat))
             raise UnsupportedFormat(
                 f"The extension of `{PurePath(self.file).name}` names no format that can be written.",
-                hint=f"Use one of {', '.join(f'.{name}' for name in known)}; a directory goes into `output_dir`.",
+                hint=f"Use one of {known}; a directory goes into `output_dir`.",
                 field="output",
             )
-        return cast(AudioFormat, named)
+        return named
 
 
 class Apollo(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="apollo"):

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from utils import cards
 from utils import device as devices
+from utils.audio.formats import DJ_STEMS, check_stems
 from utils.audio.tagging import is_own_stem
 from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
@@ -295,7 +296,8 @@ class Engine:
             request = complete(request, self.settings.models_dir)
         require_paths(request)
         song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
-        _ = request.audio_format, request.report_look  # what is wrong with them raises here, before a model is loaded
+        # What is wrong with these raises here, before a model is loaded.
+        _ = request.audio_format, request.template_of(None), request.report_look
         earlier = len(job.warnings)
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
             recipe = self._recipe(request, song, job)
@@ -304,6 +306,7 @@ class Engine:
             separate = recipe.separate
         else:
             sources = self.resolve(request, job)
+            self._check_likely_stems(request, sources)
             separate = partial(self._separate, request, song, sources, job)
         if not request.resume:
             return separate()
@@ -328,6 +331,7 @@ class Engine:
         asked = request.recipe
         recipe = find_recipe(asked, self.settings) if isinstance(asked, str) else read_recipe(asked, "recipe")
         checked = check_recipe(recipe, self._details(requests.ListModels()), policy=request.policy)
+        check_stems(request.audio_format, len(checked.recipe.outputs), self._models_for_djs)
         return RecipeRun(self, checked, request, track, job)
 
     def _separate(
@@ -347,6 +351,7 @@ class Engine:
                 self.cache.activate(models[0])
             with self._in_time(sources[0], job):  # networks of a bag are read when they are needed
                 arrangement = self._arrange(request, models, track, lease, job)
+            check_stems(request.audio_format, len(arrangement.selection.names), self._models_for_djs)
             grown = sum(model.size_bytes() for model in models) > size_bytes
             loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
             while True:
@@ -360,6 +365,23 @@ class Engine:
                 job.warn("Memory ran out; the separation restarted with chunks half as long.")
                 arrangement = self._arrange(request, models, track, lease, job, longest_chunk_s=arrangement.chunk_s / 2)
         return ANSWERS[kind](done) if kind in ANSWERS else done
+
+    def _check_likely_stems(self, request: requests.Separate, sources: Sequence[ModelSource]) -> None:
+        """Raise before a model is loaded where it is known that the format cannot hold what this request gives."""
+        first = sources[0]
+        rest = 1  # some requests give what is left of the mix as well
+        if request.wanted_two_stems is not None:
+            stems, rest = 2, 0
+        elif request.wanted_stems is not None:
+            stems = len({stem.lower() for stem in request.wanted_stems})
+        elif first.record is not None and not isinstance(request, requests.AudioSepSeparate):
+            stems = len(first.record.stems)
+        else:
+            return
+        check_stems(request.audio_format, stems, self._models_for_djs, more=rest)
+
+    def _models_for_djs(self) -> list[str]:
+        return [entry.name for entry in self._details(requests.ListModels()) if len(entry.stems) == DJ_STEMS]
 
     def _arrange(
         self,
@@ -518,7 +540,7 @@ EVENTS: dict[type[Asked], type[replies.Separating | replies.Restoring | replies.
 
 def _with_absolute_files(kind: type[replies.Done], done: replies.Done, **more: Any) -> replies.Done:
     fields = msgspec.structs.asdict(done)
-    return kind(**{**fields, "files": list(done.paths.values()), **more})
+    return kind(**{**fields, "files": list(dict.fromkeys(done.paths.values())), **more})
 
 
 ANSWERS: dict[type[Asked], Callable[[replies.Done], replies.Done]] = {

@@ -294,14 +294,14 @@ class SeparateOptions(TypedDict, total=False):
     """Add a traceback to errors."""
     model: str | None
     """Name of the model; by default the worker's default model."""
-    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
-    """File format of the stems."""
+    format: Literal["aiff", "flac", "m4a", "mka", "mp3", "ogg", "opus", "stem.m4a", "wav"]
+    """File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
-    """Bit rate of lossy formats, in kbit/s."""
+    """Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy."""
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
@@ -524,14 +524,14 @@ class ApolloOptions(TypedDict, total=False):
     """Directory for `TRACK_(STEM).wav`, instead of `output`."""
     model: str | None
     """Name of the model; by default the worker's default model."""
-    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
-    """File format of the stems."""
+    format: Literal["aiff", "flac", "m4a", "mka", "mp3", "ogg", "opus", "stem.m4a", "wav"]
+    """File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
-    """Bit rate of lossy formats, in kbit/s."""
+    """Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy."""
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
@@ -642,14 +642,14 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Another name for `output`."""
     model: str | None
     """Name of the model's file in the package; default `model_bs_roformer_ep_317_sdr_12.9755.ckpt`."""
-    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
-    """File format of the stems."""
+    format: Literal["aiff", "flac", "m4a", "mka", "mp3", "ogg", "opus", "stem.m4a", "wav"]
+    """File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32"] | None
     """Sample type of the stems; by default as deep as the input, as far as the format supports it."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
-    """Bit rate of lossy formats, in kbit/s."""
+    """Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy."""
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None
@@ -794,14 +794,14 @@ class DenoiseOptions(TypedDict, total=False):
     """Directory for `TRACK_denoised.wav`, instead of `output`."""
     model: str | None
     """`envelope_matched`, the only method."""
-    format: Literal["aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav"]
-    """File format of the stems."""
+    format: Literal["aiff", "flac", "m4a", "mka", "mp3", "ogg", "opus", "stem.m4a", "wav"]
+    """File format of the stems. With `stem.m4a` (for four stems) and `mka`, one file holds the mix and all stems."""
     pcm_type: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
-    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`."""
+    """Sample type of the stems; `source` keeps the depth of the input, as far as the format supports it; default `PCM_16`. It makes `stem.m4a` lossless."""
     subtype: Literal["FLOAT", "PCM_16", "PCM_24", "PCM_32", "source"] | None
     """Another name for `pcm_type`."""
     bitrate: int | None
-    """Bit rate of lossy formats, in kbit/s."""
+    """Bit rate of lossy formats, in kbit/s, for each track of a file. It makes `mka` lossy."""
     stems: Sequence[str] | None
     """Write only these stems."""
     two_stems: str | None

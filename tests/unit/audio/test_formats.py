@@ -1,16 +1,19 @@
 """What each format can hold."""
 
+from typing import get_args
+
 import pytest
 
-from utils.audio.formats import OutputFormat, check_output, notes, rate_like
+from utils.audio.formats import OutputFormat, check_output, check_stems, notes, rate_like
 from utils.core.errors import UnsupportedFormat
+from utils.core.requests import AudioFormat
 
 
 def output(name="wav", sample_type="PCM_16", bitrate=None, rate=44100, clip="rescale"):
     return OutputFormat(name, sample_type, bitrate, rate, clip)
 
 
-@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a"])
+@pytest.mark.parametrize("name", get_args(AudioFormat))
 @pytest.mark.parametrize("channels", [1, 2])
 def test_the_usual_is_possible(name, channels):
     """Every format takes CD audio with its defaults."""
@@ -29,7 +32,13 @@ def test_flac_cannot_hold_everything(sample_type):
 
 @pytest.mark.parametrize(
     ("name", "rate", "near"),
-    [("mp3", 96000, 48000), ("mp3", 8001, 8000), ("m4a", 192000, 96000), ("ogg", 384000, 192000)],
+    [
+        ("mp3", 96000, 48000),
+        ("mp3", 8001, 8000),
+        ("m4a", 192000, 96000),
+        ("ogg", 384000, 192000),
+        ("stem.m4a", 96000, 48000),
+    ],
 )
 def test_an_impossible_rate_names_the_nearest(name, rate, near):
     """So that the request can be mended."""
@@ -48,6 +57,9 @@ def test_an_impossible_rate_names_the_nearest(name, rate, near):
         ("mp3", 32000, 32000),
         ("mp3", 4000, 8000),
         ("ogg", 384000, 192000),
+        ("stem.m4a", 96000, 48000),
+        ("stem.m4a", 22050, 44100),
+        ("mka", 96000, 96000),
     ],
 )
 def test_a_rate_as_near_to_the_song_s_as_a_format_has(name, rate, like):
@@ -120,3 +132,56 @@ def test_sizes_are_not_underestimated():
     assert output().size_bytes(441000, 2) >= 441000 * 4
     assert output("flac", "PCM_24").size_bytes(441000, 2) >= 441000 * 6
     assert 400_000 <= output("mp3").size_bytes(441000, 2) <= 600_000
+
+
+@pytest.mark.parametrize(
+    ("name", "sample_type", "codec"),
+    [
+        ("stem.m4a", None, "aac"),
+        ("stem.m4a", "PCM_16", "alac"),
+        ("stem.m4a", "PCM_24", "alac"),
+        ("mka", None, "opus"),
+        ("mka", "PCM_16", "flac"),
+        ("mka", "PCM_24", "flac"),
+        ("mka", "PCM_32", "pcm"),
+        ("mka", "FLOAT", "pcm"),
+    ],
+)
+def test_the_sample_type_decides_how_tracks_are_coded(name, sample_type, codec):
+    """Without one, they are lossy."""
+    wanted = output(name, sample_type, rate=48000)
+    check_output(wanted, channels=2)
+    assert (wanted.codec, wanted.is_lossy, wanted.is_joint) == (codec, sample_type is None, True)
+    assert wanted.holds_overs == (sample_type == "FLOAT")
+
+
+@pytest.mark.parametrize("sample_type", ["PCM_32", "FLOAT"])
+def test_alac_cannot_hold_everything(sample_type):
+    """The error says what is coded how."""
+    with pytest.raises(UnsupportedFormat, match=r"`stem\.m4a` with ALAC .* only PCM_16 or PCM_24"):
+        check_output(output("stem.m4a", sample_type), channels=2)
+
+
+def test_matroska_says_that_opus_needs_another_rate():
+    """As `opus` does; and a bit rate beside a sample type has no effect."""
+    assert "written at 48000 Hz" in notes(output("mka", None, bitrate=128))[0]
+    assert notes(output("mka", "PCM_24", bitrate=128)) == ["`bitrate` was ignored: `mka` with FLAC has none."]
+
+
+@pytest.mark.parametrize(("stems", "more"), [(2, 0), (2, 1), (3, 0), (5, 0), (6, 1)])
+def test_another_number_of_stems_names_what_fits(stems, more):
+    """Too few: models with four; too many: a choice of four."""
+    with pytest.raises(UnsupportedFormat, match=f"exactly four stems .* gives {stems}") as caught:
+        check_stems("stem.m4a", stems, lambda: list("abcdefg"), more=more)
+    assert caught.value.suggestions == tuple("abcdefg")
+    assert ("such as a, b, c, d, e." in caught.value.hint) == (stems < 4)
+    assert ("choose four" in caught.value.hint) == (stems > 4)
+    assert '"mka" holds any number' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "stems", "more"), [("stem.m4a", 4, 0), ("stem.m4a", 3, 1), ("mka", 9, 0), ("wav", 1, 0)]
+)
+def test_a_fitting_number_of_stems_passes(name, stems, more):
+    """Also where there may be one more, and models are looked for only if an error needs them."""
+    check_stems(name, stems, lambda: pytest.fail("not needed"), more=more)

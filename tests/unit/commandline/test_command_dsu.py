@@ -142,7 +142,7 @@ def test_a_lossy_format_has_no_type_of_sample(capsys, words, option):
     """To ask for one is a mistake."""
     status, err = told(capsys, *words, "a.wav")
     assert status == 2
-    assert f"{option} is for wav, flac and aiff" in err
+    assert f"{option} is for lossless formats" in err
 
 
 def test_results_of_a_folder_lie_as_the_songs_do(tmp_path):

@@ -21,6 +21,16 @@ from utils.core.requests import NetworkSeparate
         ({"subtype": "source"}, "FLOAT", "flac", "PCM_24"),
         ({"pcm_type": "source"}, "MPEG_LAYER_III", "wav", "PCM_16"),
         ({"pcm_type": "source"}, "", "wav", "PCM_16"),
+        ({}, "PCM_24", "stem.m4a", None),
+        ({"bitrate": 128}, "PCM_24", "stem.m4a", None),
+        ({"pcm_type": "PCM_24"}, "PCM_16", "stem.m4a", "PCM_24"),
+        ({"pcm_type": "PCM_24", "bitrate": 128}, "PCM_16", "stem.m4a", "PCM_24"),
+        ({"pcm_type": "source"}, "FLOAT", "stem.m4a", "PCM_24"),
+        ({"pcm_type": "source", "bitrate": 128}, "FLOAT", "stem.m4a", None),
+        ({}, "PCM_24", "mka", "PCM_16"),
+        ({"bitrate": 128}, "PCM_24", "mka", None),
+        ({"pcm_type": "source"}, "FLOAT", "mka", "FLOAT"),
+        ({"pcm_type": "FLOAT", "bitrate": 128}, "PCM_16", "mka", "FLOAT"),
     ],
 )
 def test_as_deep_as_the_input_where_that_is_asked(asked, input_type, audio_format, expected):

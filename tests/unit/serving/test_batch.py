@@ -124,6 +124,15 @@ def test_every_job_is_checked_before_the_first_runs(wrong, error, field):
     assert "jobs[1]" in caught.value.message
 
 
+@pytest.mark.parametrize("fields", [{"format": "mka"}, {"format": "stem.m4a"}])
+def test_a_stem_inside_a_file_of_all_is_no_input(fields):
+    """It is refused before anything runs, since a reader would take the mix."""
+    jobs = [separate(**fields), separate(source={"from": 0, "stem": "drums"})]
+    with pytest.raises(InvalidRequest, match="all stems into one file") as caught:
+        plan_batch(jobs, COMMANDS, ENGINE)
+    assert caught.value.field == "jobs[1].input.from"
+
+
 def test_only_separations_have_stems():
     """Taking the input from another kind of job is refused."""
     with pytest.raises(InvalidRequest, match="does not separate"):

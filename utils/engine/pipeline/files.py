@@ -25,10 +25,11 @@ from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.graph import open_stream
 from utils.engine.pipeline.live import Live
-from utils.engine.pipeline.report import MIX, JobReport
+from utils.engine.pipeline.report import JobReport
+from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.stream import Part
-from utils.engine.pipeline.targets import stem_targets
-from utils.engine.pipeline.track import Track
+from utils.engine.pipeline.targets import MIX, stem_targets
+from utils.engine.pipeline.track import STEREO, Track
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     output = _output_format(request, arrangement, track)
     # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
     channels = 1 if request.channels == "source" and track.info.channels == 1 else arrangement.channels
+    file_channels = STEREO if output.name == "stem.m4a" else channels  # players of it expect stereo
     report = JobReport(request, arrangement, track, stems.stats.frames, job)
     with job.step("read"):
         tags = TagSet(source=_source_tags(track, job), model=arrangement.model, version=__version__)
@@ -54,7 +56,7 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         folder=Path(request.folder).expanduser().absolute(),
         output=output,
         model_rate=arrangement.sample_rate,
-        channels=channels,
+        channels=file_channels,
         # Exactly the duration of the input, at the output's rate.
         frames=stems.stats.frames
         if output.sample_rate == arrangement.sample_rate
@@ -64,15 +66,20 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         growing=request.streaming is not None,
     )
 
+    def fitted(samples: Samples) -> Samples:
+        mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
+        return np.ascontiguousarray(np.broadcast_to(mixed, (file_channels, mixed.shape[1])))
+
     with job.step("write"), report, files:
-        live = _live(request, files, channels, track, job)
+        live = _live(request, files, file_channels, track, job)
 
         def write(part: Part) -> None:
             written = {}
             for name, samples in part.stems.items():
-                mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
-                written[name] = files.write(name, np.ascontiguousarray(mixed))
+                written[name] = files.write(name, fitted(samples))
                 report.add(name, samples)
+            if output.is_joint:
+                files.write(MIX, fitted(part.mix))
             report.add(MIX, part.mix)
             if live is not None:
                 live.add(written)
@@ -100,14 +107,16 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     ended = time.perf_counter()
     elapsed = ended - started
     spent = stems.spent
-    folder = Path(os.path.commonpath([path.parent for path in written.paths.values()]))
+    names = arrangement.selection.names
+    paths = list(dict.fromkeys(written.paths.values()))  # one file may hold all stems
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
     duration = stems.stats.frames / arrangement.sample_rate
     return Done(
         elapsed=round(elapsed, 3),
         output_dir=str(folder),
-        files=[path.relative_to(folder).as_posix() for path in written.paths.values()],
-        stems=list(written.paths),
-        paths={name: str(path) for name, path in written.paths.items()},
+        files=[path.relative_to(folder).as_posix() for path in paths],
+        stems=names,
+        paths={name: str(written.paths[name]) for name in names},
         duration=round(duration, 3),
         speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
         sample_rate=output.file_rate,
@@ -134,7 +143,7 @@ def _live(request: Separate, files: StemSet, channels: int, track: Track, job: J
         return None
     begun = StreamBegun(
         input=track.path.name,
-        stems={name: str(path) for name, path in files.growing.items()},
+        stems={name: str(path) for name, path in files.growing.items() if name != MIX},
         sample_rate=files.rate,
         channels=channels,
         frames=files.frames,

@@ -16,13 +16,11 @@ from utils.core.job import Job
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.song import Samples
-from utils.engine.pipeline.targets import report_target
+from utils.engine.pipeline.targets import MIX, report_target
 from utils.engine.pipeline.track import Track
 
 if TYPE_CHECKING:
     from utils.audio.report.writer import ReportWriter
-
-MIX = "the mix"
 
 
 class JobReport:

@@ -6,16 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.audio.naming import lay_out, safe_name
-from utils.core.requests import Separate
+from utils.core.errors import InvalidRequest
+from utils.core.requests import JOINT_FORMATS, Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.track import Track
 
 REPORT = "report"  # takes the place of the stem in the names of a report's files
+MIX = "the mix"  # in reports, and the first track of a file that holds all stems
+FADERS = (
+    "drums",
+    "bass",
+    "other",
+    "vocals",
+)  # the order that programs for DJs expect; what is none of these is `other`
 
 
 def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> Mapping[str, Path]:
-    """The file of each stem. If the request names a file, it is that of the main stem; the others go next to it."""
+    """The file of each stem. If the request names a file, it is that of the main stem; the others go next to it.
+
+    A file that holds all stems is also that of the mix, in the order of its tracks.
+    """
     names = arrangement.selection.names
+    if request.audio_format in JOINT_FORMATS:
+        return dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track))
     if request.file is None:
         return _laid_out(request, arrangement, track, names, request.audio_format)
     path = Path(request.file).expanduser().absolute()
@@ -23,6 +36,20 @@ def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> M
         name: path if name == arrangement.main else path.with_name(f"{path.stem}_{safe_name(name)}{path.suffix}")
         for name in names
     }
+
+
+def _tracks(request: Separate, names: Sequence[str]) -> list[str]:
+    if MIX in names:
+        raise InvalidRequest(f"`{MIX}` is the name of a track of its own in this format. Give that stem another name.")
+    if request.audio_format == "stem.m4a":
+        names = sorted(names, key=lambda name: FADERS.index(name.lower() if name.lower() in FADERS else "other"))
+    return [MIX, *names]
+
+
+def _joint_target(request: Separate, arrangement: Arrangement, track: Track) -> Path:
+    if request.file is not None:
+        return Path(request.file).expanduser().absolute()
+    return _laid_out(request, arrangement, track, [MIX], request.audio_format)[MIX]
 
 
 def _laid_out(
@@ -42,4 +69,7 @@ def _laid_out(
 
 def report_target(request: Separate, arrangement: Arrangement, track: Track, extension: str) -> Path:
     """A file of the report, which lies next to the stems and has a similar name."""
-    return _laid_out(request, arrangement, track, [REPORT], extension)[REPORT]
+    target = _laid_out(request, arrangement, track, [REPORT], extension)[REPORT]
+    if request.audio_format in JOINT_FORMATS:  # its template names no stem
+        target = target.with_name(f"{target.stem}_{REPORT}{target.suffix}")
+    return target

@@ -21,7 +21,7 @@ from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import hand_over_warnings, part_of
 from utils.core.replies import BatchDone, BatchFailed, Cancelled, Done, Error, Reply
-from utils.core.requests import Batch, Request, RequestId, Separate
+from utils.core.requests import JOINT_FORMATS, Batch, Request, RequestId, Separate, format_of
 from utils.serving import messages
 from utils.serving.commands import Command, Context, Group
 from utils.serving.commands.shared import EVENTS
@@ -134,6 +134,13 @@ def _earlier_stem(value: object, earlier: Sequence[Step]) -> EarlierStem | None:
         raise InvalidRequest("`input.stem` must be the name of a stem.", field="input.stem")
     if not any(issubclass(reply, Done) for reply in earlier[index].command.replies):
         raise InvalidRequest(f"jobs[{index}] does not separate anything, so it has no stems.", field="input.from")
+    before = earlier[index].request
+    if isinstance(before, Separate) and (format_of(before.file) if before.file else before.format) in JOINT_FORMATS:
+        raise InvalidRequest(
+            f"jobs[{index}] writes all stems into one file, of which no job can read a stem.",
+            hint='Give that job a format with a file for each stem, such as "format":"flac".',
+            field="input.from",
+        )
     return EarlierStem(index, stem)
 
 
