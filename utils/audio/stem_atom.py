@@ -27,6 +27,8 @@ _COMPRESSOR = {
 }
 _LIMITER = {"enabled": False, "release": 0.05, "threshold": 0, "ceiling": -0.35}
 
+_HEAD_BYTES = 8  # the size and the name of an atom of less than 4 GiB, as those of descriptions are
+
 
 class _SeekableFile(Protocol):
     def seek(self, offset: int, whence: int = 0) -> int: ...
@@ -37,7 +39,6 @@ class _SeekableFile(Protocol):
 class _Atom(NamedTuple):
     name: bytes
     start: int
-    body: int  # where its content begins
     end: int
 
 
@@ -51,18 +52,18 @@ def stem_description(names: Sequence[str]) -> bytes:
 def add_stem_atom(file: _SeekableFile, description: bytes) -> None:
     """Put the description into a finished file that ends with its `moov`, as FFmpeg leaves it: no sample moves."""
     moov = next(atom for atom in _atoms_in(file) if atom.name == b"moov")
-    file.seek(moov.body)
-    content = file.read(moov.end - moov.body)
+    file.seek(moov.start + _HEAD_BYTES)
+    content = file.read(moov.end - moov.start - _HEAD_BYTES)
     udta = next((atom for atom in _atoms_in(io.BytesIO(content)) if atom.name == b"udta"), None)
     at = len(content) if udta is None else udta.start
-    inside = b"" if udta is None else content[udta.body : udta.end]
+    inside = b"" if udta is None else content[udta.start + _HEAD_BYTES : udta.end]
     rest = b"" if udta is None else content[udta.end :]
     file.seek(moov.start)
     file.write(_atom(b"moov", content[:at] + _atom(b"udta", inside + _atom(b"stem", description)) + rest))
 
 
 def _atom(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), name) + content
+    return struct.pack(">I4s", _HEAD_BYTES + len(content), name) + content
 
 
 def _atoms_in(file: _SeekableFile) -> Iterator[_Atom]:
@@ -73,8 +74,7 @@ def _atoms_in(file: _SeekableFile) -> Iterator[_Atom]:
         file.seek(start)
         head = file.read(16)
         size, name = struct.unpack_from(">I4s", head)
-        body = 8
         if size == 1:
-            (size,), body = struct.unpack_from(">Q", head, 8), 16
-        yield _Atom(name, start, start + body, start + size)
+            (size,) = struct.unpack_from(">Q", head, 8)
+        yield _Atom(name, start, start + size)
         start += size
