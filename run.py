@@ -545,6 +545,11 @@ def worker(words: list[str]) -> int:
     return run_openly(argv)
 
 
+def doctor(words: list[str]) -> int:
+    """examine this machine: disks, codecs, and how each device computes"""
+    return worker(["dsu", "doctor", *words])
+
+
 def clean(words: list[str]) -> int:
     """remove the environments, caches, builds and the output of the demo"""
     refuse_extra("clean", words)
@@ -574,7 +579,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (demo, test, check, bench, gen, lock, build, worker, clean)
+    command.__name__: command for command in (demo, test, check, bench, gen, lock, build, worker, doctor, clean)
 }
 
 

@@ -316,6 +316,82 @@ export interface Description {
   definitions: Record<string, unknown>;
 }
 
+/** Examine this machine: its disks, codecs and limits, and how each device computes, in a child process. What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on. */
+export interface Doctor {
+  cmd: "doctor";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Examine only this device: `cpu`, `cuda`, `cuda:N`, …; by default all. */
+  device?: string | null;
+  /** Send `progress` lines. */
+  progress?: boolean;
+}
+
+/** What the doctor has found. */
+export interface Diagnosis {
+  status: "diagnosis";
+  id?: string | number;
+  warnings?: Array<string>;
+  /** No problem was found; there may be warnings. */
+  healthy: boolean;
+  version: string;
+  system: string;
+  findings: Array<Finding>;
+  devices: Array<DeviceFinding>;
+  elapsed: number;
+}
+
+/** What one check of the machine has found. */
+export interface Finding {
+  check: string;
+  state: "good" | "problem" | "warning";
+  message: string;
+  hint?: string;
+}
+
+/** What a device makes of small networks of every kind, beside the processor in single precision. */
+export interface DeviceFinding {
+  device: string;
+  card?: Card;
+  /** Why it cannot be used. */
+  fault?: string;
+  /** The fastest precision in which every network came out right. */
+  precision?: "bf16" | "fp16" | "fp32";
+  precisions: Record<string, PrecisionFinding>;
+  /** How exactly a spectrum becomes the signal again. */
+  spectrum_db?: number | null;
+  /** The kernels for attention that run here. */
+  attention: Array<string>;
+  /** Seconds of audio that a fixed network does in a second, to compare machines with. */
+  speed?: number | null;
+  /** Memory that was not returned afterwards. */
+  memory_left_mb?: number;
+}
+
+/** How a device computes in one precision. */
+export interface PrecisionFinding {
+  /** How far the error lies below the output, of the network where it is largest; 200 is exact. */
+  lowest_db: number | null;
+  /** That network. */
+  lowest_of: string;
+  /** The networks that do not compute as they should, and why. */
+  faults: Record<string, string>;
+}
+
+/** A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists. */
+export interface Cancelled {
+  status: "cancelled";
+  id?: string | number;
+  warnings?: Array<string>;
+  message: string;
+  /** Many files or a batch: the replies of the parts that had ended. */
+  results?: Array<Record<string, unknown>>;
+}
+
 /** Shut the worker down once all jobs sent before this command have ended. */
 export interface Exit {
   cmd: "exit";
@@ -437,16 +513,6 @@ export interface ModelLoaded {
   stems: Array<string>;
   cached: boolean;
   elapsed: number;
-}
-
-/** A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists. */
-export interface Cancelled {
-  status: "cancelled";
-  id?: string | number;
-  warnings?: Array<string>;
-  message: string;
-  /** Many files or a batch: the replies of the parts that had ended. */
-  results?: Array<Record<string, unknown>>;
 }
 
 /** Load a model without making it the active one. */
@@ -1939,7 +2005,7 @@ export interface DsuSeparate {
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
-export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | Description | Exiting | Models | ModelLoaded | Cancelled | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;
+export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | Description | Diagnosis | Cancelled | Exiting | Models | ModelLoaded | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -1948,6 +2014,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: DemucsListModels; reply: Models; event: never };
     load_model: { request: DemucsLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
@@ -1965,6 +2032,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
     load_model: { request: NetworkLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
@@ -1982,6 +2050,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
     load_model: { request: AudioSeparatorLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
@@ -2004,6 +2073,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
     load_model: { request: AudioSepLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
@@ -2021,6 +2091,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: ListModels; reply: Models; event: never };
     load_model: { request: DenoiseLoad; reply: ModelLoaded; event: LoadingModel | Downloading };
@@ -2038,6 +2109,7 @@ export interface WorkerCommands {
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
+    doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
     list_models: { request: DsuListModels; reply: Models; event: never };
     list_recipes: { request: ListRecipes; reply: Recipes; event: never };
@@ -2067,6 +2139,8 @@ export interface WorkerMethods<K extends WorkerKind> {
   getStatus: Method<K, "get_status">;
   /** Return the protocol of this worker as JSON Schemas. */
   describe: Method<K, "describe">;
+  /** Examine this machine: its disks, codecs and limits, and how each device computes, in a child process. What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on. */
+  doctor: Method<K, "doctor">;
   /**
    * - `demucs`, `bsroformer`, `audio-separator`, `audiosep`, `denoise`: List the models that this worker knows or finds.
    * - `dsu`: List the names of the models of all families, or of one.

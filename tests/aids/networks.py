@@ -1,16 +1,12 @@
 """Networks with weights that let every part of them show, and signals to run them on, for the tests of this folder."""
 
-import math
-from pathlib import Path
-
-import soundfile
 import torch
 from torch import Tensor, nn
 
 from models.architectures import OWN, network_class, params_class
+from utils.doctor.computing import agreement_db, music, with_unit_gain
 
-CLIP = Path(__file__).resolve().parents[2] / "embedded" / "clip"
-CLIP_START = 3 * 44100
+__all__ = ["TINY", "agreement_db", "music", "noise", "run", "scrambled", "tiny", "twin", "with_unit_gain"]
 # Of every architecture, its network and parameters.
 TINY = {name: (network_class(name), params_class(name)) for name in OWN}
 
@@ -31,26 +27,6 @@ def scrambled(net: nn.Module) -> nn.Module:
     return net.eval()
 
 
-def with_unit_gain(net: nn.Module) -> nn.Module:
-    """The network with weights that keep the level of what passes them, as training makes them.
-
-    Half precision rounds relative to each value, so that its error shows as it would in a trained network. With weights
-    at which signals nearly vanish, or cancel each other, it would show the scale of the weights instead.
-    """
-    generator = torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for layer in net.modules():
-            if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
-                inputs = layer.weight[0].numel()
-            elif isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
-                # Each output is the sum of the inputs of so many overlapping kernels.
-                inputs = layer.weight[:, 0].numel() / math.prod(layer.stride)
-            else:
-                continue
-            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * inputs**-0.5)
-    return net.eval()
-
-
 def twin(net: nn.Module, peer: nn.Module) -> nn.Module:
     """`net` with the weights of another implementation, all of which it must know."""
     net.load_state_dict(peer.state_dict(), strict=True)
@@ -61,17 +37,6 @@ def noise(*shape: int) -> Tensor:
     return 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(3))
 
 
-def music(channels: int, samples: int) -> Tensor:
-    """(1, channels, samples) of the embedded clip, from where all instruments play."""
-    stems = [soundfile.read(path, dtype="float32", always_2d=True)[0].T for path in sorted(CLIP.glob("*.ogg"))]
-    return torch.from_numpy(sum(stems))[None, :channels, CLIP_START:][..., :samples].clone()
-
-
 def run(net: nn.Module, mix: Tensor, **options: object) -> Tensor:
     with torch.inference_mode():
         return net(mix, **options)
-
-
-def agreement_db(estimate: Tensor, reference: Tensor) -> float:
-    """How far the difference lies below the reference."""
-    return float(10 * torch.log10(reference.square().sum() / (reference - estimate).square().sum()))

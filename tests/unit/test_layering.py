@@ -38,6 +38,13 @@ LAYERS = {
     "utils/store": Layer(("utils.core", "utils.store", "models.architectures"), ANY),
     "utils/cards": Layer(("utils.core",), ANY),
     "utils/device": Layer(("utils.core", "utils.cards"), ANY),
+    "utils/doctor": Layer(
+        (
+            *("utils", "utils.core", "utils.audio", "utils.store", "utils.cards", "utils.device", "utils.doctor"),
+            *("utils.engine.backends", "models"),
+        ),
+        ANY,
+    ),
     "utils/engine": Layer(
         ("utils", "utils.core", "utils.audio", "utils.store", "utils.cards", "utils.device", "utils.engine", "models"),
         ANY,

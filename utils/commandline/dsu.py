@@ -18,6 +18,7 @@ from msgspec import Meta
 from utils import __version__
 from utils.commandline import audiosep, bsroformer, demucs, provider
 from utils.commandline.audio_separator import families as audio_separator
+from utils.commandline.doctor import doctor
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
 from utils.commandline.model_list import INSTEAD, by_name, unknown
 from utils.commandline.models import models
@@ -52,6 +53,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]
        dsu models show|import|verify|remove|du ...
        dsu download [options] NAME ...
+       dsu doctor [options]
        dsu worker [options]
        dsu jsonrpc [options]
 
@@ -61,6 +63,7 @@ commands:
   separate    separate songs with {DEFAULT_NETWORK} or -m MODEL, as `dsu SONG` does
   models      list and recommend models; show, import, verify, remove them
   download    download models
+  doctor      examine this machine: disks, codecs, graphics cards
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
 
@@ -75,11 +78,9 @@ options:
 def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
     """Do what the arguments say and return the exit status."""
     command, *rest = argv or ["--help"]
-    if command in ("-h", "--help"):
-        sys.stdout.write(HELP)
-        return 0
-    if command == "--version":
-        sys.stdout.write(f"dsu {__version__}\n")
+    said = {"-h": HELP, "--help": HELP, "--version": f"dsu {__version__}\n"}.get(command)
+    if said is not None:
+        sys.stdout.write(said)
         return 0
     if command in ("models", "--list-models"):  # the second is how other programs list names, and nothing else
         return models(rest, listing, only_names=command == "--list-models")
@@ -89,6 +90,8 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
             lambda: read(DOWNLOAD, rest),
             partial(download_models, listing=listing, make_engine=make_engine),
         )
+    if command == "doctor":
+        return doctor(rest, make_engine)
     if command == "jsonrpc":
         return provider.main(rest, make_engine, listing)
     return separate(rest if command == "separate" else argv, make_engine, listing)

@@ -72,6 +72,9 @@ class EngineApi(Protocol):
 
     def clear_cache(self) -> replies.CacheCleared: ...
 
+    def doctor(self, request: requests.Doctor, job: Job) -> replies.Diagnosis:
+        """Examine the machine and its devices. Needs no `start`."""
+
     def set_cache_size(self, size: int) -> replies.CacheSizeUpdated: ...
 
     def set_storage_type(self, kind: str) -> replies.StorageConfigured: ...

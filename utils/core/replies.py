@@ -41,6 +41,62 @@ class Loading(Reply, frozen=True, kw_only=True, tag_field="status", tag="loading
     pid: int
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check of the machine has found."""
+
+    check: str
+    state: Literal["good", "warning", "problem"]
+    message: str
+    hint: str | UnsetType = UNSET
+
+
+class PrecisionFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a device computes in one precision."""
+
+    lowest_db: Annotated[
+        float | None,
+        Meta(description="How far the error lies below the output, of the network where it is largest; 200 is exact."),
+    ]
+    lowest_of: Annotated[str, Meta(description="That network.")]
+    faults: Annotated[dict[str, str], Meta(description="The networks that do not compute as they should, and why.")]
+
+
+class DeviceFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device makes of small networks of every kind, beside the processor in single precision."""
+
+    device: str
+    card: Card | UnsetType = UNSET
+    fault: Annotated[str, Meta(description="Why it cannot be used.")] | UnsetType = UNSET
+    precision: (
+        Annotated[Arithmetic, Meta(description="The fastest precision in which every network came out right.")]
+        | UnsetType
+    ) = UNSET
+    precisions: dict[Arithmetic, PrecisionFinding] = {}
+    spectrum_db: (
+        Annotated[float | None, Meta(description="How exactly a spectrum becomes the signal again.")] | UnsetType
+    ) = UNSET
+    attention: Annotated[list[str], Meta(description="The kernels for attention that run here.")] = []
+    speed: (
+        Annotated[
+            float | None,
+            Meta(description="Seconds of audio that a fixed network does in a second, to compare machines with."),
+        ]
+        | UnsetType
+    ) = UNSET
+    memory_left_mb: Annotated[float, Meta(description="Memory that was not returned afterwards.")] | UnsetType = UNSET
+
+
+class Diagnosis(Reply, frozen=True, kw_only=True, tag_field="status", tag="diagnosis"):
+    """What the doctor has found."""
+
+    healthy: Annotated[bool, Meta(description="No problem was found; there may be warnings.")]
+    version: str
+    system: str
+    findings: list[Finding]
+    devices: list[DeviceFinding]
+    elapsed: float
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The graphics card that computes."""
 

@@ -193,6 +193,18 @@ class Exit(Request, frozen=True, kw_only=True, tag_field="cmd", tag="exit"):
 # Jobs: one at a time, in the order sent ---------------------------------------------------------------------------
 
 
+class Doctor(Request, frozen=True, kw_only=True, tag_field="cmd", tag="doctor"):
+    """Examine this machine: its disks, codecs and limits, and how each device computes, in a child process.
+
+    What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on.
+    """
+
+    device: Annotated[
+        str | None, Meta(description="Examine only this device: `cpu`, `cuda`, `cuda:N`, …; by default all.")
+    ] = None
+    progress: Annotated[bool, Meta(description="Send `progress` lines.")] = True
+
+
 class LoadModel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="load_model"):
     """Load a model and make it the active one."""
 

@@ -38,6 +38,7 @@ from utils.core.path_fields import require_paths
 from utils.core.recipe_checks import check_recipe, described
 from utils.core.recipes import read_recipe
 from utils.core.settings import Arithmetic, Settings
+from utils.doctor.diagnosis import diagnose, precision_of
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.arrangement import Arrangement
@@ -104,7 +105,10 @@ class Engine:
         self.host.device, warnings = cards.choose(self.settings.device)
         self._card = cards.describe(self.host.device)
         default = self.settings.default_precision
-        self.host.precision = devices.fastest_precision(self.host.device) if default == "auto" else default
+        if default == "auto":
+            examined = precision_of(self.settings.models_dir, self.host.device)
+            default = examined or devices.fastest_precision(self.host.device)
+        self.host.precision = default
         devices.prepare_torch(self.host.threads)
         gc.freeze()  # objects made by imports stay anyway; scanning them would cost the first load 0.1 s
         self.cache = ModelCache(
@@ -204,6 +208,9 @@ class Engine:
             except DsuError as error:
                 warnings.append(f"The recipe `{recipe.name}` is left out. {error.message}")
         return replies.Recipes(recipes=found, warnings=warnings or UNSET)
+
+    def doctor(self, request: requests.Doctor, job: Job) -> replies.Diagnosis:
+        return diagnose(self.settings, self.host.threads, request.device, job)
 
     def list_cached(self) -> replies.CachedModels:
         entries = self.cache.entries()

@@ -55,6 +55,13 @@ exports.COMMANDS = {
       "description"
     ]
   },
+  "doctor": {
+    "job": true,
+    "ends": [
+      "diagnosis",
+      "cancelled"
+    ]
+  },
   "exit": {
     "job": false,
     "ends": [
@@ -179,6 +186,7 @@ exports.METHODS = {
   "ping": "ping",
   "getStatus": "get_status",
   "describe": "describe",
+  "doctor": "doctor",
   "listModels": "list_models",
   "loadModel": "load_model",
   "preloadModel": "preload_model",

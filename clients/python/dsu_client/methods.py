@@ -22,6 +22,8 @@ from .protocol import (
     DenoiseOptions,
     DescribeOptions,
     Description,
+    Diagnosis,
+    DoctorOptions,
     Done,
     Downloading,
     DownloadModelOptions,
@@ -73,6 +75,10 @@ class Commands(ABC):
     def describe(self, **options: Unpack[DescribeOptions]) -> Description:
         """Return the protocol of this worker as JSON Schemas."""
         return cast("Description", self._command("describe", options, None))
+
+    def doctor(self, on_progress: OnProgress | None = None, **options: Unpack[DoctorOptions]) -> Diagnosis:
+        """Examine this machine: its disks, codecs and limits, and how each device computes, in a child process. What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on."""
+        return cast("Diagnosis", self._command("doctor", options, on_progress))
 
     def list_models(self, **options: Unpack[ListModelsOptions]) -> Models:
         """Send `list_models`; docs/protocol.md says what it does in each worker."""
@@ -164,6 +170,10 @@ class AsyncCommands(ABC):
     async def describe(self, **options: Unpack[DescribeOptions]) -> Description:
         """Return the protocol of this worker as JSON Schemas."""
         return cast("Description", await self._command("describe", options, None))
+
+    async def doctor(self, on_progress: OnProgress | None = None, **options: Unpack[DoctorOptions]) -> Diagnosis:
+        """Examine this machine: its disks, codecs and limits, and how each device computes, in a child process. What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on."""
+        return cast("Diagnosis", await self._command("doctor", options, on_progress))
 
     async def list_models(self, **options: Unpack[ListModelsOptions]) -> Models:
         """Send `list_models`; docs/protocol.md says what it does in each worker."""

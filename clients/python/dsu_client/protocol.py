@@ -28,6 +28,7 @@ ENDS: dict[str, list[str]] = {
     "get_status": ["status"],
     "cancel": ["cancel_requested"],
     "describe": ["description"],
+    "doctor": ["diagnosis", "cancelled"],
     "exit": ["exiting"],
     "list_models": ["models"],
     "load_model": ["model_loaded", "cancelled"],
@@ -146,6 +147,19 @@ class DescribeOptions(TypedDict, total=False):
     """Treat unknown fields as errors instead of warning about them."""
     debug: bool
     """Add a traceback to errors."""
+
+
+class DoctorOptions(TypedDict, total=False):
+    """What `doctor` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    device: str | None
+    """Examine only this device: `cpu`, `cuda`, `cuda:N`, …; by default all."""
+    progress: bool
+    """Send `progress` lines."""
 
 
 class ListModelsOptions(TypedDict, total=False):
@@ -1152,6 +1166,72 @@ class Description(TypedDict):
     """The types that the schemas refer to."""
 
 
+class Diagnosis(TypedDict):
+    """What the doctor has found."""
+
+    status: Literal["diagnosis"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    healthy: bool
+    """No problem was found; there may be warnings."""
+    version: str
+    system: str
+    findings: list[Finding]
+    devices: list[DeviceFinding]
+    elapsed: float
+
+
+class Finding(TypedDict):
+    """What one check of the machine has found."""
+
+    check: str
+    state: Literal["good", "problem", "warning"]
+    message: str
+    hint: NotRequired[str]
+
+
+class DeviceFinding(TypedDict):
+    """What a device makes of small networks of every kind, beside the processor in single precision."""
+
+    device: str
+    card: NotRequired[Card]
+    fault: NotRequired[str]
+    """Why it cannot be used."""
+    precision: NotRequired[Literal["bf16", "fp16", "fp32"]]
+    """The fastest precision in which every network came out right."""
+    precisions: dict[str, PrecisionFinding]
+    spectrum_db: NotRequired[float | None]
+    """How exactly a spectrum becomes the signal again."""
+    attention: list[str]
+    """The kernels for attention that run here."""
+    speed: NotRequired[float | None]
+    """Seconds of audio that a fixed network does in a second, to compare machines with."""
+    memory_left_mb: NotRequired[float]
+    """Memory that was not returned afterwards."""
+
+
+class PrecisionFinding(TypedDict):
+    """How a device computes in one precision."""
+
+    lowest_db: float | None
+    """How far the error lies below the output, of the network where it is largest; 200 is exact."""
+    lowest_of: str
+    """That network."""
+    faults: dict[str, str]
+    """The networks that do not compute as they should, and why."""
+
+
+class CancelledReply(TypedDict):
+    """A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists."""
+
+    status: Literal["cancelled"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    message: str
+    results: NotRequired[list[dict[str, Any]]]
+    """Many files or a batch: the replies of the parts that had ended."""
+
+
 class Exiting(TypedDict):
     """The last line after `exit`."""
 
@@ -1245,17 +1325,6 @@ class ModelLoaded(TypedDict):
     stems: list[str]
     cached: bool
     elapsed: float
-
-
-class CancelledReply(TypedDict):
-    """A job was cancelled. It leaves no files except those of parts that were complete, which `results` lists."""
-
-    status: Literal["cancelled"]
-    id: NotRequired[str | int | float]
-    warnings: NotRequired[list[str]]
-    message: str
-    results: NotRequired[list[dict[str, Any]]]
-    """Many files or a batch: the replies of the parts that had ended."""
 
 
 class ModelPreloaded(TypedDict):
@@ -1640,10 +1709,11 @@ Line: TypeAlias = (
     | Status
     | CancelRequested
     | Description
+    | Diagnosis
+    | CancelledReply
     | Exiting
     | Models
     | ModelLoaded
-    | CancelledReply
     | ModelPreloaded
     | ModelDownloaded
     | Done

@@ -60,6 +60,12 @@ class FakeEngine:
         memory = replies.Memory(rss_mb=1.0, device_allocated_mb=None, device_free_mb=None)
         return Health(self.active, "cpu", "fp32", 3, [self.active] if self.active else [], 2, memory, self.card)
 
+    def doctor(self, request: requests.Doctor, job: Job) -> replies.Diagnosis:
+        job.progress("machine", 1.0, 2.0)
+        return replies.Diagnosis(
+            healthy=request.device != "broken", version="1", system="", findings=[], devices=[], elapsed=0.0
+        )
+
     def list_models(self, request: requests.ListModels) -> replies.Models:
         if request.repo == "breaks":
             raise RuntimeError("the folder is on fire")

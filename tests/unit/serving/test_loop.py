@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fake_engine import CARD, OTHER_CARD, wait_for
 from fake_worker import COMMAND
-from worker_process import TIMEOUT_S, clean_environment, statuses
+from worker_process import TIMEOUT_S, clean_environment, job_lines, statuses
 
 from utils import PROTOCOL_VERSION, __version__
 
@@ -56,6 +56,15 @@ def test_the_card_is_told_and_why_it_is_not_the_first(start):
     assert ready["card"] == msgspec.to_builtins(CARD)
     worker.send({"cmd": "get_status"})
     assert worker.read()["card"] == ready["card"]
+
+
+def test_the_doctor_is_a_job(start):
+    """It takes its turn, tells how far it is, and answers with what it has found."""
+    worker = start()
+    worker.send({"cmd": "doctor", "id": 1, "device": "broken"})
+    lines = job_lines(worker, "diagnosis")
+    assert [line["status"] for line in lines] == ["progress", "progress", "diagnosis"]
+    assert (lines[-1]["id"], lines[-1]["healthy"]) == (1, False)
 
 
 def test_loading_is_sent_before_the_engine_is_there(start, tmp_path):

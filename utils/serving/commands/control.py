@@ -7,6 +7,7 @@ import time
 from msgspec import UNSET
 
 from utils.core import replies, requests
+from utils.core.job import Job
 from utils.serving import description
 from utils.serving.commands import Context, Group
 
@@ -54,6 +55,13 @@ def cancel(context: Context, request: requests.Cancel) -> replies.CancelRequeste
 def describe(context: Context, request: requests.Describe) -> replies.Description:
     del request
     return description.describe(context.worker, context.commands)
+
+
+@GROUP.job(requests.Doctor, replies.Diagnosis, events=(replies.Progress,))
+def doctor(context: Context, request: requests.Doctor, job: Job) -> replies.Diagnosis:
+    diagnosis = context.engine.doctor(request, job)
+    job.finish()
+    return diagnosis
 
 
 @GROUP.control(requests.Exit, replies.Exiting, at_end=True)
