@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from utils.core.settings import Arithmetic
+
+if TYPE_CHECKING:  # a child process that opens networks needs no torch
+    from torch import Tensor
 
 
 class Overflow(Exception):

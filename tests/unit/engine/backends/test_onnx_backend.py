@@ -1,5 +1,8 @@
-"""MDX networks in the runtime, and the bytes of their files."""
+"""MDX networks in the runtime."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +10,15 @@ import onnxruntime
 import pytest
 import torch
 
+from tests.aids import harm
+from tests.aids.onnx_writer import end, model, node, untyped
+from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest
 from utils.core.job import Job, JobCancelled, working_on
-from utils.engine.backends import onnx
-from utils.engine.backends.onnx import OnnxBackend, fields, packed, varint, without_fixed_frames
+from utils.engine.backends import onnx_session
+from utils.engine.backends.onnx import OnnxBackend
+from utils.store import onnx_wire
+from utils.store.onnx_wire import fields, packed, varint
 
 
 def session(path, *, bins=512, frames=32, own_frames=32):
@@ -60,13 +68,13 @@ def _replaced_shapes(model, old, new):
         return shape.replace(old, new)
 
     def end(field):
-        return onnx._within(field, onnx.SHAPE_OF_END, change)
+        return onnx_wire._within(field, onnx_wire.SHAPE_OF_END, change)
 
     def graph(field):
-        inner = (end(each) if each.number in onnx.ENDS else each.raw for each in fields(field.content))
+        inner = (end(each) if each.number in onnx_wire.ENDS else each.raw for each in fields(field.content))
         return packed(field.number, b"".join(inner))
 
-    return b"".join(graph(field) if field.number == onnx.GRAPH else field.raw for field in fields(model))
+    return b"".join(graph(field) if field.number == onnx_wire.GRAPH else field.raw for field in fields(model))
 
 
 def test_parameters_of_another_model(mdx):
@@ -150,8 +158,8 @@ def test_a_moved_network_is_read_again(mdx, monkeypatch):
     """It is read on its new device, and only when it is needed."""
     run, spectra = session(mdx.checkpoint), noise(32)
     before, opened = run(spectra), []
-    real = onnx._new_session
-    monkeypatch.setattr(onnx, "_new_session", lambda *args: opened.append(args[2]) or real(*args))
+    real = onnx_session._session
+    monkeypatch.setattr(onnx_session, "_session", lambda *args: opened.append(args[2]) or real(*args))
     run.backend.move("mps")
     assert opened == []
     np.testing.assert_array_equal(run(spectra), before)
@@ -162,60 +170,78 @@ def test_a_moved_network_is_read_again(mdx, monkeypatch):
 def test_providers():
     """The runtime uses the GPU if it supports it, and the CPU otherwise."""
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert onnx._providers("cpu", both) == ["CPUExecutionProvider"]
-    assert onnx._providers("cuda:1", both)[0] == ("CUDAExecutionProvider", {"device_id": "1"})
-    assert onnx._providers("cuda", both)[0] == ("CUDAExecutionProvider", {})
-    assert onnx._providers("mps", ["CoreMLExecutionProvider"])[0][0] == "CoreMLExecutionProvider"
-    assert onnx._providers("mps", both) == ["CPUExecutionProvider"]
-
-
-@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**40])
-def test_varints(value):
-    """Numbers of any size survive a round trip."""
-    assert onnx._number(varint(value), 0)[0] == value
-
-
-@pytest.mark.parametrize("message", [b"\x0a\x05ab", b"\x0b", b"\xff"])
-def test_malformed_messages(message):
-    """Truncated messages and unknown wire types are refused."""
-    with pytest.raises(CheckpointInvalid, match="cannot be parsed"):
-        without_fixed_frames(message)
+    assert onnx_session._providers("cpu", both) == ["CPUExecutionProvider"]
+    assert onnx_session._providers("cuda:1", both)[0] == ("CUDAExecutionProvider", {"device_id": "1"})
+    assert onnx_session._providers("cuda", both)[0] == ("CUDAExecutionProvider", {})
+    assert onnx_session._providers("mps", ["CoreMLExecutionProvider"])[0][0] == "CoreMLExecutionProvider"
+    assert onnx_session._providers("mps", both) == ["CPUExecutionProvider"]
 
 
 # Hostile files ------------------------------------------------------------------------------------------------------
 
 
-def made(*nodes, tensors=(), more=b""):
-    """A model with these nodes, which are never run."""
-    graph = b"".join(packed(1, node) for node in nodes) + b"".join(packed(5, tensor) for tensor in tensors)
-    return varint(1 << 3) + varint(8) + packed(7, graph) + more
-
-
-def node(kind, *inputs, attributes=()):
-    names = b"".join(packed(1, name) for name in inputs)
-    return names + packed(2, b"out") + packed(4, kind) + b"".join(packed(5, each) for each in attributes)
-
-
-def shape(*sizes, name=b"shape"):
-    return varint(2 << 3) + varint(7) + packed(8, name) + packed(9, np.array(sizes, "<i8").tobytes())
+def hostile(tmp_path, content):
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(content)
+    return path
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("content", "said"),
     [
-        (made(node(b"Loop", b"count")), "`Loop`"),
-        (made(node(b"Relu", b"x", attributes=[packed(6, b"")])), "contains a graph"),
-        (made(node(b"ConstantOfShape", b"shape"), tensors=[shape(1 << 31)]), "too much"),
-        (made(node(b"Expand", b"x", b"shape"), tensors=[shape(1 << 20, 1 << 20)]), "too much"),
-        (made(node(b"ConvTranspose", b"x", attributes=[varint(8 << 3) + varint(1 << 20)])), "too much"),
-        (made(node(b"Relu", b"x") + packed(7, b"own")), "`Relu`"),
-        (made(more=packed(25, b"")), "of its own"),
-        (made(tensors=[packed(13, b"elsewhere")]), "another file"),
+        (model([node("Loop", ["count"])]), "was refused.*`Loop`"),
+        (model([node("ConstantOfShape", ["s"])], s=np.array([1 << 31])), "was refused.*`ConstantOfShape` makes"),
+        (
+            model([node("Relu", ["x"])], inputs=[end("x", (1, 4, 512, 32), "bool")], outputs=[untyped("out")]),
+            "cannot read",
+        ),
     ],
 )
-def test_files_that_would_take_all_time_or_memory(model, said, tmp_path):
-    """They are refused, for the reason, before the runtime opens them."""
-    path = tmp_path / "hostile.onnx"
-    path.write_bytes(model)
-    with pytest.raises(CheckpointInvalid, match=f"`hostile.onnx` was refused.*{said}"):
-        session(path)
+def test_files_that_would_take_all_time_or_memory(content, said, tmp_path):
+    """They are refused, for the reason, before the runtime opens them here."""
+    with pytest.raises(CheckpointInvalid, match=rf"`hostile\.onnx`.*{said}|{said}.*`hostile\.onnx`"):
+        session(hostile(tmp_path, content))
+
+
+@pytest.mark.parametrize("frames", [32, 64])
+def test_a_file_is_tried_in_a_child_once(mdx, monkeypatch, frames):
+    """For each way in which it is opened, and not at all if it is known."""
+    calls = []
+    real = isolation.Call
+    monkeypatch.setattr(onnx_session, "_opened_before", set())
+    monkeypatch.setattr(isolation, "Call", lambda *args, **options: calls.append(args) or real(*args, **options))
+    for _ in range(2):
+        session(mdx.checkpoint, frames=frames)
+    assert [call[1:] for call in calls] == [(str(mdx.checkpoint), [1, 4, 512, frames], frames != 32)]
+    monkeypatch.setattr(onnx_session, "_opened_before", set())
+    monkeypatch.setattr(onnx_session, "is_vouched", lambda _: True)
+    session(mdx.checkpoint, frames=frames)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("does", "said"), [(harm.crash, "crashed"), (harm.end, "ended")])
+def test_harm_is_an_error_of_the_file(mdx, monkeypatch, does, said):
+    """The worker goes on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_session, "_opened_before", set())
+        patch.setattr(onnx_session, "try_network", does)
+        with pytest.raises(CheckpointInvalid, match=said) as caught:
+            session(mdx.checkpoint)
+    assert caught.value.hint
+    session(mdx.checkpoint)
+
+
+def test_cancelling_does_not_wait_for_the_file(mdx, monkeypatch):
+    """The job ends while the child is still reading."""
+    monkeypatch.setattr(onnx_session, "_opened_before", set())
+    monkeypatch.setattr(onnx_session, "try_network", harm.wait)
+    job = Job()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        OnnxBackend(mdx.checkpoint, bins=512, frames=32, own_frames=32, device="cpu", threads=1)
+
+
+def test_a_child_imports_no_torch():
+    """It should be there soon."""
+    code = "import sys, utils.engine.backends.onnx_session; assert not {'torch', 'onnxruntime'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[4], check=True)

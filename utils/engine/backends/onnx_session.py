@@ -1,0 +1,127 @@
+"""The only file that touches onnxruntime: it opens networks, those that nobody vouches for in a child process first.
+
+The runtime computes what is constant while it reads a file, and is written in C++. No torch here: the child should be there soon.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from utils.core import isolation
+from utils.core.errors import CheckpointInvalid, ModelNotInstalled
+from utils.core.job import current_job
+from utils.store.known_hashes import is_vouched
+from utils.store.onnx_graphs import Refused, read_graph
+from utils.store.onnx_sizes import require_bounded
+from utils.store.onnx_wire import without_fixed_frames
+from utils.store.plain_files import open_file
+
+PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
+ON_CPU = "CPUExecutionProvider"
+QUIET = 3  # errors only
+MEMORY_BYTES = 2 << 30  # what opening a network may take, besides so much for each byte of its file
+MEMORY_PER_BYTE = 8
+
+_opened_before: set[tuple[Path, int, int, bool]] = set()
+
+
+def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: str, threads: int) -> Any:
+    """A session of the runtime for spectra of this shape. If it is to be `freed`, the file has another number of frames.
+
+    Raises `CheckpointInvalid`, or `ModelNotInstalled` if the runtime is missing.
+    """
+    state = path.stat()
+    opening = (path, state.st_size, state.st_mtime_ns, freed)
+    if opening not in _opened_before and not is_vouched(path):
+        allowance = isolation.Allowance(memory_bytes=MEMORY_BYTES + MEMORY_PER_BYTE * state.st_size)
+        with isolation.Call(try_network, os.fspath(path), list(spectrum), freed, allowance=allowance) as trial:
+            _runtime()  # both import it at the same time
+            try:
+                trial.answer(current_job().checkpoint)
+            except isolation.Broken as broken:
+                raise CheckpointInvalid(
+                    f"`{path.name}` cannot be used: reading it {broken}.",
+                    hint="It is damaged, or made to do harm. Delete it, and download the model again.",
+                ) from broken
+        _opened_before.add(opening)
+    return _session(_freed(path) if freed else os.fspath(path), path, device, threads)
+
+
+def try_network(name: str, spectrum: Sequence[int], freed: bool) -> None:
+    """Raise `CheckpointInvalid` unless a network can be opened, and takes no more memory than others. For a child process."""
+    path = Path(name)
+    model = _freed(path) if freed else _content(path)
+    try:
+        require_bounded(read_graph(model), tuple(spectrum))
+    except Refused as reason:
+        raise CheckpointInvalid(f"`{path.name}` was refused: {reason}. No MDX network needs that.") from reason
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes can make the reader fail in any way
+        raise _unreadable(path) from error
+    _session(model, path, "cpu", 1)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open_file(path) as file:
+            return file.read()
+    except OSError as error:
+        raise CheckpointInvalid(f"The network `{path}` cannot be read: {error.strerror}.") from error
+
+
+def _freed(path: Path) -> bytes:
+    try:
+        return without_fixed_frames(_content(path))
+    except (IndexError, ValueError) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> CheckpointInvalid:
+    return CheckpointInvalid(
+        f"`{path.name}` is not an ONNX model: it cannot be parsed.", hint="Delete it and download the model again."
+    )
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelNotInstalled(
+            "MDX networks (`.onnx`) need the package onnxruntime, which is not installed here.",
+            hint="pip install onnxruntime, or onnxruntime-gpu for NVIDIA graphics cards.",
+        ) from error
+    return onnxruntime
+
+
+def _session(model: str | bytes, path: Path, device: str, threads: int) -> Any:
+    onnxruntime = _runtime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.intra_op_num_threads = threads
+    # Threads that spin between two chunks take CPU time away from transforms and files.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device.startswith("cuda") and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # the CUDA libraries that came with torch
+    providers = _providers(device, onnxruntime.get_available_providers())
+    try:
+        with current_job().stopped_by(lambda: options.set_load_cancellation_flag(True)):
+            return onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200]
+        raise CheckpointInvalid(
+            f"onnxruntime cannot read the network `{path.name}`: {reason}.",
+            hint="Delete it and download the model again.",
+        ) from error
+
+
+def _providers(device: str, available: Sequence[str]) -> list[Any]:
+    """The execution providers to use, best first."""
+    kind, _, index = device.partition(":")
+    provider = PROVIDERS.get(kind)
+    if provider is None or provider not in available:
+        return [ON_CPU]
+    return [(provider, {"device_id": index} if kind == "cuda" and index else {}), ON_CPU]
