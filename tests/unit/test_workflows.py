@@ -58,6 +58,16 @@ def test_what_is_too_large_for_a_release_fails_the_job():
     assert "exit 1" in last
 
 
+def test_known_vulnerabilities_hold_up_changes_and_releases():
+    """Of all packages in all locks: one that could not be looked up is a failure, too."""
+    python, node = commands(workflow("audit")["jobs"]["audit"])
+    assert "locks/*.txt" in python
+    assert "--strict" in python
+    assert node.splitlines()[-1] == "npm audit"
+    assert {workflow(name)["jobs"]["audit"]["uses"] for name in ("ci", "release")} == {"./.github/workflows/audit.yml"}
+    assert workflow("release")["jobs"]["publish"]["needs"] == ["audit", "build"]
+
+
 def test_reports_are_tested_in_a_browser():
     """On the system whose machines come with one."""
     steps = workflow("ci")["jobs"]["test"]["steps"]
