@@ -41,9 +41,11 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Moves:
     """The files of a set, on their way from their temporary to their final names."""
 
-    def __init__(self, root: Path, moves: Sequence[Move]) -> None:
+    def __init__(self, root: Path, moves: Sequence[Move], parts: Sequence[HeldFile] = ()) -> None:
+        """`parts` are the files in the same order, if this process holds them."""
         self._root = root
         self._moves = moves
+        self._parts = {part.path: part for part in parts}
         self._renamed: set[Move] = set()
 
     def finish(self, before_each: Callable[[Path], object]) -> None:
@@ -58,7 +60,7 @@ class _Moves:
             if os.path.lexists(os_path(target)):
                 _keep(target, kept)
             try:
-                os.replace(os_path(part), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+                temporary.rename(part, target, self._parts[part].release if part in self._parts else _nothing)
             except OSError as error:
                 raise output_error(error, target) from error
             self._renamed.add(move)
@@ -75,7 +77,7 @@ class _Moves:
             if os.path.lexists(os_path(kept)):
                 if is_new or not os.path.lexists(os_path(target)):
                     with contextlib.suppress(OSError):
-                        os.replace(os_path(kept), os_path(target))  # noqa: PTH105 - as above
+                        temporary.rename(kept, target)
                 else:
                     temporary.remove(kept)
             elif is_new:
@@ -94,7 +96,7 @@ class _Moves:
                 temporary.remove(kept)
             else:
                 with contextlib.suppress(OSError):
-                    os.replace(os_path(kept), os_path(target))  # noqa: PTH105 - as above
+                    temporary.rename(kept, target)
 
     def _paths(self, move: Move) -> tuple[Path, Path, Path]:
         return self._root / move.part, self._root / move.target, self._root / move.kept
@@ -114,7 +116,7 @@ def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Cal
             hold = Hold.new(journal)
     except OSError as error:
         raise output_error(error, root) from error
-    doing = _Moves(root, moves)
+    doing = _Moves(root, moves, [part for part, _ in parts])
     try:
         try:
             os.write(hold.descriptor, msgspec.json.encode(moves))
@@ -122,8 +124,6 @@ def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Cal
         except OSError as error:
             raise output_error(error, journal) from error
         sync_folder(root)
-        for part, _ in parts:
-            part.release_for_rename()
         doing.finish(before_each)
     except BaseException:
         doing.undo()
@@ -159,13 +159,12 @@ def settle(root: Path) -> None:
 
 
 def _end(journal: Path, hold: Hold) -> None:
-    """Remove the journal; on Windows an open file cannot be."""
-    if os.name == "nt":
-        hold.release()
-        temporary.remove(journal)
-    else:
-        temporary.remove(journal)
-        hold.release()
+    temporary.remove(journal)
+    hold.release()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _move(root: Path, part: Path, target: Path) -> Move:
@@ -196,11 +195,21 @@ def _keep(target: Path, kept: Path) -> None:
     """Keep the old file under a second name; where the file system has no links, it moves there."""
     try:
         try:
-            os.link(os_path(target), os_path(kept), follow_symlinks=False)
-        except (OSError, NotImplementedError):
-            os.replace(os_path(target), os_path(kept))  # noqa: PTH105 - a Path would undo the extended form
+            _link(target, kept)
+        except OSError:
+            temporary.rename(target, kept)
     except OSError as error:
         raise output_error(error, target) from error
+
+
+def _link(target: Path, kept: Path) -> None:
+    """Give a file a second name; a link itself, and not what it points to."""
+    if os.link in os.supports_follow_symlinks:
+        os.link(os_path(target), os_path(kept), follow_symlinks=False)
+    elif os.path.islink(os_path(target)):  # noqa: PTH114 - a Path would undo the extended form
+        raise OSError(errno.EPERM, "this system's links follow links")
+    else:
+        os.link(os_path(target), os_path(kept))  # as on Windows
 
 
 def _read(hold: Hold, root: Path) -> list[Move] | None:

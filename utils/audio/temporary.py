@@ -12,15 +12,16 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from utils.audio.paths import os_path
 
 _MAX_STEM_BYTES = 120
 _PART = re.compile(r"\..*\.[0-9a-f]{16}\.part", re.DOTALL)
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_FOUND = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# A virus scanner or an indexer may have a file open for a moment that was just written. Elsewhere that does no harm.
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 
 
 def part_folder(target: Path) -> Path:
@@ -50,20 +51,12 @@ class HeldFile:
             self._hold = Hold.new(self.path)
 
     def publish(self, target: Path) -> None:
-        """Give it its final name. Raises `OSError`."""
-        self.release_for_rename()
-        os.replace(os_path(self.path), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+        """Give it its final name; it is held until it has. Raises `OSError`."""
+        rename(self.path, target, self.release)
         self.release()
-
-    def release_for_rename(self) -> None:
-        """On Windows, an open file cannot get another name; elsewhere it is better held until it has."""
-        if sys.platform == "win32":
-            self.release()
 
     def discard(self) -> None:
         """Remove it, if it is still there."""
-        if sys.platform == "win32":
-            self.release()
         remove(self.path)
         self.release()
 
@@ -82,13 +75,13 @@ class Hold:
     @classmethod
     def new(cls, path: Path) -> Hold | None:
         """Create the file and hold it; None if somebody else was faster."""
-        return cls._locked(os.open(os_path(path), _NEW, 0o666), path, or_without=True)
+        return cls._locked(_open(path, new=True), path, or_without=True)
 
     @classmethod
     def leftover(cls, path: Path) -> Hold | None:
         """Hold a file that is there; None if it is in use, is a link, or cannot be locked here."""
         try:
-            return cls._locked(os.open(os_path(path), _FOUND), path, or_without=False)
+            return cls._locked(_open(path, new=False), path, or_without=False)
         except OSError:
             return None
 
@@ -105,6 +98,9 @@ class Hold:
         os.close(self.descriptor)
 
 
+# `_open` opens a file, a new one or one that is there, as itself and not what a link points to. On Windows it has to say that
+# others may meanwhile rename and remove it: what `os.open` opens they cannot, and neither can its own process.
+#
 # `_lock` locks a file: False if somebody else has, None if its file system has no locks, so that nothing is swept there.
 #
 # On Windows and on its network shares, also when Linux mounts them, nobody can read or write what another descriptor has
@@ -116,6 +112,27 @@ if sys.platform == "win32":
     import msvcrt
 
     _LOCK_VIOLATION = 33
+    _READ_AND_WRITE = 0xC0000000
+    _SHARE_ALL = 7  # reading, writing and removing, which renaming is, too
+    _CREATE_NEW, _OPEN_EXISTING = 1, 3
+    _OPEN_LINK_ITSELF = 0x00200000
+
+    def _open(path: Path, *, new: bool) -> int:
+        """See above."""
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel32.CreateFileW.restype = ctypes.c_void_p
+        handle = kernel32.CreateFileW(
+            ctypes.c_wchar_p(os_path(path)),
+            ctypes.c_uint32(_READ_AND_WRITE),
+            _SHARE_ALL,
+            None,
+            _CREATE_NEW if new else _OPEN_EXISTING,
+            _OPEN_LINK_ITSELF,
+            None,
+        )
+        if handle is None or handle == ctypes.c_void_p(-1).value:
+            raise ctypes.WinError(ctypes.get_last_error())
+        return msvcrt.open_osfhandle(handle, os.O_RDWR | os.O_BINARY)
 
     def _lock(descriptor: int) -> bool | None:
         """See above. `msvcrt.locking` reaches only the first 2 GiB."""
@@ -129,6 +146,13 @@ else:
     import errno
     import fcntl
     import struct
+
+    _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    _FOUND = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+
+    def _open(path: Path, *, new: bool) -> int:
+        """See above."""
+        return os.open(os_path(path), _NEW if new else _FOUND, 0o666)
 
     def _lock(descriptor: int) -> bool | None:
         """See above. macOS has only locks of whole files that belong to a descriptor."""
@@ -161,12 +185,22 @@ def remove_stale_parts(folders: Iterable[Path]) -> None:
         with contextlib.suppress(OSError), os.scandir(os_path(folder)) as entries:
             for entry in entries:
                 if is_part(entry.name) and (hold := Hold.leftover(folder / entry.name)) is not None:
-                    if sys.platform == "win32":
-                        hold.release()
-                        remove(folder / entry.name)
-                    else:
-                        remove(folder / entry.name)
-                        hold.release()
+                    remove(folder / entry.name)
+                    hold.release()
+
+
+def rename(source: Path, target: Path, let_go: Callable[[], None] = lambda: None) -> None:
+    """Give a file another name, which may be that of another file. Raises `OSError`.
+
+    `let_go` closes what this process has of it: where that is refused, some file systems of Windows do not rename open files.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return os.replace(os_path(source), os_path(target))  # noqa: PTH105 - a Path would undo the extended form
+        except PermissionError:
+            let_go()
+            time.sleep(pause_s)
+    return os.replace(os_path(source), os_path(target))  # noqa: PTH105 - as above
 
 
 def remove(path: Path) -> None:
