@@ -19,6 +19,7 @@ from models.blocks.attention import attend
 from models.blocks.buffers import Derived
 from models.blocks.sections import Section
 from models.blocks.stft import Stft
+from models.blocks.transformer import in_blocks
 
 BANDS = 80
 HEADS = 8
@@ -200,7 +201,7 @@ class ApolloLayer(nn.Module):
         self.seq_net = TimeConvolutions(width)
 
     def forward(self, features: Tensor) -> Tensor:
-        refined: Tensor = self.seq_net(self.band_net(features))
+        refined: Tensor = self.seq_net(in_blocks(self.band_net, features))
         return refined
 
 
@@ -280,8 +281,7 @@ class TimeBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        mixed: Tensor = self.conv(features)
-        return mixed
+        return in_blocks(self.conv[1:], self.conv[0](features))
 
 
 class TimeConv(nn.Conv1d):

@@ -26,6 +26,17 @@ FEED_FORWARD_FACTOR = 4
 LINEAR_ATTENTION_SCALE = 8.0
 
 
+def in_blocks(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Run what treats the sequences of (batch, sequences, length, dim) alike and apart, block by block, on all of them."""
+    out = torch.empty_like(x)
+    on_cpu = x.device.type == "cpu"
+    tokens = CPU_BLOCK_TOKENS_PER_THREAD * torch.get_num_threads() if on_cpu else GPU_BLOCK_TOKENS
+    step = max(1, tokens // (x.shape[0] * x.shape[2]))
+    for start in range(0, x.shape[1], step):
+        out[:, start : start + step] = run(x[:, start : start + step])
+    return out
+
+
 @dataclass(frozen=True)
 class Heads:
     """The sizes of an attention layer: tokens of `dim` values, `count` heads of `dim_head` values."""
@@ -119,15 +130,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, sequences, length, dim) to the same, with the same strides."""
-        out = torch.empty_like(x)
-        on_cpu = x.device.type == "cpu"
-        tokens = CPU_BLOCK_TOKENS_PER_THREAD * torch.get_num_threads() if on_cpu else GPU_BLOCK_TOKENS
-        step = max(1, tokens // (x.shape[0] * x.shape[2]))
-        for start in range(0, x.shape[1], step):
-            block = x[:, start : start + step]
-            result = self._transform(block.flatten(0, 1))
-            out[:, start : start + step] = result.view(block.shape)
-        return out
+        return in_blocks(lambda block: self._transform(block.flatten(0, 1)).view(block.shape), x)
 
     def _transform(self, x: Tensor) -> Tensor:
         for attention, feed_forward in cast(Iterable[tuple[nn.Module, nn.Module]], self.layers):
