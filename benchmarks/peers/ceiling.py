@@ -23,6 +23,7 @@ MOST_ROWS = 4096  # the rate of products grows no more beyond
 MOST_NUMBERS = 1 << 24  # in one operand
 SHORTEST_S = 0.02
 FEWEST_RUNS = 3
+ROUNDS = 3
 
 
 class Product(NamedTuple):
@@ -97,13 +98,15 @@ def flops_of(products: Products) -> int:
 def products_s(products: Products, dtype: torch.dtype) -> float:
     """The time that these products take alone on this machine in a precision."""
     thick = {product: times for product, times in products.items() if min(product[1:]) >= THIN} or products
-    timed_flops, seconds = 0, 0.0
+    timed: dict[Product, int] = {}
     for product, times in sorted(thick.items(), key=lambda each: -each[0].flops * each[1]):
-        if timed_flops >= COVERED * flops_of(thick):
+        if flops_of(timed) >= COVERED * flops_of(thick):
             break
-        timed_flops += product.flops * times
-        seconds += product_s(product, dtype) * times
-    return seconds * flops_of(products) / timed_flops
+        timed[product] = times
+    # In turns: what else the machine does for a while then slows down one round of all, and not all rounds of one.
+    rounds = [{product: product_s(product, dtype) for product in timed} for _ in range(ROUNDS)]
+    seconds = sum(times * min(taken[product] for taken in rounds) for product, times in timed.items())
+    return seconds * flops_of(products) / flops_of(timed)
 
 
 def product_s(product: Product, dtype: torch.dtype) -> float:

@@ -266,7 +266,8 @@ class ResidualBlock(nn.Module):
 
     def _fold(self) -> Folded:
         scale, bias = affine_of(self.bn2)
-        weight = self.conv1.weight * scale[:, None, None, None]
+        # In the precision of the layer, or autocast would convert it for each run.
+        weight = (self.conv1.weight * scale[:, None, None, None]).to(self.conv1.weight.dtype)
         return Folded(laid_out(weight), bias, laid_out(self.conv2.weight))
 
 

@@ -6,7 +6,7 @@ import torch
 from audiosep_case import CASES, FULL_SIZE, golden_forward, golden_shapes, golden_state
 from networks import agreement_db, music, noise, run, scrambled, with_unit_gain
 
-from models.audiosep.resunet import ResUNet30, ResUNet30Params, mask_of
+from models.audiosep.resunet import ResidualBlock, ResUNet30, ResUNet30Params, affine_of, mask_of
 from utils.device import computing
 from utils.engine.backends.torch import copied
 
@@ -102,6 +102,17 @@ def test_examples_of_a_batch_do_not_influence_each_other():
     net, mix, asked = tiny(), noise(3, 1, SAMPLES), conditions(1)
     alone = torch.cat([run(net, example[None], condition=asked) for example in mix])
     torch.testing.assert_close(run(net, mix, condition=asked), alone, atol=1e-6, rtol=0)
+
+
+def test_half_precision_is_made_once():
+    """What is folded into a convolution is kept in its precision, and changes nothing that converting it each time would not."""
+    half = copied(tiny(), "cpu", torch.bfloat16)
+    blocks = [module for module in half.modules() if isinstance(module, ResidualBlock)]
+    assert {block.folded.get().weight1.dtype for block in blocks} == {torch.bfloat16}
+    block = blocks[0]
+    scale, _ = affine_of(block.bn2)
+    exact = (block.conv1.weight.float() * scale[:, None, None, None]).bfloat16()
+    assert torch.equal(block.folded.get().weight1, exact)
 
 
 def test_half_precision_stays_close_to_single():

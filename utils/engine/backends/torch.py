@@ -70,7 +70,9 @@ class TorchBackend:
         return output
 
     def size_bytes(self) -> int:
-        return size_bytes(self._net, *self._copies.values())
+        """What is on the device. The network itself never is on a graphics card: what runs there are its copies."""
+        copies = list(self._copies.values())
+        return size_bytes(*copies) if copies and self._device != "cpu" else size_bytes(self._net, *copies)
 
     def move(self, device: str) -> None:
         self._device = device

@@ -58,6 +58,16 @@ def test_time_is_that_of_all_runs(monkeypatch):
     assert products_s(products, torch.float32) == pytest.approx(flops_of(products) * 1e-9)
 
 
+def test_a_busy_moment_does_not_count(monkeypatch):
+    """Products are timed in turns, and the least time of each counts: none can take longer alone than in a network."""
+    one, other = Product(1, 100, 100, 100), Product(1, 200, 100, 100)
+    taken = iter([9.0, 9.0, 1.0, 9.0, 9.0, 2.0])
+    timed = []
+    monkeypatch.setattr("benchmarks.peers.ceiling.product_s", lambda product, _: timed.append(product) or next(taken))
+    assert products_s({one: 1, other: 1}, torch.float32) == 2.0 + 1.0
+    assert timed == [other, one] * 3
+
+
 def test_thin_products_are_not_timed(monkeypatch):
     """Convolutions of single channels are slow as products and fast as what they are, so they count at the rate of the others."""
     monkeypatch.setattr("benchmarks.peers.ceiling.product_s", lambda product, _: product.flops * 1e-9)

@@ -203,6 +203,18 @@ def test_a_copy_is_made_when_it_is_first_needed_and_counted(net):
     assert backend.size_bytes() == alone
 
 
+def test_the_size_on_a_graphics_card_is_that_of_its_copies(net):
+    """What they were made from is not there, and the whole is expected there as long as there is no copy."""
+    backend = TorchBackend(net)
+    alone = backend.size_bytes()
+    backend.move("cpu:0")  # torch computes there as on the CPU
+    assert backend.size_bytes() == alone
+    backend.prepare("bf16")
+    assert backend.size_bytes() < alone
+    backend.prepare("fp32")
+    assert alone < backend.size_bytes() < 2 * alone
+
+
 def test_a_network_that_overflows_says_so_once(net):
     """Then it computes in single precision, whatever is asked for."""
     backend = TorchBackend(net)

@@ -42,8 +42,8 @@ class DemucsBag:
         self.read([member], Job())
         return self._nets[member]
 
-    def read(self, members: Iterable[int], job: Job) -> None:
-        """Make these networks ready to run."""
+    def read(self, members: Iterable[int], job: Job, precision: Arithmetic | None = None) -> None:
+        """Make these networks ready to run; with a precision, those that are new do now what their first run would do first."""
         for member in members:
             job.checkpoint()
             with self._lock, job.step("load"):
@@ -66,6 +66,8 @@ class DemucsBag:
                     )
                 with job.step("move"):
                     net.backend.move(self._device)
+                    if precision is not None:
+                        net.backend.prepare(precision)
                 self._nets[member] = net
 
     def counting(self, stems: Sequence[int]) -> list[int]:

@@ -114,7 +114,7 @@ class DemucsFamily:
         del track
         options = _as_demucs(request)
         members = model.counting(selection.needed)
-        model.read(members, job)
+        model.read(members, job, self._host.precision_for(request))
         segments_s = {member: model.segment_s(member, options.segment_s) for member in members}
         if longest_chunk_s is not None:
             shortened = Fraction(longest_chunk_s).limit_denominator(1_000_000)

@@ -33,6 +33,7 @@ from utils.core.job import Job, JobCancelled
 from utils.core.replies import LoadingModel, Progress, Separating
 from utils.core.settings import Settings
 from utils.engine import programs
+from utils.engine.backends.torch import TorchBackend
 from utils.engine.families.demucs.bag import SegmentView
 
 pytestmark = pytest.mark.slow
@@ -72,6 +73,20 @@ def test_files_are_laid_out_as_model_track_stem(run, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out" / "tiny" / "song").iterdir()) == sorted(done.files)
     assert done.duration == 3.0
     assert done.sample_rate == RATE
+
+
+def test_networks_of_a_bag_are_converted_when_they_are_read(run, monkeypatch):
+    """Also those that a later job needs, in its precision: its first chunk does not have to wait for it."""
+    prepared = []
+    prepare = TorchBackend.prepare
+    monkeypatch.setattr(
+        TorchBackend, "prepare", lambda self, precision: prepared.append(precision) or prepare(self, precision)
+    )
+    run(model="tiny_ft", stems=["drums"], precision="bf16")
+    first = len(prepared)
+    run(model="tiny_ft", precision="bf16")
+    assert len(prepared) - first == 3
+    assert set(prepared) == {"bf16"}
 
 
 def test_events_come_in_order(run):
