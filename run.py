@@ -73,6 +73,7 @@ BENCHMARKS = {"memory": 65, "startup": 3, "loading": 2, "audiosep": 2, "peers": 
 GENERATORS = {
     "docs": "tools.protocol_docs",
     "compatibility": "tools.compatibility_docs",
+    "tables of models": "tools.model_docs",
     "client types": "clients.node.generate_types",
     "Python client": "clients.python.generate_protocol",
 }

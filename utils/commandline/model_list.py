@@ -14,7 +14,7 @@ from utils.core.choosing import score_for, tier_of
 from utils.core.errors import UnknownModel, did_you_mean, nearest
 from utils.core.replies import ModelDetails
 
-WIDTH = 80  # of texts that are not tables
+WIDTH = 79  # of texts that are not tables
 COMMERCIAL: dict[object, str] = {True: "commercial use allowed", False: "no commercial use"}
 
 # What people type instead of the commands that hints tell programs to send.
@@ -189,7 +189,7 @@ def described(models: Sequence[ModelDetails]) -> Iterator[str]:
     """All that is known of models, a fact on each line; what is long goes on below."""
     for model in models:
         licence = [
-            model.license or "not stated, which does not mean free",
+            model.license or "not stated",
             COMMERCIAL.get(model.commercial_use, ""),
             f"stated by: {model.license_source}" if model.license_source else "",
         ]

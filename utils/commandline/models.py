@@ -69,7 +69,7 @@ MODELS = Layout(
     epilog=f"""\
 commands:
   dsu models show NAME     all that is known of a model, and how to use it
-  dsu models import        models that other programs have downloaded, or a file
+  dsu models import        models that other programs downloaded, or a file
   dsu models verify        compare the files of models with their hashes
   dsu models remove NAME   delete a model's files
   dsu models du            how much space models take
@@ -130,7 +130,7 @@ def list_models(typed: Typed, listing: Listing, *, only_names: bool = False) -> 
         lines = ranked(found, words.purpose, sys.stdout)
     elif words.tracks and found == [by_name(known).get(name) for name in words.tracks]:
         lines = described(found)
-    elif sys.stdout.isatty() and not words.all and not words.tracks and found == list(known):
+    elif sys.stdout.isatty() and not (words.all or words.tracks or words.family) and wanted == ListModels():
         lines = overview(found)
     else:
         lines = table(found, sys.stdout)

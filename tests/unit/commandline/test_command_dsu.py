@@ -343,13 +343,15 @@ def test_json_is_one_document(capsys):
 def test_a_model_by_its_whole_name_is_described(capsys):
     """A fact on each line, without what is not known."""
     assert models(capsys, "big").splitlines() == [
-        "name       big",
-        "family     networks (bs_roformer)",
-        "stems      drums, vocals",
-        "size       1.3 GB",
-        "installed  no",
-        "licence    not stated",
-        "SDR        drums 1 dB, average 9.876 dB",
+        "name         big",
+        "family       networks (bs_roformer)",
+        "stems        drums, vocals",
+        "size         1.3 GB",
+        "installed    no",
+        "licence      not stated",
+        "SDR          drums 1 dB, average 9.876 dB",
+        "use          dsu download big",
+        "             dsu -m big song.mp3",
     ]
 
 
@@ -358,7 +360,7 @@ def test_lines_are_cut_to_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     screen = Terminal()
     monkeypatch.setattr(sys, "stdout", screen)
-    assert dsu.main(["models"], no_engine, listing) == 0
+    assert dsu.main(["models", "--all"], no_engine, listing) == 0
     lines = screen.getvalue().splitlines()
     assert max(map(len, lines)) == 39
     assert any(line.endswith("…") for line in lines)
@@ -371,7 +373,7 @@ def test_what_a_model_is_about_is_told_in_a_narrow_terminal(monkeypatch):
         monkeypatch.setenv("COLUMNS", str(columns))
         screen = Terminal()
         monkeypatch.setattr(sys, "stdout", screen)
-        assert dsu.main(["models"], no_engine, listing) == 0
+        assert dsu.main(["models", "--all"], no_engine, listing) == 0
         shown[columns] = screen.getvalue().splitlines()
     name = next(index for index, line in enumerate(shown[50]) if "dsu_mini" in line)
     assert shown[50][name + 1] == "      Small and fast."
@@ -388,8 +390,8 @@ def test_a_part_of_no_name_is_an_error(capsys):
 
 def test_a_model_is_found_by_its_other_names(capsys):
     """Where no model has such a name of its own."""
-    assert models(capsys, "htdemucs.yaml").startswith("name       htdemucs\nalso       htdemucs.yaml, big\n")
-    assert models(capsys, "big").startswith("name       big\n")
+    assert models(capsys, "htdemucs.yaml").startswith("name         htdemucs\nalso         htdemucs.yaml, big\n")
+    assert models(capsys, "big").startswith("name         big\n")
     engine = Knowing()
     assert run(engine, "download", "htdemucs.yaml") == 0
     assert engine.downloaded == ["htdemucs"]
