@@ -91,6 +91,18 @@ def test_networks_in_the_models_directory_have_names(case, tmp_path, files):
     assert case.engine.list_models(ListModels(model="mine")).models == ["mine"]
 
 
+def test_models_are_chosen_by_what_they_are_for(case):
+    """The filters of `list_models` work on names and on details alike; the recommended ones say so."""
+    listed = case.engine.list_models(ListModels(details=True, purpose="vocals", commercial_use=True, speed="medium"))
+    assert listed.models == [one.name for one in listed.details]
+    assert "vocals_bs_anvuew" in listed.models
+    assert "becruily_deux" not in listed.models
+    assert all("vocals" in one.purposes and one.commercial_use and one.speed != "slow" for one in listed.details)
+    (deux,) = case.engine.list_models(ListModels(details=True, model="becruily_deux")).details
+    assert deux.recommended == {"vocals": "best", "instrumental": "best"}
+    assert case.engine.list_models(ListModels(installed=True)).models == ["dsu_mini"]
+
+
 def test_a_broken_configuration_in_the_models_directory_is_listed_with_its_problem(case, tmp_path, files):
     """The list still works, and describes the problem."""
     folder = tmp_path / "models" / "bsroformer"

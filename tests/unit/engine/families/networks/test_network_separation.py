@@ -11,6 +11,7 @@ from network_case import RATE, close, edit, read
 from PIL import Image
 
 from models.architectures import OWN
+from models.bs_roformer import BSRoformer
 from tools.fixtures.networks import FORMS, write_network
 from utils import __version__
 from utils.audio.report.drawing import LEFT, PALETTES, PLOT_WIDTH, RIGHT
@@ -145,6 +146,23 @@ def test_one_stem_alone_is_what_it_is_among_all(case, files):
     done, one = case.run(files, stems=["OTHER"])
     assert done.stems == ["other"]
     np.testing.assert_allclose(one["other"], everything["other"], atol=1e-6)
+
+
+def test_of_many_heads_only_those_asked_for_run(case, tmp_path, monkeypatch):
+    """A network of 53 stems computes two of them if two are asked for, and their files have its names for them."""
+    names = [f"stem {number}" for number in range(51)] + ["back-vocal", "bowed_strings"]
+    net = write_network(tmp_path, "bs_roformer", stems=names)
+    asked = []
+    forward = BSRoformer.forward
+
+    def noting(self, mix, stems=None):
+        asked.append(stems)
+        return forward(self, mix, stems)
+
+    monkeypatch.setattr(BSRoformer, "forward", noting)
+    done, stems = case.run(net, stems=["BACK-vocal", "bowed_strings"])
+    assert (done.stems, list(stems)) == (["back-vocal", "bowed_strings"], ["back-vocal", "bowed_strings"])
+    assert {tuple(one) for one in asked} == {(51, 52)}
 
 
 @pytest.mark.parametrize("fields", [{"extract_instrumental": True}, {"stems": ["vocals", "instrumental"]}])
