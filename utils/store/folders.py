@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from utils.store.plain_files import is_folder
+from utils.store.plain_files import is_folder, size_of
 from utils.store.plain_names import require_plain_path
 from utils.store.records import FileRecord, ModelRecord
 
@@ -70,16 +70,13 @@ class ModelFolders:
 
         Under another name than its own it must have a known size, which tells it from other files of that name.
         """
-        folders = [*self.places(record.folder), embedded_folder()]
-        paths = [file.below(folder) for folder in folders]
-        if file.size_bytes is not None:
-            paths += [folder / name for folder in folders for name in record.other_names(file)]
+        folders = [folder for folder in (*self.places(record.folder), embedded_folder()) if is_folder(folder)]
+        others = record.other_names(file) if file.size_bytes is not None else []
+        paths = (folder / name for names in ([file.place], others) for folder in folders for name in names)
         for path in paths:
-            try:
-                if path.is_file() and file.size_bytes in (None, path.stat().st_size):
-                    return path
-            except OSError:
-                continue
+            size_bytes = size_of(path)
+            if size_bytes is not None and file.size_bytes in (None, size_bytes):
+                return path
         return None
 
     def missing(self, record: ModelRecord) -> list[FileRecord]:

@@ -142,7 +142,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def checkpoints(self) -> tuple[FileRecord, ...]:
         """The files without the configuration."""
-        return tuple(file for file in self.files if file != self.own_config)
+        config = self.own_config
+        return self.files if config is None else tuple(file for file in self.files if file != config)
 
     @property
     def size_bytes(self) -> int | None:
