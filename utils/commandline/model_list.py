@@ -12,9 +12,14 @@ from msgspec import UnsetType
 from utils.core.catalogue import GRADES, PURPOSES, SCORED_ON, Purpose, family_of
 from utils.core.choosing import score_for, tier_of
 from utils.core.errors import UnknownModel, did_you_mean, nearest
-from utils.core.replies import ModelDetails
+from utils.core.replies import HashKnowledge, ModelDetails
 
 WIDTH = 79  # of texts that are not tables
+CHECKS: dict[HashKnowledge, str] = {
+    "known": "the SHA-256 of the published files",
+    "remembered": "the SHA-256 of the first download; nobody states that of all files",
+    "none": "sizes, as far as they are known; later downloads by the SHA-256 of the first",
+}
 COMMERCIAL: dict[object, str] = {True: "commercial use allowed", False: "no commercial use"}
 
 # What people type instead of the commands that hints tell programs to send.
@@ -206,6 +211,7 @@ def described(models: Sequence[ModelDetails]) -> Iterator[str]:
             "size": size_of(model),
             "speed": model.speed or "",
             "installed": "yes" if model.installed else "no",
+            "checked by": CHECKS[model.hash] if model.purposes else "",
             "author": model.author or "",
             "year": str(model.year or ""),
             "licence": "; ".join(filter(None, licence)),

@@ -10,6 +10,7 @@ from utils.core.errors import ModelNotInstalled
 from utils.store.audio_separator_models import is_published
 from utils.store.folders import ModelFolders, embedded_folder
 from utils.store.hashes import sha256_of
+from utils.store.known_hashes import known_hash
 from utils.store.part_file import part_path
 from utils.store.plain_files import size_of
 from utils.store.records import FileRecord, ModelRecord
@@ -44,13 +45,22 @@ def kept_files(record: ModelRecord, folders: ModelFolders) -> list[KeptFile]:
 
 
 def verified(kept: KeptFile, on_block: Callable[[], None]) -> Verdict:
-    """What a file is, as far as that can be known. It is read to its end if its hash is known. Raises `OSError`."""
+    """What a file is, as far as that can be known. It is read to its end if its hash is known, or that of the first download.
+
+    Raises `OSError`.
+    """
     file = kept.file
     if file.size_bytes not in (None, kept.size_bytes):
         return Verdict(False, f"has {kept.size_bytes} bytes instead of {file.size_bytes}")
     if file.sha256 is not None:
         is_right = sha256_of(kept.path, on_block) == file.sha256
         return Verdict(is_right, "SHA-256" if is_right else "is damaged or another file: its SHA-256 is another")
+    first = known_hash(kept.path)
+    if first is not None:
+        is_same = sha256_of(kept.path, on_block) == first.sha256
+        return Verdict(
+            is_same, "as first downloaded" if is_same else "is not what was first downloaded under this name"
+        )
     published = is_published(kept.path) if kept.record.worker == "audio-separator" else None
     if published is not None:
         return Verdict(published, "its end" if published else "ends differently than the published file")

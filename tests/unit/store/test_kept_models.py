@@ -9,6 +9,7 @@ from utils.core.errors import ModelNotInstalled
 from utils.store import kept_models
 from utils.store.folders import ModelFolders
 from utils.store.kept_models import kept_files, removable, verified
+from utils.store.known_hashes import remember
 from utils.store.records import Bag, ModelRecord
 from utils.store.registry import Registry
 
@@ -75,6 +76,15 @@ def test_what_cannot_be_known_is_said(folders, put):
     assert verdict(SIZED, folders) == (None, "only its size")
     put("audio-separator/plain.onnx")
     assert verdict(PLAIN, folders)[0] is None
+
+
+def test_a_file_is_compared_with_its_first_download(folders, put):
+    """Where nobody states its hash."""
+    path = put("bsroformer/sized.ckpt")
+    remember(path, hashlib.sha256(NET).hexdigest(), published=False)
+    assert verdict(SIZED, folders) == (True, "as first downloaded")
+    path.write_bytes(OTHER)
+    assert verdict(SIZED, folders) == (False, "is not what was first downloaded under this name")
 
 
 def test_files_whose_last_bytes_are_known(folders, put, monkeypatch):
