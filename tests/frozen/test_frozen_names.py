@@ -83,15 +83,21 @@ def test_every_configuration_makes_its_network(worker, folder, useless, config):
 
 def test_all_configurations_in_the_registry_are_tested():
     """The files that dsu-bsroformer's records name are among those of the test above."""
-    records = json.loads((ROOT / "configs/models/bsroformer.json").read_text(encoding="utf-8"))["models"]
+    records = [record for worker, record in records_of_workers() if worker == "bsroformer"]
     assert {record["config"] for record in records if record.get("config")} <= set(OWN_CONFIGS)
+
+
+def records_of_workers():
+    """Each record of the lists, with the worker whose it is."""
+    for path in (ROOT / "configs" / "models").glob("*.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        yield from ((document["worker"], record) for record in document["models"])
 
 
 @pytest.mark.parametrize("name", [name for name in WORKERS if name != "denoise"])  # which has no models
 def test_every_model_of_the_registry_is_listed(start, name):
     """The program that runs a model lists it, from the files in its folder; `dsu` lists all."""
-    files = ROOT.glob("configs/models/*.json") if name == "dsu" else [ROOT / f"configs/models/{name}.json"]
-    records = [record for file in files for record in json.loads(file.read_text(encoding="utf-8"))["models"]]
+    names = {record["name"] for worker, record in records_of_workers() if name in ("dsu", worker)}
     with start(name) as worker:
         worker.expect("ready")
-        assert {record["name"] for record in records} <= set(worker.ask(cmd="list_models")["models"])
+        assert names <= set(worker.ask(cmd="list_models")["models"])

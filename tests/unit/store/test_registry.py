@@ -306,6 +306,43 @@ def test_names_of_the_audio_separator_catalogue(registry):
     assert found == {name: [model] for name, model in catalogue.items()}
 
 
+def test_what_models_have_in_common_is_written_once(load, document):
+    """At the top of their list; a model may say otherwise."""
+    facts = {"worker": "demucs", "type": "demucs", "folder": "demucs"}
+    one = {name: value for name, value in document["models"][0].items() if name not in facts}
+    registry = load({**document, **facts, "models": [one, {**one, "name": "two", "type": "other"}]})
+    assert [registry.get(name, "demucs").type for name in ("one", "two")] == ["demucs", "other"]
+    assert registry.get("two", "demucs").folder == "demucs"
+
+
+@pytest.mark.parametrize(
+    ("kind", "size_bytes", "speed"),
+    [
+        ("mdx", 900_000_000, "fast"),
+        ("scnet", 42_000_000, "fast"),
+        ("scnet", 200_000_000, "medium"),
+        ("bs_roformer", 700_000_000, "slow"),
+        ("bs_roformer", None, "medium"),
+    ],
+)
+def test_speed_is_estimated_by_kind_and_size(load, document, kind, size_bytes, speed):
+    """A network of unknown size is in the middle."""
+    del document["models"][0]["bag"]
+    document["models"][0] |= {"type": kind, "files": [{"name": "net.ckpt", "urls": [], "size_bytes": size_bytes}]}
+    assert load(document).get("one", "demucs").speed == speed
+
+
+def test_a_configuration_beside_a_checkpoint_is_no_part_of_its_size(load, document):
+    """And no name of its means the model."""
+    del document["models"][0]["bag"]
+    files = [{"name": "net.ckpt", "urls": [], "size_bytes": 5}, {"name": "net.yaml", "urls": ["https://x.org/c.yaml"]}]
+    document["models"][0] |= {"files": files, "also": ["elsewhere", "one"]}
+    record = load(document).get("one", "demucs")
+    assert (record.size_bytes, record.own_config.name) == (5, "net.yaml")
+    assert record.aliases == ["net.ckpt", "one.ckpt", "elsewhere"]
+    assert record.other_names(record.own_config) == ["c.yaml"]
+
+
 def test_a_name_goes_before_an_alias(load, document):
     """A model is found by what its files are called, unless another model has that name, or had it first."""
     file = {"name": "net.ckpt", "urls": ["https://example.org/a/published%20net.ckpt?download=true"], "size_bytes": 5}
@@ -401,6 +438,53 @@ def test_several_lists_make_one_registry(tmp_path, document):
     registry = Registry.load(*paths)
     assert (registry.names("demucs"), registry.names("other")) == (["one"], ["two"])
     assert registry.get("b", "other").files[0].name == "b.th"
+
+
+@pytest.fixture
+def choose(tmp_path, monkeypatch, document):
+    """Writes a list of two models and a table of recommendations; loads both as the program's own."""
+
+    def choose(text):
+        folder = tmp_path / "configs"
+        (folder / "models").mkdir(parents=True)
+        second = {**document["models"][0], "name": "two"}
+        document["models"].append(second)
+        (folder / "models" / "demucs.json").write_text(json.dumps(document), encoding="utf-8")
+        if text is not None:
+            (folder / "choosing.json").write_text(text, encoding="utf-8")
+        monkeypatch.setattr("utils.store.registry.configs_folder", lambda: folder)
+        return Registry.load()
+
+    return choose
+
+
+def test_recommended_models_and_those_that_come_first(choose):
+    """As the table has them; all others keep their order. A member of a bag is not recommended for its bag's merits."""
+    registry = choose(
+        '{"first": {"demucs": ["two"]}, "recommended": {"drums": {"good": "one"}, "bass": {"best": "one"}}}'
+    )
+    assert registry.names("demucs") == ["two", "one"]
+    assert registry.get("one", "demucs").recommended == {"drums": "good", "bass": "best"}
+    assert registry.get("two", "demucs").recommended == registry.get("a", "demucs").recommended == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read"),
+        ("{", "malformed"),
+        ('{"first": {}}', "recommended"),
+        ('{"first": {"demucs": ["three"]}, "recommended": {}}', "no list has: `three`"),
+        ('{"first": {}, "recommended": {"drums": {"good": "four"}}}', "no list has: `four`"),
+        ('{"first": {}, "recommended": {"dancing": {"good": "one"}}}', "dancing"),
+        ('{"first": {}, "recommended": {"drums": {"perfect": "one"}}}', "perfect"),
+    ],
+)
+def test_a_wrong_table_of_recommendations(choose, text, said):
+    """The error names the file."""
+    with pytest.raises(ConfigInvalid, match=said) as caught:
+        choose(text)
+    assert "choosing.json" in caught.value.message
 
 
 def test_installation_without_lists(tmp_path, monkeypatch):

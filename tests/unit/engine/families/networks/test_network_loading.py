@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +158,31 @@ def test_a_public_network_is_downloaded_into_its_folder(case, monkeypatch):
     assert case.engine.list_models(ListModels(details=True, model="net")).details[0].installed
     with pytest.raises(UnknownModel):
         case.engine.download_model(DownloadModel(model="nett"), Job())
+
+
+def test_a_public_network_is_downloaded_with_its_configuration(case, tmp_path, monkeypatch):
+    """Both files arrive, and the network is used by name, with the names of its configuration; other names work as well."""
+    published = write_network(tmp_path / "published", "scnet", name="a net", stems=["Piano", "Rest"])
+    urls = [f"https://example.org/{name}" for name in ("a%20net.ckpt", "config.yaml")]
+    files = (
+        FileRecord(name="net.ckpt", urls=(urls[0],), size_bytes=published.checkpoint.stat().st_size),
+        FileRecord(name="net.yaml", urls=(urls[1],)),
+    )
+    fields = {"worker": "bsroformer", "type": "scnet", "folder": "bsroformer", "stems": ("piano", "rest")}
+    record = ModelRecord(name="net", description="", files=files, also=("elsewhere",), **fields)
+    case.engine.host.registry = Registry([record], {})
+
+    def fetch(files, *, folder, **options):
+        folder.mkdir(parents=True)
+        for file, path in zip(files, published, strict=True):
+            shutil.copy(path, folder / file.name)
+
+    monkeypatch.setattr(engine_module, "download_files", fetch)
+    reply = case.engine.download_model(DownloadModel(model="elsewhere"), Job())
+    assert [Path(path).name for path in reply.files] == ["net.ckpt", "net.yaml"]
+    done, stems = case.run(model="a net.ckpt")
+    assert (done.model, list(stems)) == ("net", ["Piano", "Rest"])
+    close(stems, case.run(published)[1], atol=0)
 
 
 # What can be wrong --------------------------------------------------------------------------------------------------
