@@ -487,6 +487,8 @@ export interface ModelDetails {
   fullness?: Record<string, number>;
   /** Who publishes these two. */
   bleedless_source?: string;
+  /** Whether `download_model` can fetch it: whether addresses of all files are known. */
+  downloadable?: boolean;
   notes?: Array<string>;
 }
 

@@ -121,7 +121,7 @@ def _checked(kept: Sequence[KeptFile], job: Job, display: Display) -> tuple[list
         damaged += verdict is False
         note = f"{one.path} {told}" if verdict is False else f"({told})"
         lines.append(f"{state:8} {one.record.name:{width}}  {note}")
-        if verdict is False and all(file.urls for file in one.record.files):
+        if verdict is False and one.record.downloadable:
             lines.append(f"{'':8} {'':{width}}  delete it, then: dsu download {one.record.name}")
     lines.append(f"{_count(len(kept), 'file')}, {damaged} damaged")
     return lines, 1 if damaged else 0

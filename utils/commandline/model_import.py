@@ -207,7 +207,7 @@ def _table(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _remedy(finding: Finding) -> str:
     model = finding.model
-    if model is not None and all(file.urls for file in model.files):
+    if model is not None and model.downloadable:
         return f"dsu download {model.name}"
     return "DSU knows no download of it: get the file again from where it came."
 

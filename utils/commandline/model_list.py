@@ -15,6 +15,7 @@ from utils.core.errors import UnknownModel, did_you_mean, nearest
 from utils.core.replies import HashKnowledge, ModelDetails
 
 WIDTH = 79  # of texts that are not tables
+MANY_STEMS = 2
 CHECKS: dict[HashKnowledge, str] = {
     "known": "the SHA-256 of the published files",
     "remembered": "the SHA-256 of the first download; nobody states that of all files",
@@ -237,15 +238,15 @@ def described(models: Sequence[ModelDetails]) -> Iterator[str]:
 def usage_of(model: ModelDetails) -> Iterator[str]:
     """How to get a model and to separate a song with it."""
     family = family_of(model.type)
-    lines = [] if model.installed else [f"dsu download {model.name}"]
+    lines = [] if model.installed or model.downloadable is False else [f"dsu download {model.name}"]
     if family == "audiosep":
         lines.append('dsu --text "a dog barking" song.mp3')
+    elif model.purposes == ["drumkit"] and len(model.stems) > 1:
+        lines += ["dsu -m htdemucs --stems drums song.mp3", f"dsu -m {model.name} separated/song/drums.wav"]
     else:
         lines.append(f"dsu -m {model.name} song.mp3")
-    if family not in ("audiosep", "apollo") and len(model.stems) > 2:
-        lines.append(f"dsu -m {model.name} --stems {model.stems[-1]} song.mp3")
-    if "drumkit" in (model.purposes or ()):
-        lines.append(f"dsu -m {model.name} separated/song/drums.wav")
+        if family != "apollo" and len(model.stems) > MANY_STEMS:
+            lines.append(f"dsu -m {model.name} --stems {model.stems[-1]} song.mp3")
     for number, line in enumerate(lines):
         yield f"{'use' if number == 0 else '':12} {line}"
 

@@ -378,6 +378,12 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     )
     fullness: Annotated[dict[str, float], Meta(description="Published scores; more is fuller.")] | UnsetType = UNSET
     bleedless_source: Annotated[str, Meta(description="Who publishes these two.")] | UnsetType = UNSET
+    downloadable: (
+        Annotated[
+            bool, Meta(description="Whether `download_model` can fetch it: whether addresses of all files are known.")
+        ]
+        | UnsetType
+    ) = UNSET
     notes: list[str] | UnsetType = UNSET
 
 

@@ -54,6 +54,7 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
         bleedless=record.bleedless or UNSET,
         fullness=record.fullness or UNSET,
         bleedless_source=record.bleedless_source or UNSET,
+        downloadable=record.downloadable,
         notes=list(record.notes) or UNSET,
         networks=len(record.bag.members) if record.bag is not None else UNSET,
         members=list(record.bag.members) if record.bag is not None else UNSET,

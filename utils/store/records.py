@@ -153,6 +153,11 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return sum(known) if len(known) == len(sizes) else None
 
     @property
+    def downloadable(self) -> bool:
+        """Whether addresses of all files are known."""
+        return all(file.urls for file in self.files)
+
+    @property
     def speed(self) -> Speed:
         """How long the model takes, estimated by its kind and its size."""
         networks = len(self.bag.members) if self.bag is not None else 1

@@ -1314,6 +1314,8 @@ class ModelDetails(TypedDict):
     """Published scores; more is fuller."""
     bleedless_source: NotRequired[str]
     """Who publishes these two."""
+    downloadable: NotRequired[bool]
+    """Whether `download_model` can fetch it: whether addresses of all files are known."""
     notes: NotRequired[list[str]]
 
 

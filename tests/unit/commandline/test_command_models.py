@@ -8,6 +8,7 @@ import pytest
 from scripted_engine import Terminal, details
 
 from utils.commandline import dsu
+from utils.commandline.model_list import usage_of
 from utils.commandline.models import size_in_bytes
 from utils.core.catalogue import PURPOSES
 
@@ -175,8 +176,28 @@ def test_show_tells_everything_and_how_to_use_it(capsys):
         "use          dsu download large",
         "             dsu -m large song.mp3",
         "             dsu -m large --stems vocals song.mp3",
-        "             dsu -m large separated/song/drums.wav",
     ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        ({}, ["dsu download net", "dsu -m net song.mp3"]),
+        ({"installed": True}, ["dsu -m net song.mp3"]),
+        ({"downloadable": False}, ["dsu -m net song.mp3"]),
+        ({"type": "apollo", "stems": ["restored"]}, ["dsu download net", "dsu -m net song.mp3"]),
+        ({"type": "audiosep"}, ["dsu download net", 'dsu --text "a dog barking" song.mp3']),
+        (
+            {"purposes": ["drumkit"], "stems": ["kick", "snare", "toms"], "installed": True},
+            ["dsu -m htdemucs --stems drums song.mp3", "dsu -m net separated/song/drums.wav"],
+        ),
+        ({"purposes": ["drumkit"], "stems": ["kick"], "installed": True}, ["dsu -m net song.mp3"]),
+    ],
+)
+def test_how_a_model_is_used(facts, lines):
+    """It is downloaded first if it can be; the pieces of a drum kit are separated from the drums."""
+    model = msgspec.structs.replace(details("net", installed=False), **facts)
+    assert [line[13:] for line in usage_of(model)] == lines
 
 
 @pytest.mark.parametrize(

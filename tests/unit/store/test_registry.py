@@ -145,7 +145,7 @@ def test_networks_are_one_checkpoint_each_published_securely(registry):
     for name in registry.names("bsroformer"):
         record = registry.get(name, "bsroformer")
         (file,) = record.checkpoints
-        assert bool(file.urls) == (name not in SUPPLIED_BY_USERS | FOR_SUPPORTERS | {BUILT_IN})
+        assert record.downloadable == bool(file.urls) == (name not in SUPPLIED_BY_USERS | FOR_SUPPORTERS | {BUILT_IN})
         for each in record.files:
             assert len(set(each.urls)) == len(each.urls)
             assert all(url.startswith("https://") for url in each.urls)
@@ -177,7 +177,7 @@ def test_recommendations_are_for_what_a_model_can_do(registry):
     recommended = [record for record in registry if record.recommended]
     for record in recommended:
         assert set(record.recommended) <= set(record.purposes), record.name
-        assert all(file.urls for file in record.files), record.name
+        assert record.downloadable, record.name
         assert not ("fast" in record.recommended.values() and record.speed == "slow"), record.name
     assert {purpose for record in recommended for purpose in record.recommended} == set(PURPOSES)
 
@@ -201,7 +201,7 @@ def test_members_of_all_ensembles_are_there():
         for file in preset.models:
             record = record_of(file)
             assert record is not None, file
-            assert all(each.urls for each in record.files), file
+            assert record.downloadable, file
 
 
 def test_the_built_in_model_is_the_one_in_the_list(registry, tmp_path):
