@@ -2,18 +2,23 @@
 
 Before the first file is renamed, a journal in the output folder tells what is to happen. Whatever goes wrong in between is
 undone at once, from the old files, which are kept until the end. If the process is killed, the journal is still there, and
-nobody holds it: the next job with that output folder finishes what it tells or, where that is not possible, undoes it.
+nobody holds it: the next job with that output folder, or in a folder of a kept file, finishes what it tells or, where that is
+not possible, undoes it.
+
+What the next step relies on is flushed to the disk before it: the names of the temporary files and of the journal before the
+first file is renamed, the final names before an old file is removed, and that before the journal is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -23,9 +28,10 @@ from utils.audio.disk import output_error
 from utils.audio.paths import os_path
 from utils.audio.temporary import HeldFile, Hold, sync_folder
 
-_JOURNAL = re.compile(r"\.dsu-[0-9a-f]{16}\.journal")
+_DIGITS = "[0-9a-f]{16}"  # of a random number in a name
+_JOURNAL = re.compile(rf"\.dsu-{_DIGITS}\.journal")
 _MAX_JOURNAL_BYTES = 1 << 20
-_KEPT = re.compile(r"\..*\.[0-9a-f]{16}\.kept", re.DOTALL)
+_KEPT = re.compile(rf"\.{_DIGITS}\.(?P<journal>{_DIGITS})\.kept")
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,9 +70,10 @@ class _Moves:
             except OSError as error:
                 raise output_error(error, target) from error
             self._renamed.add(move)
-        self._sync()
+        self.sync()
         for move in self._moves:
             temporary.remove(self._paths(move)[2])
+        self.sync()
 
     def undo(self) -> None:
         """Give the old files their names again, and remove the new ones."""
@@ -82,7 +89,7 @@ class _Moves:
                     temporary.remove(kept)
             elif is_new:
                 temporary.remove(target)
-        self._sync()
+        self.sync()
 
     def are_renamed(self) -> bool:
         """Whether no new file has its temporary name any more."""
@@ -97,33 +104,37 @@ class _Moves:
             else:
                 with contextlib.suppress(OSError):
                     temporary.rename(kept, target)
+        self.sync()
+
+    def sync(self) -> None:
+        """Flush the names in all folders of the set to the disk."""
+        for folder in {self._root, *(path.parent for move in self._moves for path in self._paths(move))}:
+            sync_folder(folder)
 
     def _paths(self, move: Move) -> tuple[Path, Path, Path]:
         return self._root / move.part, self._root / move.target, self._root / move.kept
-
-    def _sync(self) -> None:
-        for folder in {self._root, *((self._root / move.target).parent for move in self._moves)}:
-            sync_folder(folder)
 
 
 def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Callable[[Path], object]) -> None:
     """Rename all parts to their targets below `root`, or none. Raises what `before_each` does, and `OutputError`."""
     try:
-        moves = [_move(root, part.path, target) for part, target in parts]
         hold = None
         while hold is None:
-            journal = root / f".dsu-{secrets.token_hex(8)}.journal"
+            token = secrets.token_hex(8)
+            journal = _journal_of(root, token)
             hold = Hold.new(journal)
     except OSError as error:
         raise output_error(error, root) from error
-    doing = _Moves(root, moves, [part for part, _ in parts])
+    doing = _Moves(root, [])
     try:
         try:
+            moves = [_move(root, part.path, target, token) for part, target in parts]
             os.write(hold.descriptor, msgspec.json.encode(moves))
             os.fsync(hold.descriptor)
         except OSError as error:
             raise output_error(error, journal) from error
-        sync_folder(root)
+        doing = _Moves(root, moves, [part for part, _ in parts])
+        doing.sync()
         doing.finish(before_each)
     except BaseException:
         doing.undo()
@@ -167,9 +178,23 @@ def _nothing() -> None:
     pass
 
 
-def _move(root: Path, part: Path, target: Path) -> Move:
+def settle_kept(folders: Iterable[Path]) -> None:
+    """Settle also the sets whose old files lie in these folders, wherever above them their output folder is."""
+    for folder in set(folders):
+        with contextlib.suppress(OSError), os.scandir(os_path(folder)) as entries:
+            tokens = {found["journal"] for entry in entries if (found := _KEPT.fullmatch(entry.name))}
+            for token, above in itertools.product(tokens, (folder, *folder.parents)):
+                if os.path.lexists(os_path(_journal_of(above, token))):
+                    settle(above)
+
+
+def _journal_of(root: Path, token: str) -> Path:
+    return root / f".dsu-{token}.journal"
+
+
+def _move(root: Path, part: Path, target: Path, token: str) -> Move:
     status = os.stat(os_path(part))  # noqa: PTH116 - a Path would undo the extended form
-    kept = target.with_name(part.name.removesuffix(".part") + ".kept")
+    kept = target.with_name(f".{secrets.token_hex(8)}.{token}.kept")
     names = (path.relative_to(root).as_posix() for path in (part, target, kept))
     return Move(next(names), next(names), next(names), status.st_size, status.st_mtime_ns)
 

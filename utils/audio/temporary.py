@@ -95,7 +95,8 @@ class Hold:
         return None
 
     def release(self) -> None:
-        os.close(self.descriptor)
+        with contextlib.suppress(OSError):  # of what was written through it, all is on the disk
+            os.close(self.descriptor)
 
 
 # `_open` opens a file, a new one or one that is there, as itself and not what a link points to. On Windows it has to say that
@@ -221,6 +222,7 @@ def make_folder(folder: Path) -> list[Path]:
             with contextlib.suppress(FileExistsError):  # another job may need the same folder
                 os.mkdir(os_path(one))  # noqa: PTH102 - a Path would undo the extended form
                 made.append(one)
+                sync_folder(one.parent)  # what comes to lie in it is lost with its name
     except OSError:
         remove_folders(made)
         raise

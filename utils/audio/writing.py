@@ -24,7 +24,7 @@ from utils.audio.disk import check_disk_space, output_error
 from utils.audio.encoders import Contents, full_scale
 from utils.audio.formats import OutputFormat, check_output, notes
 from utils.audio.paths import absolute, os_path, shown
-from utils.audio.publishing import is_below, publish, settle
+from utils.audio.publishing import is_below, publish, settle, settle_kept
 from utils.audio.resampling import resampled_frames
 from utils.audio.stem_files import StemFile, StemPlan, StemTrack
 from utils.audio.tagging import TagSet, write_tags
@@ -149,7 +149,9 @@ class StemSet:
 
     def _prepare(self) -> None:
         self._make_folder(self._root)
-        temporary.remove_stale_parts(temporary.part_folder(target) for target in self._targets.values())
+        folders = {temporary.part_folder(target) for target in self._targets.values()}
+        settle_kept(folders)
+        temporary.remove_stale_parts(folders)
         for target in dict.fromkeys(self._targets.values()):
             names = [name for name, own in self._targets.items() if own == target]
             with self._lock:

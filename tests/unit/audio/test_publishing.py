@@ -83,6 +83,32 @@ def test_a_kill_at_any_step_leaves_all_or_nothing(tmp_path):
     assert len(outcomes) > 10
 
 
+def test_a_set_that_was_killed_is_settled_by_a_job_in_a_folder_below(tmp_path):
+    """Its old files in there lead to its journal, although the job has another output folder."""
+    settled = set()
+    for steps in itertools.count():
+        root = tmp_path / str(steps)
+        before = with_old_files(root)
+        command = [sys.executable, "-c", PUBLISH_AND_DIE, root, str(steps), *NAMES]
+        ended = subprocess.run(command, check=False).returncode
+        if list((root / "deep").glob(".*.kept")):
+            publishing.settle_kept([root / "deep"])
+            temporary.remove_stale_parts([root, root / "deep"])
+            assert tree(root) in (before, dict.fromkeys(NAMES, "new"))
+            settled.add(tree(root) == before)
+        if ended == 0:
+            break
+    assert settled
+
+
+def test_a_folder_is_on_the_disk_before_what_lies_in_it(tmp_path, monkeypatch):
+    """A folder that was made may be lost with all that is in it until the one that holds its name is flushed."""
+    synced = []
+    monkeypatch.setattr(temporary, "sync_folder", synced.append)
+    temporary.make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+
+
 def failing_replace(number):
     """`os.replace`, which fails once, at this rename of a part."""
     count, replace = itertools.count(), os.replace
@@ -193,7 +219,7 @@ def test_a_planted_journal_moves_nothing_out_of_the_folder(tmp_path, target):
     part = root / f".a.wav.{'0' * 16}.part"
     part.write_text("new")
     status = part.stat()
-    move = publishing.Move(part.name, target, f".a.wav.{'0' * 16}.kept", status.st_size, status.st_mtime_ns)
+    move = publishing.Move(part.name, target, f".{'0' * 16}.{'0' * 16}.kept", status.st_size, status.st_mtime_ns)
     journal = root / f".dsu-{'0' * 16}.journal"
     journal.write_bytes(msgspec.json.encode([move]))
     settle(root)

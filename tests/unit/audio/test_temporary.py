@@ -60,6 +60,19 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
     assert set(tmp_path.iterdir()) == others
 
 
+def test_a_file_that_cannot_be_closed_is_released(tmp_path, monkeypatch):
+    """What was written to it is on the disk, so that costs no job its results."""
+    part, close = temporary.HeldFile(tmp_path / "a.wav"), os.close
+
+    def fail(descriptor):
+        close(descriptor)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "close", fail)
+    part.publish(tmp_path / "a.wav")
+    assert (tmp_path / "a.wav").exists()
+
+
 def test_nothing_is_swept_where_files_cannot_be_locked(tmp_path, monkeypatch):
     """A file system without locks does not show who is at work, but work goes on."""
     monkeypatch.setattr(temporary, "_lock", lambda descriptor: None)
