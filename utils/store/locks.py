@@ -94,4 +94,5 @@ else:
         """Removed while still held: whoever has opened it finds that it is gone, and starts again."""
         with contextlib.suppress(OSError):
             path.unlink()
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # nothing was written to it
+            os.close(descriptor)
