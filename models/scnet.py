@@ -154,7 +154,7 @@ class Scnet(nn.Module):
         self.encoder = nn.ModuleList(
             EncoderLevel(*pair, bands, params) for pair, bands in zip(widths, levels, strict=True)
         )
-        self.separation_net = Separation(params, self._dual_paths(params))
+        self.separation_net = SeparationNet(params, self._dual_paths(params))
         self.decoder = nn.ModuleList(
             nn.ModuleList((Fusion(width), Expansion(width, output, bands)))
             for width, output, bands in reversed(list(zip(params.dims[1:], outputs, levels, strict=True)))
@@ -267,10 +267,10 @@ def row_layers(width: int, params: ScnetParams) -> nn.Sequential:
     )
 
 
-# Separation -------------------------------------------------------------------------------------------------------
+# SeparationNet -------------------------------------------------------------------------------------------------------
 
 
-class Separation(nn.Module):
+class SeparationNet(nn.Module):
     """Dual-path blocks. Every second one runs on the Fourier transform over time of the previous one's output."""
 
     def __init__(self, params: ScnetParams, dual_path: Callable[[int], nn.Module]) -> None:

@@ -340,13 +340,13 @@ export interface Diagnosis {
   healthy: boolean;
   version: string;
   system: string;
-  findings: Array<Finding>;
+  findings: Array<MachineFinding>;
   devices: Array<DeviceFinding>;
   elapsed: number;
 }
 
 /** What one check of the machine has found. */
-export interface Finding {
+export interface MachineFinding {
   check: string;
   state: "good" | "problem" | "warning";
   message: string;

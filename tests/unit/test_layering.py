@@ -46,7 +46,17 @@ LAYERS = {
         ANY,
     ),
     "utils/engine": Layer(
-        ("utils", "utils.core", "utils.audio", "utils.store", "utils.cards", "utils.device", "utils.engine", "models"),
+        (
+            "utils",
+            "utils.core",
+            "utils.audio",
+            "utils.store",
+            "utils.cards",
+            "utils.device",
+            "utils.doctor",
+            "utils.engine",
+            "models",
+        ),
         ANY,
     ),
     "utils/engine/pipeline": Layer(

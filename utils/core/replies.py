@@ -41,7 +41,7 @@ class Loading(Reply, frozen=True, kw_only=True, tag_field="status", tag="loading
     pid: int
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class MachineFinding(msgspec.Struct, frozen=True, kw_only=True):
     """What one check of the machine has found."""
 
     check: str
@@ -92,7 +92,7 @@ class Diagnosis(Reply, frozen=True, kw_only=True, tag_field="status", tag="diagn
     healthy: Annotated[bool, Meta(description="No problem was found; there may be warnings.")]
     version: str
     system: str
-    findings: list[Finding]
+    findings: list[MachineFinding]
     devices: list[DeviceFinding]
     elapsed: float
 

@@ -31,7 +31,7 @@ ALLOWANCE = isolation.Allowance(memory_bytes=1 << 62, seconds=600.0)
 SURROUNDINGS, EACH_DEVICE = 1.0, 3.0  # shares of the time
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CardVerdict(msgspec.Struct, frozen=True):
     """What was found of a device, by its card and driver, and by what computes on it."""
 
     precision: Arithmetic
@@ -114,7 +114,7 @@ def precision_of(models_dir: Path, device: str) -> Arithmetic | None:
 def _remember(models_dir: Path, examined: Sequence[DeviceFinding], job: Job) -> None:
     """Note it for cards; where that cannot be written, nothing is remembered."""
     verdicts = {
-        _key(device.card): Verdict(device.precision)
+        _key(device.card): CardVerdict(device.precision)
         for device in examined
         if isinstance(device.card, Card) and not isinstance(device.precision, msgspec.UnsetType)
     }
@@ -135,9 +135,9 @@ def _key(card: Card | None) -> str:
     return "" if card is None else f"{card.name}, {card.build}, driver {card.driver_cuda}"
 
 
-def _read(models_dir: Path) -> dict[str, Verdict]:
+def _read(models_dir: Path) -> dict[str, CardVerdict]:
     try:
         with open_file(models_dir / NAME) as file:
-            return msgspec.json.decode(file.read(LARGEST_BYTES), type=dict[str, Verdict])
+            return msgspec.json.decode(file.read(LARGEST_BYTES), type=dict[str, CardVerdict])
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return {}

@@ -21,7 +21,7 @@ from utils.audio.paths import shown
 from utils.audio.reading import open_audio
 from utils.core.bootstrap import physical_cores
 from utils.core.errors import DsuError
-from utils.core.replies import Finding
+from utils.core.replies import MachineFinding
 from utils.core.requests import AudioFormat
 from utils.core.settings import Settings
 
@@ -42,7 +42,7 @@ class _Trouble(Exception):
         self.is_problem = is_problem
 
 
-def survey(settings: Settings) -> Iterator[Finding]:
+def survey(settings: Settings) -> Iterator[MachineFinding]:
     """The findings of all checks, one after the other."""
     checks: dict[str, Callable[[], str]] = {
         "models": lambda: _models_folder(settings.models_dir),
@@ -54,9 +54,9 @@ def survey(settings: Settings) -> Iterator[Finding]:
     }
     for check, run in checks.items():
         try:
-            yield Finding(check=check, state="good", message=run())
+            yield MachineFinding(check=check, state="good", message=run())
         except _Trouble as trouble:
-            yield Finding(
+            yield MachineFinding(
                 check=check,
                 state="problem" if trouble.is_problem else "warning",
                 message=str(trouble),
@@ -64,7 +64,7 @@ def survey(settings: Settings) -> Iterator[Finding]:
             )
         except (DsuError, OSError) as error:
             told = error if isinstance(error, DsuError) else output_error(error, Path(error.filename or "a file"))
-            yield Finding(check=check, state="problem", message=told.message, hint=told.hint or "")
+            yield MachineFinding(check=check, state="problem", message=told.message, hint=told.hint or "")
 
 
 # Disks --------------------------------------------------------------------------------------------------------------

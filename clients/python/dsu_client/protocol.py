@@ -1176,12 +1176,12 @@ class Diagnosis(TypedDict):
     """No problem was found; there may be warnings."""
     version: str
     system: str
-    findings: list[Finding]
+    findings: list[MachineFinding]
     devices: list[DeviceFinding]
     elapsed: float
 
 
-class Finding(TypedDict):
+class MachineFinding(TypedDict):
     """What one check of the machine has found."""
 
     check: str

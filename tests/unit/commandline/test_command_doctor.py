@@ -9,15 +9,15 @@ from scripted_engine import ScriptedEngine
 
 from utils.commandline import doctor as command
 from utils.core.errors import DeviceUnavailable
-from utils.core.replies import Card, DeviceFinding, Diagnosis, Finding, PrecisionFinding
+from utils.core.replies import Card, DeviceFinding, Diagnosis, MachineFinding, PrecisionFinding
 
 CARD = Card(name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", build="2.13.0+cu130")
 RIGHT = PrecisionFinding(lowest_db=42.4, lowest_of="scnet", faults={})
 EXACT = PrecisionFinding(lowest_db=200.0, lowest_of="scnet", faults={})
 WRONG = PrecisionFinding(lowest_db=None, lowest_of="", faults={"scnet": "overflows"})
 FINDINGS = [
-    Finding(check="files", state="good", message="New files can be renamed."),
-    Finding(check="models", state="warning", message="The disk is nearly full.", hint="Free some space."),
+    MachineFinding(check="files", state="good", message="New files can be renamed."),
+    MachineFinding(check="models", state="warning", message="The disk is nearly full.", hint="Free some space."),
 ]
 DEVICES = [
     DeviceFinding(

@@ -13,13 +13,13 @@ from utils import cards
 from utils.core import isolation
 from utils.core.errors import DeviceUnavailable
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import Card, DeviceFinding, Finding, PrecisionFinding, Progress
+from utils.core.replies import Card, DeviceFinding, MachineFinding, PrecisionFinding, Progress
 from utils.core.settings import Settings
 from utils.doctor import diagnosis
 from utils.doctor.diagnosis import best_precision, precision_of
 
 CARD = Card(name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", build="2.13.0+cu130")
-GOOD = Finding(check="files", state="good", message="All is well.")
+GOOD = MachineFinding(check="files", state="good", message="All is well.")
 
 
 def findings(**least_db):

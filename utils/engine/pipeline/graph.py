@@ -275,7 +275,7 @@ class Queue(Generic[K]):
         return taken
 
 
-class _Progress:
+class _GraphProgress:
     """How far all steps are together, by the work that each is."""
 
     def __init__(self, job: Job, arrangement: GraphArrangement) -> None:
@@ -310,7 +310,7 @@ class GraphStream:
         separations = [step.arrangement for step in arrangement.steps.values() if isinstance(step, Separation)]
         if not arrangement.earlier_work:
             begin_stages(job, survey=any(each.survey is not None for each in separations))
-        self._progress = _Progress(job, arrangement)
+        self._progress = _GraphProgress(job, arrangement)
         self.stats = SharedSong(audio, arrangement.scans).scan(
             arrangement.sample_rate, arrangement.channels, job, lambda fraction: job.progress("scan", fraction, 1.0)
         )

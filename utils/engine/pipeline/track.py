@@ -113,11 +113,11 @@ class Track:
             ) as reader,
             ReadAhead(iter(reader)) as blocks,
         ):
-            yield _Decoded(reader, blocks)
+            yield _DecodedSong(reader, blocks)
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _DecodedSong:
     reader: AudioReader
     blocks: ReadAhead[Samples]
 
