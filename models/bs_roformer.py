@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class BSRoformerParams(RoformerParams):
         )
 
     @classmethod
-    def tiny(cls) -> BSRoformerParams:
+    def tiny(cls) -> Self:
         """Small enough for a test."""
         return cls.small(freqs_per_bands=(2, 2, 2, 4, 4, 8, 11))
 
@@ -46,13 +47,7 @@ class BSRoformer(Roformer):
 
     def __init__(self, params: BSRoformerParams) -> None:
         shared = _shared_biases(params) if params.use_shared_bias else None
-        super().__init__(
-            params,
-            params.freqs_per_bands,
-            linears=params.mask_estimator_depth,
-            norm_each_transformer=False,
-            shared_biases=shared,
-        )
+        super().__init__(params, params.freqs_per_bands, shared_biases=shared)
         if shared is not None:
             self.linear_62_bias_0, self.linear_64_bias_0 = shared
             self.register_load_state_dict_pre_hook(_complete_before_loading)  # type: ignore[no-untyped-call]  # so in torch

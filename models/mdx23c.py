@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from models.blocks.sections import Section, output_names
 from models.blocks.stft import Stft
+from models.blocks.tfc_tdf import ChannelNorm, TfcTdfBlock, pointwise
 
 MODEL_KEYS = (
     "act", "bottleneck_factor", "growth", "norm", "num_blocks_per_scale",
@@ -227,53 +228,18 @@ class TfcTdf(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, height: int, params: Mdx23cParams) -> None:
         super().__init__()
+        narrow = height // params.bottleneck_factor
+
+        def activated(width: int) -> tuple[nn.Module, nn.Module]:
+            return make_norm(params.norm, width), make_activation(params.act)
+
         widths = [inputs] + [outputs] * (params.num_blocks_per_scale - 1)
-        self.blocks = nn.ModuleList(TfcTdfBlock(width, outputs, height, params) for width in widths)
+        self.blocks = nn.ModuleList(TfcTdfBlock(width, outputs, height, narrow, activated) for width in widths)
 
     def forward(self, features: Tensor) -> Tensor:
         for block in self.blocks:
             features = block(features)
         return features
-
-
-class TfcTdfBlock(nn.Module):
-    """Convolution, fully connected layer along frequency, convolution; with a shortcut around all three."""
-
-    def __init__(self, inputs: int, outputs: int, height: int, params: Mdx23cParams) -> None:
-        super().__init__()
-        narrow = height // params.bottleneck_factor
-        self.tfc1 = nn.Sequential(*activated(inputs, params), nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
-        self.tdf = nn.Sequential(
-            *activated(outputs, params), nn.Linear(height, narrow, bias=False),
-            *activated(outputs, params), nn.Linear(narrow, height, bias=False),
-        )  # fmt: skip
-        self.tfc2 = nn.Sequential(*activated(outputs, params), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False))
-        self.shortcut = pointwise(inputs, outputs)
-
-    def forward(self, features: Tensor) -> Tensor:
-        mixed: Tensor = self.tfc1(features)
-        mixed = mixed + self.tdf(mixed)
-        refined: Tensor = self.tfc2(mixed) + self.shortcut(features)
-        return refined
-
-
-def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 1, bias=False)
-
-
-def activated(width: int, params: Mdx23cParams) -> tuple[nn.Module, nn.Module]:
-    """The normalisation and the activation that come before each layer."""
-    return make_norm(params.norm, width), make_activation(params.act)
-
-
-class ChannelNorm(nn.InstanceNorm2d):
-    """Instance normalisation. On the CPU, torch computes it several times faster as a group norm of single channels."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        if features.device.type == "cpu":
-            return F.group_norm(features, self.num_features, self.weight, self.bias, self.eps)
-        normed: Tensor = super().forward(features)
-        return normed
 
 
 def make_norm(name: str, width: int) -> nn.Module:

@@ -7,6 +7,7 @@ Every transformer ends in a norm of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +44,12 @@ class MelBandRoformerParams(RoformerParams):
         """The bins of each band."""
         return mel_bands(self.sample_rate, self.stft_n_fft, self.num_bands)
 
+    @property
+    def mask_linears(self) -> int:
+        return self.mask_estimator_depth + 1  # the configurations count hidden layers
+
     @classmethod
-    def tiny(cls) -> MelBandRoformerParams:
+    def tiny(cls) -> Self:
         """Small enough for a test."""
         return cls.small(num_bands=6)
 
@@ -52,15 +57,12 @@ class MelBandRoformerParams(RoformerParams):
 class MelBandRoformer(Roformer):
     """The network with the keys of public Mel-Band RoFormer checkpoints."""
 
+    NORM_EACH: ClassVar[bool] = True
+    NORM_LAST: ClassVar[bool] = False
+
     def __init__(self, params: MelBandRoformerParams) -> None:
         bands = params.bands()
-        # The configurations count hidden layers.
-        super().__init__(
-            params,
-            [band.size for band in bands],
-            linears=params.mask_estimator_depth + 1,
-            norm_each_transformer=True,
-        )
+        super().__init__(params, [band.size for band in bands])
         self._bins_of_slots = np.concatenate(bands)
         self.slot_tables = Derived(self._slot_tables)
 

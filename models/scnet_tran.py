@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Self, cast
 
 from torch import Tensor, nn
 
-from models.blocks.rotary import RotaryEmbedding
 from models.blocks.sections import Section
-from models.blocks.transformer import Attention, Heads, Transformer
+from models.blocks.transformer import Attention, Heads, RotaryPositions, Transformer
 from models.scnet import Scnet, ScnetParams, WholeNorm
 
 
@@ -54,7 +53,7 @@ class ScnetTran(Scnet):
     def _dual_paths(self, params: ScnetParams) -> Callable[[int], nn.Module]:
         own = cast("ScnetTranParams", params)
         # All blocks share the positions of an axis.
-        along_frequency, along_time = (RotaryEmbedding(own.tran_dim_head) for _ in ("frequency", "time"))
+        along_frequency, along_time = (RotaryPositions(own.tran_dim_head) for _ in ("frequency", "time"))
         return partial(DualPathTransformer, own, along_frequency, along_time)
 
 
@@ -62,7 +61,7 @@ class DualPathTransformer(nn.Module):
     """A transformer along frequency, then one along time. Features are (frequency, batch, time, channels)."""
 
     def __init__(
-        self, params: ScnetTranParams, along_frequency: RotaryEmbedding, along_time: RotaryEmbedding, width: int
+        self, params: ScnetTranParams, along_frequency: RotaryPositions, along_time: RotaryPositions, width: int
     ) -> None:
         super().__init__()
         heads = Heads(width, params.tran_heads, params.tran_dim_head)

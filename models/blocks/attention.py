@@ -13,8 +13,11 @@ SHORT_ROW = 256
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(width)) value, all of them (batch, heads, tokens, width)."""
+    """softmax(query key^T / sqrt(width)) value, all of them (batch, heads, tokens, width); values may be narrower."""
     if query.device.type != "cpu" or query.dtype == torch.float32:
+        if (missing := query.shape[-1] - value.shape[-1]) and query.device.type != "cuda":
+            # Only CUDA has fused kernels for values of another width. Others are slow, or give a wrong shape.
+            return F.scaled_dot_product_attention(query, key, F.pad(value, (0, missing)))[..., :-missing]
         return F.scaled_dot_product_attention(query, key, value)
     # In half precision torch's fused kernel for CPUs takes half as long again as these products, which use the
     # processor's 16-bit instructions.

@@ -5,10 +5,10 @@ one mask per stem, masked spectrum to signal. A network adds its bands.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Self, cast, get_type_hints
+from typing import Any, ClassVar, Self, cast, get_type_hints
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from models.blocks.bands import BandSplit, MaskEstimator
 from models.blocks.norms import RMSNorm
-from models.blocks.rotary import RotaryEmbedding
 from models.blocks.sections import Section
 from models.blocks.stft import Stft, complex_product
-from models.blocks.transformer import Attention, Heads, LinearAttention, Transformer
+from models.blocks.transformer import Attention, Heads, LinearAttention, Positions, RotaryPositions, Transformer
 
 # Keys for training and for the choice of kernels. They do not change what the network computes.
 IGNORED_KEYS = frozenset(
     {
         "attn_dropout",
+        "conv_dropout",
         "dim_freqs_in",
         "ff_dropout",
         "flash_attn",
@@ -80,11 +80,20 @@ class RoformerParams:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The parameters that a public configuration describes. Raises `ValueError`, which says what is wrong in it."""
         model = Section(config, "model")
-        names = [field.name for field in fields(cls)]
-        model.reject_unknown(names, IGNORED_KEYS)
+        names = {field.name: cls.option(field.name) for field in fields(cls)}
+        model.reject_unknown(names.values(), IGNORED_KEYS)
         types = get_type_hints(cls)
-        defaults = {name: getattr(cls, name, None) for name in names}
-        return cls(**{name: _read(model, name, types[name], defaults[name]) for name in names})
+        return cls(**{name: _read(model, key, types[name], getattr(cls, name, None)) for name, key in names.items()})
+
+    @classmethod
+    def option(cls, name: str) -> str:
+        """What configurations call the parameter `name`."""
+        return name
+
+    @property
+    def mask_linears(self) -> int:
+        """The number of linear layers in the mask estimators."""
+        return self.mask_estimator_depth
 
     @property
     def channels(self) -> int:
@@ -114,18 +123,16 @@ def _read(model: Section, name: str, kind: type, default: Any) -> Any:
 
 
 class Roformer(nn.Module, ABC):
-    """(batch, channels, samples) to (batch, stems, channels, samples).
+    """(batch, channels, samples) to (batch, stems, channels, samples). `band_bins` is the number of bins in each band."""
 
-    `band_bins` is the number of bins in each band; `linears` is the number of layers in the mask estimators.
-    """
+    NORM_EACH: ClassVar[bool] = False  # every transformer ends in a norm of its own
+    NORM_LAST: ClassVar[bool] = True  # a norm follows the last layer
 
     def __init__(
         self,
         params: RoformerParams,
         band_bins: Sequence[int],
         *,
-        linears: int,
-        norm_each_transformer: bool,
         shared_biases: tuple[nn.Parameter, nn.Parameter] | None = None,
     ) -> None:
         super().__init__()
@@ -135,12 +142,39 @@ class Roformer(nn.Module, ABC):
             params.stft_n_fft, params.stft_hop_length, params.stft_win_length, normalized=params.stft_normalized
         )
         self.band_split = BandSplit(params.dim, widths)
-        self.layers = _layers(params, shared_biases, norm_output=norm_each_transformer)
-        self.final_norm = nn.Identity() if norm_each_transformer else RMSNorm(params.dim)
-        hidden = params.dim * params.mlp_expansion_factor
-        self.mask_estimators = nn.ModuleList(
-            MaskEstimator(params.dim, widths, hidden=hidden, linears=linears) for _ in range(params.num_stems)
+        self.layers = self._make_layers(shared_biases)
+        self.final_norm = RMSNorm(params.dim) if self.NORM_LAST else nn.Identity()
+        self.mask_estimators = nn.ModuleList(self._make_mask_estimator(widths) for _ in range(params.num_stems))
+
+    def _make_layers(self, shared_biases: tuple[nn.Parameter, nn.Parameter] | None) -> nn.ModuleList:
+        heads = Heads(self.params.dim, self.params.heads, self.params.dim_head)
+        linear = partial(Transformer, self.params.dim, norm_output=self.NORM_EACH)
+        # All layers share the positions of an axis.
+        by_time, by_band = (
+            partial(Attention, heads, self._make_positions(heads), shared_biases) for _ in ("time", "bands")
         )
+        kinds = (
+            (linear, self.params.linear_transformer_depth, partial(LinearAttention, heads)),
+            (self._make_block, self.params.time_transformer_depth, by_time),
+            (self._make_block, self.params.freq_transformer_depth, by_band),
+        )
+        return nn.ModuleList(
+            nn.ModuleList(make(depth, attention) for make, depth, attention in kinds if depth)
+            for _ in range(self.params.depth)
+        )
+
+    def _make_positions(self, heads: Heads) -> Positions:
+        """The positions along one axis."""
+        return RotaryPositions(heads.dim_head)
+
+    def _make_block(self, depth: int, attention: Callable[[], nn.Module]) -> nn.Module:
+        """What one layer does along one axis."""
+        return Transformer(self.params.dim, depth, attention, norm_output=self.NORM_EACH)
+
+    def _make_mask_estimator(self, widths: Sequence[int]) -> nn.Module:
+        """The head of one stem: (batch, frames, bands, dim) to (batch, frames, values of all bands)."""
+        hidden = self.params.dim * self.params.mlp_expansion_factor
+        return MaskEstimator(self.params.dim, widths, hidden=hidden, linears=self.params.mask_linears)
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
         """The stems of a mix; with `stems`, only those heads are run, in that order."""
@@ -187,24 +221,3 @@ class Roformer(nn.Module, ABC):
                 earlier = x if earlier is None else earlier + x
         normed: Tensor = self.final_norm(x)
         return normed
-
-
-def _layers(
-    params: RoformerParams, shared_biases: tuple[nn.Parameter, nn.Parameter] | None, *, norm_output: bool
-) -> nn.ModuleList:
-    heads = Heads(params.dim, params.heads, params.dim_head)
-    # All layers share the positions of an axis.
-    by_time, by_band = (
-        partial(Attention, heads, RotaryEmbedding(params.dim_head), shared_biases) for _ in ("time", "bands")
-    )
-    kinds = (
-        (params.linear_transformer_depth, partial(LinearAttention, heads)),
-        (params.time_transformer_depth, by_time),
-        (params.freq_transformer_depth, by_band),
-    )
-    return nn.ModuleList(
-        nn.ModuleList(
-            Transformer(params.dim, depth, attention, norm_output=norm_output) for depth, attention in kinds if depth
-        )
-        for _ in range(params.depth)
-    )

@@ -6,9 +6,10 @@ bounds the memory. The keys of the state dict are those of the public checkpoint
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
@@ -50,16 +51,38 @@ class Heads:
         return self.count * self.dim_head
 
 
+class Positions(nn.Module, ABC):
+    """Tells queries and keys where they are. `KEY` is its name in the attention layers of checkpoints."""
+
+    KEY: ClassVar[str]
+
+    @abstractmethod
+    def place(self, queries_and_keys: Tensor) -> tuple[Tensor, Tensor]:
+        """(sequences, length, 2, heads, dim_head) to queries and keys of (sequences, heads, length, any width)."""
+
+
+class RotaryPositions(RotaryEmbedding, Positions):
+    """Queries and keys are rotated."""
+
+    KEY = "rotary_embed"
+
+    def place(self, queries_and_keys: Tensor) -> tuple[Tensor, Tensor]:
+        table = self(queries_and_keys.shape[1])
+        q, k = rotate(queries_and_keys, table[:, None, None]).permute(2, 0, 3, 1, 4)
+        return q, k
+
+
 class Attention(nn.Module):
-    """Gated softmax attention with rotary positions."""
+    """Gated softmax attention with positions."""
 
     def __init__(
-        self, heads: Heads, rotary: RotaryEmbedding, shared_biases: tuple[nn.Parameter, nn.Parameter] | None = None
+        self, heads: Heads, positions: Positions, shared_biases: tuple[nn.Parameter, nn.Parameter] | None = None
     ) -> None:
         super().__init__()
         self.heads = heads
         self.norm = RMSNorm(heads.dim)
-        self.rotary_embed = rotary
+        self.positions_key = positions.KEY
+        self.add_module(positions.KEY, positions)
         self.to_qkv = nn.Linear(heads.dim, 3 * heads.inner, bias=False)
         self.to_gates = nn.Linear(heads.dim, heads.count)
         self.to_out = nn.Sequential(nn.Linear(heads.inner, heads.dim, bias=False))
@@ -70,8 +93,7 @@ class Attention(nn.Module):
         """(sequences, length, dim) to the same."""
         normed = self.norm(x)
         qkv = torch.unflatten(self.to_qkv(normed), -1, (3, self.heads.count, self.heads.dim_head))
-        table = self.rotary_embed(x.shape[1])
-        q, k = rotate(qkv[:, :, :2], table[:, None, None]).permute(2, 0, 3, 1, 4)
+        q, k = cast("Positions", getattr(self, self.positions_key)).place(qkv[:, :, :2])
         v = qkv[:, :, 2].transpose(1, 2)
         mixed = attend(q, k, v).transpose(1, 2)
         gated = mixed * self.to_gates(normed).sigmoid()[..., None]

@@ -6,7 +6,7 @@ import torch
 
 from models.blocks.norms import RMSNorm
 from models.blocks.rotary import RotaryEmbedding, rotate
-from models.blocks.transformer import Attention, Heads, LinearAttention
+from models.blocks.transformer import Attention, Heads, LinearAttention, RotaryPositions
 
 HEADS = Heads(dim=6, count=2, dim_head=4)
 
@@ -56,7 +56,7 @@ def test_rotation_turns_neighbouring_values():
 
 def test_attention_is_gated_softmax_attention():
     """The whole attention, head by head."""
-    attention = randomised(Attention(HEADS, RotaryEmbedding(4)))
+    attention = randomised(Attention(HEADS, RotaryPositions(4)))
     x = random(2, 5, 6)
     normed = attention.norm(x)
     table = attention.rotary_embed(5)
