@@ -32,6 +32,18 @@ OWN: dict[str, Architecture] = {
         options=("freqs_per_bands",),
         tensors=("final_norm.gamma",),
     ),
+    "bs_roformer_hyperace": Architecture(
+        "models.bs_roformer_hyperace:BSRoformerHyperAce",
+        tensors=("mask_estimators.0.segm.upsample_head.block1.out_conv.blocks.0.shortcut.weight",),
+        variant_of="bs_roformer",
+        stands_half=False,  # the many norms of its U-net in a row amplify the rounding of the first
+    ),
+    "bs_roformer_hyperace_v1": Architecture(
+        "models.bs_roformer_hyperace_v1:BSRoformerHyperAceV1",
+        tensors=("mask_estimators.0.segm.hyperace.high_order_branch.2.cv1.conv.weight",),
+        variant_of="bs_roformer",
+        stands_half=False,  # as of the second generation
+    ),
     "mel_band_roformer": Architecture(
         "models.mel_band_roformer:MelBandRoformer",
         options=("num_bands",),

@@ -32,6 +32,8 @@ NETWORKS = {
     "scnet_masked": {},
     "scnet_tran": {},
     "mask_unet": {},
+    "bs_roformer_hyperace": {},
+    "bs_roformer_hyperace_v1": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 

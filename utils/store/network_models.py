@@ -144,7 +144,7 @@ def own_network(
 
         yield from unwrap_state(read_checkpoint(model_path, allow_unsafe=allow_unsafe), model_path)
 
-    kind = model_type or guess_type(config, state_keys())
+    kind = guess_type(config, state_keys(), model_type)
     return NetworkSource(model_path.stem, kind, model_path, config_path, output_stems(config, config_path), None)
 
 
@@ -189,11 +189,13 @@ def _found_details(name: str, files: FoundNetwork) -> ModelDetails:
 # Types --------------------------------------------------------------------------------------------------------------
 
 
-def guess_type(config: Mapping[str, Any], keys: Iterable[str] = ()) -> str:
+def guess_type(config: Mapping[str, Any], keys: Iterable[str] = (), told: str | None = None) -> str:
     """The type of a network from its configuration, or from the keys of its state dict. They are iterated only if the
     configuration leaves the type open. Raises `ConfigInvalid`.
+
+    A type that was told is right, but may be that of which the network is a variant: other programs call both the same.
     """
-    kind = _recognised(config, keys)
+    kind = _recognised(config, keys, told)
     if kind is None:
         raise ConfigInvalid(
             "Neither the configuration nor the checkpoint shows what type of network this is.",
@@ -203,10 +205,10 @@ def guess_type(config: Mapping[str, Any], keys: Iterable[str] = ()) -> str:
     return kind
 
 
-def _recognised(config: Mapping[str, Any], keys: Iterable[str] = ()) -> str | None:
+def _recognised(config: Mapping[str, Any], keys: Iterable[str] = (), told: str | None = None) -> str | None:
     section = config.get("model") or config.get("kwargs") or {}
     options = {section} if isinstance(section, str) else set(section)
-    kind = _marked(None, options, set())
+    kind = told or _marked(None, options, set())
     is_open = kind is None or any(row.variant_of == kind for row in OWN.values())
     tensors = set(keys) if is_open else set[str]()
     kind = kind or _marked(None, set(), tensors)

@@ -280,6 +280,20 @@ def test_guess(model, keys, kind):
     assert guess_type({"model": model}, keys) == kind
 
 
+@pytest.mark.parametrize(
+    ("told", "model", "keys", "kind"),
+    [
+        ("bs_roformer", {"use_pope": True}, (), "bs_polarformer"),
+        ("scnet", {}, ["pos_embed_f"], "scnet_masked"),
+        ("scnet", {"num_bands": 60}, ["layers.0.0.norm.gamma"], "scnet"),
+        ("scnet_tran", {}, ["pos_embed_f"], "scnet_tran"),
+    ],
+)
+def test_a_told_type_is_only_made_more_exact(told, model, keys, kind):
+    """Who tells the type of which a network is a variant, as other programs do, gets the variant; and never another type."""
+    assert guess_type({"model": model}, keys, told) == kind
+
+
 def test_guess_where_the_options_have_another_name():
     """The options of BandIt's second generation are not in `model`."""
     assert guess_type({"kwargs": {"band_type": "musical", "n_bands": 64}}) == "bandit_v2"
