@@ -44,6 +44,12 @@ OWN: dict[str, Architecture] = {
         variant_of="bs_roformer",
         stands_half=False,  # as of the second generation
     ),
+    "bs_polarformer": Architecture(
+        "models.bs_polarformer:BSPolarFormer",
+        options=("use_pope",),
+        tensors=("layers.0.0.layers.0.0.pope_embed.bias",),
+        variant_of="bs_roformer",
+    ),
     "mel_band_roformer": Architecture(
         "models.mel_band_roformer:MelBandRoformer",
         options=("num_bands",),

@@ -34,6 +34,7 @@ NETWORKS = {
     "mask_unet": {},
     "bs_roformer_hyperace": {},
     "bs_roformer_hyperace_v1": {},
+    "bs_polarformer": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 
