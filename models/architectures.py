@@ -50,6 +50,11 @@ OWN: dict[str, Architecture] = {
         tensors=("layers.0.0.layers.0.0.pope_embed.bias",),
         variant_of="bs_roformer",
     ),
+    "bs_roformer_fno": Architecture(
+        "models.bs_roformer_fno:BSRoformerFno",
+        tensors=("mask_estimators.0.to_freqs.0.0.lifting.fcs.0.weight",),
+        variant_of="bs_roformer",
+    ),
     "mel_band_roformer": Architecture(
         "models.mel_band_roformer:MelBandRoformer",
         options=("num_bands",),

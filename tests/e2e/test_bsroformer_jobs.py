@@ -35,6 +35,7 @@ NETWORKS = {
     "bs_roformer_hyperace": {},
     "bs_roformer_hyperace_v1": {},
     "bs_polarformer": {},
+    "bs_roformer_fno": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 

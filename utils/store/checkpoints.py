@@ -33,6 +33,9 @@ NAMED_AT_MOST = 5
 LONGEST_NAME = 300
 LARGEST_RATIO = 4
 SMALL_NETWORK_BYTES = 64 << 20
+# Some networks keep their options beside their weights, with the activation by its name. Names are only kept, never run.
+NOTES = "_metadata"
+NAMES_IN_NOTES = ("torch._C._nn.gelu", "torch.nn.functional.gelu")
 DEEPEST = 8  # wrappers and prefixes around the weights
 
 
@@ -51,7 +54,7 @@ def read_checkpoint(
     start = _first_bytes(path)
     mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        content = _found(path, allow)
+        content = _found(path, (*allow, *NAMES_IN_NOTES))
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise
@@ -88,6 +91,8 @@ def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
     for _ in range(DEEPEST):  # one that contains itself has no end
         names = WRAPPERS if isinstance(content, Mapping) else ()
         content = next((content[name] for name in names if isinstance(content.get(name), Mapping)), content)
+    if isinstance(content, Mapping):
+        content = {key: value for key, value in content.items() if key != NOTES}
     named = isinstance(content, Mapping) and all(isinstance(key, str) for key in content)
     if not named or not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise CheckpointInvalid(f"`{path.name}` does not hold the weights of a network: it has no named tensors.")
