@@ -55,10 +55,23 @@ OWN: dict[str, Architecture] = {
         tensors=("mask_estimators.0.to_freqs.0.0.lifting.fcs.0.weight",),
         variant_of="bs_roformer",
     ),
+    "bs_conformer": Architecture(
+        "models.bs_conformer:BSConformer",
+        options=("time_conformer_depth", "freq_conformer_depth"),
+        tensors=("layers.0.0.layers.0.conv.net.0.gamma",),
+        variant_of="bs_roformer",
+    ),
     "mel_band_roformer": Architecture(
         "models.mel_band_roformer:MelBandRoformer",
         options=("num_bands",),
         tensors=("layers.0.0.norm.gamma",),
+    ),
+    "mel_band_conformer": Architecture(
+        "models.mel_band_conformer:MelBandConformer",
+        options=("time_conformer_depth", "freq_conformer_depth"),
+        tensors=("layers.0.0.layers.0.conv.net.0.gamma",),
+        # Only configurations tell it: it lacks the norms that mark the other, and has no tensor that a `bs_conformer` lacks.
+        variant_of="mel_band_roformer",
     ),
     "scnet": Architecture(
         "models.scnet:Scnet",

@@ -36,7 +36,7 @@ IGNORED_KEYS = frozenset(
         "use_torch_checkpoint",
     }
 )
-MAY_BE_ZERO = frozenset({"linear_transformer_depth"})
+MAY_BE_ZERO = frozenset({"linear_transformer_depth", "linear_conformer_depth"})
 
 
 @dataclass(frozen=True, kw_only=True)

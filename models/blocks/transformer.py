@@ -130,9 +130,9 @@ class LinearAttention(nn.Module):
 class FeedForward(nn.Module):
     """Norm, linear layer, GELU, linear layer. The identities are in place of the dropout of training."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, factor: int = FEED_FORWARD_FACTOR) -> None:
         super().__init__()
-        hidden = dim * FEED_FORWARD_FACTOR
+        hidden = dim * factor
         self.net = nn.Sequential(
             RMSNorm(dim), nn.Linear(dim, hidden), nn.GELU(), nn.Identity(), nn.Linear(hidden, dim), nn.Identity()
         )
@@ -142,17 +142,25 @@ class FeedForward(nn.Module):
         return out
 
 
-class Transformer(nn.Module):
+class InBlocks(nn.Module, ABC):
+    """Something that treats each sequence by itself, in blocks of as many as a device works best on."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, sequences, length, dim) to the same, with the same strides."""
+        return in_blocks(lambda block: self._transform(block.flatten(0, 1)).view(block.shape), x)
+
+    @abstractmethod
+    def _transform(self, x: Tensor) -> Tensor:
+        """(sequences, length, dim) to the same."""
+
+
+class Transformer(InBlocks):
     """`depth` times attention and feed-forward, each added to its input; then a norm, if the network has one here."""
 
     def __init__(self, dim: int, depth: int, make_attention: Callable[[], nn.Module], *, norm_output: bool) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.ModuleList((make_attention(), FeedForward(dim))) for _ in range(depth))
         self.norm = RMSNorm(dim) if norm_output else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, sequences, length, dim) to the same, with the same strides."""
-        return in_blocks(lambda block: self._transform(block.flatten(0, 1)).view(block.shape), x)
 
     def _transform(self, x: Tensor) -> Tensor:
         for attention, feed_forward in cast(Iterable[tuple[nn.Module, nn.Module]], self.layers):
