@@ -55,6 +55,12 @@ OWN: dict[str, Architecture] = {
         tensors=("mask_estimators.0.to_freqs.0.0.lifting.fcs.0.weight",),
         variant_of="bs_roformer",
     ),
+    "bs_roformer_axial": Architecture(
+        "models.bs_roformer_axial:BSRoformerAxial",
+        options=("axial_refiner_depth",),
+        tensors=("mask_estimators.0.layers.0.0.layers.0.0.norm.gamma",),
+        variant_of="bs_roformer",
+    ),
     "bs_conformer": Architecture(
         "models.bs_conformer:BSConformer",
         options=("time_conformer_depth", "freq_conformer_depth"),

@@ -36,6 +36,7 @@ NETWORKS = {
     "bs_roformer_hyperace_v1": {},
     "bs_polarformer": {},
     "bs_roformer_fno": {},
+    "bs_roformer_axial": {},
     "bs_conformer": {},
     "mel_band_conformer": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},

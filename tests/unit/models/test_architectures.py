@@ -15,7 +15,7 @@ from utils.store.network_models import guess_type
 # Of these there is no configuration here: they are known from the programs that train or run them.
 NO_PUBLIC_MODEL = {
     *("bs_roformer_hyperace", "bs_roformer_hyperace_v1", "bs_polarformer", "bs_roformer_fno"),
-    *("bs_conformer", "mel_band_conformer"),
+    *("bs_roformer_axial", "bs_conformer", "mel_band_conformer"),
     *("scnet_masked", "scnet_tran", "bandit_v2"),
 }
 
