@@ -121,6 +121,11 @@ OWN: dict[str, Architecture] = {
         options=("htdemucs", "hdemucs"),
         tensors=("tencoder.0.conv.weight",),
     ),
+    "tasnet": Architecture(
+        "models.tasnet:Tasnet",
+        options=("mask_nonlinear",),
+        tensors=("encoder.conv1d_U.weight",),
+    ),
     "mask_unet": Architecture(
         "models.mask_unet:MaskUnet",
         options=("fine_bins", "band_bins"),

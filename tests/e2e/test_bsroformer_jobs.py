@@ -39,6 +39,7 @@ NETWORKS = {
     "bs_roformer_axial": {},
     "bs_conformer": {},
     "mel_band_conformer": {},
+    "tasnet": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
 
