@@ -94,7 +94,7 @@ class ModelUse:
         request = self.request
         if isinstance(request, AudioSepSeparate):
             return (*request.queries, RESIDUAL, REST)
-        if self.details is None:
+        if self.details is None or not self.details.stems:
             return None
         own = tuple(self.details.stems)
         if self.details.type == "apollo":

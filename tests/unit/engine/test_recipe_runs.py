@@ -1,0 +1,208 @@
+"""Recipes give what their steps give one by one through files, in as few passes as can be, and in bounded memory."""
+
+import numpy as np
+import pytest
+from demucs_case import write_song
+from recipe_case import RATE, RecipeCase, samples, sdr_db, write
+
+from tools.fixtures.audio_separator import make_vr
+from tools.fixtures.audiosep import write_audiosep
+from tools.fixtures.models import make_models
+from tools.fixtures.networks import write_network
+from utils.core.job import Job
+from utils.core.requests import Preview
+
+FIRST = {"model": "tiny_mdx23c"}
+STEPS = {
+    "networks": ({"model": "tiny_bs_roformer", "overlap": 2}, "vocals"),
+    "tta": ({"model": "tiny_scnet", "use_tta": True}, "vocals"),
+    "demucs": ({"model": "tiny", "shifts": 1, "seed": 3}, "drums"),
+    "bag": ({"model": "tiny_ft", "shifts": 0}, "bass"),
+    "vr": ({"model": "tiny_vr_vocals.pth"}, "Vocals"),
+    "vr 32 kHz": ({"model": "low_vr.pth"}, "Vocals"),
+    "mdx": ({"model": "tiny_mdx_vocals.onnx"}, "Vocals"),
+    "mdx inverted": ({"model": "tiny_mdx_vocals.onnx", "invert_spect": True}, "Instrumental"),
+    "apollo": ({"model": "tiny_apollo"}, "restored"),
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A models directory with tiny networks of every family."""
+    folder = tmp_path_factory.mktemp("recipe_models")
+    make_models(folder, ("demucs", "bsroformer", "audio-separator"))
+    write_network(folder / "bsroformer", "apollo", name="tiny_apollo")
+    for seed, name in enumerate(("four_a", "four_b")):
+        write_network(folder / "bsroformer", "mdx23c", name=name, seed=seed, stems=("drums", "bass", "other", "vocals"))
+    write_network(folder / "bsroformer", "mdx23c", name="low_rate", sample_rate=32000)
+    bands = {"sr": 32000, "hl": 512, "n_fft": 1024, "crop_start": 0, "crop_stop": 512}
+    numbers = {"bins": 512, "sr": 32000, "band": {"1": {**bands, "hpf_start": -1, "res_type": "sinc_best"}}}
+    numbers |= {"pre_filter_start": -1, "pre_filter_stop": -1}
+    make_vr(folder / "audio-separator", "low_vr", bands=numbers)
+    return folder
+
+
+@pytest.fixture
+def case(models, tmp_path):
+    return RecipeCase(models, tmp_path)
+
+
+@pytest.fixture
+def song(tmp_path):
+    write_song(tmp_path / "song.wav", 1.2)
+    return tmp_path / "song.wav"
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_step_hears_a_stem_as_it_would_hear_its_file(kind, case, song):
+    """Of every family, to the last bit at one rate, and to 100 dB at two."""
+    step, stem = STEPS[kind]
+    done, found = case.run(song, {"a": FIRST, "b": {**step, "input": "a.vocals"}}, {"x": f"b.{stem}", "a": "a.other"})
+    first = case.alone(song, **FIRST)
+    wanted = samples(case.alone(first["vocals"], **step)[stem])
+    np.testing.assert_array_equal(found["a"], samples(first["other"]))
+    if "32" in kind:
+        assert found["x"].shape == wanted.shape
+        assert sdr_db(wanted, found["x"]) > 100
+    else:
+        np.testing.assert_array_equal(found["x"], wanted)
+    assert np.abs(wanted).max() > 0
+    waits = kind.split()[0] in ("demucs", "bag", "vr", "mdx")
+    assert done.settings["passes"] == ([["a"], ["b"]] if waits else [["a", "b"]])
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_stem_of_any_family_may_be_heard(kind, case, song):
+    """Whatever made it, the next step hears its file."""
+    step, stem = STEPS[kind]
+    _, found = case.run(song, {"a": step, "b": {**FIRST, "input": f"a.{stem}"}}, {"x": "b.vocals"})
+    wanted = samples(case.alone(case.alone(song, **step)[stem], **FIRST)["vocals"])
+    if "32" in kind:
+        assert sdr_db(wanted, found["x"]) > 100
+    else:
+        np.testing.assert_array_equal(found["x"], wanted)
+
+
+def test_a_text_is_separated_from_a_stem(models, tmp_path, song):
+    """At the rate of the stem, with every text as a stem."""
+    case = RecipeCase(models, tmp_path)
+    parts = write_audiosep(tmp_path / "audiosep")
+    step = {
+        "texts": ["a dog", "rain. and wind"],
+        "checkpoint_path": str(parts.checkpoint),
+        "config_path": str(parts.config),
+        "clap_checkpoint_path": str(parts.clap_checkpoint),
+        "roberta_dir": str(parts.roberta_dir),
+    }
+    steps = {"a": FIRST, "b": {**step, "input": "a.vocals"}}
+    done, found = case.run(song, steps, {"rain": "b.rain. and wind", "left": "b.residual"})
+    wanted = case.alone(
+        case.alone(song, **FIRST)["vocals"],
+        **step,
+    )
+    np.testing.assert_array_equal(found["rain"], samples(wanted["rain. and wind"]))
+    assert done.settings["passes"] == [["a", "b"]]
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 22050])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_steps_at_other_rates_are_aligned_to_the_sample(rate, channels, case, tmp_path):
+    """The recipe has the highest rate of its models, and all its outputs the length of the song."""
+    write_song(tmp_path / "song.wav", 1.3, rate=rate, channels=channels)
+    steps = {
+        "low": {"model": "low_rate"},
+        "high": {**FIRST, "input": "low.vocals"},
+        "sum": {"sum": ["low.vocals", "high.other"]},
+    }
+    done, found = case.run(tmp_path / "song.wav", steps, {"low": "low.vocals", "high": "high.vocals", "sum": "sum"})
+    first = case.alone(tmp_path / "song.wav", model="low_rate")
+    second = case.alone(first["vocals"], **FIRST)
+    frames = round(1.3 * RATE)
+    assert done.sample_rate == RATE
+    assert {each.shape[1] for each in found.values()} == {frames}
+    assert sdr_db(samples(second["vocals"])[:, :frames], found["high"]) > 100
+    _, resampled = case.run(
+        tmp_path / "song.wav", {"low": {"model": "low_rate"}}, {"low": "low.vocals"}, output_sample_rate=RATE
+    )
+    assert sdr_db(resampled["low"], found["low"]) > 100
+
+
+def test_what_is_left_and_what_was_taken_sum_to_the_song(case, song):
+    """To the last bit: what is left is rounded once."""
+    steps = {"a": FIRST, "b": {"model": "tiny"}, "left": {"residual": ["a.vocals", "b.drums", "b.bass"]}}
+    outputs = {"vocals": "a.vocals", "drums": "b.drums", "bass": "b.bass", "left": "left"}
+    _, found = case.run(song, steps, outputs, document={"sums_to_mix": True})
+    mix = samples(song).astype(np.float64)
+    total = sum(each.astype(np.float64) for each in found.values())
+    assert np.all(np.abs(total - mix) <= np.spacing(np.abs(found["left"])) / 2)
+
+
+def test_stems_are_combined_as_their_numbers_say(case, song):
+    """Sums, differences, gains and averages of two models' stems, each named once."""
+    steps = {
+        "a": FIRST,
+        "b": {"model": "tiny_bs_roformer"},
+        "sum": {"sum": ["a.vocals", "b.vocals", "mix"]},
+        "less": {"subtract": ["a.vocals", "b.vocals"]},
+        "soft": {"gain": "a.vocals", "db": -6},
+        "mean": {"ensemble": ["a.vocals", "b.vocals"], "weights": [1, 3]},
+        "loud": {"ensemble": ["a.vocals", "b.vocals"], "algorithm": "max_wave"},
+    }
+    names = ["sum", "less", "soft", "mean", "loud"]
+    done, found = case.run(song, steps, {name: name for name in names} | {"a": "a.vocals", "b": "b.vocals"})
+    a, b, mix = found["a"].astype(np.float64), found["b"].astype(np.float64), samples(song)
+    np.testing.assert_array_equal(found["sum"], (a + b + mix).astype(np.float32))
+    np.testing.assert_array_equal(found["less"], (a - b).astype(np.float32))
+    np.testing.assert_allclose(found["soft"], a * 10**-0.3, rtol=1e-6)
+    np.testing.assert_allclose(found["mean"], (a + 3 * b) / 4, atol=1e-6)
+    np.testing.assert_array_equal(found["loud"], np.where(np.abs(a) > np.abs(b), found["a"], found["b"]))
+    assert done.settings["passes"] == [["a", "b"]]
+
+
+def test_an_ensemble_of_whole_steps_combines_each_stem(case, song):
+    """With the weights of that stem."""
+    steps = {
+        "a": {"model": "four_a"},
+        "b": {"model": "four_b"},
+        "both": {"ensemble": ["a", "b"], "weights": {"drums": [1, 3]}},
+    }
+    outputs = {
+        "drums": "both.drums",
+        "bass": "both.Bass",
+        **{f"{step} {stem}": f"{step}.{stem}" for step in "ab" for stem in ("drums", "bass")},
+    }
+    _, found = case.run(song, steps, outputs)
+    np.testing.assert_allclose(found["drums"], (found["a drums"] + 3 * found["b drums"]) / 4, atol=1e-6)
+    np.testing.assert_allclose(found["bass"], (found["a bass"] + found["b bass"]) / 2, atol=1e-6)
+
+
+def test_a_model_that_is_used_twice_is_loaded_once(case, song):
+    """Steps with one model share it."""
+    events = []
+    steps = {
+        "a": FIRST,
+        "b": {**FIRST, "input": "a.vocals", "overlap": 2},
+        "c": {"model": "tiny_mdx23c", "input": "a.other"},
+    }
+    case.run(song, steps, {"b": "b.vocals", "c": "c.vocals"}, job=Job(events.append))
+    assert [event.model for event in events if hasattr(event, "model")] == ["tiny_mdx23c"]
+
+
+def test_the_rest_of_a_step_is_its_input_without_its_stems(case, song):
+    """For each model, whatever it calls its stems."""
+    _, found = case.run(
+        song,
+        {"a": {"model": "tiny"}},
+        {"rest": "a.rest", **{stem: f"a.{stem}" for stem in ("drums", "bass", "other", "vocals")}},
+    )
+    np.testing.assert_allclose(sum(found.values()), samples(song), atol=1e-5)
+
+
+def test_a_preview_is_heard_by_all_steps(case, tmp_path):
+    """Part of a song goes through a recipe like a song of its own."""
+    whole = write_song(tmp_path / "whole.wav", 2.2)
+    part = write(tmp_path / "part.wav", whole[:, RATE : 2 * RATE])
+    steps = {"a": FIRST, "b": {"model": "tiny", "input": "a.vocals"}}
+    _, wanted = case.run(part, steps, {"x": "b.drums"})
+    _, found = case.run(tmp_path / "whole.wav", steps, {"x": "b.drums"}, preview=Preview(start=1.0, duration=1.0))
+    np.testing.assert_array_equal(found["x"], wanted["x"])
