@@ -73,6 +73,9 @@ LAYERS = {
     ),
     "utils/commandline/model_import": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
     "utils/commandline/model_files": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
+    "utils/commandline/recipes": Layer(
+        ("utils.core", "utils.commandline", "utils.store.recipes"), frozenset({"msgspec"})
+    ),
     "utils/commandline/audio_separator": Layer(
         ("utils", "utils.core", "utils.commandline", "utils.store.package_catalogue"), frozenset({"msgspec"})
     ),

@@ -7,7 +7,7 @@ only other families have is refused with that reason.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from utils import __version__
-from utils.commandline import audiosep, bsroformer, demucs, provider
+from utils.commandline import audiosep, bsroformer, demucs, provider, recipes
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.doctor import doctor
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
@@ -54,6 +54,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models show|import|verify|remove|du ...
        dsu download [options] NAME ...
        dsu doctor [options]
+       dsu recipe [options] list | show NAME ... | check NAME_OR_FILE ...
        dsu worker [options]
        dsu jsonrpc [options]
 
@@ -64,6 +65,7 @@ commands:
   models      list and recommend models; show, import, verify, remove them
   download    download models
   doctor      examine this machine: disks, codecs, graphics cards
+  recipe      list, show and check recipes, which combine several models
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
 
@@ -84,17 +86,20 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
         return 0
     if command in ("models", "--list-models"):  # the second is how other programs list names, and nothing else
         return models(rest, listing, only_names=command == "--list-models")
-    if command == "download":
-        return answered(
+    does: dict[str, Callable[[], int]] = {
+        "download": lambda: answered(
             DOWNLOAD.program,
             lambda: read(DOWNLOAD, rest),
             partial(download_models, listing=listing, make_engine=make_engine),
-        )
-    if command == "doctor":
-        return doctor(rest, make_engine)
-    if command == "jsonrpc":
-        return provider.main(rest, make_engine, listing)
-    return separate(rest if command == "separate" else argv, make_engine, listing)
+        ),
+        "recipe": lambda: answered(
+            recipes.LAYOUT.program, lambda: read(recipes.LAYOUT, rest), partial(recipes.look, listing=listing)
+        ),
+        "doctor": lambda: doctor(rest, make_engine),
+        "jsonrpc": lambda: provider.main(rest, make_engine, listing),
+        "separate": lambda: separate(rest, make_engine, listing),
+    }
+    return does[command]() if command in does else separate(argv, make_engine, listing)
 
 
 # dsu separate -----------------------------------------------------------------------------------------------------
@@ -149,6 +154,7 @@ examples:
   dsu separate -m UVR-MDX-NET-Inst_HQ_3.onnx songs/ -o out
   dsu separate -m apollo lossy.mp3
   dsu separate --text "a dog barking" street.wav -o dog.wav
+  dsu separate --recipe dsu_mini song.mp3
 
 Each family of models has more options:
   dsu separate -m MODEL --help
@@ -160,6 +166,17 @@ the paths of the written files go to stdout.
 )
 
 
+BY_RECIPE = "recipe"  # instead of a family
+RECIPES = replace(
+    recipes.FAMILY,
+    layout=replace(
+        recipes.FAMILY.layout, program=SEPARATE.program, options={**recipes.FAMILY.layout.options, **DEFAULTS}
+    ),
+    mirrors=True,
+    extensions=AUDIO_EXTENSIONS | VIDEO_EXTENSIONS,
+)
+
+
 def separate(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
     """Separate with the program of the model's family."""
     chosen: list[Program[Any]] = []
@@ -168,7 +185,7 @@ def separate(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> 
         family, model = choose_family(argv, listing)
         if family is None:
             return read(SEPARATE, argv)  # shows the help
-        chosen.append(program_of(family, model))
+        chosen.append(RECIPES if family == BY_RECIPE else program_of(family, model))
         return chosen[0].parse(argv)
 
     return answered(SEPARATE.program, parse, lambda options: chosen[0].run(options, make_engine))
@@ -183,13 +200,15 @@ def choose_family(argv: Sequence[str], listing: Listing) -> tuple[str | None, st
     parser = SongsParser(SEPARATE, add_help=False)
     for flags in (("-m", "--model"), ("--family",), ("--models-dir",)):
         parser.add_argument(*flags)
-    for flag in NAMING:
+    for flag in (*NAMING, "--recipe"):
         parser.add_argument(flag, dest=flag)
     for flags in (("-h", "--help"), ("-v", "--verbose")):
         parser.add_argument(*flags, action="store_true")
     typed, _ = parser.parse_known_args(words)
     given, model = vars(typed), typed.model or ""
     named = next((family for flag, family in NAMING.items() if given[flag] is not None), None)
+    if given["--recipe"] is not None:
+        return BY_RECIPE, given["--recipe"]
     if typed.family in FAMILIES:
         return typed.family, model or f"--family {typed.family}"
     if named is not None:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from utils.core import replies, requests
 from utils.core.catalogue import FamilyName
 from utils.core.job import Job
-from utils.core.settings import Arithmetic
+from utils.core.settings import Arithmetic, Settings
 
 
 class Health(NamedTuple):
@@ -43,6 +43,8 @@ class Readiness(NamedTuple):
 
 class EngineApi(Protocol):
     """Everything about models, audio and files; nothing about JSON."""
+
+    settings: Settings
 
     def start(self) -> Readiness:
         """Import libraries and choose the device. Raises `DeviceUnavailable`. Called once, before anything else."""

@@ -195,6 +195,7 @@ class Recipe:
     outputs: dict[str, RecipeOutput]
     sums_to_mix: bool
     unused: tuple[str, ...]
+    document: dict[str, Any]  # as it was written
 
     @property
     def model_steps(self) -> dict[str, ModelStep]:
@@ -231,6 +232,7 @@ def read_recipe(content: object, name: str) -> Recipe:
         outputs,
         document.sums_to_mix,
         tuple(step for step in steps if step not in used),
+        dict(content),
     )
     if recipe.sums_to_mix:
         _require_sum(recipe)

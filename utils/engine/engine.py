@@ -308,7 +308,7 @@ class Engine:
         earlier = len(job.warnings)
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
             recipe = self._recipe(request, song, job)
-            request = msgspec.structs.replace(request, recipe=recipe.content)  # whatever its name means
+            request = msgspec.structs.replace(request, recipe=recipe.document)  # whatever its name means
             sources: Sequence[ModelSource] = list(recipe.sources.values())
             separate = recipe.separate
         else:

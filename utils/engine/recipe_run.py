@@ -16,7 +16,7 @@ import msgspec
 
 from utils.audio.scanning import AudioStats
 from utils.core import replies
-from utils.core.errors import ModelNotInstalled, OutOfMemory
+from utils.core.errors import ModelError, ModelNotInstalled, OutOfMemory
 from utils.core.job import Job
 from utils.core.recipe_checks import CheckedRecipe, common_stems, resolve_stem
 from utils.core.recipes import (
@@ -230,7 +230,10 @@ class RecipeRun:
             try:
                 with in_step(step):
                     (found[step],) = self._workshop.resolve(self._asked(step), self._job)
-            except ModelNotInstalled as error:
+            except ModelError as error:
+                error.field = f"recipe.steps.{step}.{error.field or 'model'}"
+                if not isinstance(error, ModelNotInstalled):
+                    raise
                 missing.append(error)
         if len(missing) > 1:
             names = ", ".join(f"`{self._checked.uses[error.step or ''].name}`" for error in missing)
@@ -244,10 +247,8 @@ class RecipeRun:
         return found
 
     @property
-    def content(self) -> dict[str, object]:
-        """All that the recipe says, as plain data."""
-        content: dict[str, object] = msgspec.to_builtins(self._checked.recipe)
-        return content
+    def document(self) -> dict[str, object]:
+        return self._checked.recipe.document
 
     def _asked(self, step: str) -> Separate:
         """The request of a step, with what the request for the recipe says for all of them."""
