@@ -95,18 +95,18 @@ def _invalid(message: str) -> InvalidRequest:
 
 
 def lay_out(
-    templates: Iterable[tuple[str, str]], *, track: str, model: str, index: int, extension: str
+    templates: Iterable[tuple[str, str]], *, track: str, model: str, index: int, extension: str | Mapping[str, str]
 ) -> dict[str, Path]:
-    """The relative path of each stem's file, from stems with their templates.
+    """The relative path of each stem's file, from stems with their templates and one extension, or one for each stem.
 
     Raises `InvalidRequest` if two stems would have the same file.
     """
-    suffix = "." + extension.removeprefix(".")
     paths: dict[str, Path] = {}
     taken: dict[str, str] = {}
     for stem, template in templates:
         path = expand_template(template, track=track, stem=stem, model=model, index=index)
-        path = path.with_name(path.name + suffix)
+        own = extension if isinstance(extension, str) else extension[stem]
+        path = path.with_name(f"{path.name}.{own.removeprefix('.')}")
         other = taken.setdefault(path.as_posix().casefold(), stem)
         if other != stem or stem in paths:
             raise _invalid(

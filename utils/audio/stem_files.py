@@ -25,7 +25,7 @@ _SILENCE_FRAMES = 1 << 16
 
 @dataclass(frozen=True)
 class StemPlan:
-    """What all stems of a set have in common. `frames` is at the file's rate.
+    """How a stem is written. `frames` is at the file's rate; with `waits`, its gain is that of a stem which is known late.
 
     With `growing`, others read the samples while they are written: of the final file if that can be, else of a spool.
     """
@@ -35,10 +35,11 @@ class StemPlan:
     channels: int
     frames: int
     growing: bool = False
+    waits: bool = False
 
     @property
     def is_spooled(self) -> bool:
-        return self.has_late_gains or (self.growing and not self._grows)
+        return self.waits or self.has_late_gains or (self.growing and not self._grows)
 
     @property
     def has_late_gains(self) -> bool:

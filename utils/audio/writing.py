@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +29,7 @@ from utils.audio.resampling import resampled_frames
 from utils.audio.stem_files import StemFile, StemPlan, StemTrack
 from utils.audio.tagging import TagSet, write_tags
 from utils.core.cleanup import undone_on_exit
-from utils.core.errors import OutputNotWritable
+from utils.core.errors import OutputNotWritable, UnsupportedFormat
 from utils.core.job import JobCancelled
 
 # By how much a stem with a gain of its own stays below full scale, as in the demucs package.
@@ -51,10 +51,10 @@ def open_stems(
     targets: Mapping[str, Path],
     *,
     folder: Path,
-    output: OutputFormat,
+    output: OutputFormat | Mapping[str, OutputFormat],
     model_rate: int,
     channels: int,
-    frames: int,
+    frames: int | Mapping[str, int],
     tags: TagSet | None,
     overwrite: bool = True,
     growing: bool = False,
@@ -62,16 +62,18 @@ def open_stems(
     """The files of a separation, as a context manager; nothing is created before it is entered.
 
     `targets` has the final file of each stem, inside `folder`; stems of a joint format that have the same file become its
-    tracks, in this order. `frames` is their length at `output.sample_rate`. With `growing`, others may read the samples
+    tracks, in this order. `output` is the format of all stems or of each, `frames` the length at its `sample_rate`. With `growing`, others may read the samples
     while they are written.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
-    check_output(output, channels=channels)
+    outputs = dict.fromkeys(targets, output) if isinstance(output, OutputFormat) else output
+    for each in outputs.values():
+        check_output(each, channels=channels)
     files = {stem: absolute(path) for stem, path in targets.items()}
     root = absolute(folder)
     settle(root)
     seen = set()
-    for path in dict.fromkeys(files.values()) if output.is_joint else files.values():
+    for path in dict.fromkeys(files.values()) if any(each.is_joint for each in outputs.values()) else files.values():
         if not path.is_relative_to(root) or path == root:
             raise OutputNotWritable(
                 f"'{shown(path)}' is outside the output directory '{shown(root)}'. Choose another name.",
@@ -89,12 +91,23 @@ def open_stems(
                 field="output",
             )
         _require_free(path, overwrite=overwrite)
-    plan = StemPlan(
-        output, model_rate, channels, resampled_frames(frames, output.sample_rate, output.file_rate), growing
-    )
-    plan.require_size()
-    check_disk_space(folder, plan.needed_bytes * len(files))
-    return StemSet(files, root, plan, tags, overwrite=overwrite)
+    lengths = dict.fromkeys(targets, frames) if isinstance(frames, int) else frames
+    plans = {
+        stem: StemPlan(
+            each, model_rate, channels, resampled_frames(lengths[stem], each.sample_rate, each.file_rate), growing
+        )
+        for stem, each in outputs.items()
+    }
+    if any(plan.has_late_gains for plan in plans.values()):  # one gain is for all, so all wait for it
+        plans = {stem: replace(plan, waits=True) for stem, plan in plans.items()}
+    if growing and len({plan.output.file_rate for plan in plans.values()}) > 1:
+        raise UnsupportedFormat(
+            "Stems can only be streamed at one rate, and these formats have several.", field="stream"
+        )
+    for plan in plans.values():
+        plan.require_size()
+    check_disk_space(folder, sum(plan.needed_bytes for plan in plans.values()))
+    return StemSet(files, root, plans, tags, overwrite=overwrite)
 
 
 def _require_free(path: Path, *, overwrite: bool) -> None:
@@ -115,17 +128,24 @@ class StemSet:
     """
 
     def __init__(
-        self, targets: Mapping[str, Path], root: Path, plan: StemPlan, tags: TagSet | None, *, overwrite: bool
+        self,
+        targets: Mapping[str, Path],
+        root: Path,
+        plans: Mapping[str, StemPlan],
+        tags: TagSet | None,
+        *,
+        overwrite: bool,
     ) -> None:
         self._targets = dict(targets)
         self._root = root
-        self._plan = plan
+        self._plans = plans
+        self._first = next(iter(plans.values()))
         self._tags = tags
         self._overwrite = overwrite
         self._files: list[StemFile] = []
         self._stems: dict[str, StemTrack] = {}
         self._folders: list[Path] = []
-        self._warnings = notes(plan.output)
+        self._warnings = list(dict.fromkeys(note for plan in plans.values() for note in notes(plan.output)))
         self._lock = threading.RLock()
         self._is_finished = False
         self._is_settled = False
@@ -156,7 +176,7 @@ class StemSet:
             names = [name for name, own in self._targets.items() if own == target]
             with self._lock:
                 self._require_unsettled()
-                file = StemFile(target, self._plan, Contents(names, self._tags))
+                file = StemFile(target, self._plans[names[0]], Contents(names, self._tags))
                 self._files.append(file)
                 self._stems.update(zip(names, file.tracks, strict=True))
                 file.open()
@@ -170,12 +190,12 @@ class StemSet:
     @property
     def rate(self) -> int:
         """The rate of the files."""
-        return self._plan.output.file_rate
+        return self._first.output.file_rate
 
     @property
     def frames(self) -> int:
         """The number of samples that each channel of a file will have."""
-        return self._plan.frames
+        return self._first.frames
 
     @property
     def growing(self) -> dict[str, Path]:
@@ -212,8 +232,9 @@ class StemSet:
         if not self._is_finished:
             self.finish()
         gain = self._choose_gains()
-        if self._plan.is_spooled:
-            self._encode(_EncodingProgress(self._plan.frames * len(self._stems), on_progress, checkpoint))
+        spooled = [plan.frames for plan in self._plans.values() if plan.is_spooled]
+        if spooled:
+            self._encode(_EncodingProgress(sum(spooled), on_progress, checkpoint))
         self._tag()
         if checkpoint is not None:
             checkpoint()
@@ -226,19 +247,19 @@ class StemSet:
 
     def _choose_gains(self) -> float:
         """The gains that keep every stem within full scale, or at its level; 1 if they already are. Returns the lowest."""
-        level = self._plan.output.level
+        level = self._first.output.level
         if level is not None:
             for stem in self._stems.values():
                 stem.gain = level.gain(stem.peak)
             return 1.0
-        if self._plan.output.clip == "rescale_each":
+        if self._first.output.clip == "rescale_each":
             for stem in self._stems.values():
                 stem.gain = 1.0 / max(HEADROOM * stem.peak, 1.0)
             return min((stem.gain for stem in self._stems.values()), default=1.0)
         peak = max((stem.peak for stem in self._stems.values()), default=0.0)
         if peak <= 1.0:
             return 1.0
-        gain = full_scale(self._plan.output) / peak
+        gain = min(full_scale(plan.output) for plan in self._plans.values()) / peak
         for stem in self._stems.values():
             stem.gain = gain
         self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that none of them clips.")
@@ -258,17 +279,17 @@ class StemSet:
                 raise
 
     def _tag(self) -> None:
-        is_tagged = self._plan.output.name == "mka"  # by its encoder
         for file in self._files:
+            form = self._plans[file.contents.tracks[0]].output.name
             if file.part is None:
                 continue
             try:
                 if (
                     self._tags is not None
-                    and not is_tagged
+                    and form != "mka"  # which its encoder tags
                     and not write_tags(
                         file.part.path,
-                        self._plan.output.name,
+                        form,
                         self._tags.source,
                         stem=", ".join(file.contents.tracks),
                         model=self._tags.model,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import msgspec
@@ -27,6 +27,7 @@ from utils.core.recipes import (
     GainStep,
     ModelStep,
     PhaseFixStep,
+    RecipeOutput,
     RecipeStep,
     Reference,
     ResidualStep,
@@ -159,6 +160,21 @@ def blend_of(mixed: Mixed) -> Callable[[int], Blend]:
                 )
             return partial(combined, step.algorithm, weights or [1.0] * count)
     raise TypeError(f"no rule to combine a {type(step).__name__}")
+
+
+def _written(request: DsuSeparate, output: RecipeOutput) -> DsuSeparate:
+    """The request for one output. One that has a format of its own has the usual samples of that, unless it says so."""
+    changes: dict[str, object] = {}
+    if output.format is not None:
+        changes |= {"format": output.format, "pcm_type": None, "subtype": None, "bitrate": None}
+    if output.pcm_type is not None:
+        changes |= {"pcm_type": output.pcm_type, "subtype": None}
+    if output.bitrate is not None:
+        changes["bitrate"] = output.bitrate
+    if output.file is not None:
+        folder = PurePosixPath(request.template_of(None)).parent
+        changes["name_template"] = str(folder / output.file.replace("{", "{{").replace("}", "}}").replace("/", "_"))
+    return msgspec.structs.replace(request, **changes)
 
 
 class PassPlan:
@@ -444,6 +460,7 @@ class RecipeRun:
             settings={"recipe": recipe.name, "passes": [list(each) for each in passes], "steps": dict(self._settings)},
             file_rate=file_rate if file_rate > rate else None,
             steps=steps,
+            requests={name: _written(self._request, output) for name, output in recipe.outputs.items()},
             results={name: self._tap(each) for name, each in self._wiring.results.items()},
             earlier_work=sum(self._work(each) for each in passes[:number]),
             later_work=sum(self._work(each) for each in passes[number + 1 :]),

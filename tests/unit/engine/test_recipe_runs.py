@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 from demucs_case import write_song
 from recipe_case import RATE, RecipeCase, samples, sdr_db, write
 
@@ -206,3 +207,29 @@ def test_a_preview_is_heard_by_all_steps(case, tmp_path):
     _, wanted = case.run(part, steps, {"x": "b.drums"})
     _, found = case.run(tmp_path / "whole.wav", steps, {"x": "b.drums"}, preview=Preview(start=1.0, duration=1.0))
     np.testing.assert_array_equal(found["x"], wanted["x"])
+
+
+def test_each_output_may_have_a_format_and_a_name_of_its_own(case, song):
+    """All appear together; what an output leaves open is as the request says."""
+    outputs = {
+        "vocals": {"from": "a.vocals", "format": "flac"},
+        "other": {"from": "a.other", "file": "{music}/1"},
+        "mix": {"from": "mix", "format": "mp3", "bitrate": 128},
+    }
+    done, found = case.run(song, {"a": FIRST}, outputs, name_template="{track}/{stem}")
+    assert done.files == ["vocals.flac", "{music}_1.wav", "mix.mp3"]
+    assert soundfile.info(done.paths["vocals"]).subtype == "PCM_16"
+    assert soundfile.info(done.paths["other"]).subtype == "FLOAT"
+    wanted = samples(case.alone(song, **FIRST)["vocals"]).clip(-1, 1)
+    np.testing.assert_allclose(found["vocals"], wanted, atol=2**-14)
+
+
+def test_one_gain_is_for_all_outputs_whatever_their_formats(case, tmp_path):
+    """So they still sum to the song, lowered as a whole."""
+    write(tmp_path / "loud.wav", np.full((2, RATE), 1.5, np.float32))
+    outputs = {"whole": {"from": "mix", "format": "flac"}, "float": {"from": "half", "pcm_type": "FLOAT"}}
+    steps = {"half": {"gain": "mix", "db": -6}}
+    done, found = case.run(tmp_path / "loud.wav", steps, outputs, pcm_type=None, clip="rescale")
+    assert done.gain == pytest.approx(1 / 1.5, rel=1e-3)
+    np.testing.assert_allclose(found["float"], 1.5 * 10**-0.3 * done.gain, rtol=1e-6)
+    np.testing.assert_allclose(found["whole"], 1.5 * done.gain, atol=2**-15)

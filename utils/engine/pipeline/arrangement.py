@@ -9,6 +9,7 @@ from typing import Literal
 from utils.audio.scanning import AudioStats
 from utils.core.job import Job
 from utils.core.peaks import PeakRange
+from utils.core.requests import Separate
 from utils.engine.pipeline.blending import Blend
 from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.outputs import Selection
@@ -46,6 +47,11 @@ class Arrangement:
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
     free_memory: Callable[[], bool] = lambda: False  # release memory that the job does not need; False if there is none
+
+    def request_for(self, stem: str, request: Separate) -> Separate:
+        """The request as it is for one of the stems."""
+        del stem
+        return request
 
     @property
     def listens_first(self) -> bool:

@@ -15,6 +15,7 @@ from utils import __version__
 from utils.audio.formats import rate_like
 from utils.audio.paths import shown
 from utils.audio.resampling import resampled_frames
+from utils.audio.scanning import AudioStats
 from utils.audio.tag_bounds import TagsRefused
 from utils.audio.tagging import Tags, TagSet, read_tags
 from utils.audio.writing import OutputFormat, StemSet, open_stems
@@ -45,6 +46,8 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     started = time.perf_counter()
     stems = open_stream(arrangement, track, job)
     output = _output_format(request, arrangement, track)
+    targets = stem_targets(request, arrangement, track)
+    outputs = {name: _output_format(arrangement.request_for(name, request), arrangement, track) for name in targets}
     # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
     channels = 1 if request.channels == "source" and track.info.channels == 1 else arrangement.channels
     file_channels = STEREO if output.name == "stem.m4a" else channels  # players of it expect stereo
@@ -52,15 +55,12 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     with job.step("read"):
         tags = TagSet(source=_source_tags(track, job), model=arrangement.model, version=__version__)
     files = open_stems(
-        stem_targets(request, arrangement, track),
+        targets,
         folder=Path(request.folder).expanduser().absolute(),
-        output=output,
+        output=outputs,
         model_rate=arrangement.sample_rate,
         channels=file_channels,
-        # Exactly the duration of the input, at the output's rate.
-        frames=stems.stats.frames
-        if output.sample_rate == arrangement.sample_rate
-        else resampled_frames(stems.stats.source_frames, track.info.sample_rate, output.sample_rate),
+        frames={name: _frames(stems.stats, arrangement, track, each) for name, each in outputs.items()},
         tags=tags,
         overwrite=request.overwrite,
         growing=request.streaming is not None,
@@ -149,6 +149,13 @@ def _live(request: Separate, files: StemSet, channels: int, track: Track, job: J
         frames=files.frames,
     )
     return Live(request.streaming, begun, files.show, job)
+
+
+def _frames(stats: AudioStats, arrangement: Arrangement, track: Track, output: OutputFormat) -> int:
+    """Exactly the duration of the input, at the output's rate."""
+    if output.sample_rate == arrangement.sample_rate:
+        return stats.frames
+    return resampled_frames(stats.source_frames, track.info.sample_rate, output.sample_rate)
 
 
 def _source_tags(track: Track, job: Job) -> Tags | None:

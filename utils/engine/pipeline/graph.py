@@ -22,6 +22,7 @@ from utils.audio.resampling import StreamResampler, resampled_frames
 from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError
 from utils.core.job import Job, StepJob
+from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.blending import Blend
 from utils.engine.pipeline.demix import Stretch
@@ -87,9 +88,15 @@ class GraphArrangement(Arrangement):
 
     steps: Mapping[str, GraphStep]
     results: Mapping[str, Tap]  # by the names of the selection
+    requests: Mapping[str, Separate] = field(
+        default_factory=dict
+    )  # of results that are written differently from the others
     earlier_work: float = 0.0  # of passes before this one
     later_work: float = 0.0  # of passes after it
     scans: dict[tuple[int, int], AudioStats] = field(default_factory=dict)  # of the song, by rate and channels
+
+    def request_for(self, stem: str, request: Separate) -> Separate:
+        return self.requests.get(stem, request)
 
 
 class SilentStem(Exception):

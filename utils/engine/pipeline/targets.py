@@ -30,7 +30,7 @@ def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> M
     if request.audio_format in JOINT_FORMATS:
         return dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track))
     if request.file is None:
-        return _laid_out(request, arrangement, track, names, request.audio_format)
+        return _laid_out({name: arrangement.request_for(name, request) for name in names}, arrangement, track)
     path = Path(request.file).expanduser().absolute()
     return {
         name: path if name == arrangement.main else path.with_name(f"{path.stem}_{safe_name(name)}{path.suffix}")
@@ -49,27 +49,30 @@ def _tracks(request: Separate, names: Sequence[str]) -> list[str]:
 def _joint_target(request: Separate, arrangement: Arrangement, track: Track) -> Path:
     if request.file is not None:
         return Path(request.file).expanduser().absolute()
-    return _laid_out(request, arrangement, track, [MIX], request.audio_format)[MIX]
+    return _laid_out({MIX: request}, arrangement, track)[MIX]
 
 
 def _laid_out(
-    request: Separate, arrangement: Arrangement, track: Track, names: Sequence[str], extension: str
+    asked: Mapping[str, Separate], arrangement: Arrangement, track: Track, extension: str | None = None
 ) -> dict[str, Path]:
+    """The file of each stem, as the request for it says."""
     *folders, own = track.name.split("/")
-    folder = Path(request.folder).expanduser().absolute().joinpath(*map(safe_name, folders))
     relative = lay_out(
-        [(name, request.template_of(name)) for name in names],
+        [(name, request.template_of(name)) for name, request in asked.items()],
         track=own,
         model=arrangement.model,
         index=track.index,
-        extension=extension,
+        extension={name: extension or request.audio_format for name, request in asked.items()},
     )
-    return {name: folder / path for name, path in relative.items()}
+    return {
+        name: Path(request.folder).expanduser().absolute().joinpath(*map(safe_name, folders)) / relative[name]
+        for name, request in asked.items()
+    }
 
 
 def report_target(request: Separate, arrangement: Arrangement, track: Track, extension: str) -> Path:
     """A file of the report, which lies next to the stems and has a similar name."""
-    target = _laid_out(request, arrangement, track, [REPORT], extension)[REPORT]
+    target = _laid_out({REPORT: request}, arrangement, track, extension)[REPORT]
     if request.audio_format in JOINT_FORMATS:  # its template names no stem
         target = target.with_name(f"{target.stem}_{REPORT}{target.suffix}")
     return target
