@@ -1,4 +1,4 @@
-"""Writes docs/protocol.md from the types of requests and replies, so that it always agrees with the code.
+"""Writes docs/protocol.md from the types of requests and replies, so that it always agrees with the code; and the schema of recipes.
 
     python -m tools.protocol_docs           write the file
     python -m tools.protocol_docs --check   exit with 1 if it is stale
@@ -8,6 +8,7 @@ The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` s
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ from msgspec import inspect
 from tools.generated import write_or_check
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import errors, replies
+from utils.core.recipe_schema import recipe_schema
 from utils.core.replies import Reply
 from utils.core.requests import Request
 from utils.core.settings import FIELDS, FILE_FIELDS, VARIABLES, Settings
@@ -30,6 +32,7 @@ from workers import WORKERS
 
 TEMPLATE = Path(__file__).with_name("protocol_template.md")
 TARGET = Path(__file__).parents[1] / "docs" / "protocol.md"
+RECIPES = TARGET.with_name("recipe.schema.json")
 INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 
 CODE_MEANINGS = {
@@ -284,7 +287,8 @@ def render() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    return write_or_check({TARGET: render()}, argv, "tools.protocol_docs")
+    schema = json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
+    return write_or_check({TARGET: render(), RECIPES: schema}, argv, "tools.protocol_docs")
 
 
 if __name__ == "__main__":

@@ -1997,7 +1997,7 @@ export interface DsuSeparate {
   stream?: boolean | Streaming;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
-  /** Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs`. */
+  /** Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs` (docs/recipes.md). */
   recipe?: string | object | null;
   /** With `recipe`: `commercial` refuses models whose licence does not allow that, or is not known. */
   policy?: "commercial" | null;

@@ -39,14 +39,14 @@ class StemPlan:
 
     @property
     def is_spooled(self) -> bool:
-        return self.waits or self.has_late_gains or (self.growing and not self._grows)
+        return self.has_late_gains or (self.growing and not self._grows)
 
     @property
     def has_late_gains(self) -> bool:
         """Whether the gain of a stem depends on its last sample, or on that of another."""
         output = self.output
         own_gains = output.clip == "rescale_each" or output.level is not None
-        return own_gains or (output.clip == "rescale" and not output.holds_overs)
+        return self.waits or own_gains or (output.clip == "rescale" and not output.holds_overs)
 
     @property
     def _grows(self) -> bool:

@@ -974,7 +974,7 @@ class DsuSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="sep
         str | dict[str, Any] | None,
         Meta(
             description="Instead of a model: several, on the song and on each other's stems. The name of a recipe "
-            "(`list_recipes`), or a recipe itself: an object with `steps` and `outputs`."
+            "(`list_recipes`), or a recipe itself: an object with `steps` and `outputs` (docs/recipes.md)."
         ),
     ] = None
     policy: Annotated[

@@ -10,6 +10,7 @@ import msgspec
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import replies
 from utils.core.catalogue import Worker
+from utils.core.recipe_schema import recipe_definitions
 from utils.core.replies import Description, Reply
 from utils.core.requests import Request
 from utils.serving.commands import Command, tag_of
@@ -29,6 +30,8 @@ def describe(worker: Worker, commands: Mapping[str, Command]) -> Description:
     for command in commands.values():
         types.update(dict.fromkeys((*requests_of(command), *replies_of(command))))
     _, definitions = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    if any("recipe" in request.__struct_fields__ for request in types):
+        definitions |= recipe_definitions(REFERENCE)
     return Description(
         protocol=PROTOCOL_VERSION,
         worker=worker.name,

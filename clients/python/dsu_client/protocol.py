@@ -455,7 +455,7 @@ class SeparateOptions(TypedDict, total=False):
     family: Literal["apollo", "audio-separator", "audiosep", "demucs", "networks"] | None
     """The family of the model; without it, the model's name and the other fields decide."""
     recipe: str | Mapping[str, Any] | None
-    """Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs`."""
+    """Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs` (docs/recipes.md)."""
     policy: Literal["commercial"] | None
     """With `recipe`: `commercial` refuses models whose licence does not allow that, or is not known."""
 

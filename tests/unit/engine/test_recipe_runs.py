@@ -1,5 +1,7 @@
 """Recipes give what their steps give one by one through files, in as few passes as can be, and in bounded memory."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,8 +12,11 @@ from tools.fixtures.audio_separator import make_vr
 from tools.fixtures.audiosep import write_audiosep
 from tools.fixtures.models import make_models
 from tools.fixtures.networks import write_network
-from utils.core.job import Job
+from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory
+from utils.core.job import Job, JobCancelled
 from utils.core.requests import Preview
+from utils.engine import recipe_run
+from utils.engine.pipeline.demix import Runner
 
 FIRST = {"model": "tiny_mdx23c"}
 STEPS = {
@@ -233,3 +238,182 @@ def test_one_gain_is_for_all_outputs_whatever_their_formats(case, tmp_path):
     assert done.gain == pytest.approx(1 / 1.5, rel=1e-3)
     np.testing.assert_allclose(found["float"], 1.5 * 10**-0.3 * done.gain, rtol=1e-6)
     np.testing.assert_allclose(found["whole"], 1.5 * done.gain, atol=2**-15)
+
+
+# Passes, and what can go wrong in them --------------------------------------------------------------------------------
+
+CHAIN = {
+    "a": FIRST,
+    "b": {"model": "four_a", "input": "a.vocals"},
+    "c": {"model": "four_b", "input": "a.other"},
+    "sum": {"sum": ["b.drums", "c.bass", "mix"]},
+}
+CHAIN_OUTPUTS = {"sum": "sum", "early": "a.vocals", "late": "c.other"}
+
+
+def room_for(case, bytes_):
+    """Let the models of a job take so many bytes together."""
+    case.engine.cache._max_bytes = bytes_
+
+
+def temporary_files(case):
+    return [path for path in case.folder.rglob("*") if ".part" in path.name]
+
+
+def test_models_that_do_not_fit_together_run_in_passes(case, song):
+    """With the same samples to the last bit; `done` says which ran when, and nothing is left behind."""
+    _, wanted = case.run(song, CHAIN, CHAIN_OUTPUTS)
+    room_for(case, 1)
+    done, found = case.run(song, CHAIN, CHAIN_OUTPUTS)
+    assert done.settings["passes"] == [["a"], ["b"], ["c"]]
+    for name in wanted:
+        np.testing.assert_array_equal(found[name], wanted[name])
+    assert temporary_files(case) == []
+
+
+def test_models_that_are_out_of_room_are_not_kept(case, song):
+    """Of those that have run, none keeps memory while the next is loaded."""
+    room_for(case, 1)
+    loaded = []
+    real = case.engine.load
+
+    def load(source, *rest, **options):
+        loaded.append([entry.name for entry in case.engine.cache.entries()])
+        return real(source, *rest, **options)
+
+    case.engine.load = load
+    case.run(song, CHAIN, CHAIN_OUTPUTS)
+    assert all(len(names) <= 1 for names in loaded)
+    assert len(loaded) >= 3
+
+
+def test_memory_that_runs_out_makes_the_models_run_one_after_another(case, song, monkeypatch):
+    """With a warning, and the same samples."""
+    _, wanted = case.run(song, CHAIN, CHAIN_OUTPUTS)
+    real, failed = recipe_run.write_stems, []
+
+    def write_stems(*args):
+        if not failed:
+            failed.append(True)
+            raise OutOfMemory("There is no memory left.")
+        return real(*args)
+
+    monkeypatch.setattr(recipe_run, "write_stems", write_stems)
+    job = Job()
+    done, found = case.run(song, CHAIN, CHAIN_OUTPUTS, job=job)
+    assert done.settings["passes"] == [["a"], ["b"], ["c"]]
+    assert "one after another" in " ".join(job.warnings)
+    np.testing.assert_array_equal(found["sum"], wanted["sum"])
+
+
+def test_a_model_that_cannot_be_loaded_beside_others_is_loaded_without_them(case, song):
+    """As if it had been known before."""
+    real, failed = case.engine.load, []
+
+    def load(source, request, lease, *rest, **options):
+        if lease.models and not failed:
+            failed.append(True)
+            raise OutOfMemory("There is no memory left.")
+        return real(source, request, lease, *rest, **options)
+
+    case.engine.load = load
+    done, _ = case.run(song, CHAIN, CHAIN_OUTPUTS)
+    assert done.settings["passes"] == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_memory_that_is_never_enough_is_an_error_that_names_its_step(steps, case, song, monkeypatch):
+    """After models have run alone and chunks have become as short as they may."""
+    network = Runner.run
+
+    def run(self, net, mixes):
+        if len(mixes[0][0]) > 0:
+            raise OutOfMemory("There is no memory left.")
+        return network(self, net, mixes)
+
+    monkeypatch.setattr(Runner, "run", run)
+    chain = CHAIN if steps == 3 else {"a": FIRST}
+    with pytest.raises(OutOfMemory) as caught:
+        case.run(song, chain, {"x": "a.vocals"} if steps == 1 else CHAIN_OUTPUTS)
+    assert caught.value.step == "a"
+    assert temporary_files(case) == []
+    assert not list(case.folder.rglob("x.wav"))
+
+
+def test_a_stem_of_zeros_has_silent_stems_as_its_file_would(case, song):
+    """Though that is only known when it has been heard."""
+    steps = {"none": {"subtract": ["mix", "mix"]}, "a": {**FIRST, "input": "none"}}
+    _, found = case.run(song, steps, {"vocals": "a.vocals"})
+    assert not found["vocals"].any()
+    assert found["vocals"].shape == samples(song).shape
+
+
+def test_a_silent_song_has_silent_stems(case, tmp_path):
+    """In every step, whether its model would have to hear all of it first or not."""
+    write(tmp_path / "silence.wav", np.zeros((2, RATE), np.float32))
+    steps = {"a": {"model": "tiny"}, "b": {**FIRST, "input": "a.drums"}, "c": {"model": "tiny", "input": "b.vocals"}}
+    _, found = case.run(tmp_path / "silence.wav", steps, {"x": "c.bass", "y": "b.other"})
+    assert not found["x"].any()
+    assert not found["y"].any()
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_a_recipe_can_be_cancelled_anywhere(after, case, song):
+    """While it loads, listens, runs any pass or writes: at the next checkpoint, and nothing is left."""
+
+    class Impatient(Job):
+        def checkpoint(self):
+            self.seen = getattr(self, "seen", 0) + 1
+            if self.seen > after * 4:
+                self.cancel()
+            super().checkpoint()
+
+    room_for(case, 1)
+    with pytest.raises(JobCancelled):
+        case.run(song, CHAIN, CHAIN_OUTPUTS, job=Impatient())
+    assert [path.name for path in case.folder.rglob("*") if path.is_file()] == ["song.wav"]
+
+
+def test_progress_is_even_over_passes(case, song):
+    """It never goes back, and ends with all of it."""
+    events = []
+    room_for(case, 1)
+    job = Job(events.append, clock=iter(range(10**7)).__next__)
+    case.run(song, CHAIN, CHAIN_OUTPUTS, job=job)
+    percents = [event.percent for event in events if hasattr(event, "percent")]
+    assert percents == sorted(percents)
+    assert percents[-1] == 100
+    assert max(b - a for a, b in pairwise(percents)) < 40
+
+
+def test_a_finished_recipe_is_skipped_until_it_says_something_else(case, song):
+    """Whatever its name, what counts is what it says."""
+    out = case.out()
+    first, _ = case.run(song, {"a": FIRST}, {"x": "a.vocals"}, resume=True, output=out)
+    again, _ = case.run(song, {"a": FIRST}, {"x": "a.vocals"}, resume=True, output=out)
+    other, _ = case.run(song, {"a": {**FIRST, "overlap": 1}}, {"x": "a.vocals"}, resume=True, output=out)
+    assert [first.skipped is True, again.skipped is True, other.skipped is True] == [False, True, False]
+
+
+def test_an_unused_step_is_a_warning(case, song):
+    """Its model is not even loaded."""
+    job = Job()
+    done, _ = case.run(song, {"a": FIRST, "spare": {"model": "tiny"}}, {"x": "a.vocals"}, job=job)
+    assert "No output needs the step `spare`, so it was left out." in job.warnings
+    assert done.settings["passes"] == [["a"]]
+
+
+def test_models_that_are_missing_are_one_error(case, song):
+    """With all of their names, before anything is loaded."""
+    steps = {"a": {"model": "htdemucs"}, "b": {"model": "vocals_melband", "input": "a.vocals"}}
+    with pytest.raises(ModelNotInstalled, match="`htdemucs`, `vocals_melband`") as caught:
+        case.run(song, steps, {"x": "b.vocals"})
+    assert caught.value.field == "recipe.steps.a.model"
+
+
+def test_a_stem_that_a_model_of_ones_own_has_not_is_an_error_of_its_step(case, song):
+    """Which stems it has is only known once it is read."""
+    with pytest.raises(InvalidRequest, match="no stem `horns`; it has drums, bass, other, vocals, rest") as caught:
+        case.run(song, {"a": {"model": "tiny"}}, {"x": "a.horns"})
+    assert caught.value.step == "a"
+    assert caught.value.field == "recipe.steps.a"

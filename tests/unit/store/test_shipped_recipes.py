@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from utils.core.recipe_checks import check_recipe, described
+from utils.core.recipe_schema import recipe_schema
 from utils.core.recipes import EnsembleStep
 from utils.store.folders import configs_folder
 from utils.store.listing import list_models
@@ -24,6 +27,16 @@ def test_each_can_run_and_says_what_it_is_for(name):
     assert checked.recipe.unused == ()
     assert details.description.endswith(".")
     assert all(use.details is not None and use.stems for use in checked.uses.values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_fits_the_published_schema(name):
+    """So editors that know the schema do not complain about what runs, but do about what does not."""
+    content = yaml.safe_load(FILES[name].read_text(encoding="utf-8"))
+    jsonschema.validate(content, recipe_schema())
+    for wrong in ({**content, "colour": 1}, {**content, "steps": {"a": {"model": "x", "overlp": 1}}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, recipe_schema())
 
 
 @pytest.mark.parametrize("name", PRESETS)
