@@ -15,7 +15,7 @@ ROOT = "Recipe"
 
 def recipe_definitions(reference: str) -> dict[str, Schema]:
     """The schema of a recipe, under its name, and what it refers to; `reference` is how, with `{name}`."""
-    structs = (RecipeDocument, RecipeOutput, *COMBINING)
+    structs: tuple[type[msgspec.Struct], ...] = (RecipeDocument, RecipeOutput, *COMBINING)
     _, found = msgspec.json.schema_components((*structs, *dict.fromkeys(FORMS.values())), ref_template=reference)
     definitions = {struct.__name__: found[struct.__name__] for struct in structs}
     definitions["ModelStep"] = _model_step(found)
@@ -24,7 +24,8 @@ def recipe_definitions(reference: str) -> dict[str, Schema]:
         return {"$ref": reference.format(name=name)}
 
     root = definitions.pop("RecipeDocument")
-    kinds = {"anyOf": [refer(kind.__name__) for kind in (ModelStep, *COMBINING)]}
+    names = [ModelStep.__name__, *(kind.__name__ for kind in COMBINING)]
+    kinds = {"anyOf": [refer(name) for name in names]}
     named, listed = root["properties"]["steps"]["anyOf"]
     named |= {"additionalProperties": kinds, "propertyNames": {"pattern": f"^{NAME.pattern}$"}}
     listed["items"] = {"type": "object", "required": ["name"]}

@@ -17,7 +17,7 @@ from msgspec import Meta
 from utils.core.errors import InvalidRequest, did_you_mean, nearest
 from utils.core.field_errors import WORDS, explain, with_whole_numbers
 from utils.core.package_request import EnsembleAlgorithm
-from utils.core.requests import AskedSampleType, AudioFormat
+from utils.core.requests import JOINT_FORMATS, AskedSampleType, AudioFormat
 
 MIX = "mix"
 REST = "rest"  # a stem that every step with a model has: its input without all of its stems
@@ -340,6 +340,11 @@ def _check_outputs(outputs: Mapping[str, RecipeOutput]) -> None:
     for name, output in outputs.items():
         if not name.strip():
             raise wrong("The name of an output is empty.", "outputs")
+        if output.format in JOINT_FORMATS:
+            raise wrong(
+                f"`{output.format}` holds all outputs in one file, so it is for the request to ask for.",
+                *("outputs", name, "format"),
+            )
         for text in {name, output.file or name}:
             other = taken.setdefault(text.casefold(), name)
             if other != name:

@@ -33,8 +33,9 @@ from utils.core.recipes import (
     ResidualStep,
     SubtractStep,
     SumStep,
+    wrong,
 )
-from utils.core.requests import DsuSeparate, Separate
+from utils.core.requests import JOINT_FORMATS, DsuSeparate, Separate
 from utils.engine.cache import Lease, ModelCache
 from utils.engine.family import Asked, Family, Host, Model, ModelSource
 from utils.engine.pipeline.arrangement import Arrangement
@@ -225,6 +226,12 @@ class RecipeRun:
         self._request = request
         self._track = track
         self._job = job
+        own = next((name for name, each in checked.recipe.outputs.items() if each.format or each.file), None)
+        if request.audio_format in JOINT_FORMATS and own is not None:
+            raise wrong(
+                f"`{request.audio_format}` holds all outputs in one file, so `{own}` cannot have one of its own.",
+                *("outputs", own),
+            )
         self._wiring = Wiring(checked)
         self.sources = self._resolved()
         self._facts: dict[str, StepFacts] = {}

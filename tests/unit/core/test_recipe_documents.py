@@ -132,6 +132,7 @@ def test_what_is_wrong_with_a_step_is_said_with_its_place(steps, field, part):
         ({"outputs": {"a": "voice", "b": {"from": "mix", "file": "A"}}}, "outputs.b", "the same file"),
         ({"outputs": {" ": "voice"}}, "outputs", "empty"),
         ({"outputs": {"a": {"from": "voice", "format": "x"}}}, "outputs.a.format", "wav"),
+        ({"outputs": {"a": {"from": "voice", "format": "mka"}}}, "outputs.a.format", "all outputs in one file"),
         ({"outputs": {}}, "outputs", "at least 1"),
         ({"outputs": {"vocals": "voice", "other": "left"}}, "sums_to_mix", "exactly the other outputs"),
         ({"steps": {}}, "steps", "at least 1"),

@@ -229,6 +229,14 @@ def test_each_output_may_have_a_format_and_a_name_of_its_own(case, song):
     np.testing.assert_allclose(found["vocals"], wanted, atol=2**-14)
 
 
+def test_one_file_may_hold_all_outputs(case, song):
+    """Then none of them can have a file of its own."""
+    done, _ = case.run(song, {"a": FIRST}, {"vocals": "a.vocals", "other": "a.other"}, format="mka", pcm_type=None)
+    assert len(set(done.paths.values())) == 1
+    with pytest.raises(InvalidRequest, match="cannot have one of its own"):
+        case.run(song, {"a": FIRST}, {"x": {"from": "a.vocals", "format": "flac"}}, format="mka", pcm_type=None)
+
+
 def test_one_gain_is_for_all_outputs_whatever_their_formats(case, tmp_path):
     """So they still sum to the song, lowered as a whole."""
     write(tmp_path / "loud.wav", np.full((2, RATE), 1.5, np.float32))
