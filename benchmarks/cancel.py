@@ -41,7 +41,7 @@ WHOLE_CHUNKS_S = 1e6  # as long as the public configuration has them
 SEGMENT_S = 44  # of the networks of mdx_extra and its time-domain relatives
 
 
-class Case(NamedTuple):
+class PublicNetwork(NamedTuple):
     """A program and a request for its network."""
 
     program: str
@@ -80,13 +80,13 @@ class Watched(Job):
         return number, stretches[number]
 
 
-class Measured(NamedTuple):
+class Endings(NamedTuple):
     job_s: float
     longest_s: float
     answers_s: Sequence[float]
 
 
-def measure(case: Case, models_dir: Path, source: Path, cancels: int) -> Measured:
+def measure(case: PublicNetwork, models_dir: Path, source: Path, cancels: int) -> Endings:
     engine = make_engine(case.program, Settings(models_dir=models_dir, device="cpu", threads=physical_cores()))
     engine.start()
 
@@ -105,7 +105,7 @@ def measure(case: Case, models_dir: Path, source: Path, cancels: int) -> Measure
     job_s = separate(first)
     number, longest_s = first.longest
     delays = [longest_s * index / cancels for index in range(cancels)]
-    return Measured(job_s, longest_s, [separate(Watched(cancel_after=number, delay_s=delay_s)) for delay_s in delays])
+    return Endings(job_s, longest_s, [separate(Watched(cancel_after=number, delay_s=delay_s)) for delay_s in delays])
 
 
 def write_song(path: Path, seconds: float) -> None:
@@ -115,8 +115,8 @@ def write_song(path: Path, seconds: float) -> None:
 # Networks -------------------------------------------------------------------------------------------------------------
 
 
-def of_config(kind: str) -> Callable[[PublicModels], Case]:
-    def make(models: PublicModels) -> Case:
+def of_config(kind: str) -> Callable[[PublicModels], PublicNetwork]:
+    def make(models: PublicModels) -> PublicNetwork:
         if kind in NETWORKS:
             models.write_network(kind, WHOLE_CHUNKS_S)
             checkpoint, config = models.checkpoint(kind), models.config(kind)
@@ -125,7 +125,7 @@ def of_config(kind: str) -> Callable[[PublicModels], Case]:
             checkpoint = models.networks_made() / f"{kind}.ckpt"
             net = seeded_network(kind, params_class(kind).from_config(read_config(config)), seed=0)
             torch.save(net.state_dict(), checkpoint)
-        return Case(
+        return PublicNetwork(
             "dsu-bsroformer",
             requests.NetworkSeparate,
             {"model_path": str(checkpoint), "config_path": str(config)},
@@ -134,33 +134,33 @@ def of_config(kind: str) -> Callable[[PublicModels], Case]:
     return make
 
 
-def htdemucs(models: PublicModels) -> Case:
+def htdemucs(models: PublicModels) -> PublicNetwork:
     models.write_demucs(1)
-    return Case("dsu-demucs", requests.DemucsSeparate, {"model": ONE, "repo": str(models.repo)})
+    return PublicNetwork("dsu-demucs", requests.DemucsSeparate, {"model": ONE, "repo": str(models.repo)})
 
 
-def earlier_demucs(klass: type[nn.Module]) -> Callable[[PublicModels], Case]:
-    def make(models: PublicModels) -> Case:
+def earlier_demucs(klass: type[nn.Module]) -> Callable[[PublicModels], PublicNetwork]:
+    def make(models: PublicModels) -> PublicNetwork:
         name = klass.__name__.lower()
         arguments = {"sources": list(SOURCES), "segment": SEGMENT_S, "samplerate": SAMPLE_RATE}
         write_checkpoint(models.repo, f"{name}01", lambda: (klass, arguments))
         write_bag(models.repo, name, [f"{name}01"])
-        return Case("dsu-demucs", requests.DemucsSeparate, {"model": name, "repo": str(models.repo)})
+        return PublicNetwork("dsu-demucs", requests.DemucsSeparate, {"model": name, "repo": str(models.repo)})
 
     return make
 
 
-def vr(models: PublicModels) -> Case:
+def vr(models: PublicModels) -> PublicNetwork:
     models.write_vr()
-    return Case("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(VR).name})
+    return PublicNetwork("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(VR).name})
 
 
-def mdx(models: PublicModels) -> Case:
+def mdx(models: PublicModels) -> PublicNetwork:
     models.write_mdx()
-    return Case("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(MDX).name})
+    return PublicNetwork("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(MDX).name})
 
 
-def audiosep(models: PublicModels) -> Case:
+def audiosep(models: PublicModels) -> PublicNetwork:
     models.write_audiosep()
     files = models.audiosep
     fields = {
@@ -170,10 +170,10 @@ def audiosep(models: PublicModels) -> Case:
         "roberta_dir": str(files.roberta_dir),
         "texts": ["vocals"],
     }
-    return Case("dsu-audiosep", requests.AudioSepSeparate, fields)
+    return PublicNetwork("dsu-audiosep", requests.AudioSepSeparate, fields)
 
 
-CASES: dict[str, Callable[[PublicModels], Case]] = {
+CASES: dict[str, Callable[[PublicModels], PublicNetwork]] = {
     "htdemucs": htdemucs,
     "hdemucs": earlier_demucs(HDemucs),
     "demucs": earlier_demucs(Demucs),
@@ -184,7 +184,7 @@ CASES: dict[str, Callable[[PublicModels], Case]] = {
 }
 
 
-def report(measured: dict[str, Measured]) -> str:
+def report(measured: dict[str, Endings]) -> str:
     rows = [
         [name, f"{one.job_s:.1f}", f"{one.longest_s:.2f}", f"{max(one.answers_s):.2f}"]
         for name, one in measured.items()
