@@ -461,11 +461,11 @@ def choose(tmp_path, monkeypatch, document):
 def test_recommended_models_and_those_that_come_first(choose):
     """As the table has them; all others keep their order. A member of a bag is not recommended for its bag's merits."""
     registry = choose(
-        '{"first": {"demucs": ["two"]}, "recommended": {"drums": {"good": "one"}, "bass": {"best": "one"}}}'
+        '{"first": {"demucs": ["two"]}, "recommended": {"drums": {"good": "two"}, "bass": {"best": "two"}}}'
     )
     assert registry.names("demucs") == ["two", "one"]
-    assert registry.get("one", "demucs").recommended == {"drums": "good", "bass": "best"}
-    assert registry.get("two", "demucs").recommended == registry.get("a", "demucs").recommended == {}
+    assert registry.get("two", "demucs").recommended == {"drums": "good", "bass": "best"}
+    assert registry.get("one", "demucs").recommended == registry.get("a", "demucs").recommended == {}
 
 
 @pytest.mark.parametrize(
