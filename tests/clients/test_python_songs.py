@@ -48,6 +48,18 @@ def test_samples_are_what_a_file_of_them_gives(dsu, tmp_path):
     np.testing.assert_array_equal(from_file["vocals"], from_samples["vocals"])
 
 
+def test_a_recipe_gives_samples_too(dsu):
+    """Its outputs are the stems, and sum to the song where it says so."""
+    steps = {"band": {"model": MODEL}, "left": {"residual": ["band.vocals"]}}
+    recipe = {"steps": steps, "outputs": {"voice": "band.vocals", "rest": "left"}, "sums_to_mix": True}
+    stems = dsu.separate(song(), sample_rate=RATE, recipe=recipe)
+    assert list(stems) == ["voice", "rest"]
+    assert np.abs(sum(stems.values()) - song()).max() < 1e-6
+    assert "dsu_mini" in [one["name"] for one in dsu.list_recipes()["recipes"]]
+    with pytest.raises(RequestError, match="no step"):
+        dsu.separate(song(), sample_rate=RATE, recipe={**recipe, "outputs": {"voice": "bnd.vocals"}})
+
+
 def test_files_stay_files(dsu, tmp_path):
     """With `output` the reply tells where they are, and progress where the job is."""
     soundfile.write(tmp_path / "song.wav", song().T, RATE)

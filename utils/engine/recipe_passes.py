@@ -23,22 +23,22 @@ class StepFacts:
 
 
 def plan_passes(
-    facts: Mapping[str, StepFacts], hears: Mapping[str, Collection[str]], budget_bytes: int
+    facts: Mapping[str, StepFacts], hears: Mapping[str, Collection[str] | None], budget_bytes: int
 ) -> list[list[str]]:
     """The steps of each pass. `facts` has them in an order in which each comes after those that it `hears`.
 
-    Models of one pass take `budget_bytes` together at most, but one may always run.
+    A step that hears the song itself has None there; what it hears may also be made of the song without any model. Models of one pass take `budget_bytes` together at most, but one may always run.
     """
     passes: list[list[str]] = []
     place: dict[str, int] = {}
     for step, fact in facts.items():
-        first = max((place[before] + fact.listens_first for before in hears[step]), default=0)
+        heard = hears[step]
+        first = 0 if heard is None else max((place[before] for before in heard), default=0) + fact.listens_first
         number = next(
             (number for number in range(first, len(passes)) if _fits(facts, [*passes[number], step], budget_bytes)),
-            len(passes),
+            max(first, len(passes)),
         )
-        if number == len(passes):
-            passes.append([])
+        passes += [[] for _ in range(len(passes), number + 1)]
         passes[number].append(step)
         place[step] = number
     return passes or [[]]

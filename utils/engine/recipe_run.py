@@ -312,7 +312,10 @@ class RecipeRun:
 
     def _separate(self, lease: Lease) -> replies.Done:
         self._measure(lease)
-        hears = {step: self._wiring.models_before(heard) for step, heard in self._wiring.inputs.items()}
+        hears = {
+            step: None if heard.step == MIX else self._wiring.models_before(heard)
+            for step, heard in self._wiring.inputs.items()
+        }
         facts = {
             step: replace(fact, listens_first=fact.listens_first or step in self._listening)
             for step, fact in self._facts.items()

@@ -46,6 +46,29 @@ test('a song is separated, with progress', async () => {
   assert.deepEqual(percents, [...percents].sort((a, b) => a - b));
 });
 
+test('a recipe combines the stems of its steps', async (t) => {
+  const dsu = new DSUWorker('dsu', options);
+  t.after(() => dsu.shutdown());
+  const { recipes } = await dsu.listRecipes();
+  assert.ok(recipes.some(({ name, installed }) => name === 'dsu_mini' && installed));
+  const steps = { band: { model: 'dsu_mini' }, left: { residual: ['band.vocals'] } };
+  const recipe = { steps, outputs: { voice: 'band.vocals', rest: { from: 'left', format: 'flac' } }, sums_to_mix: true };
+  const done = await dsu.separate({ input: song, output: path.join(folder, 'recipe'), recipe });
+  assert.deepEqual(done.stems, ['voice', 'rest']);
+  assert.deepEqual(done.files, ['voice.wav', 'rest.flac']);
+  const wrong = { steps, outputs: { voice: 'bnd.vocals' } };
+  await assert.rejects(dsu.separate({ input: song, output: folder, recipe: wrong }), (error) => {
+    assert.equal(error.field, 'recipe.outputs.voice');
+    assert.ok(error.suggestions.includes('band'));
+    return true;
+  });
+  const running = dsu.separate({ input: long, output: path.join(folder, 'cancelled'), recipe }, {
+    onProgress: () => dsu.cancel(),
+  });
+  await assert.rejects(running, CancelledError);
+  assert.equal(fs.existsSync(path.join(folder, 'cancelled')), false);
+});
+
 test('an error of the worker arrives with its code and its suggestions', async () => {
   const request = { model: 'dsu_minni', input: song, output: folder };
   await assert.rejects(worker.separate(request), (error) => {

@@ -356,6 +356,16 @@ def test_a_stem_of_zeros_has_silent_stems_as_its_file_would(case, song):
     assert found["vocals"].shape == samples(song).shape
 
 
+def test_a_model_that_listens_first_may_hear_what_is_made_of_the_song_alone(case, song):
+    """Which is recorded as any stem is."""
+    done, found = case.run(
+        song, {"soft": {"gain": "mix", "db": -6}, "a": {"model": "tiny", "input": "soft"}}, {"x": "a.bass"}
+    )
+    assert done.settings["passes"] == [[], ["a"]]
+    soft = write(case.folder / "soft.wav", (samples(song).astype(np.float64) * 10**-0.3).astype(np.float32))
+    np.testing.assert_array_equal(found["x"], samples(case.alone(soft, model="tiny")["bass"]))
+
+
 def test_a_silent_song_has_silent_stems(case, tmp_path):
     """In every step, whether its model would have to hear all of it first or not."""
     write(tmp_path / "silence.wav", np.zeros((2, RATE), np.float32))
