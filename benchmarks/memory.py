@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -32,7 +32,7 @@ class Case(NamedTuple):
     network: str
     stems: int
     make: Callable[[Path], object]  # in the models directory
-    request: Mapping[str, str]
+    request: Mapping[str, Any]
 
     @property
     def title(self) -> str:
@@ -49,6 +49,20 @@ def _make_demucs(models_dir: Path) -> None:
     write_bag(models_dir / "demucs", MODEL, [HTDEMUCS])
 
 
+def _make_recipe(models_dir: Path) -> None:
+    _make_demucs(models_dir)
+    write_network(models_dir / "bsroformer", "mdx23c", name="net", stems=("vocals", "other"))
+
+
+RECIPE = {
+    "steps": {
+        "voice": {"model": "net"},
+        "lead": {"model": "net", "input": "voice.vocals"},
+        "band": {"model": MODEL, "input": "voice.other"},
+        "left": {"residual": ["lead.vocals", "band.drums"]},
+    },
+    "outputs": {"lead": "lead.vocals", "drums": "band.drums", "left": "left"},
+}
 CASES = {
     "demucs": Case("demucs", "Hybrid Transformer Demucs", 4, _make_demucs, {"cmd": "separate", "model": MODEL}),
     "vr": Case(
@@ -71,6 +85,13 @@ CASES = {
         1,
         lambda models_dir: write_network(models_dir / "bsroformer", "apollo", name=MODEL),
         {"cmd": "apollo", "model": MODEL},
+    ),
+    "recipe": Case(
+        "dsu",
+        "a recipe of four steps in two passes",
+        3,
+        _make_recipe,
+        {"cmd": "separate", "recipe": RECIPE},
     ),
 }
 

@@ -7,7 +7,7 @@ with those shows when they are read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -114,6 +114,7 @@ class CheckedRecipe:
 
     recipe: Recipe
     uses: Mapping[str, ModelUse]  # by step
+    known_stems: dict[str, tuple[str, ...] | None] = field(default_factory=dict)  # of steps that were looked at
 
     @property
     def licences(self) -> dict[str, str | None]:
@@ -123,9 +124,6 @@ class CheckedRecipe:
     def is_commercial(self) -> bool:
         return all(use.is_commercial for use in self.uses.values())
 
-    def members(self, step: EnsembleStep) -> list[Reference]:
-        return [Reference.of(text) for text in step.ensemble]
-
 
 def check_recipe(recipe: Recipe, models: Sequence[ModelDetails], *, policy: str | None = None) -> CheckedRecipe:
     """Raise the first thing that is wrong with a recipe, with its place."""
@@ -134,9 +132,9 @@ def check_recipe(recipe: Recipe, models: Sequence[ModelDetails], *, policy: str 
     uses = {name: _use(name, step, known) for name, step in recipe.model_steps.items()}
     checked = CheckedRecipe(recipe, uses)
     for name, step in recipe.steps.items():
-        for field, text in step.reads:
+        for place, text in step.reads:
             if not isinstance(step, EnsembleStep):
-                require_stem(checked, text, "steps", name, field)
+                require_stem(checked, text, "steps", name, place)
         if isinstance(step, EnsembleStep):
             _require_members(checked, step, name)
     for name, output in recipe.outputs.items():
@@ -226,25 +224,26 @@ def _in_step(name: str, check: Any) -> None:
 
 def stems_of(checked: CheckedRecipe, step: str) -> tuple[str, ...] | None:
     """The stems of a step: one of its own name, unless it has a model or is an ensemble of several; None if not known."""
-    own = checked.recipe.steps[step]
-    if isinstance(own, ModelStep):
-        return checked.uses[step].stems
-    if isinstance(own, EnsembleStep) and (common := common_stems(checked, own)) is not None:
-        return common
-    return (step,)
+    if step not in checked.known_stems:
+        own = checked.recipe.steps[step]
+        if isinstance(own, ModelStep):
+            found = checked.uses[step].stems
+        else:
+            found = (isinstance(own, EnsembleStep) and common_stems(checked, own)) or (step,)
+        checked.known_stems[step] = found
+    return checked.known_stems[step]
 
 
 def common_stems(checked: CheckedRecipe, step: EnsembleStep) -> tuple[str, ...] | None:
     """The stems that an ensemble of whole steps has; None where its members are single stems."""
-    members = checked.members(step)
+    members = [Reference.of(text) for text in step.ensemble]
     if any(member.stem is not None or member.step == MIX for member in members):
         return None
     stems = [stems_of(checked, member.step) for member in members]
-    if any(each is not None and len(_models_own(each)) == 1 for each in stems):
+    own = [_models_own(each) for each in stems if each is not None]
+    if len(own) < len(stems) or any(len(each) == 1 for each in own):
         return None
-    if any(each is None for each in stems):
-        return None
-    first, *others = [_models_own(each or ()) for each in stems]
+    first, *others = own
     return tuple(
         stem for stem in first if all(stem.casefold() in (other.casefold() for other in each) for each in others)
     )

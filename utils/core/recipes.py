@@ -6,6 +6,7 @@ models have to say about it is in `recipe_checks`. The description of a field ap
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -247,11 +248,23 @@ def typed(fields: Mapping[str, Any], kind: type[S], *place: str) -> S:
             near = nearest(str(field), known)
             where = f"The step `{place[-1]}`" if place[:1] == ("steps",) else "A recipe"
             raise wrong(f"{where} has no `{field}`.{did_you_mean(near)}", *place, str(field), suggestions=near or known)
+    for field, value in fields.items():
+        if place and not _is_finite(value):
+            raise wrong(f"`{field}` must be a finite number.", *place, str(field))
     try:
         return msgspec.convert(with_whole_numbers(dict(fields)), kind)
     except msgspec.ValidationError as error:
         found = explain(str(error), kind)
         raise wrong(found.message, *place, found.field or "", suggestions=found.suggestions) from error
+
+
+def _is_finite(value: object) -> bool:
+    """Whether all numbers in a value are: YAML has infinity, too."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _kind_of(value: object) -> str:

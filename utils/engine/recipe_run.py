@@ -104,6 +104,7 @@ class Wiring:
         self.inputs: dict[str, Reference] = {}
         self.mixed: dict[str, Mixed] = {}
         self.order: list[str] = []  # of all of them, each after those that it is made of
+        self._models: dict[str, frozenset[str]] = {}  # that each of these is made of
         self.results = {
             name: self._want(Reference.of(output.source)) for name, output in checked.recipe.outputs.items()
         }
@@ -130,13 +131,14 @@ class Wiring:
             mixed = Mixed(step, stem, tuple(self._want(each) for each in references))
             self.mixed[name] = mixed
             self.order.append(name)
+            self._models[name] = frozenset().union(*map(self.models_before, mixed.inputs))
         return Reference(name)
 
-    def models_before(self, reference: Reference) -> set[str]:
+    def models_before(self, reference: Reference) -> frozenset[str]:
         """The steps with a model whose stems a reference is made of."""
         if reference.step in self.mixed:
-            return {model for each in self.mixed[reference.step].inputs for model in self.models_before(each)}
-        return set() if reference.step == MIX else {reference.step}
+            return self._models[reference.step]
+        return frozenset() if reference.step == MIX else frozenset({reference.step})
 
 
 def blend_of(mixed: Mixed) -> Callable[[int], Blend]:
@@ -182,8 +184,10 @@ class PassPlan:
     """Where each stem is made and needed, for steps in passes."""
 
     def __init__(self, wiring: Wiring, passes: Sequence[Sequence[str]]) -> None:
-        self._wiring = wiring
         self._place = {step: number for number, steps in enumerate(passes) for step in steps}
+        for name in wiring.order:
+            if name in wiring.mixed:
+                self._place[name] = max(self.made_in(each) for each in wiring.mixed[name].inputs)
         self._needed: dict[Reference, set[int]] = {}
         for step, heard in wiring.inputs.items():
             self._needed.setdefault(heard, set()).add(self._place[step])
@@ -194,8 +198,6 @@ class PassPlan:
             self._needed.setdefault(each, set()).add(len(passes) - 1)
 
     def made_in(self, reference: Reference) -> int:
-        if reference.step in self._wiring.mixed:
-            return max(self.made_in(each) for each in self._wiring.mixed[reference.step].inputs)
         return self._place.get(reference.step, 0)
 
     def recorded_in(self, number: int) -> list[Reference]:

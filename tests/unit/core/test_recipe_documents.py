@@ -41,7 +41,8 @@ def test_steps_come_in_the_order_in_which_they_can_run():
 def test_steps_may_be_a_list():
     """An object with names and a list with `name` mean the same."""
     listed = [{"name": name, **step} for name, step in RECIPE["steps"].items()]
-    assert checked(steps=listed).recipe == checked().recipe
+    found = checked(steps=listed).recipe
+    assert (found.steps, found.outputs) == (checked().recipe.steps, checked().recipe.outputs)
 
 
 def test_a_step_that_nothing_needs_is_left_out():
@@ -109,6 +110,9 @@ def test_options_are_those_of_the_models_family():
         ),
         ({"left": {"ensemble": ["band", "band"], "weights": {"horns": [1, 1]}}}, "steps.left.weights", "names `horns`"),
         ({"left": {"ensemble": ["band", "mix"]}}, "steps.left.ensemble", "several stems"),
+        ({"left": {"gain": "voice", "db": float("nan")}}, "steps.left.db", "a finite number"),
+        ({"left": {"ensemble": ["mix", "voice"], "weights": [float("inf"), 1]}}, "steps.left.weights", "finite"),
+        ({"voice": {**VOICE, "chunk_seconds": float("nan")}}, "steps.voice.chunk_seconds", "finite"),
         ({"mix": VOICE}, "steps.mix", "is not `mix`"),
         ({"a.b": VOICE}, "steps.a.b", "letters, digits"),
     ],
@@ -182,6 +186,15 @@ def test_an_ensemble_of_whole_steps_needs_a_common_stem():
     }
     with pytest.raises(InvalidRequest, match="no stem in common"):
         checked(steps=steps, outputs={"x": "both.kick"}, sums_to_mix=False)
+
+
+@pytest.mark.parametrize("key", ["sum", "ensemble"])
+def test_a_recipe_is_checked_in_no_time_however_often_its_steps_are_named(key):
+    """Each step is looked at once, though the ways to it are more than can be counted."""
+    steps = {"s0": {"model": "mdx23c_4stem"}, "s1": {key: ["s0.vocals"] * 16 if key == "sum" else ["s0"] * 16}}
+    steps |= {f"s{number}": {key: [f"s{number - 1}"] * 16} for number in range(2, 31)}
+    last = "s30" if key == "sum" else "s30.vocals"
+    assert len(checked(steps=steps, outputs={"x": last}, sums_to_mix=False).recipe.steps) == 31
 
 
 def test_licences_are_those_of_the_models():
