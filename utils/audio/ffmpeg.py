@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.audio.channels import Block
+from utils.audio.containers import OPTIONS, USUAL, Unopened, unusual_container
 from utils.audio.decoding import BLOCK_FRAMES, AudioInfo, Declined, cropped, cut_off_error, damage_error
 from utils.audio.guarded import GuardedFile
 from utils.audio.paths import shown
@@ -28,9 +29,6 @@ _TOLERATED_S = 1.0
 _STATES_LENGTH = {"mov", "matroska", "asf", "ogg", "flac", "wav", "aiff", "caf", "avi", "w64"}
 _STATES_EXACT_LENGTH = {"mov"}
 _COARSEST_TICK_FRAMES = 2  # if the time base counts at the core rate of HE-AAC
-
-# A playlist must not make us open other files.
-_OPTIONS = {"protocol_whitelist": ""}
 
 
 class _DecodingFailed(Exception):
@@ -49,9 +47,11 @@ class FfmpegDecoder:
         self._file = GuardedFile(path, "rb")
         try:
             try:
-                self._container = av.open(self._file, "r", container_options=_OPTIONS)
+                self._container = self._open()
             except av.FFmpegError as error:
                 raise Declined(f"FFmpeg: {error.strerror}") from error
+            except Unopened as error:
+                raise Declined(f"FFmpeg: {error}") from error
             self._stream = self._first_stream()
             self._kind = self._container.format.name.split(",")[0]
             self._sample_rate = self._stream.codec_context.sample_rate
@@ -63,6 +63,14 @@ class FfmpegDecoder:
         frames = self._stated_frames()
         codec = self._stream.codec_context.name
         self.info = AudioInfo(path, self._sample_rate, self._first.shape[1], self._kind, codec, frames)
+
+    def _open(self) -> av.container.InputContainer:
+        try:
+            return av.open(self._file, "r", container_options={**OPTIONS, "format_whitelist": USUAL})
+        except av.ArgumentError:  # it is another one
+            found = unusual_container(self._file.path)
+            self._file.seek(0)
+            return av.open(self._file, "r", container_options={**OPTIONS, "format_whitelist": found})
 
     @property
     def tolerated_frames(self) -> int:

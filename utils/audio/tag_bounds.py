@@ -13,12 +13,10 @@ import re
 import struct
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from utils.audio.paths import os_path
 
-MAX_BYTES = 64 << 20  # of a few scans of a booklet, each of at most 16 MiB in FLAC
-MAX_READS = 100_000  # each atom of MP4 and each page of Ogg takes a few
 MAX_ID3_FRAMES = 1000
 MAX_COMMENTS = 50_000
 
@@ -29,18 +27,37 @@ _COMPRESSED = {3: 0x0080, 4: 0x0008}  # by version: the flag of a frame
 _FRAME_NAME = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0 ]")
 
 
+class TagBounds(NamedTuple):
+    """How much of a file is read for its tags, and how often."""
+
+    read_bytes: int
+    reads: int  # each atom of MP4 and each page of Ogg takes a few
+    is_largest: bool = False
+
+
+# Reading so much takes a moment, whatever it is. A song with a cover takes less.
+SMALL = TagBounds(read_bytes=4 << 20, reads=5_000)
+# A few scans of a booklet, each of at most 16 MiB in FLAC. A child process reads them.
+LARGE = TagBounds(read_bytes=64 << 20, reads=100_000, is_largest=True)
+
+
 class TagsRefused(Exception):
     """Why the tags of a file are not read."""
+
+
+class TagsTooLarge(TagsRefused):
+    """The same, if larger bounds might help."""
 
 
 class BoundedFile:
     """An open file, as far as mutagen needs one. `refusal` says why it stopped, should mutagen have swallowed it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bounds: TagBounds) -> None:
         self.name = os_path(path)
         self.refusal: TagsRefused | None = None
         self._file = open(self.name, "rb")  # noqa: PTH123, SIM115 - `__exit__` closes
-        self._bytes_left, self._reads_left = MAX_BYTES, MAX_READS
+        self._bounds = bounds
+        self._bytes_left, self._reads_left = bounds.read_bytes, bounds.reads
         self._id3: bytes | None = None  # the header of the ID3 tag that is being read
         self._has_comments = (
             False  # of Ogg: mutagen then looks for the last page, and reads all where none is marked as last
@@ -66,12 +83,12 @@ class BoundedFile:
         data = self._file.read(min(size, self._bytes_left + 1) if size >= 0 else self._bytes_left + 1)
         self._bytes_left -= len(data)
         self._reads_left -= 1
-        if self._has_comments and min(self._bytes_left, self._reads_left) < 0:
+        if self._has_comments and self._bounds.is_largest and min(self._bytes_left, self._reads_left) < 0:
             raise EOFError  # it makes do with the pages that it has seen
         if self._bytes_left < 0:
-            self._refuse(f"they are larger than {MAX_BYTES >> 20} MiB")
+            self._refuse(TagsTooLarge(f"they are larger than {self._bounds.read_bytes >> 20} MiB"))
         if self._reads_left < 0:
-            self._refuse("they have too many parts")
+            self._refuse(TagsTooLarge("they have too many parts"))
         for magic in _OGG_COMMENTS:
             if data.startswith(magic):
                 self._check_comments(data[len(magic) :])
@@ -88,7 +105,7 @@ class BoundedFile:
             raise ValueError("the comments do not begin on their first page")
         stated = int.from_bytes(body[start : start + 4], "little")
         if min(stated, os.fstat(self._file.fileno()).st_size // 4) > MAX_COMMENTS:  # each has a length of four bytes
-            self._refuse(f"they have more than {MAX_COMMENTS} comments")
+            self._refuse(TagsRefused(f"they have more than {MAX_COMMENTS} comments"))
         self._has_comments = True
 
     def _check_id3(self, version: int, flags: int, body: bytes) -> None:
@@ -113,12 +130,12 @@ class BoundedFile:
             if is_syncsafe:
                 size = sum(((size >> 8 * place) & 0x7F) << 7 * place for place in range(4))
             if flags & _COMPRESSED.get(version, 0) and _FRAME_NAME.fullmatch(name):
-                self._refuse("they are compressed")
+                self._refuse(TagsRefused("they are compressed"))
             count += 1
             if count > MAX_ID3_FRAMES:
-                self._refuse(f"they have more than {MAX_ID3_FRAMES} frames")
+                self._refuse(TagsRefused(f"they have more than {MAX_ID3_FRAMES} frames"))
             start += head + size
 
-    def _refuse(self, reason: str) -> None:
-        self.refusal = TagsRefused(reason)
-        raise self.refusal
+    def _refuse(self, refusal: TagsRefused) -> None:
+        self.refusal = refusal
+        raise refusal

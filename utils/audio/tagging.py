@@ -21,7 +21,8 @@ import av
 from av.stream import Disposition
 
 from utils.audio.paths import os_path, shown
-from utils.audio.tag_bounds import BoundedFile, TagsRefused
+from utils.audio.tag_bounds import LARGE, SMALL, BoundedFile, TagBounds, TagsRefused, TagsTooLarge
+from utils.core import isolation
 from utils.core.errors import OutputNotWritable
 from utils.core.requests import AudioFormat
 
@@ -83,12 +84,15 @@ FIELDS: dict[str, tuple[str, str, str, str, str, str]] = {
 
 
 def read_tags(path: Path) -> Tags | None:
-    """The tags of an audio file; None if it has none that are known and readable.
+    """The tags of an audio file; None if it has none that are known and readable. Large ones are read in a child process.
 
     Raises `TagsRefused` if reading them could cost more than any music's tags are worth.
     """
-    tags = _read(path, _tags_of, _matroska_tags)
-    return tags if tags is not None and (tags.texts or tags.cover) else None
+    found = _found(find_tags, path)
+    if found is None:
+        return None
+    texts, cover = found
+    return Tags({name: tuple(values) for name, values in texts.items()}, cover and Cover(*cover))
 
 
 def is_own_stem(path: Path) -> bool:
@@ -96,21 +100,58 @@ def is_own_stem(path: Path) -> bool:
     if path.suffix[1:].lower() not in get_args(AudioFormat) or not path.is_file():
         return False
     try:
-        return _read(path, _has_own_tags, lambda found: _named(found).keys() >= _OWN_MARKS) is True
+        return _found(find_ownership, path) is True
     except TagsRefused:
         return False
+
+
+def _found(find: Callable[[Path, TagBounds], Any], path: Path) -> Any:
+    """What one of the two functions below returns, here or in a child process."""
+    try:
+        return find(path, SMALL)
+    except TagsTooLarge:
+        try:
+            found, refusal = isolation.call(find_in_large, find.__name__, os_path(path))
+        except isolation.Broken as broken:
+            raise TagsRefused(f"reading them {broken}") from broken
+        if refusal is not None:
+            raise TagsRefused(refusal) from None
+        return found
+
+
+def find_in_large(name: str, path: str) -> tuple[Any, str | None]:
+    """What a function finds in the tags of a file, or why they are not read. For a child process, so all of it is plain."""
+    find = {"find_tags": find_tags, "find_ownership": find_ownership}[name]
+    try:
+        return find(Path(path), LARGE), None
+    except TagsRefused as refusal:
+        return None, str(refusal)
+
+
+def find_tags(path: Path, bounds: TagBounds) -> tuple[Mapping[str, tuple[str, ...]], tuple[bytes, str] | None] | None:
+    """The texts and the cover, if there are any."""
+    tags = _read(path, _tags_of, _matroska_tags, bounds)
+    if tags is None or not (tags.texts or tags.cover):
+        return None
+    return tags.texts, (tags.cover.data, tags.cover.mime) if tags.cover is not None else None
+
+
+def find_ownership(path: Path, bounds: TagBounds) -> bool:
+    """Whether they say that it is a stem of ours."""
+    return _read(path, _has_own_tags, lambda found: _named(found).keys() >= _OWN_MARKS, bounds) is True
 
 
 def _read(
     path: Path,
     find: Callable[[mutagen.FileType], Found],
     find_in_matroska: Callable[[av.container.InputContainer], Found],
+    bounds: TagBounds,
 ) -> Found | None:
     """What is found in the tags of a file; None if it is broken."""
     import mutagen
 
     try:
-        with BoundedFile(path) as file:
+        with BoundedFile(path, bounds) as file:
             try:
                 if file.read(len(_MATROSKA)) == _MATROSKA:
                     file.seek(0)

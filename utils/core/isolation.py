@@ -51,19 +51,13 @@ class Broken(Exception):
 USUAL = Allowance()
 
 
-def _nothing() -> None:
-    pass
-
-
-def call(
-    function: Callable[..., Any], *arguments: Any, allowance: Allowance = USUAL, on_wait: Callable[[], None] = _nothing
-) -> Any:
-    """What the function returns for these plain arguments. `on_wait` is called again and again, and may raise to give up.
+def call(function: Callable[..., Any], *arguments: Any, allowance: Allowance = USUAL) -> Any:
+    """What the function returns for these plain arguments. Cancelling the job of this thread ends the call.
 
     Raises the `DsuError` that the function raises, and `Broken` if it did not get to an end.
     """
     with Call(function, *arguments, allowance=allowance) as started:
-        return started.answer(on_wait)
+        return started.answer()
 
 
 class Call:
@@ -117,10 +111,12 @@ class Call:
         self._undo.close()
         self._job.close()
 
-    def answer(self, on_wait: Callable[[], None] = _nothing) -> Any:
+    def answer(self) -> Any:
         """Wait for the answer; see `call`."""
+        from utils.core.job import current_job  # the child needs nothing of it
+
         while self._reader.is_alive():
-            on_wait()
+            current_job().checkpoint()
             if time.monotonic() > self._end_s:
                 raise self._late()
             self._reader.join(STEP_S)

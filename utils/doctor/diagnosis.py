@@ -15,7 +15,7 @@ from utils import __version__, cards
 from utils import device as devices
 from utils.core import isolation
 from utils.core.errors import DsuError
-from utils.core.job import Job
+from utils.core.job import Job, working_on
 from utils.core.replies import Card, DeviceFinding, Diagnosis
 from utils.core.settings import Arithmetic, Settings
 from utils.doctor import surroundings
@@ -70,9 +70,8 @@ def _examined(device: cards.Device, threads: int, job: Job) -> DeviceFinding:
         return DeviceFinding(device=device.name, fault=device.fault)
     card = cards.describe(device.name)
     try:
-        found: dict[str, Any] = isolation.call(
-            examine, device.name, threads, allowance=ALLOWANCE, on_wait=job.checkpoint
-        )
+        with working_on(job):
+            found: dict[str, Any] = isolation.call(examine, device.name, threads, allowance=ALLOWANCE)
     except isolation.Broken as broken:
         fault = f"Computing on it {broken}. Install the newest driver, or use another device."
         return DeviceFinding(device=device.name, card=card or UNSET, fault=fault)

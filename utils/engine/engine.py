@@ -302,7 +302,8 @@ class Engine:
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
         require_paths(request)
-        song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
+        with working_on(job):
+            song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
         # What is wrong with these raises here, before a model is loaded.
         _ = request.audio_format, request.template_of(None), request.report_look
         earlier = len(job.warnings)

@@ -175,7 +175,7 @@ def _found(path: Path, allow: Collection[str]) -> Any:
     if _read_before.get(path) == stamp or is_vouched(path):
         return find_content(os.fspath(path), allow)
     try:
-        content = isolation.call(find_content, os.fspath(path), list(allow), on_wait=current_job().checkpoint)
+        content = isolation.call(find_content, os.fspath(path), list(allow))
     except isolation.Broken as broken:
         raise CheckpointInvalid(
             f"`{path.name}` cannot be used: reading it {broken}.",

@@ -11,9 +11,12 @@ from mutagen.flac import FLAC, Picture
 from mutagen.mp3 import MP3
 from sounds import save, tones
 
-from utils.audio import tag_bounds
-from utils.audio.tag_bounds import TagsRefused
-from utils.audio.tagging import is_own_stem, read_tags
+from tests.aids import harm
+from utils.audio import tag_bounds, tagging
+from utils.audio.tag_bounds import SMALL, TagsRefused
+from utils.audio.tagging import find_tags, is_own_stem, read_tags, write_tags
+from utils.core import isolation
+from utils.core.job import Job, JobCancelled, working_on
 
 
 def syncsafe(size):
@@ -88,10 +91,9 @@ def test_more_bytes_than_any_cover_has_are_not_read(tmp_path):
         read_tags(tmp_path / "a.flac")
 
 
-def test_countless_atoms_are_not_walked(tmp_path, monkeypatch):
+def test_countless_atoms_are_not_walked(tmp_path):
     """The number of reads is bounded, so tiny parts are too."""
-    monkeypatch.setattr(tag_bounds, "MAX_READS", 1000)
-    atoms = struct.pack(">I4s", 8, b"free") * 2000
+    atoms = struct.pack(">I4s", 8, b"free") * 150_000
     path = tmp_path / "a.m4a"
     path.write_bytes(struct.pack(">I4s4sI", 16, b"ftyp", b"M4A ", 0) + atoms)
     with pytest.raises(TagsRefused, match="too many parts"):
@@ -113,9 +115,8 @@ def test_countless_comments_are_not_parsed(tmp_path, monkeypatch, name):
     audio.save()
     assert read_tags(path) is None
     monkeypatch.setattr(tag_bounds, "MAX_COMMENTS", 100)
-    monkeypatch.setattr(tag_bounds, "MAX_READS", 300)
     with pytest.raises(TagsRefused, match=r"too many parts|more than 100 comments"):
-        read_tags(path)
+        find_tags(path, SMALL._replace(reads=300))
 
 
 @pytest.mark.parametrize("bound", ["MAX_BYTES", "MAX_READS"])
@@ -152,3 +153,58 @@ def test_large_tags_of_music_are_read(tmp_path):
         assert tags is not None
         assert tags.cover is not None
         assert (tags.texts["title"], tags.cover.data) == (("title",), cover)
+
+
+# In a child --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What is read in a child process."""
+    found = []
+    call = isolation.call
+
+    def counted(function, *arguments, **options):
+        found.append(arguments[0])
+        return call(function, *arguments, **options)
+
+    monkeypatch.setattr(isolation, "call", counted)
+    return found
+
+
+def with_cover(path, size):
+    """A stem of ours with a cover of so many bytes."""
+    cover = tagging.Cover(np.random.default_rng(0).bytes(size), "image/png")
+    write_tags(
+        save(path, tones(5000)), "flac", tagging.Tags({"title": ("t",)}, cover), stem="drums", model="m", version="1"
+    )
+    return path
+
+
+@pytest.mark.parametrize(("size", "children"), [(1 << 20, []), (5 << 20, ["find_tags", "find_ownership"])])
+def test_large_tags_are_read_in_a_child(tmp_path, calls, size, children):
+    """They are the same, and a song with an ordinary cover needs none."""
+    path = with_cover(tmp_path / "a.flac", size)
+    tags = read_tags(path)
+    assert (tags.texts["title"], len(tags.cover.data), tags.cover.mime) == (("t",), size, "image/png")
+    assert is_own_stem(path)
+    assert calls == children
+
+
+@pytest.mark.parametrize(("does", "said"), [(harm.crash, "reading them crashed"), (harm.end, "reading them ended")])
+def test_harm_leaves_a_song_without_tags(tmp_path, monkeypatch, does, said):
+    """And is no more than a reason to read none."""
+    path = with_cover(tmp_path / "a.flac", 5 << 20)
+    monkeypatch.setattr(tagging, "find_in_large", does)
+    with pytest.raises(TagsRefused, match=said):
+        read_tags(path)
+    assert not is_own_stem(path)
+
+
+def test_cancelling_does_not_wait_for_tags(tmp_path, monkeypatch):
+    """The job ends while the child is still reading."""
+    monkeypatch.setattr(tagging, "find_in_large", harm.wait)
+    job = Job()
+    job.cancel()
+    with working_on(job), pytest.raises(JobCancelled):
+        read_tags(with_cover(tmp_path / "a.flac", 5 << 20))

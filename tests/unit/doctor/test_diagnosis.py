@@ -12,7 +12,7 @@ from tests.aids import harm
 from utils import cards
 from utils.core import isolation
 from utils.core.errors import DeviceUnavailable
-from utils.core.job import Job, JobCancelled
+from utils.core.job import Job, JobCancelled, current_job
 from utils.core.replies import Card, DeviceFinding, MachineFinding, PrecisionFinding, Progress
 from utils.core.settings import Settings
 from utils.doctor import diagnosis
@@ -55,8 +55,8 @@ def machine(monkeypatch, tmp_path):
 
     one = Machine()
 
-    def call(function, device, threads, *, allowance, on_wait):
-        on_wait()
+    def call(function, device, threads, *, allowance):
+        current_job().checkpoint()
         if isinstance(one.child[device], isolation.Broken):
             raise one.child[device]
         return one.child[device]

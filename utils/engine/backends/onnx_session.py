@@ -6,13 +6,13 @@ The runtime computes what is constant while it reads a file, and is written in C
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, ModelNotInstalled
-from utils.core.job import current_job
 from utils.store.known_hashes import is_vouched
 from utils.store.onnx_graphs import Refused, read_graph
 from utils.store.onnx_sizes import require_bounded
@@ -33,6 +33,8 @@ def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: st
 
     Raises `CheckpointInvalid`, or `ModelNotInstalled` if the runtime is missing.
     """
+    from utils.core.job import current_job  # the child needs nothing of it
+
     state = path.stat()
     opening = (path, state.st_size, state.st_mtime_ns, freed)
     if opening not in _opened_before and not is_vouched(path):
@@ -40,14 +42,15 @@ def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: st
         with isolation.Call(try_network, os.fspath(path), list(spectrum), freed, allowance=allowance) as trial:
             _runtime()  # both import it at the same time
             try:
-                trial.answer(current_job().checkpoint)
+                trial.answer()
             except isolation.Broken as broken:
                 raise CheckpointInvalid(
                     f"`{path.name}` cannot be used: reading it {broken}.",
                     hint="It is damaged, or made to do harm. Delete it, and download the model again.",
                 ) from broken
         _opened_before.add(opening)
-    return _session(_freed(path) if freed else os.fspath(path), path, device, threads)
+    model = _freed(path) if freed else os.fspath(path)
+    return _session(model, path, device, threads, current_job().stopped_by)
 
 
 def try_network(name: str, spectrum: Sequence[int], freed: bool) -> None:
@@ -97,7 +100,13 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _session(model: str | bytes, path: Path, device: str, threads: int) -> Any:
+def _session(
+    model: str | bytes,
+    path: Path,
+    device: str,
+    threads: int,
+    stopped_by: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> Any:
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
@@ -108,7 +117,7 @@ def _session(model: str | bytes, path: Path, device: str, threads: int) -> Any:
         onnxruntime.preload_dlls()  # the CUDA libraries that came with torch
     providers = _providers(device, onnxruntime.get_available_providers())
     try:
-        with current_job().stopped_by(lambda: options.set_load_cancellation_flag(True)):
+        with stopped_by(lambda: options.set_load_cancellation_flag(True)):
             return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:
         reason = str(error).splitlines()[0][:200]
