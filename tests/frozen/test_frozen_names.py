@@ -3,11 +3,15 @@
 import json
 import struct
 
+import av
+import numpy as np
 import pytest
 from frozen_places import ROOT, program
 from worker_process import WorkerProcess, job_lines
 
 from models.architectures import DEMUCS, OWN
+from tests.aids.onnx_writer import model, node
+from tools.fixtures.audio_separator import make_mdx, make_vr
 from tools.fixtures.demucs import DEMUCS as DEMUCS_FILE
 from tools.fixtures.demucs import HDEMUCS, HTDEMUCS, make_repo
 from tools.fixtures.networks import write_network
@@ -101,3 +105,27 @@ def test_every_model_of_the_registry_is_listed(start, name):
     with start(name) as worker:
         worker.expect("ready")
         assert names <= set(worker.ask(cmd="list_models")["models"])
+
+
+def test_files_of_unknown_origin_are_opened_by_the_program_itself(start, tmp_path):
+    """There is no other Python: it starts itself for a checkpoint, a network of ONNX, and an unusual container of audio."""
+    song = tmp_path / "song.ac3"
+    with av.open(str(song), "w", format="ac3") as container:
+        stream = container.add_stream("ac3", rate=48000, layout="stereo")
+        for first in range(0, 48000, 1536):
+            frame = av.AudioFrame.from_ndarray(np.zeros((2, 1536), np.float32), format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts = 48000, first
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    mdx = make_mdx(tmp_path, "own").checkpoint
+    vr = make_vr(tmp_path, "own_vr").checkpoint
+    with start("audio-separator") as worker:
+        worker.expect("ready")
+        for path in (mdx, vr):
+            worker.send({"cmd": "separate", "input": str(song), "output": str(tmp_path / "out"), "model": str(path)})
+            reply = job_lines(worker, "done", "error")[-1]
+            assert reply["status"] == "done", reply
+        mdx.write_bytes(model([node("Loop", ["x"])]))
+        worker.send({"cmd": "load_model", "model": str(mdx)})
+        reply = job_lines(worker, "model_loaded", "error")[-1]
+        assert (reply["status"], reply["code"]) == ("error", "checkpoint_invalid"), reply

@@ -4,11 +4,12 @@ Such a file may crash the library that reads it, or take all memory or time. The
 one clear error. A child serves one call. It has nothing of this process but a pipe each way, it is told what to call, and gives
 back plain data. It is no sandbox: what the user may read and write, it may too.
 
-Standard library and msgspec only: the child should be there at once.
+Standard library only: the child should be there at once.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib
 import json
@@ -21,9 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
-
-import msgspec
+from typing import Any, NamedTuple, NoReturn, Self
 
 from utils.core import cleanup, errors
 from utils.core.bootstrap import THREAD_VARIABLES, is_frozen
@@ -33,11 +32,12 @@ ARGUMENT = "--isolated"  # for the programs of the frozen folder, which have no 
 STEP_S = 0.02
 LARGEST_ANSWER_BYTES = 128 << 20
 
+_BASE64 = "base64"
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = f"import sys; sys.path.insert(0, {os.fspath(_ROOT)!r}); from utils.core.isolation import serve; serve()"
 
 
-class Allowance(msgspec.Struct, frozen=True):
+class Allowance(NamedTuple):
     """What a call may take. (macOS has no limit of memory for processes.)"""
 
     memory_bytes: int = 1 << 30
@@ -123,14 +123,14 @@ class Call:
         if not self._content:
             raise self._reason_of(self._process.wait())
         try:
-            kind, *parts = msgspec.msgpack.decode(self._content)
+            kind, *parts = json.loads(self._content, object_hook=_with_bytes)
             if kind == "answer":
                 return parts[0]
             if kind == "error":
                 name, message, hint, field = parts
                 raise getattr(errors, name)(message, hint=hint, field=field)
             raise self._too_large() if kind == "memory" else Broken(str(parts[0]))
-        except (msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Broken("gave no usable result") from error
 
     def _read(self, request: str) -> None:
@@ -171,17 +171,29 @@ def serve() -> NoReturn:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         module, _, name = place.partition(":")
-        answer = msgspec.msgpack.encode(("answer", getattr(importlib.import_module(module), name)(*arguments)))
+        answer = _encoded("answer", getattr(importlib.import_module(module), name)(*arguments))
     except DsuError as error:
-        answer = msgspec.msgpack.encode(("error", type(error).__name__, error.message, error.hint, error.field))
+        answer = _encoded("error", type(error).__name__, error.message, error.hint, error.field)
     except MemoryError:
-        answer = msgspec.msgpack.encode(("memory",))
+        answer = _encoded("memory")
     except Exception as error:  # noqa: BLE001 - what a file makes of a library is told, whatever it is
-        text = f"failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        answer = msgspec.msgpack.encode(("failed", text.encode(errors="replace").decode()))
+        answer = _encoded("failed", f"failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     with open(answer_fd, "wb") as pipe:  # noqa: PTH123 - a descriptor
         pipe.write(answer)
     os._exit(0)  # without the clearing up of libraries
+
+
+def _encoded(*parts: Any) -> bytes:
+    return json.dumps(parts, default=_without_bytes).encode()
+
+
+def _without_bytes(value: Any) -> dict[str, str]:
+    """Bytes as text; `_with_bytes` undoes it."""
+    return {_BASE64: base64.b64encode(value).decode()}
+
+
+def _with_bytes(value: dict[str, Any]) -> Any:
+    return base64.b64decode(value[_BASE64]) if value.keys() == {_BASE64} else value
 
 
 def _end_with_parent() -> None:

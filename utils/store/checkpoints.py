@@ -1,13 +1,13 @@
 """Reads checkpoints without running code from them, and gives their tensors to networks without copying them.
 
-What a file holds is found out in a child process, unless its bytes are known to be those of a public model. Only tensors and plain containers are read; classes that the caller allows are kept as names. Anything else is refused,
-with the name of what the checkpoint would run, unless the user who started the worker allowed unsafe checkpoints.
+What a file holds is found out in a child process, unless its bytes are known to be those of a public model. Only tensors and
+plain containers are read; classes that the caller allows are kept as names. Anything else is refused, with the name of what
+the checkpoint would run, unless the user who started the worker allowed unsafe checkpoints.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
 from utils.core.job import current_job
+from utils.store.checkpoint_content import LONGEST_NAME, find_content, first_sentence, unreadable
 from utils.store.known_hashes import is_vouched
 from utils.store.likeness import mistaken
-from utils.store.pickles import NotAllowed
 from utils.store.plain_files import open_file
-from utils.store.torch_files import read_safetensors, read_torch_file
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +29,6 @@ ZIP_MAGIC = b"PK\x03\x04"
 WRAPPERS = ("state", "state_dict", "model_state_dict")
 PREFIXES = ("module.", "model.", "audio_model.")
 NAMED_AT_MOST = 5
-LONGEST_NAME = 300
 LARGEST_RATIO = 4
 SMALL_NETWORK_BYTES = 64 << 20
 # Some networks keep their options beside their weights, with the activation by its name. Names are only kept, never run.
@@ -64,24 +62,7 @@ def read_checkpoint(
     try:
         return with_tensors(content, path, mapped=mapped)
     except Exception as error:  # damaged bytes can make the reader fail in any way
-        raise _unreadable(path, error) from error
-
-
-def find_content(name: str, allow: Collection[str]) -> Any:
-    """What a checkpoint holds, as `torch_files` packs it. Its name and its arguments are plain, for a child process."""
-    path = Path(name)
-    try:
-        return read_safetensors(path) if path.suffix == ".safetensors" else read_torch_file(path, allow)
-    except NotAllowed as error:
-        raise CheckpointUnsafe(
-            f"`{path.name}` was refused: reading it would run `{error.name[:LONGEST_NAME]}`. A checkpoint should only hold "
-            "tensors.",
-            hint="If you trust its author, start the worker with --allow-unsafe-checkpoints; it then runs code from the file.",
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # damaged bytes can make the reader fail in any way
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
@@ -119,7 +100,7 @@ def assign(net: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, dtype: 
     try:
         nn.Module.load_state_dict(net, ready, strict=True, assign=True)
     except RuntimeError as error:
-        raise CheckpointMismatch(f"`{path.name}` does not fit the network: {_first_sentence(error)}") from error
+        raise CheckpointMismatch(f"`{path.name}` does not fit the network: {first_sentence(error)}") from error
     named = [*net.named_parameters(), *net.named_buffers()]
     empty = [key for key, tensor in named if tensor.is_meta]
     if empty:
@@ -193,20 +174,7 @@ def _read_by_running(path: Path, *, mapped: bool) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=False, mmap=mapped)
     except Exception as error:  # as the file's code can
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> CheckpointInvalid:
-    return CheckpointInvalid(
-        f"`{path.name}` is damaged, incomplete or not a checkpoint: {_first_sentence(error)}",
-        hint="Delete it and download it again.",
-    )
-
-
-def _first_sentence(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    sentence = re.split(r"\.\s", lines[0])[0]
-    return f"{sentence[:200].rstrip('.')}."
+        raise unreadable(path, error) from error
 
 
 # Assigning ----------------------------------------------------------------------------------------------------------

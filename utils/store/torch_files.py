@@ -7,6 +7,7 @@ sizes is checked here. Whoever makes tensors of it (`tensors`) does.
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -15,8 +16,6 @@ from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
-
-import msgspec
 
 from utils.store.pickles import LARGEST_BYTES, Bounded, Made, Named, NotAllowed, read_pickle
 from utils.store.plain_files import open_file
@@ -92,12 +91,6 @@ def read_torch_file(path: Path, allow: Collection[str] = ()) -> Any:
         return packed(_read_pickles(file, allow))
 
 
-class _Header(msgspec.Struct, frozen=True):
-    dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
-
-
 def read_safetensors(path: Path) -> Any:
     """The content of a `.safetensors` file, packed: tensors by name. A damaged file can raise any exception."""
     with open_file(path) as file:
@@ -106,21 +99,20 @@ def read_safetensors(path: Path) -> Any:
             raise ValueError("its list of tensors is too large")
         header = file.read(size)
         file_bytes = os.fstat(file.fileno()).st_size
-    entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-    entries.pop("__metadata__", None)
     content = {}
-    for name, raw in entries.items():
-        entry = msgspec.json.decode(raw, type=_Header)
-        begin, end = entry.data_offsets
-        dtype = _known(OF_SAFETENSORS, entry.dtype)
+    for name, entry in json.loads(header).items():
+        if name == "__metadata__":
+            continue
+        begin, end = map(_count, entry["data_offsets"])
+        dtype, shape = _known(OF_SAFETENSORS, entry["dtype"]), tuple(map(_count, entry["shape"]))
         strides, elements = [], 1
-        for length in reversed(entry.shape):
+        for length in reversed(shape):
             strides.append(elements)
             elements *= length
         if end - begin != elements * ITEM_BYTES[dtype] or 8 + size + end > file_bytes:
             raise ValueError(f"it is shorter than it should be, or `{name[:100]}` contradicts itself")
         storage = Storage(dtype, end - begin, 8 + size + begin)
-        content[name] = Tensor(storage, dtype, 0, entry.shape, tuple(reversed(strides)))
+        content[name] = Tensor(storage, dtype, 0, shape, tuple(reversed(strides)))
     return packed(content)
 
 
@@ -128,7 +120,7 @@ def read_safetensors(path: Path) -> Any:
 
 
 def packed(content: Any) -> Any:
-    """The content as lists that begin with a mark of what they are, and as words and small numbers.
+    """The content as lists that begin with a mark of what they are, and as words, numbers and bytes.
 
     Raises `ValueError` if it has no end, or only one far away.
     """
@@ -139,8 +131,7 @@ def packed(content: Any) -> Any:
         values += 1
         if depth > DEEPEST or values > MOST_VALUES:
             raise ValueError("it has too many values, or contains itself")
-        is_plain = value is None or isinstance(value, bool | str | float | bytes)
-        if is_plain or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63):
+        if value is None or isinstance(value, bool | int | float | str | bytes):
             return value
         own, inner = _parts(value)
         return [*own, *(pack(each, depth + 1) for each in inner)]
@@ -161,8 +152,6 @@ def _parts(value: Any) -> tuple[list[Any], Iterable[Any]]:
             return ["made", value.maker.name], value.arguments
         case Tensor(storage=Storage(start=int(start), size_bytes=size)):
             return ["tensor", value.dtype, start, size, value.offset, value.shape, value.strides], ()
-        case int():
-            return ["int", hex(value)], ()
     raise ValueError(f"it has a {type(value).__name__} of no use")
 
 
@@ -174,7 +163,6 @@ _MAKERS: dict[Any, Callable[[list[Any]], Any]] = {
     "frozenset": frozenset,
     "named": lambda values: Named(str(values[0])),
     "made": lambda values: Made(Named(str(values[0])), tuple(values[1:])),
-    "int": lambda values: int(values[0], 16),
 }
 
 

@@ -18,7 +18,7 @@ from utils.core import cleanup, isolation
 from utils.core.errors import CheckpointInvalid, DsuError
 from utils.core.isolation import Allowance, Broken, Call, call
 from utils.core.job import Job, JobCancelled
-from utils.store.checkpoints import find_content
+from utils.store.checkpoint_content import find_content
 
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 30
