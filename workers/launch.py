@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from utils.core import bootstrap, isolation
+from utils.core import bootstrap
 from utils.core.catalogue import Worker
 from utils.core.parent import end_with_parent
 from utils.core.settings import Settings
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 def main(worker: Worker, argv: Sequence[str]) -> int:
     """Do what the arguments say and return the exit status."""
-    if argv[:1] == [isolation.ARGUMENT]:
-        isolation.serve()
+    if argv[:1] == [bootstrap.ISOLATED]:
+        from utils.core.isolation import serve
+
+        serve()
     bootstrap.prepare_process()
     if worker.name == "dsu" and argv[:1] == ["worker"]:
         argv = ["--worker", *argv[1:]]

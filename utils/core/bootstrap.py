@@ -23,6 +23,7 @@ BLOCK_TIME_MS = "1"
 # The same for GNU OpenMP, which torch uses on Linux, in loop iterations. By default its threads spin until they are
 # needed, which makes networks half as fast when other programs use the cores too. This limit costs nothing otherwise.
 SPIN_COUNT = "30000"
+ISOLATED = "--isolated"  # the argument by which a program of the frozen folder is a child of another: see `isolation`
 PATIENCE_MS = 100  # for a reader of messages that is slow
 READER_LEFT = (errno.EPIPE, errno.EINVAL)  # the second on Windows
 

@@ -25,10 +25,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
 
 from utils.core import cleanup, errors
-from utils.core.bootstrap import THREAD_VARIABLES, is_frozen
+from utils.core.bootstrap import ISOLATED, THREAD_VARIABLES, is_frozen
 from utils.core.errors import DsuError
 
-ARGUMENT = "--isolated"  # for the programs of the frozen folder, which have no other Python
 STEP_S = 0.02
 LARGEST_ANSWER_BYTES = 128 << 20
 
@@ -74,7 +73,7 @@ class Call:
         )
         try:
             self._process = subprocess.Popen(  # noqa: S603 - it is this program
-                [sys.executable, ARGUMENT] if is_frozen() else [sys.executable, "-c", _CODE],
+                [sys.executable, ISOLATED] if is_frozen() else [sys.executable, "-c", _CODE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # what libraries say of a file is not for the user

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.aids import harm
-from utils.core import cleanup, isolation
+from utils.core import bootstrap, cleanup, isolation
 from utils.core.errors import CheckpointInvalid, DsuError
 from utils.core.isolation import Allowance, Broken, Call, call
 from utils.core.job import Job, JobCancelled
@@ -186,13 +186,19 @@ def test_a_frozen_program_calls_itself(children, monkeypatch, tmp_path):
     monkeypatch.setattr(isolation, "is_frozen", lambda: True)
     monkeypatch.setattr(sys, "executable", str(program))
     assert call(max, [1, 2]) == 2
-    assert children[0].args == [str(program), isolation.ARGUMENT]
+    assert children[0].args == [str(program), bootstrap.ISOLATED]
 
 
 def test_a_child_imports_little():
     """It should be there at once: neither torch nor numpy, also to read checkpoints."""
     code = (
-        "import sys\nfrom utils.core import isolation\nimport utils.store.checkpoints\n"
-        "assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules)"
+        "import sys\nfrom utils.core import isolation\nimport utils.store.checkpoint_content\n"
+        "assert not {'torch', 'numpy', 'msgspec'} & set(sys.modules)"
     )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_first_line_of_a_worker_does_not_wait_for_it():
+    """Nothing of it is imported before it is needed."""
+    code = "import sys, workers.launch; assert not {'utils.core.isolation', 'subprocess'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -24,6 +24,7 @@ ON_CPU = "CPUExecutionProvider"
 QUIET = 3  # errors only
 MEMORY_BYTES = 2 << 30  # what opening a network may take, besides so much for each byte of its file
 MEMORY_PER_BYTE = 8
+SLOWEST_DISK = 8 << 20  # bytes in a second
 
 _opened_before: set[tuple[Path, int, int, bool]] = set()
 
@@ -38,7 +39,10 @@ def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: st
     state = path.stat()
     opening = (path, state.st_size, state.st_mtime_ns, freed)
     if opening not in _opened_before and not is_vouched(path):
-        allowance = isolation.Allowance(memory_bytes=MEMORY_BYTES + MEMORY_PER_BYTE * state.st_size)
+        allowance = isolation.Allowance(
+            memory_bytes=MEMORY_BYTES + MEMORY_PER_BYTE * state.st_size,
+            seconds=isolation.USUAL.seconds + state.st_size / SLOWEST_DISK,
+        )
         with isolation.Call(try_network, os.fspath(path), list(spectrum), freed, allowance=allowance) as trial:
             _runtime()  # both import it at the same time
             try:
