@@ -49,7 +49,7 @@ if sys.platform == "win32":
             self._kernel32.SetInformationJobObject(
                 self._handle, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
             )
-            handle = ctypes.c_void_p(int(process._handle))  # noqa: SLF001 - the only way to it
+            handle = ctypes.c_void_p(int(getattr(process, "_handle")))  # noqa: B009 - types do not know it
             self._kernel32.AssignProcessToJobObject(self._handle, handle)
 
         def close(self) -> None:
