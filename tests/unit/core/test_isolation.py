@@ -17,7 +17,7 @@ from tests.aids import harm
 from utils.core import bootstrap, cleanup, isolation
 from utils.core.errors import CheckpointInvalid, DsuError
 from utils.core.isolation import Allowance, Broken, Call, call
-from utils.core.job import Job, JobCancelled
+from utils.core.job import Job, JobCancelled, working_on
 from utils.store.checkpoint_content import find_content
 
 ROOT = Path(__file__).parents[3]
@@ -117,8 +117,8 @@ def test_cancelling_ends_the_child(children, function):
     job = Job()
     with Call(function) as started:
         job.cancel()
-        with pytest.raises(JobCancelled):
-            started.answer(job.checkpoint)
+        with working_on(job), pytest.raises(JobCancelled):
+            started.answer()
 
 
 def test_a_worker_that_must_go_takes_the_child_along(children):
