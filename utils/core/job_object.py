@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 if sys.platform == "win32":
-    from ctypes import wintypes
-
     _EXTENDED_LIMITS = 9
     _PROCESS_TIME, _PROCESS_MEMORY, _KILL_ON_CLOSE, _DIE_ON_ERROR = 0x2, 0x100, 0x2000, 0x400
     _TICKS_PER_S = 10_000_000
@@ -17,13 +15,13 @@ if sys.platform == "win32":
         _fields_ = (
             ("process_time", ctypes.c_int64),
             ("job_time", ctypes.c_int64),
-            ("flags", wintypes.DWORD),
+            ("flags", ctypes.c_uint32),
             ("least_working_set", ctypes.c_size_t),
             ("most_working_set", ctypes.c_size_t),
-            ("most_processes", wintypes.DWORD),
+            ("most_processes", ctypes.c_uint32),
             ("affinity", ctypes.c_size_t),
-            ("priority", wintypes.DWORD),
-            ("scheduling", wintypes.DWORD),
+            ("priority", ctypes.c_uint32),
+            ("scheduling", ctypes.c_uint32),
         )
 
     class _ExtendedLimits(ctypes.Structure):
