@@ -118,6 +118,8 @@ class Place:
     "place",
     [
         ("float32", 0, 24, 0, [1 << 20], [1]),  # beyond its storage
+        ("float32", 0, 24, 0, [7], [1]),  # only just
+        ("float32", 0, 24, 1, [6], [1]),
         ("float32", 1 << 40, 24, 0, [6], [1]),  # beyond the file
         ("float32", -24, 24, 0, [6], [1]),
         ("float32", 0, 24, -1, [6], [1]),
