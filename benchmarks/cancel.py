@@ -41,7 +41,7 @@ WHOLE_CHUNKS_S = 1e6  # as long as the public configuration has them
 SEGMENT_S = 44  # of the networks of mdx_extra and its time-domain relatives
 
 
-class PublicNetwork(NamedTuple):
+class CancelCase(NamedTuple):
     """A program and a request for its network."""
 
     program: str
@@ -80,13 +80,13 @@ class Watched(Job):
         return number, stretches[number]
 
 
-class Endings(NamedTuple):
+class CancelTimes(NamedTuple):
     job_s: float
     longest_s: float
     answers_s: Sequence[float]
 
 
-def measure(case: PublicNetwork, models_dir: Path, source: Path, cancels: int) -> Endings:
+def measure(case: CancelCase, models_dir: Path, source: Path, cancels: int) -> CancelTimes:
     engine = make_engine(case.program, Settings(models_dir=models_dir, device="cpu", threads=physical_cores()))
     engine.start()
 
@@ -105,7 +105,9 @@ def measure(case: PublicNetwork, models_dir: Path, source: Path, cancels: int) -
     job_s = separate(first)
     number, longest_s = first.longest
     delays = [longest_s * index / cancels for index in range(cancels)]
-    return Endings(job_s, longest_s, [separate(Watched(cancel_after=number, delay_s=delay_s)) for delay_s in delays])
+    return CancelTimes(
+        job_s, longest_s, [separate(Watched(cancel_after=number, delay_s=delay_s)) for delay_s in delays]
+    )
 
 
 def write_song(path: Path, seconds: float) -> None:
@@ -115,8 +117,8 @@ def write_song(path: Path, seconds: float) -> None:
 # Networks -------------------------------------------------------------------------------------------------------------
 
 
-def of_config(kind: str) -> Callable[[PublicModels], PublicNetwork]:
-    def make(models: PublicModels) -> PublicNetwork:
+def of_config(kind: str) -> Callable[[PublicModels], CancelCase]:
+    def make(models: PublicModels) -> CancelCase:
         if kind in NETWORKS:
             models.write_network(kind, WHOLE_CHUNKS_S)
             checkpoint, config = models.checkpoint(kind), models.config(kind)
@@ -125,7 +127,7 @@ def of_config(kind: str) -> Callable[[PublicModels], PublicNetwork]:
             checkpoint = models.networks_made() / f"{kind}.ckpt"
             net = seeded_network(kind, params_class(kind).from_config(read_config(config)), seed=0)
             torch.save(net.state_dict(), checkpoint)
-        return PublicNetwork(
+        return CancelCase(
             "dsu-bsroformer",
             requests.NetworkSeparate,
             {"model_path": str(checkpoint), "config_path": str(config)},
@@ -134,33 +136,33 @@ def of_config(kind: str) -> Callable[[PublicModels], PublicNetwork]:
     return make
 
 
-def htdemucs(models: PublicModels) -> PublicNetwork:
+def htdemucs(models: PublicModels) -> CancelCase:
     models.write_demucs(1)
-    return PublicNetwork("dsu-demucs", requests.DemucsSeparate, {"model": ONE, "repo": str(models.repo)})
+    return CancelCase("dsu-demucs", requests.DemucsSeparate, {"model": ONE, "repo": str(models.repo)})
 
 
-def earlier_demucs(klass: type[nn.Module]) -> Callable[[PublicModels], PublicNetwork]:
-    def make(models: PublicModels) -> PublicNetwork:
+def earlier_demucs(klass: type[nn.Module]) -> Callable[[PublicModels], CancelCase]:
+    def make(models: PublicModels) -> CancelCase:
         name = klass.__name__.lower()
         arguments = {"sources": list(SOURCES), "segment": SEGMENT_S, "samplerate": SAMPLE_RATE}
         write_checkpoint(models.repo, f"{name}01", lambda: (klass, arguments))
         write_bag(models.repo, name, [f"{name}01"])
-        return PublicNetwork("dsu-demucs", requests.DemucsSeparate, {"model": name, "repo": str(models.repo)})
+        return CancelCase("dsu-demucs", requests.DemucsSeparate, {"model": name, "repo": str(models.repo)})
 
     return make
 
 
-def vr(models: PublicModels) -> PublicNetwork:
+def vr(models: PublicModels) -> CancelCase:
     models.write_vr()
-    return PublicNetwork("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(VR).name})
+    return CancelCase("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(VR).name})
 
 
-def mdx(models: PublicModels) -> PublicNetwork:
+def mdx(models: PublicModels) -> CancelCase:
     models.write_mdx()
-    return PublicNetwork("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(MDX).name})
+    return CancelCase("dsu-audio-separator", requests.AudioSeparatorSeparate, {"model": models.checkpoint(MDX).name})
 
 
-def audiosep(models: PublicModels) -> PublicNetwork:
+def audiosep(models: PublicModels) -> CancelCase:
     models.write_audiosep()
     files = models.audiosep
     fields = {
@@ -170,10 +172,10 @@ def audiosep(models: PublicModels) -> PublicNetwork:
         "roberta_dir": str(files.roberta_dir),
         "texts": ["vocals"],
     }
-    return PublicNetwork("dsu-audiosep", requests.AudioSepSeparate, fields)
+    return CancelCase("dsu-audiosep", requests.AudioSepSeparate, fields)
 
 
-CASES: dict[str, Callable[[PublicModels], PublicNetwork]] = {
+CASES: dict[str, Callable[[PublicModels], CancelCase]] = {
     "htdemucs": htdemucs,
     "hdemucs": earlier_demucs(HDemucs),
     "demucs": earlier_demucs(Demucs),
@@ -184,7 +186,7 @@ CASES: dict[str, Callable[[PublicModels], PublicNetwork]] = {
 }
 
 
-def report(measured: dict[str, Endings]) -> str:
+def report(measured: dict[str, CancelTimes]) -> str:
     rows = [
         [name, f"{one.job_s:.1f}", f"{one.longest_s:.2f}", f"{max(one.answers_s):.2f}"]
         for name, one in measured.items()

@@ -1,7 +1,6 @@
 """Temporary files as on Windows, where open files can be renamed and removed only if whoever opened them allows it."""
 
 import ctypes
-import importlib.util
 import itertools
 import os
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_windows import as_on_windows
 
 from utils.audio import publishing, temporary
 
@@ -63,8 +63,6 @@ def files(windows, monkeypatch):
     """The module of temporary files as it is on Windows; those of sets use it, too."""
     kernel = SimpleNamespace(CreateFileW=partial(windows.create_file), LockFile=windows.lock_file)
     runtime = SimpleNamespace(open_osfhandle=lambda handle, flags: handle, get_osfhandle=lambda descriptor: descriptor)
-    monkeypatch.setitem(sys.modules, "msvcrt", runtime)
-    monkeypatch.setattr(ctypes, "WinDLL", lambda *_, **__: kernel, raising=False)
     monkeypatch.setattr(ctypes, "get_last_error", lambda: windows.error, raising=False)
     monkeypatch.setattr(os, "O_BINARY", 0, raising=False)
     monkeypatch.setattr(os, "supports_follow_symlinks", set())
@@ -75,11 +73,7 @@ def files(windows, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", replacing)
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "platform", "win32")
-        spec = importlib.util.spec_from_file_location("temporary_on_windows", temporary.__file__)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+    module = as_on_windows(monkeypatch, temporary, kernel, runtime)
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     monkeypatch.setattr(publishing, "temporary", module)
     monkeypatch.setattr(publishing, "Hold", module.Hold)

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import cancel
-from benchmarks.cancel import Endings, PublicNetwork, Watched
+from benchmarks.cancel import CancelCase, CancelTimes, Watched
 from tools.fixtures.networks import write_network
 from utils.core.job import JobCancelled
 from utils.core.requests import NetworkSeparate
@@ -34,7 +34,7 @@ def test_a_watched_job_is_cancelled_after_a_checkpoint():
 
 def test_the_report_has_the_worst_of_all_answers():
     """For each network."""
-    text = cancel.report({"one": Endings(12.0, 0.4, [0.1, 0.45, 0.2])})
+    text = cancel.report({"one": CancelTimes(12.0, 0.4, [0.1, 0.45, 0.2])})
     assert text.splitlines()[-1] == "| one | 12.0 | 0.40 | 0.45 |"
 
 
@@ -45,6 +45,6 @@ def test_cancelling_is_measured(tmp_path):
     source = tmp_path / "song.wav"
     cancel.write_song(source, 2.0)
     fields = {"model_path": str(files.checkpoint), "config_path": str(files.config)}
-    measured = cancel.measure(PublicNetwork("dsu-bsroformer", NetworkSeparate, fields), tmp_path, source, 2)
+    measured = cancel.measure(CancelCase("dsu-bsroformer", NetworkSeparate, fields), tmp_path, source, 2)
     assert measured.job_s > measured.longest_s > 0
     assert len(measured.answers_s) == 2
