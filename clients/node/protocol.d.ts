@@ -173,7 +173,7 @@ export interface StreamBegun {
   warnings?: Array<string>;
   /** File name without its folder. */
   input: string;
-  /** Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more. */
+  /** Each stem, and the WAV file of 32-bit floats that grows while the job runs; null where samples go to a pipe. It has a temporary name, and in the end that of the stem, or none any more. */
   stems: Record<string, string | null>;
   sample_rate: number;
   channels: number;
@@ -662,6 +662,12 @@ export interface Preview {
 export interface Streaming {
   /** A `segment` line tells of at least so many seconds, but for the last one. */
   every_s?: number;
+  /** Write the samples to this pipe, instead of letting files grow: the number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows. docs/live.md says what comes through it. */
+  pipe?: number | string | null;
+  /** How long to wait until somebody opens the other end of the pipe. */
+  wait_s?: number;
+  /** Also write the files of the stems; without them, nothing is written to the disk. */
+  files?: boolean;
 }
 
 /** A separation succeeded. `warnings` is always present. */

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from utils.audio.formats import OutputFormat, check_output, notes
 from utils.audio.paths import absolute, os_path, shown
 from utils.audio.publishing import is_below, publish, settle, settle_kept
 from utils.audio.resampling import resampled_frames
-from utils.audio.stem_files import StemFile, StemPlan, StemTrack
+from utils.audio.stem_files import StemFile, StemLine, StemPlan, StemTrack
 from utils.audio.tagging import TagSet, write_tags
 from utils.core.cleanup import undone_on_exit
 from utils.core.errors import OutputNotWritable, UnsupportedFormat
@@ -139,7 +139,7 @@ class StemSet:
         self._targets = dict(targets)
         self._root = root
         self._plans = plans
-        self._first = next(iter(plans.values()))
+        self.plan = next(iter(plans.values()))  # what listeners hear is in the form of the first
         self._tags = tags
         self._overwrite = overwrite
         self._files: list[StemFile] = []
@@ -188,14 +188,8 @@ class StemSet:
             raise output_error(error, folder) from error
 
     @property
-    def rate(self) -> int:
-        """The rate of the files."""
-        return self._first.output.file_rate
-
-    @property
-    def frames(self) -> int:
-        """The number of samples that each channel of a file will have."""
-        return self._first.frames
+    def stems(self) -> list[str]:
+        return list(self._targets)
 
     @property
     def growing(self) -> dict[str, Path]:
@@ -247,12 +241,12 @@ class StemSet:
 
     def _choose_gains(self) -> float:
         """The gains that keep every stem within full scale, or at its level; 1 if they already are. Returns the lowest."""
-        level = self._first.output.level
+        level = self.plan.output.level
         if level is not None:
             for stem in self._stems.values():
                 stem.gain = level.gain(stem.peak)
             return 1.0
-        if self._first.output.clip == "rescale_each":
+        if self.plan.output.clip == "rescale_each":
             for stem in self._stems.values():
                 stem.gain = 1.0 / max(HEADROOM * stem.peak, 1.0)
             return min((stem.gain for stem in self._stems.values()), default=1.0)
@@ -328,6 +322,43 @@ class StemSet:
             for file in self._files:
                 file.abandon()
             temporary.remove_folders(self._folders)
+
+
+class UnwrittenStems:
+    """As a `StemSet`, of stems that only go to listeners: nothing is written to the disk."""
+
+    growing: Mapping[str, Path] = {}
+
+    def __init__(self, stems: Iterable[str], plan: StemPlan) -> None:
+        check_output(plan.output, channels=plan.channels)
+        self.plan = plan
+        self._lines = {stem: StemLine(plan) for stem in stems}
+
+    @property
+    def stems(self) -> list[str]:
+        return list(self._lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None: ...
+
+    def write(self, stem: str, block: Block) -> list[Block]:
+        return list(self._lines[stem].push(block))
+
+    def show(self) -> None: ...
+
+    def finish(self) -> dict[str, list[Block]]:
+        return {name: list(line.finish()) for name, line in self._lines.items()}
+
+    def commit(
+        self,
+        on_progress: Callable[[float], None] | None = None,
+        checkpoint: Callable[[], None] | None = None,
+        on_publish: Callable[[], None] | None = None,
+    ) -> Written:
+        del on_progress, checkpoint, on_publish
+        return Written({}, 1.0, notes(self.plan.output))
 
 
 class _EncodingProgress:

@@ -41,7 +41,8 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
 
 def cancelled_reply(cancelled: JobCancelled) -> Cancelled:
     """The reply for a job that was cancelled."""
+    why = cancelled.message or "The job was cancelled."
     if not cancelled.results:
-        return Cancelled()
+        return Cancelled(message=f"{why} No file was written.")
     results = [msgspec.to_builtins(result) for result in cancelled.results]
-    return Cancelled(message="The job was cancelled. Results that were already complete are kept.", results=results)
+    return Cancelled(message=f"{why} Results that were already complete are kept.", results=results)

@@ -23,12 +23,14 @@ MIN_INTERVAL_S = 0.1
 class JobCancelled(BaseException):
     """Raised by `Job.checkpoint`. Not an `Exception`, so that no library's `except Exception` swallows it.
 
-    `results` holds the replies of the parts of the job that were complete, whose files stay.
+    `results` holds the replies of the parts of the job that were complete, whose files stay. `message` says why, where it was
+    not asked for.
     """
 
-    def __init__(self, results: Sequence[Reply] = ()) -> None:
+    def __init__(self, results: Sequence[Reply] = (), message: str | None = None) -> None:
         super().__init__()
         self.results = results
+        self.message = message
 
 
 class _TimeIsUp(BaseException):

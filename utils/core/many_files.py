@@ -149,7 +149,7 @@ def separate_each(
             job.checkpoint()
             done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
         except JobCancelled as cancelled:
-            raise JobCancelled(results) from cancelled
+            raise JobCancelled(results, cancelled.message) from cancelled
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does with one file, the rest go on
             traceback.clear_frames(error.__traceback__)  # the frames may hold large arrays, and more files follow
             first_error = first_error or error

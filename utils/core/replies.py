@@ -242,7 +242,7 @@ class StreamBegun(Event, frozen=True, kw_only=True, tag_field="status", tag="str
     stems: Annotated[
         dict[str, str | None],
         Meta(
-            description="Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more."
+            description="Each stem, and the WAV file of 32-bit floats that grows while the job runs; null where samples go to a pipe. It has a temporary name, and in the end that of the stem, or none any more."
         ),
     ]
     sample_rate: int

@@ -254,6 +254,18 @@ class Streaming(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=3600, description="A `segment` line tells of at least so many seconds, but for the last one."),
     ] = 1.0
+    pipe: Annotated[
+        int | str | None,
+        Meta(
+            description="Write the samples to this pipe, instead of letting files grow: the number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows. docs/live.md says what comes through it."
+        ),
+    ] = None
+    wait_s: Annotated[
+        float, Meta(ge=0, le=3600, description="How long to wait until somebody opens the other end of the pipe.")
+    ] = 30.0
+    files: Annotated[
+        bool, Meta(description="Also write the files of the stems; without them, nothing is written to the disk.")
+    ] = True
 
 
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
@@ -360,10 +372,18 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
     @property
     def streaming(self) -> Streaming | None:
-        """How stems are told while the job runs, if they are."""
-        if isinstance(self.stream, Streaming):
-            return self.stream
-        return Streaming() if self.stream else None
+        """How stems are told while the job runs, if they are. Raises `InvalidRequest` where that cannot be."""
+        if not isinstance(self.stream, Streaming):
+            return Streaming() if self.stream else None
+        if not self.stream.files:
+            if self.stream.pipe is None:
+                raise InvalidRequest(
+                    "Without files the stems need another way out: name a pipe in `stream.pipe`.", field="stream.files"
+                )
+            for field in ("report", "report_html", "resume"):
+                if getattr(self, field):
+                    raise InvalidRequest(f"`{field}` needs the files of the stems.", field="stream.files")
+        return self.stream
 
     @property
     def folder(self) -> str:

@@ -305,7 +305,7 @@ class Engine:
         with working_on(job):
             song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
         # What is wrong with these raises here, before a model is loaded.
-        _ = request.audio_format, request.template_of(None), request.report_look
+        _ = request.audio_format, request.template_of(None), request.report_look, request.streaming
         earlier = len(job.warnings)
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
             recipe = self._recipe(request, song, job)

@@ -109,6 +109,12 @@ class Streaming(TypedDict):
 
     every_s: NotRequired[float]
     """A `segment` line tells of at least so many seconds, but for the last one."""
+    pipe: NotRequired[int | str | None]
+    """Write the samples to this pipe, instead of letting files grow: the number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows. docs/live.md says what comes through it."""
+    wait_s: NotRequired[float]
+    """How long to wait until somebody opens the other end of the pipe."""
+    files: NotRequired[bool]
+    """Also write the files of the stems; without them, nothing is written to the disk."""
 
 
 class NetworkMember(TypedDict):
@@ -1064,7 +1070,7 @@ class StreamBegun(TypedDict):
     input: str
     """File name without its folder."""
     stems: dict[str, str | None]
-    """Each stem, and the WAV file of 32-bit floats that grows while the job runs. It has a temporary name, and in the end that of the stem, or none any more."""
+    """Each stem, and the WAV file of 32-bit floats that grows while the job runs; null where samples go to a pipe. It has a temporary name, and in the end that of the stem, or none any more."""
     sample_rate: int
     channels: int
     frames: int

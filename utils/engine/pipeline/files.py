@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from utils.audio.formats import rate_like
 from utils.audio.paths import shown
 from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats
+from utils.audio.stem_files import StemPlan
 from utils.audio.tag_bounds import TagsRefused
 from utils.audio.tagging import Tags, TagSet, read_tags
-from utils.audio.writing import OutputFormat, StemSet, open_stems
+from utils.audio.writing import OutputFormat, StemSet, UnwrittenStems, open_stems
 from utils.core.job import Job
 from utils.core.replies import Done, StreamBegun, Timing
-from utils.core.requests import Separate
+from utils.core.requests import Separate, Streaming
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.graph import open_stream
@@ -54,31 +55,38 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     report = JobReport(request, arrangement, track, stems.stats.frames, job)
     with job.step("read"):
         tags = TagSet(source=_source_tags(track, job), model=arrangement.model, version=__version__)
-    files = open_stems(
-        targets,
-        folder=Path(request.folder).expanduser().absolute(),
-        output=outputs,
-        model_rate=arrangement.sample_rate,
-        channels=file_channels,
-        frames={name: _frames(stems.stats, arrangement, track, each) for name, each in outputs.items()},
-        tags=tags,
-        overwrite=request.overwrite,
-        growing=request.streaming is not None,
-    )
+    frames = {name: _frames(stems.stats, arrangement, track, each) for name, each in outputs.items()}
+    streaming = request.streaming
+    if streaming is None or streaming.files:
+        files: StemSet | UnwrittenStems = open_stems(
+            targets,
+            folder=Path(request.folder).expanduser().absolute(),
+            output=outputs,
+            model_rate=arrangement.sample_rate,
+            channels=file_channels,
+            frames=frames,
+            tags=tags,
+            overwrite=request.overwrite,
+            growing=streaming is not None and streaming.pipe is None,
+        )
+    else:
+        names = arrangement.selection.names
+        plan = StemPlan(output, arrangement.sample_rate, file_channels, frames[names[0]])
+        files = UnwrittenStems(names, plan)
 
     def fitted(samples: Samples) -> Samples:
         mixed = samples if len(samples) == channels else samples.mean(axis=0, keepdims=True)
         return np.ascontiguousarray(np.broadcast_to(mixed, (file_channels, mixed.shape[1])))
 
-    with job.step("write"), report, files:
-        live = _live(request, files, file_channels, track, job)
+    with job.step("write"), report, files, ExitStack() as stack:
+        live = stack.enter_context(_live(streaming, files, track, job)) if streaming is not None else None
 
         def write(part: Part) -> None:
             written = {}
             for name, samples in part.stems.items():
                 written[name] = files.write(name, fitted(samples))
                 report.add(name, samples)
-            if output.is_joint:
+            if MIX in files.stems:  # of formats that hold all stems
                 files.write(MIX, fitted(part.mix))
             report.add(MIX, part.mix)
             if live is not None:
@@ -109,14 +117,14 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     spent = stems.spent
     names = arrangement.selection.names
     paths = list(dict.fromkeys(written.paths.values()))  # one file may hold all stems
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
     duration = stems.stats.frames / arrangement.sample_rate
     return Done(
         elapsed=round(elapsed, 3),
-        output_dir=str(folder),
+        output_dir=folder,
         files=[path.relative_to(folder).as_posix() for path in paths],
         stems=names,
-        paths={name: str(written.paths[name]) for name in names},
+        paths={name: str(written.paths[name]) for name in names if name in written.paths},
         duration=round(duration, 3),
         speed=round(duration / elapsed, 2) if elapsed > 0 else 0.0,
         sample_rate=output.file_rate,
@@ -137,18 +145,17 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     )
 
 
-def _live(request: Separate, files: StemSet, channels: int, track: Track, job: Job) -> Live | None:
-    """Who tells of the stems while they are written, if anybody wants to know."""
-    if request.streaming is None:
-        return None
+def _live(streaming: Streaming, files: StemSet | UnwrittenStems, track: Track, job: Job) -> Live:
+    """Who tells of the stems while they are written."""
+    growing = files.growing
     begun = StreamBegun(
         input=track.path.name,
-        stems={name: str(path) for name, path in files.growing.items() if name != MIX},
-        sample_rate=files.rate,
-        channels=channels,
-        frames=files.frames,
+        stems={name: str(growing[name]) if name in growing else None for name in files.stems if name != MIX},
+        sample_rate=files.plan.output.file_rate,
+        channels=files.plan.channels,
+        frames=files.plan.frames,
     )
-    return Live(request.streaming, begun, files.show, job)
+    return Live(streaming, begun, files.show, job)
 
 
 def _frames(stats: AudioStats, arrangement: Arrangement, track: Track, output: OutputFormat) -> int:

@@ -199,7 +199,7 @@ def run_batch(context: Context, request: Batch, steps: Sequence[Step], job: Job)
             if not results and not cancelled.results:
                 raise
             last = messages.addressed(cancelled_reply(cancelled), step.request_id)
-            raise JobCancelled(_in_order({**results, step.index: last})) from cancelled
+            raise JobCancelled(_in_order({**results, step.index: last}), cancelled.message) from cancelled
         part.finish()
         results[step.index] = hand_over_warnings(messages.addressed(reply, step.request_id), part, job)
         if isinstance(reply, Error):

@@ -60,7 +60,7 @@ def check(request: Separate) -> None:
         raise InvalidRequest("Give either `input` or `inputs`, not both.", field="inputs")
     if not (request.input or request.inputs):
         raise InvalidRequest("The input is empty. Give at least one audio file.", field="input")
-    _ = request.folder  # raises if there are two
+    _ = request.folder, request.streaming  # raise if there are two, or if it cannot be
 
 
 def check_file(request: IntoFile) -> None:

@@ -6,21 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from live_case import FRAMES, RATE, SECONDS, separate, write_noise
 
-from utils.audio.reading import probe
 from utils.core.job import Job, JobCancelled
 from utils.core.replies import Segment, StreamBegun
-from utils.core.requests import Separate, Streaming
-from utils.engine.pipeline.arrangement import Arrangement
-from utils.engine.pipeline.chunking import plan_faded
-from utils.engine.pipeline.demix import Compute, Lane
-from utils.engine.pipeline.files import ModelLoad, write_stems
-from utils.engine.pipeline.outputs import Offer
-from utils.engine.pipeline.track import Track
+from utils.core.requests import Streaming
 
-SECONDS = 2.0
-RATE = 44100
 FORMATS = {
     "wav": {"pcm_type": "PCM_16", "clip": "rescale"},
     "float wav": {"pcm_type": "FLOAT"},
@@ -33,37 +24,9 @@ FORMATS = {
 }
 
 
-class Louder:
-    """A network whose stems are the mix, louder and softer."""
-
-    def input_length(self, length):
-        return length
-
-    def __call__(self, mix):
-        return torch.stack([3 * mix, mix / 2], dim=1)
-
-
-def arranged():
-    def lanes(heard):
-        return [Lane(Louder(), plan_faded(heard.stats.frames, chunk=5000, overlaps=2), np.ones(2), mirrored=True)]
-
-    return Arrangement(
-        model="louder",
-        sample_rate=RATE,
-        channels=2,
-        selection=Offer(("loud", "soft")).select(stems=None, two_stems=None),
-        lanes=lanes,
-        compute=Compute("cpu", 1),
-        settings={},
-    )
-
-
 @pytest.fixture(scope="module")
 def song(tmp_path_factory):
-    path = tmp_path_factory.mktemp("song") / "song.wav"
-    samples = np.random.default_rng(0).standard_normal((round(SECONDS * RATE), 2)) / 5
-    soundfile.write(path, samples, RATE, subtype="FLOAT")
-    return path
+    return write_noise(tmp_path_factory.mktemp("song") / "song.wav")
 
 
 class Listener(contextlib.ExitStack):
@@ -97,13 +60,6 @@ class Listener(contextlib.ExitStack):
                 np.testing.assert_array_equal(found[: len(before)], before)
                 self.heard[name] = found
             self._on_segment(self)
-
-
-def separate(song, folder, listener=None, **fields):
-    request = Separate(input=str(song), output=str(folder), **fields)
-    with listener or contextlib.nullcontext():
-        job = listener.job if listener else Job()
-        return write_stems(request, arranged(), Track(song, probe(song), "song"), ModelLoad(0.0, True), job)
 
 
 def bytes_of(done):
@@ -154,11 +110,11 @@ def test_segments_are_at_least_as_long_as_was_asked_for(song, tmp_path, every_s)
     ends = [segment.start + segment.frames for segment in listener.segments]
     assert [segment.start for segment in listener.segments] == [0, *ends[:-1]]
     assert all(segment.frames >= every_s * RATE for segment in listener.segments[:-1])
-    assert ends[-1] == round(SECONDS * RATE)
+    assert ends[-1] == FRAMES
     assert len(listener.segments) == 1 or every_s < SECONDS
 
 
-@pytest.mark.parametrize("frames", [1, RATE, round(SECONDS * RATE)])
+@pytest.mark.parametrize("frames", [1, RATE, FRAMES])
 def test_cancelling_leaves_nothing(song, tmp_path, frames):
     """At the first segment, in the middle, and after the last one."""
 
