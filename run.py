@@ -68,7 +68,9 @@ MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
 OLDEST_PYTHON = (3, 11)
 # The benchmarks, and about how many minutes each takes on two cores.
-BENCHMARKS = {"memory": 85, "startup": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "peers": 40}
+BENCHMARKS = {
+    "memory": 85, "startup": 3, "live": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "peers": 40,
+}  # fmt: skip
 
 GENERATORS = {
     "docs": "tools.protocol_docs",
@@ -481,7 +483,7 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 def bench(words: list[str]) -> int:
     """run a benchmark, which writes its results into benchmarks/RESULTS.md
 
-    run.py bench NAME          memory, startup, loading, audiosep, recipes, cancel or peers
+    run.py bench NAME          memory, startup, live, loading, audiosep, recipes, cancel or peers
                                (other programs)
     run.py bench NAME --help   its arguments
     """

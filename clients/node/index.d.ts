@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" />
 // The types of the client. Those of the protocol itself are in protocol.d.ts, which is generated.
-import type { BatchFailed, CancelRequested, Downloading, ErrorReply, Line, Loading, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
+import type { BatchFailed, CancelRequested, Done, Downloading, ErrorReply, Line, Loading, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
 
 export type * from './protocol';
 
@@ -57,6 +57,34 @@ export interface AbortSignalLike {
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   /** Be told no more. */
   removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** The fields of `separate`, without those for the song and its files, for all of which there are streams. */
+export type StreamFields<K extends WorkerKind> = Omit<
+  FieldsOf<K, Extract<'separate', CommandName<K>>>,
+  'input' | 'inputs' | 'output' | 'output_dir' | 'stream' | 'start_at' | 'channels'
+>;
+
+/** The samples of one stem, as interleaved 32-bit floats: a Readable of Node.js. */
+export interface StemStream extends AsyncIterable<Uint8Array> {
+  readonly destroyed: boolean;
+  /** Be told of its events. */
+  on(event: 'data' | 'end' | 'error' | 'close', listener: (value: any) => void): this;
+  /** Write it to where the samples go. */
+  pipe<T>(destination: T): T;
+  /** Do without it. */
+  destroy(error?: Error): this;
+}
+
+/** Stems that come while their job runs. */
+export interface LiveStems {
+  readonly stems: Record<string, StemStream>;
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** The number of samples that each channel of a stem will have. */
+  readonly frames: number;
+  /** The last line of the job; rejects as `separate` does. */
+  readonly done: Promise<Done>;
 }
 
 /** What every request takes besides its fields. */
@@ -269,6 +297,17 @@ export class DSUWorker<K extends WorkerKind = WorkerKind> implements AsyncDispos
   ): Promise<ReplyOf<K, C>>;
   /** All lines that answer a request, including the last one. Leaving the loop cancels the job. */
   stream(request: RequestOf<K>, options?: { signal?: AbortSignalLike }): AsyncGenerator<Line, void, void>;
+  /**
+   * Separate a song while it is heard, without files. The stems are streams, which come as soon as they are known; read all of
+   * them, or `destroy` those that you do not want: the slowest sets the pace. Destroying all cancels the job.
+   */
+  separateStream(song: string, fields?: StreamFields<K>, options?: SendOptions<ProgressOf<K, 'separate'>>): Promise<LiveStems>;
+  /** The same for a song that is a stream of interleaved 32-bit floats. Its samples are kept on disk until all are there. */
+  separateStream(
+    song: AsyncIterable<Uint8Array>,
+    fields: StreamFields<K> & { sample_rate: number; channels?: number; frames?: number; name?: string },
+    options?: SendOptions<ProgressOf<K, 'separate'>>,
+  ): Promise<LiveStems>;
   /** Cancel the job with this id; without one, the running job or else the next one. */
   cancel(id?: string | number): Promise<CancelRequested>;
   /**

@@ -290,6 +290,30 @@ export interface CancelRequested {
   found: boolean;
 }
 
+/** Let a job that was sent with `start_at` go on at another place of its song. */
+export interface Seek {
+  cmd: "seek";
+  /** Repeated in every line that answers this request; without it, those lines have no `id`. */
+  id?: string | number | null;
+  /** Treat unknown fields as errors instead of warning about them. */
+  strict?: boolean;
+  /** Add a traceback to errors. */
+  debug?: boolean;
+  /** Its id. By default the job with the `id` of this request, or else the running one. */
+  job?: string | number | null;
+  /** Where the listener is, in seconds. */
+  position: number;
+}
+
+/** Answers `seek` itself; the job goes on there as soon as the chunk that runs is done. */
+export interface SeekRequested {
+  status: "seek_requested";
+  id?: string | number;
+  warnings?: Array<string>;
+  /** Whether there was such a job. */
+  found: boolean;
+}
+
 /** Return the protocol of this worker as JSON Schemas. */
 export interface Describe {
   cmd: "describe";
@@ -576,8 +600,8 @@ export interface DemucsSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** Directory for the results; by default `output` in the worker's working directory. */
@@ -630,6 +654,8 @@ export interface DemucsSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Number of random time shifts to average over; default 1, or 0 for quantized bags. */
   shifts?: number | null;
   /** Overlap of adjacent segments, as a fraction. */
@@ -648,6 +674,22 @@ export interface DemucsSeparate {
   other_method?: "add" | "minus" | "none" | null;
   /** Name of the stem that `two_stems` makes of everything else; default `no_STEM`. */
   rest_name?: string | null;
+}
+
+/** Samples that come through a pipe instead of a file. docs/live.md says how they are written. */
+export interface PipedInput {
+  /** The number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows. */
+  pipe: number | string;
+  /** Sample rate in Hz. */
+  sample_rate: number;
+  /** Number of channels. */
+  channels: number;
+  /** Number of samples of each channel, where it is known beforehand. */
+  frames?: number | null;
+  /** What the results are named after. */
+  name?: string;
+  /** How long to wait until somebody opens the other end of the pipe. */
+  wait_s?: number;
 }
 
 /** An excerpt of the input, in seconds. */
@@ -935,8 +977,8 @@ export interface NetworkSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** Directory for the results; by default `output` in the worker's working directory. */
@@ -989,6 +1031,8 @@ export interface NetworkSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -1066,8 +1110,8 @@ export interface AudioSeparatorSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** Directory for the results; by default `output` in the worker's working directory. */
@@ -1120,6 +1164,8 @@ export interface AudioSeparatorSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1173,8 +1219,8 @@ export interface Apollo {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** File to write; its extension determines the format. */
@@ -1227,6 +1273,8 @@ export interface Apollo {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -1394,8 +1442,8 @@ export interface PackageSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** Directory for the results; by default `output` in the worker's working directory. */
@@ -1448,6 +1496,8 @@ export interface PackageSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** VR and MDX: directory of the model's file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1591,8 +1641,8 @@ export interface AudioSepSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** File to write; its extension determines the format. */
@@ -1645,6 +1695,8 @@ export interface AudioSepSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Description in English of the sounds to separate; default `speech`. */
   text?: string | null;
   /** Several descriptions; each gets a file of its own. */
@@ -1734,8 +1786,8 @@ export interface Denoise {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** File to write; its extension determines the format. By default, `TRACK_denoised.wav` next to the input. */
@@ -1788,6 +1840,8 @@ export interface Denoise {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** Audio file that contains only the noise, ideally two seconds of it or more. */
   noise_profile?: string | null;
   /** Another name for `noise_profile`. */
@@ -1947,8 +2001,8 @@ export interface DsuSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate. */
-  input?: string | null;
+  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
   /** Directory for the results; by default `output` in the worker's working directory. */
@@ -2001,6 +2055,8 @@ export interface DsuSeparate {
   channels?: "model" | "source";
   /** Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow. */
   stream?: boolean | Streaming;
+  /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
+  start_at?: number | null;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
   /** Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs` (docs/recipes.md). */
@@ -2013,7 +2069,7 @@ export interface DsuSeparate {
 export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
 
 /** Any line from a worker. */
-export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | Description | Diagnosis | Cancelled | Exiting | Models | ModelLoaded | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;
+export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | SeekRequested | Description | Diagnosis | Cancelled | Exiting | Models | ModelLoaded | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;
 
 /** The commands of each worker. */
 export interface WorkerCommands {
@@ -2021,6 +2077,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2039,6 +2096,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2057,6 +2115,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2080,6 +2139,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2098,6 +2158,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2116,6 +2177,7 @@ export interface WorkerCommands {
     ping: { request: Ping; reply: Pong; event: never };
     get_status: { request: GetStatus; reply: Status; event: never };
     cancel: { request: Cancel; reply: CancelRequested; event: never };
+    seek: { request: Seek; reply: SeekRequested; event: never };
     describe: { request: Describe; reply: Description; event: never };
     doctor: { request: Doctor; reply: Diagnosis; event: Progress };
     exit: { request: Exit; reply: Exiting; event: never };
@@ -2145,6 +2207,8 @@ export interface WorkerMethods<K extends WorkerKind> {
   ping: Method<K, "ping">;
   /** Report the device, queue, cache, memory and counters. */
   getStatus: Method<K, "get_status">;
+  /** Let a job that was sent with `start_at` go on at another place of its song. */
+  seek: MethodWithFields<K, "seek">;
   /** Return the protocol of this worker as JSON Schemas. */
   describe: Method<K, "describe">;
   /** Examine this machine: its disks, codecs and limits, and how each device computes, in a child process. What was found best for a graphics card is remembered, and is what `auto` precision means from the next start on. */

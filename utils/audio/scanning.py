@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.audio.channels import Block
 from utils.audio.paths import shown
 from utils.audio.reading import open_audio
 from utils.core.errors import InputEmpty
@@ -64,8 +65,9 @@ def scan(
     duration_s: float | None = None,
     checkpoint: Callable[[], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    keep: Callable[[Block], None] | None = None,
 ) -> AudioStats:
-    """Read the file, or a part of it, as `open_audio` with the same arguments does."""
+    """Read the file, or a part of it, as `open_audio` with the same arguments does. `keep` gets every block."""
     moments, peak = Moments(), 0.0
     with open_audio(
         path,
@@ -78,6 +80,8 @@ def scan(
         for block in reader:
             moments.add(block.mean(axis=0, dtype=np.float64))
             peak = max(peak, float(np.abs(block).max()))
+            if keep is not None:
+                keep(block)
             if on_progress and reader.expected_frames:
                 on_progress(min(moments.count / reader.expected_frames, 1.0))
     if moments.count == 0:

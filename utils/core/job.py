@@ -78,6 +78,25 @@ class Job:
         self._reached: tuple[float, int, float] = (-1.0, -1, -1.0)  # overall percent, item, percent of the item
         self._lock = threading.Lock()
         self.warnings: list[str] = []
+        self._can_seek = False
+        self._position_s: float | None = None
+
+    def seek(self, position_s: float) -> None:
+        """Ask the work to go on from this second of the song. Any thread may call this; what was asked last counts."""
+        self._position_s = position_s
+
+    def sought(self) -> float | None:
+        """Where the work shall go on, once after it was asked to."""
+        position_s, self._position_s = self._position_s, None
+        return position_s
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether the work has said that it can go on anywhere."""
+        return self._can_seek
+
+    def allow_seeking(self) -> None:
+        self._can_seek = True
 
     def cancel(self) -> None:
         """Ask the work to stop at its next checkpoint. Any thread may call this."""
@@ -228,6 +247,15 @@ class PartOfJob(Job):
     def settle(self) -> None:
         super().settle()
         self._outer.settle()
+
+    def seek(self, position_s: float) -> None:
+        self._outer.seek(position_s)
+
+    def sought(self) -> float | None:
+        return self._outer.sought()
+
+    def allow_seeking(self) -> None:
+        self._outer.allow_seeking()
 
     def step(self, name: str) -> AbstractContextManager[None]:
         return self._outer.step(name)

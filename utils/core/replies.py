@@ -173,6 +173,12 @@ class CancelRequested(Reply, frozen=True, kw_only=True, tag_field="status", tag=
     found: Annotated[bool, Meta(description="Whether there was such a job.")]
 
 
+class SeekRequested(Reply, frozen=True, kw_only=True, tag_field="status", tag="seek_requested"):
+    """Answers `seek` itself; the job goes on there as soon as the chunk that runs is done."""
+
+    found: Annotated[bool, Meta(description="Whether there was such a job.")]
+
+
 # Events of a job --------------------------------------------------------------------------------------------------
 
 

@@ -180,6 +180,17 @@ class Cancel(Request, frozen=True, kw_only=True, tag_field="cmd", tag="cancel"):
     """Cancel the running job or, with `id`, the running or queued job with that id."""
 
 
+class Seek(Request, frozen=True, kw_only=True, tag_field="cmd", tag="seek"):
+    """Let a job that was sent with `start_at` go on at another place of its song."""
+
+    job: Annotated[
+        RequestId | None,
+        Meta(description="Its id. By default the job with the `id` of this request, or else the running one."),
+    ] = None
+
+    position: Annotated[float, Meta(ge=0, description="Where the listener is, in seconds.")]
+
+
 class Describe(Request, frozen=True, kw_only=True, tag_field="cmd", tag="describe"):
     """Return the protocol of this worker as JSON Schemas."""
 
@@ -247,6 +258,27 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     duration: Annotated[float, Meta(ge=SHORTEST_S, description="Length of the excerpt.")] = 30.0
 
 
+class PipedInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Samples that come through a pipe instead of a file. docs/live.md says how they are written."""
+
+    pipe: Annotated[
+        int | str,
+        Meta(
+            description="The number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows."
+        ),
+    ]
+    sample_rate: Annotated[int, Meta(ge=1000, le=768000, description="Sample rate in Hz.")]
+    channels: Annotated[int, Meta(ge=1, le=8, description="Number of channels.")]
+    frames: (
+        Annotated[int, Meta(ge=1, description="Number of samples of each channel, where it is known beforehand.")]
+        | None
+    ) = None
+    name: Annotated[str, Meta(min_length=1, max_length=200, description="What the results are named after.")] = "pipe"
+    wait_s: Annotated[
+        float, Meta(ge=0, le=3600, description="How long to wait until somebody opens the other end of the pipe.")
+    ] = 30.0
+
+
 class Streaming(msgspec.Struct, frozen=True, kw_only=True):
     """How stems are told and given while a job runs."""
 
@@ -273,7 +305,10 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
     template: ClassVar[str] = catalogue.TRACK_STEM  # the default of `name_template`
 
-    input: Annotated[str | None, Meta(description="Audio file to separate.")] = None
+    input: Annotated[
+        str | PipedInput | None,
+        Meta(description="Audio file to separate, or samples that come through a pipe: they are kept on disk first."),
+    ] = None
     inputs: Annotated[
         list[str] | None,
         Meta(description="Several files and folders to separate: one `file_done` line for each file, then `done`."),
@@ -369,10 +404,29 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
             description="Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."
         ),
     ] = False
+    start_at: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                description="With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate.",
+            ),
+        ]
+        | None
+    ) = None
+
+    @property
+    def input_path(self) -> str:
+        """The file to separate; empty if there is none."""
+        return self.input if isinstance(self.input, str) else ""
 
     @property
     def streaming(self) -> Streaming | None:
         """How stems are told while the job runs, if they are. Raises `InvalidRequest` where that cannot be."""
+        if self.start_at is not None and not self.stream:
+            raise InvalidRequest(
+                "`start_at` is for those who listen while the job runs.", hint='Add "stream":true.', field="start_at"
+            )
         if not isinstance(self.stream, Streaming):
             return Streaming() if self.stream else None
         if not self.stream.files:
@@ -850,8 +904,8 @@ class Denoise(IntoFile, frozen=True, kw_only=True, tag_field="cmd", tag="denoise
     @property
     def folder(self) -> str:
         """The directory for the results: that of the input, unless the request names one."""
-        if not self.output and not self.output_dir and self.input:
-            return str(PurePath(self.input).parent)
+        if not self.output and not self.output_dir and self.input_path:
+            return str(PurePath(self.input_path).parent)
         return super().folder
 
     @property

@@ -45,6 +45,7 @@ from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.ensemble import Member, chorus, common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
+from utils.engine.pipeline.received import received
 from utils.engine.pipeline.track import Track
 from utils.engine.recipe_run import RecipeRun
 from utils.engine.resume import Notebook, stamp_model
@@ -297,6 +298,14 @@ class Engine:
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
         """Separate one file. With `resume`, a job that was done before is skipped."""
+        piped = request.input
+        if isinstance(piped, requests.PipedInput):
+            _ = request.audio_format, request.report_look, request.streaming  # as below: before anything is read
+            with received(piped, job) as path:
+                # Without a folder, a result would lie next to the temporary file.
+                place = {} if request.output else {"output_dir": request.folder}
+                own = msgspec.structs.replace(request, input=str(path), **place)
+                return self.separate(own, job, track=track or piped.name, index=index)
         unsaid = {name: value for name, value in self._defaults.items() if getattr(request, name, value) is None}
         request = msgspec.structs.replace(request, **unsaid)
         if isinstance(request, PackageSeparate):
@@ -363,7 +372,7 @@ class Engine:
             grown = sum(model.size_bytes() for model in models) > size_bytes
             loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
             while True:
-                job.announce(EVENTS.get(kind, replies.Separating)(input=track.path.name))
+                job.announce(EVENTS.get(kind, replies.Separating)(input=track.title))
                 try:
                     done = write_stems(request, arrangement, track, loaded, job)
                     break

@@ -37,7 +37,7 @@ SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # parts of an input to hash: enough to dist
 # Request fields that do not affect the contents of the files, or that the stamps of files and models cover better. All
 # other fields count, including any added in the future.
 WITHOUT_EFFECT = frozenset(
-    {"id", "strict", "debug", "progress", "overwrite", "resume", "stream", "batch_size", "jobs", "use_fast"}
+    {"id", "strict", "debug", "progress", "overwrite", "resume", "stream", "start_at", "batch_size", "jobs", "use_fast"}
 )
 SAID_BY_STAMPS = frozenset(
     {
@@ -146,7 +146,7 @@ class Notebook:
 
     def __init__(self, request: Separate, models: Sequence[ModelStamp], track: str, index: int) -> None:
         folder = Path(request.folder).expanduser().absolute()
-        source = Path(request.input or "").expanduser().absolute()
+        source = Path(request.input_path).expanduser().absolute()
         settings = digest_settings(request, track, index)
         self._provenance = Provenance(FORM, str(folder), stamp_input(source), settings, tuple(models))
         # The key covers the song's path, the settings and the models' names. If their contents change, the note is replaced.

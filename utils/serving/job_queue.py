@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from utils.core.errors import Busy
+from utils.core.errors import Busy, InvalidRequest
 from utils.core.failures import error_reply
 from utils.core.job import Job
 from utils.core.replies import Cancelled, Reply
@@ -157,9 +157,7 @@ class JobQueue:
     def cancel(self, request_id: RequestId | None) -> bool:
         """Cancel the job with this id; without one, the running job or else the next. Returns whether there was one."""
         with self._changed:
-            waiting_tickets = (one for one in self._waiting if isinstance(one, Ticket))
-            tickets = [*([self._running] if self._running is not None else []), *waiting_tickets]
-            ticket = next((one for one in tickets if request_id is None or one.request_id == request_id), None)
+            ticket = self._find(request_id)
             if ticket is None:
                 return False
             ticket.job.cancel()
@@ -170,6 +168,31 @@ class JobQueue:
         if waiting:
             ticket.answer(Cancelled())
         return True
+
+    def seek(self, request_id: RequestId | None, position_s: float, *, or_else: RequestId | None = None) -> bool:
+        """Let the job with this id go on elsewhere. Returns whether there was one.
+
+        Without an id that is the job that `or_else` names, if it does, or else the one that runs or runs next. Raises
+        `InvalidRequest` if it runs and cannot.
+        """
+        with self._changed:
+            ticket = self._find(request_id)
+            if request_id is None and or_else is not None:
+                ticket = self._find(or_else) or ticket
+            if ticket is None:
+                return False
+            if ticket is self._running and not ticket.job.can_seek:
+                raise InvalidRequest(
+                    "This job goes through its song from the start to the end.",
+                    hint='Send the job with "stream":true and "start_at":0 to move it while it runs.',
+                )
+            ticket.job.seek(position_s)
+            return True
+
+    def _find(self, request_id: RequestId | None) -> Ticket | None:
+        waiting = (one for one in self._waiting if isinstance(one, Ticket))
+        tickets = [*([self._running] if self._running is not None else []), *waiting]
+        return next((one for one in tickets if request_id is None or one.request_id == request_id), None)
 
     def cancel_all(self) -> Ticket | None:
         """Cancel the running job and all that wait. Returns the running one, which answers at its next checkpoint."""

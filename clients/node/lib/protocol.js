@@ -49,6 +49,12 @@ exports.COMMANDS = {
       "cancel_requested"
     ]
   },
+  "seek": {
+    "job": false,
+    "ends": [
+      "seek_requested"
+    ]
+  },
   "describe": {
     "job": false,
     "ends": [
@@ -185,6 +191,7 @@ exports.COMMANDS = {
 exports.METHODS = {
   "ping": "ping",
   "getStatus": "get_status",
+  "seek": "seek",
   "describe": "describe",
   "doctor": "doctor",
   "listModels": "list_models",

@@ -3,6 +3,7 @@
 
 const { EventEmitter } = require('node:events');
 const { DSUError } = require('./errors');
+const { separateStream } = require('./live');
 const { findWorker, kindOf } = require('./locate');
 const { DEFAULTS, workerArguments } = require('./options');
 const { WorkerProcess } = require('./process');
@@ -139,6 +140,18 @@ class DSUWorker extends EventEmitter {
       signal?.removeEventListener('abort', giveUp);
       abandoned.abort();
     }
+  }
+
+  /**
+   * Separate a song while it is heard: its stems are streams of interleaved 32-bit floats, and the song may be one.
+   *
+   * @param {string|AsyncIterable<Buffer>} song a file, or samples with their `sample_rate` and `channels` among the fields
+   * @param {object} fields those of `separate`
+   * @param {{signal?: AbortSignal, onLine?: Function, onProgress?: Function}} options
+   * @returns {Promise<{stems: object, sampleRate: number, channels: number, frames: number, done: Promise<object>}>}
+   */
+  separateStream(song, fields = {}, options = {}) {
+    return separateStream(this, song, fields, options);
   }
 
   /**

@@ -14,7 +14,7 @@ const CLIENT = path.join(__dirname, '..');
 const POSIX = { skip: process.platform === 'win32' && 'the programs of these tests are shell scripts' };
 const README = fs.readFileSync(path.join(CLIENT, 'README.md'), 'utf8');
 const PROGRAMS = [...README.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-const [FIRST, POOL, RUNTIME, MAIN, PRELOAD, ...MORE] = PROGRAMS;
+const [FIRST, LIVE, POOL, RUNTIME, MAIN, PRELOAD, ...MORE] = PROGRAMS;
 
 /** A folder of a user who has installed the client. */
 function project(t, programs) {
@@ -70,6 +70,15 @@ test('the first program separates a song with a real worker', POSIX, async (t) =
   const output = await run(folder, ['first.mjs'], env);
   assert.equal(fs.realpathSync(output.at(-1)), fs.realpathSync(path.join(folder, 'stems', 'song', 'vocals.wav')));
   assert.equal(fs.readdirSync(path.join(folder, 'stems', 'song')).length, 4);
+});
+
+test('the stems of the live program are written while the song is separated', POSIX, async (t) => {
+  const folder = project(t, { 'live.mjs': LIVE });
+  writeSong(path.join(folder, 'song.wav'));
+  const output = await run(folder, ['live.mjs'], { DSU_DIR: programs(t, { dsu: findWorker('dsu', real()) }) });
+  assert.equal(output.at(-1), '1');
+  const sizes = fs.readdirSync(folder).filter((name) => name.endsWith('.f32')).map((name) => fs.statSync(path.join(folder, name)).size);
+  assert.deepEqual(sizes, Array(4).fill(44100 * 2 * 4));
 });
 
 test('the pool separates two songs and sends one through two models', POSIX, async (t) => {

@@ -14,6 +14,7 @@ from .errors import (
     WorkerError,
 )
 from .job import Stems
+from .live import LiveSegment
 from .locate import find_program
 from .pool import AsyncPool, Pool
 
@@ -27,6 +28,7 @@ __all__ = [
     "InputError",
     "JobCancelled",
     "Limits",
+    "LiveSegment",
     "ModelError",
     "OutputError",
     "Pool",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, Unpack, cast, overload
 
-from .connection import Connection, Item, Limits
+from .connection import Connection, Item, Limits, Pending
 from .errors import DSUError, RequestError
 from .job import Pathname, SeparateJob, Stems
+from .live import LiveSegment, Receiver
 from .locate import find_program
 from .methods import AsyncCommands, Commands, OnProgress
 from .protocol import Done, FileDone, ManyDone, SeparateOptions
@@ -21,6 +22,7 @@ from .signals import signals_raised
 if TYPE_CHECKING:
     from .audio import Sound
 
+T = TypeVar("T")
 OnFile: TypeAlias = Callable[[FileDone], object]
 OnLine: TypeAlias = Callable[[dict[str, Any]], object]
 # A wait that a signal cannot interrupt, as on Windows, must not be long: Ctrl+C counts when it ends.
@@ -191,6 +193,35 @@ class DSU(_Client, Commands):
         reply = self.send(_many(inputs, output, options), on_line=_listener(on_progress, on_file))
         return cast("ManyDone", reply)
 
+    def stream(
+        self,
+        song: Pathname | Sound,
+        *,
+        sample_rate: int | None = None,
+        on_progress: OnProgress | None = None,
+        on_line: OnLine | None = None,
+        **options: Unpack[SeparateOptions],
+    ) -> Generator[LiveSegment]:
+        """The stems of a file, or of samples with their rate, as they are finished. Leaving the loop cancels the job.
+
+        They come in order, or with `start_at` as `seek` wants them. A slow loop slows the worker down; nothing piles up.
+        """
+        with signals_raised(), SeparateJob(song, sample_rate, None, options) as job, Receiver() as receiver:
+            request = live_request(job.request(), receiver.address)
+            hear = _listener(on_progress, None, on_line)
+            pending = self._connection.send(request, lambda item: _hear(pending, item, receiver, hear))
+            try:
+                while (segment := _soon(receiver.take)) is not None:
+                    yield segment
+            except BaseException:
+                self._connection.cancel(pending)
+                receiver.close()
+                _soon(receiver.last)
+                raise
+            last = _soon(receiver.last)
+            if isinstance(last, DSUError):
+                raise last
+
 
 def _next(items: queue.SimpleQueue[Item]) -> Item:
     while True:
@@ -301,3 +332,73 @@ class AsyncDSU(_Client, AsyncCommands):
         """Separate many files and folders; one that fails does not stop the rest."""
         reply = await self.send(_many(inputs, output, options), on_line=_listener(on_progress, on_file))
         return cast("ManyDone", reply)
+
+    async def stream(
+        self,
+        song: Pathname | Sound,
+        *,
+        sample_rate: int | None = None,
+        on_progress: OnProgress | None = None,
+        on_line: OnLine | None = None,
+        **options: Unpack[SeparateOptions],
+    ) -> AsyncGenerator[LiveSegment]:
+        """The stems of a file, or of samples with their rate, as they are finished. Closing the generator cancels the job.
+
+        They come in order, or with `start_at` as `seek` wants them. A slow loop slows the worker down; nothing piles up.
+        """
+        with SeparateJob(song, sample_rate, None, options) as job, Receiver() as receiver:
+            request = live_request(await asyncio.to_thread(job.request), receiver.address)
+            loop = asyncio.get_running_loop()
+            hear = _listener(on_progress, None, on_line)
+
+            def hear_on_the_loop(line: dict[str, Any]) -> None:
+                with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                    loop.call_soon_threadsafe(hear, line)
+
+            pending = self._connection.send(request, lambda item: _hear(pending, item, receiver, hear_on_the_loop))
+            try:
+                while (segment := await _soon_async(receiver.take)) is not None:
+                    yield segment
+            except BaseException:
+                self._connection.cancel(pending)
+                await asyncio.shield(asyncio.to_thread(_give_up, receiver))
+                raise
+            last = await _soon_async(receiver.last)
+            if isinstance(last, DSUError):
+                raise last
+
+
+# Live stems ---------------------------------------------------------------------------------------------------------
+
+
+def live_request(request: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """A request for stems that come through a pipe and leave no files."""
+    if "stream" in request:
+        raise RequestError("`stream` is what this method is for. Leave it out.", field="stream")
+    return {**request, "cmd": "separate", "stream": {"pipe": address, "files": False}}
+
+
+def _hear(pending: Pending, item: Item, receiver: Receiver, hear: OnLine) -> None:
+    """Take a line of the job, on the thread that reads them."""
+    is_last = isinstance(item, DSUError) or pending.is_last(item)
+    if not isinstance(item, DSUError):
+        hear(item)
+    if is_last:
+        receiver.ended(item)
+
+
+def _soon(take: Callable[[float], T]) -> T:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return take(INTERRUPTIBLE_S)
+
+
+async def _soon_async(take: Callable[[float], T]) -> T:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return await asyncio.to_thread(take, INTERRUPTIBLE_S)
+
+
+def _give_up(receiver: Receiver) -> None:
+    receiver.close()
+    _soon(receiver.last)

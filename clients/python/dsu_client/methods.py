@@ -49,6 +49,8 @@ from .protocol import (
     Progress,
     Recipes,
     Restored,
+    SeekOptions,
+    SeekRequested,
     SetCacheSizeOptions,
     SetStorageTypeOptions,
     Status,
@@ -71,6 +73,10 @@ class Commands(ABC):
     def get_status(self, **options: Unpack[GetStatusOptions]) -> Status:
         """Report the device, queue, cache, memory and counters."""
         return cast("Status", self._command("get_status", options, None))
+
+    def seek(self, **options: Unpack[SeekOptions]) -> SeekRequested:
+        """Let a job that was sent with `start_at` go on at another place of its song."""
+        return cast("SeekRequested", self._command("seek", options, None))
 
     def describe(self, **options: Unpack[DescribeOptions]) -> Description:
         """Return the protocol of this worker as JSON Schemas."""
@@ -166,6 +172,10 @@ class AsyncCommands(ABC):
     async def get_status(self, **options: Unpack[GetStatusOptions]) -> Status:
         """Report the device, queue, cache, memory and counters."""
         return cast("Status", await self._command("get_status", options, None))
+
+    async def seek(self, **options: Unpack[SeekOptions]) -> SeekRequested:
+        """Let a job that was sent with `start_at` go on at another place of its song."""
+        return cast("SeekRequested", await self._command("seek", options, None))
 
     async def describe(self, **options: Unpack[DescribeOptions]) -> Description:
         """Return the protocol of this worker as JSON Schemas."""

@@ -27,6 +27,7 @@ ENDS: dict[str, list[str]] = {
     "ping": ["pong"],
     "get_status": ["status"],
     "cancel": ["cancel_requested"],
+    "seek": ["seek_requested"],
     "describe": ["description"],
     "doctor": ["diagnosis", "cancelled"],
     "exit": ["exiting"],
@@ -95,6 +96,23 @@ FAMILIES: dict[str, str] = {
 }
 
 
+class PipedInput(TypedDict):
+    """Samples that come through a pipe instead of a file. docs/live.md says how they are written."""
+
+    pipe: int | str
+    """The number of a descriptor that the worker inherited, the path of a FIFO or of a Unix socket that listens, or the name of a named pipe of Windows."""
+    sample_rate: int
+    """Sample rate in Hz."""
+    channels: int
+    """Number of channels."""
+    frames: NotRequired[int | None]
+    """Number of samples of each channel, where it is known beforehand."""
+    name: NotRequired[str]
+    """What the results are named after."""
+    wait_s: NotRequired[float]
+    """How long to wait until somebody opens the other end of the pipe."""
+
+
 class Preview(TypedDict):
     """An excerpt of the input, in seconds."""
 
@@ -144,6 +162,19 @@ class GetStatusOptions(TypedDict, total=False):
     """Treat unknown fields as errors instead of warning about them."""
     debug: bool
     """Add a traceback to errors."""
+
+
+class SeekOptions(TypedDict, total=False):
+    """What `seek` takes."""
+
+    strict: bool
+    """Treat unknown fields as errors instead of warning about them."""
+    debug: bool
+    """Add a traceback to errors."""
+    job: str | int | float | None
+    """Its id. By default the job with the `id` of this request, or else the running one."""
+    position: Required[float]
+    """Where the listener is, in seconds."""
 
 
 class DescribeOptions(TypedDict, total=False):
@@ -358,6 +389,8 @@ class SeparateOptions(TypedDict, total=False):
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     stream: bool | Streaming
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
+    start_at: float | None
+    """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
     shifts: int | None
     """Number of random time shifts to average over; default 1, or 0 for quantized bags."""
     overlap: float | int | None
@@ -534,8 +567,8 @@ class ApolloOptions(TypedDict, total=False):
     """Treat unknown fields as errors instead of warning about them."""
     debug: bool
     """Add a traceback to errors."""
-    input: str | None
-    """Audio file to separate."""
+    input: str | PipedInput | None
+    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -588,6 +621,8 @@ class ApolloOptions(TypedDict, total=False):
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     stream: bool | Streaming
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
+    start_at: float | None
+    """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
     model_path: str | None
     """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
@@ -652,8 +687,8 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Treat unknown fields as errors instead of warning about them."""
     debug: bool
     """Add a traceback to errors."""
-    input: str | None
-    """Audio file to separate."""
+    input: str | PipedInput | None
+    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -706,6 +741,8 @@ class PackageSeparateOptions(TypedDict, total=False):
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     stream: bool | Streaming
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
+    start_at: float | None
+    """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
     model_file_dir: str | None
     """VR and MDX: directory of the model's file; by default the models directory."""
     single_stem: str | None
@@ -804,8 +841,8 @@ class DenoiseOptions(TypedDict, total=False):
     """Treat unknown fields as errors instead of warning about them."""
     debug: bool
     """Add a traceback to errors."""
-    input: str | None
-    """Audio file to separate."""
+    input: str | PipedInput | None
+    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -858,6 +895,8 @@ class DenoiseOptions(TypedDict, total=False):
     """`source` keeps the stems of a mono song mono, even if the model outputs two channels."""
     stream: bool | Streaming
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
+    start_at: float | None
+    """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
     noise_profile: str | None
     """Audio file that contains only the noise, ideally two seconds of it or more."""
     noise_path: str | None
@@ -1151,6 +1190,16 @@ class CancelRequested(TypedDict):
     """Answers `cancel` itself; the cancelled job has a reply of its own."""
 
     status: Literal["cancel_requested"]
+    id: NotRequired[str | int | float]
+    warnings: NotRequired[list[str]]
+    found: bool
+    """Whether there was such a job."""
+
+
+class SeekRequested(TypedDict):
+    """Answers `seek` itself; the job goes on there as soon as the chunk that runs is done."""
+
+    status: Literal["seek_requested"]
     id: NotRequired[str | int | float]
     warnings: NotRequired[list[str]]
     found: bool
@@ -1716,6 +1765,7 @@ Line: TypeAlias = (
     | ErrorReply
     | Status
     | CancelRequested
+    | SeekRequested
     | Description
     | Diagnosis
     | CancelledReply

@@ -39,7 +39,8 @@ def refusal(request, **fields):
         ({"stems": ["vocals", 3]}, "stems[1]", "`stems[1]` must be a string, not a whole number."),
         ({"preview": {"start": -1}}, "preview.start", "`preview.start` must be at least 0."),
         ({"preview": [1, 2]}, "preview", "`preview` must be an object, not a list."),
-        ({"input": {"from": 0}}, "input", "`input` must be a string, not an object."),
+        ({"input": {"from": 0}}, "input.pipe", "The field `input.pipe` is missing."),
+        ({"input": ["a"]}, "input", "`input` must be a string or an object, not a list."),
         ({"id": ["a"]}, "id", "`id` must be a whole number or a number or a string, not a list."),
     ],
 )

@@ -133,6 +133,10 @@ class QuietestSong:
             yield Stretch(0, chosen[None], np.concatenate([stretch.mix for stretch in self._heard], axis=1))
 
 
+# Those that look at each sample alone, so that stretches may come in any order.
+LOCAL = (Unblended, WaveBlend, Average)
+
+
 class SpectrumBlend:
     """Chooses among the members for every bin of an STFT whose frames overlap by half."""
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from utils.core.job import Job, working_on
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
 from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
-from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongBuffer
+from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongAccess, SongBuffer
 
 OVERFLOWED = "This network overflows in half precision; from now on it computes in single precision."
 
@@ -82,16 +82,16 @@ class Compute:
 
 
 class Accumulator:
-    """The overlap-add buffer on the device. It starts at the first unfinished sample."""
+    """The overlap-add buffer on the device. It starts at the first unfinished sample, and ends where `until` is."""
 
-    def __init__(self, rows: int, channels: int, total: int, device: str) -> None:
+    def __init__(self, rows: int, channels: int, until: int, device: str, *, first: int = 0) -> None:
         self._sum = torch.zeros(rows, channels, 0, device=device)
-        self._from = 0
-        self._total = total
+        self._from = first
+        self._until = until
 
     def add(self, start: int, block: Tensor, rows: slice) -> None:
-        """Add a block that starts at `start` to these rows; samples outside the song are dropped."""
-        low, high = max(start, 0), min(start + block.shape[-1], self._total)
+        """Add a block that starts at `start` to these rows; samples before and after the buffer's own are dropped."""
+        low, high = max(start, self._from), min(start + block.shape[-1], self._until)
         if high <= low:
             return
         missing = high - self._from - self._sum.shape[-1]
@@ -101,7 +101,7 @@ class Accumulator:
 
     def take_until(self, position: int) -> tuple[int, Tensor]:
         """Remove the samples before `position`; returns their start and the samples."""
-        start, count = self._from, max(0, min(position, self._total) - self._from)
+        start, count = self._from, max(0, min(position, self._until) - self._from)
         taken = self._sum[..., :count]
         self._sum = self._sum[..., count:].clone()
         self._from = start + count
@@ -172,34 +172,61 @@ class Runner:
             ) from error
 
 
+class Turn(NamedTuple):
+    """Chunks of one lane that run together."""
+
+    lane: Lane
+    chunks: list[Chunk]
+    final: int  # up to here, nothing is added after it
+    needed: int  # from here on, the song is still read after it
+
+    @property
+    def end(self) -> int:
+        """Up to here, it adds something."""
+        return self.chunks[-1].start + self.chunks[-1].length
+
+
+def turns(lanes: Sequence[Lane], size: int, total: int) -> Iterator[Turn]:
+    """All chunks of all lanes, at most `size` together, in the order in which they are added up."""
+    next_chunk = [0] * len(lanes)
+    left = sum(len(lane.plan) for lane in lanes)
+    while left:
+        last = min(range(len(lanes)), key=lambda i: _final_until(lanes[i], next_chunk[i]))
+        chunks = _next_batch(lanes[last], next_chunk[last], size, total)
+        next_chunk[last] += len(chunks)
+        left -= len(chunks)
+        final = min(_final_until(lane, i) for lane, i in zip(lanes, next_chunk, strict=True))
+        needed = min(_needed_from(lane, i, total) for lane, i in zip(lanes, next_chunk, strict=True))
+        yield Turn(lanes[last], chunks, final, needed)
+
+
 def demix(
     song: SongBuffer, lanes: Sequence[Lane], *, channels: int, rate: int, runner: Runner, job: Job
 ) -> Iterator[Stretch]:
     """Separate a whole song, of `rate` samples a second; yields finished stretches in order."""
-    device = runner.compute.device
-    accumulator = Accumulator(max(lane.rows.stop for lane in lanes), channels, song.total, device)
-    next_chunk = [0] * len(lanes)
-    left = sum(len(lane.plan) for lane in lanes)
-    total, done = sum(len(lane.plan) * lane.plan.hop for lane in lanes), 0
+    accumulator = Accumulator(row_count(lanes), channels, song.total, runner.compute.device)
+    total, done = work(lanes), 0
     job.progress("separate", 0, total / rate)
-    while left:
+    for turn in turns(lanes, runner.batch_size, song.total):
         job.checkpoint()
         with job.step("separate"):
-            last = min(range(len(lanes)), key=lambda i: _final_until(lanes[i], next_chunk[i]))
-            batch = _next_batch(lanes[last], next_chunk[last], runner.batch_size, song.total)
-            _add_batch(song, lanes[last], batch, runner, accumulator, job)
-            next_chunk[last] += len(batch)
-            left -= len(batch)
-            done += len(batch) * lanes[last].plan.hop
-            final = min(_final_until(lane, i) for lane, i in zip(lanes, next_chunk, strict=True))
-            start, rows = accumulator.take_until(final)
+            run_turn(song, turn, runner, accumulator, job)
+            start, rows = accumulator.take_until(turn.final)
             stretch = Stretch(start, rows.cpu(), song.read(start, rows.shape[-1]))
-            song.forget_before(
-                min(_needed_from(lane, i, song.total) for lane, i in zip(lanes, next_chunk, strict=True))
-            )
+            song.forget_before(turn.needed)
+        done += len(turn.chunks) * turn.lane.plan.hop
         job.progress("separate", done / rate, total / rate)
         if rows.shape[-1] > 0:
             yield stretch
+
+
+def row_count(lanes: Sequence[Lane]) -> int:
+    return max(int(lane.rows.stop) for lane in lanes)
+
+
+def work(lanes: Sequence[Lane]) -> int:
+    """How much there is to do, in samples."""
+    return sum(len(lane.plan) * lane.plan.hop for lane in lanes)
 
 
 def _final_until(lane: Lane, index: int) -> int:
@@ -241,12 +268,12 @@ def _next_batch(lane: Lane, first: int, size: int, total: int) -> list[Chunk]:
     return chunks
 
 
-def _add_batch(
-    song: SongBuffer, lane: Lane, batch: Sequence[Chunk], runner: Runner, accumulator: Accumulator, job: Job
-) -> None:
+def run_turn(song: SongAccess, turn: Turn, runner: Runner, accumulator: Accumulator, job: Job) -> None:
+    """Run the chunks of a turn, and add what comes out."""
+    lane = turn.lane
     with job.step("read"):
         mixes = []
-        for chunk in batch:
+        for chunk in turn.chunks:
             start, length = _view(lane, chunk, song.total)
             if lane.mirrored and not 0 <= start <= song.total - length:
                 samples = song.read_at(mirrored_positions(chunk, lane.plan, song.total), lane.scale)
@@ -254,7 +281,7 @@ def _add_batch(
                 samples = song.read(start, length, lane.scale)
             mixes.append(torch.from_numpy(samples))
     gains = torch.from_numpy(lane.gains.astype(np.float32))[:, None, None]
-    for chunk, output in zip(batch, runner.run(lane.net, mixes), strict=True):
+    for chunk, output in zip(turn.chunks, runner.run(lane.net, mixes), strict=True):
         context = chunk.start - _view(lane, chunk, song.total)[0]
         stems = output[..., context : context + chunk.length]
         if lane.scale != UNSCALED:

@@ -20,7 +20,7 @@ import torch
 from utils.audio.channels import mix_channels
 from utils.audio.resampling import StreamResampler, resampled_frames
 from utils.audio.scanning import AudioStats
-from utils.core.errors import DsuError
+from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job, StepJob
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
@@ -107,10 +107,18 @@ class SilentStem(Exception):
         self.step = step
 
 
-def open_stream(arrangement: Arrangement, audio: Audio, job: Job) -> Stream | GraphStream:
-    """The parts of a song, of one model or of several steps."""
+def open_stream(
+    arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None
+) -> Stream | GraphStream:
+    """The parts of a song, of one model or of several steps. Of one, they may begin at `start_s`."""
     if not isinstance(arrangement, GraphArrangement):
-        return stream(arrangement, audio, job)
+        return stream(arrangement, audio, job, start_s=start_s)
+    if start_s is not None:
+        raise InvalidRequest(
+            "Several models go through a song side by side, from its start to its end.",
+            hint="Leave out `start_at`, or name one model.",
+            field="start_at",
+        )
     audio = audio if arrangement.level is None else Levelled(audio, arrangement.level)
     return GraphStream(arrangement, audio, job)
 
@@ -197,7 +205,15 @@ class SharedSong:
         self._scans = scans
         self.reader: Iterator[Samples] | None = None  # surveys, which come before, read the song by themselves
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
+        del keep  # a graph goes through a song from its start to its end
         if isinstance(self._audio, Levelled) or (sample_rate, channels) not in self._scans:
             self._scans[sample_rate, channels] = self._audio.scan(sample_rate, channels, job, on_progress)
         return self._scans[sample_rate, channels]
@@ -217,8 +233,15 @@ class StepStem:
         self._is_silent = is_silent
         self.was_heard = is_silent
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
-        del channels, job
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
+        del channels, job, keep
         on_progress(1.0)
         frames = resampled_frames(self._source.frames, self._source.sample_rate, sample_rate)
         peak = 0.0 if self._is_silent else math.nan

@@ -61,11 +61,14 @@ class Live:
                     FrameWriter(self._pipe).end(complete=False)
             self._pipe.close()
 
-    def add(self, blocks: Mapping[str, Sequence[Block]]) -> None:
-        """Take the next (samples, channels) blocks of every stem, which were written."""
-        start = self._heard
-        self._say(lambda writer: writer.frames(start, blocks))
-        self._heard += sum(map(len, next(iter(blocks.values()))))
+    def add(self, blocks: Mapping[str, Sequence[Block]], *, start: int | None = None) -> None:
+        """Take (samples, channels) blocks of every stem, which were written: the next ones, or those from `start` on."""
+        begin = self._heard if start is None else start
+        if begin != self._heard:
+            self._tell()
+            self._told = self._heard = begin
+        self._say(lambda writer: writer.frames(begin, blocks))
+        self._heard += sum(map(len, next(iter(blocks.values()), ())))
         if self._heard - self._told >= self._least:
             self._tell()
 

@@ -1,16 +1,22 @@
-"""A sliding buffer over the stream of a song: random access near the current position, zeros outside the song.
+"""A song as the chunk loop reads it: random access, zeros outside the song.
 
-Its size does not depend on the length of the song.
+A sliding buffer over the stream of a song gives access near the current position; its size does not depend on the length of
+the song. A file gives access anywhere.
 """
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from utils.audio.disk import output_error
 from utils.audio.scanning import AudioStats
 
 Samples = npt.NDArray[np.float32]
@@ -32,6 +38,68 @@ class Scale:
 
 
 UNSCALED = Scale()
+
+
+class SongAccess(Protocol):
+    """Samples of a song, wherever the chunk loop needs them."""
+
+    @property
+    def total(self) -> int:
+        """How many samples it has."""
+
+    def read(self, start: int, length: int, scale: Scale | None = None) -> Samples:
+        """Samples `start .. start + length`, scaled; zeros before and after the song."""
+
+    def read_at(self, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
+        """The samples at `positions`, scaled; zeros where a position is negative."""
+
+
+class SongFile:
+    """A song in a temporary file without a name, which is gone with the process."""
+
+    def __init__(self, channels: int) -> None:
+        self.total = 0
+        self._channels = channels
+        self._folder = Path(tempfile.gettempdir())
+        try:
+            self._file = tempfile.TemporaryFile(buffering=1 << 18)  # noqa: SIM115  # `close` closes it
+        except OSError as error:
+            raise output_error(error, self._folder) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:  # of a job that failed before it began
+        self.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what a full disk did not take
+            self._file.close()
+
+    def append(self, block: Samples) -> None:
+        """Append a (channels, samples) block."""
+        try:
+            self._file.write(block.T.astype("<f4", order="C", copy=False).tobytes())
+        except OSError as error:
+            raise output_error(error, self._folder) from error
+        self.total += block.shape[1]
+
+    def read(self, start: int, length: int, scale: Scale | None = None) -> Samples:
+        low, high = max(0, start), min(self.total, start + length)
+        out = np.zeros((self._channels, length), dtype=np.float32)
+        if high > low:
+            frame_bytes = 4 * self._channels
+            self._file.seek(low * frame_bytes)
+            data = self._file.read((high - low) * frame_bytes)
+            part = np.frombuffer(data, "<f4").reshape(-1, self._channels).T
+            out[:, low - start : high - start] = part if scale is None else (part - scale.mean) / scale.std
+        return out
+
+    def read_at(self, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
+        return read_at(self, self._channels, positions, scale)
 
 
 class SongBuffer:
@@ -62,11 +130,7 @@ class SongBuffer:
 
     def read_at(self, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
         """The samples at `positions`, scaled; zeros where a position is negative."""
-        valid = positions >= 0
-        low, high = int(positions[valid].min()), int(positions.max()) + 1
-        out = np.zeros((self._kept.shape[0], len(positions)), dtype=np.float32)
-        out[:, valid] = self.read(low, high - low, scale)[:, positions[valid] - low]
-        return out
+        return read_at(self, self._kept.shape[0], positions, scale)
 
     def forget_before(self, position: int) -> None:
         """Declare that samples before `position` will not be read again."""
@@ -89,3 +153,12 @@ class SongBuffer:
                 self._kept = grown
             self._kept[:, self._filled : needed] = block
             self._filled = needed
+
+
+def read_at(song: SongAccess, channels: int, positions: npt.NDArray[np.int64], scale: Scale) -> Samples:
+    """The samples of a song at `positions`, scaled; zeros where a position is negative."""
+    valid = positions >= 0
+    low, high = int(positions[valid].min()), int(positions.max()) + 1
+    out = np.zeros((channels, len(positions)), dtype=np.float32)
+    out[:, valid] = song.read(low, high - low, scale)[:, positions[valid] - low]
+    return out

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
 
 from utils.audio.scanning import AudioStats
-from utils.core.errors import DsuError
+from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job
 from utils.engine.pipeline.arrangement import Arrangement, Heard
-from utils.engine.pipeline.blending import Unblended
+from utils.engine.pipeline.blending import LOCAL, Unblended
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
-from utils.engine.pipeline.song import Samples, SongBuffer
+from utils.engine.pipeline.seeking import demix_anywhere
+from utils.engine.pipeline.song import Samples, SongBuffer, SongFile
 from utils.engine.pipeline.track import Audio, Blocks, Levelled
 
 SILENCE_SAMPLES = 1 << 16
@@ -47,17 +48,33 @@ class Spent:
     overflowed: bool = False
 
 
-def stream(arrangement: Arrangement, audio: Audio, job: Job) -> Stream:
+def stream(arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None) -> Stream:
     """Separate a song. It is scanned at once; the networks run while the result is iterated over.
+
+    With `start_s`, the work begins there and goes where the job wants it; it keeps the song in a temporary file.
 
     Iterating raises `OutOfMemory` if not even a single chunk fits; an arrangement with a smaller `chunk_s` may succeed.
     """
     begin_stages(job, survey=arrangement.survey is not None)
     started = time.perf_counter()
     audio = audio if arrangement.level is None else Levelled(audio, arrangement.level)
-    with job.step("read"):
-        stats = audio.scan(arrangement.sample_rate, arrangement.channels, job, partial(_report, job, "scan"))
-    return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started))
+    anywhere = SongFile(arrangement.channels) if start_s is not None else None
+    with job.step("read"), ExitStack() as stack:
+        if anywhere is not None:
+            stack.enter_context(anywhere)
+        stats = audio.scan(
+            arrangement.sample_rate,
+            arrangement.channels,
+            job,
+            partial(_report, job, "scan"),
+            anywhere.append if anywhere is not None else None,
+        )
+        stack.pop_all()  # the stream closes it
+    if start_s is not None:
+        job.allow_seeking()
+        asked_s = job.sought()  # while it waited
+        job.seek(start_s if asked_s is None else asked_s)
+    return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started), anywhere)
 
 
 def begin_stages(job: Job, *, survey: bool) -> None:
@@ -66,15 +83,20 @@ def begin_stages(job: Job, *, survey: bool) -> None:
 
 @dataclass(frozen=True)
 class Stream:
-    """Yields the parts of a song in order, once."""
+    """Yields the parts of a song once: in order, or as the job wants them."""
 
     arrangement: Arrangement
     audio: Audio
     job: Job
     stats: AudioStats
     spent: Spent = field(default_factory=Spent)
+    anywhere: SongFile | None = None  # the song, where parts may come in any order
 
     def __iter__(self) -> Generator[Part]:
+        with self.anywhere or nullcontext():
+            yield from self._parts()
+
+    def _parts(self) -> Generator[Part]:
         if self.stats.peak == 0.0:  # silence has silent stems; no network needs to run
             rate, frames = self.arrangement.sample_rate, self.stats.frames
             for start in range(0, frames, SILENCE_SAMPLES):
@@ -88,6 +110,12 @@ class Stream:
         heard = self.heard
         lanes = self.arrangement.lanes(heard)
         blend = self.arrangement.blend(heard) if self.arrangement.blend is not None else Unblended()
+        if self.anywhere is not None and not isinstance(blend, LOCAL):
+            raise InvalidRequest(
+                f"`{self.arrangement.model}` goes through a song from its start to its end, so it cannot begin elsewhere.",
+                hint="Leave out `start_at`.",
+                field="start_at",
+            )
         with closing(self._stretches(lanes)) as stretches:
             for stretch in stretches:
                 yield from self._rendered(blend.push(stretch))
@@ -118,17 +146,26 @@ class Stream:
 
     def _stretches(self, lanes: list[Lane]) -> Generator[Stretch]:
         arrangement, job = self.arrangement, self.job
+        if self.anywhere is not None:
+            song, rate = self.anywhere, arrangement.sample_rate
+            with Runner(arrangement.compute, job, arrangement.free_memory) as runner:
+                yield from demix_anywhere(song, lanes, channels=arrangement.channels, rate=rate, runner=runner, job=job)
+            self._account(runner)
+            return
         with (
             self._open() as blocks,
             Runner(arrangement.compute, job, arrangement.free_memory) as runner,
         ):
-            song = SongBuffer(iter(blocks), channels=arrangement.channels, total=self.stats.frames)
+            buffer = SongBuffer(iter(blocks), channels=arrangement.channels, total=self.stats.frames)
             yield from demix(
-                song, lanes, channels=arrangement.channels, rate=arrangement.sample_rate, runner=runner, job=job
+                buffer, lanes, channels=arrangement.channels, rate=arrangement.sample_rate, runner=runner, job=job
             )
         for warning in blocks.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s
+        self._account(runner)
+
+    def _account(self, runner: Runner) -> None:
         self.spent.infer_s += runner.busy_s
         self.spent.overflowed = runner.overflowed
 

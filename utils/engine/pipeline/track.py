@@ -14,6 +14,8 @@ from utils.audio.formats import most_channels
 from utils.audio.reading import AudioInfo, AudioReader, open_audio, probe
 from utils.audio.resampling import resampled
 from utils.audio.scanning import AudioStats, Moments, scan
+from utils.audio.temporary import is_part
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.peaks import PeakRange
 from utils.core.requests import AudioFormat, Separate
@@ -42,8 +44,15 @@ class Blocks(Protocol):
 class Audio(Protocol):
     """Audio that a stream can read, at any sample rate and number of channels."""
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
-        """Statistics from one pass over all samples."""
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
+        """Statistics from one pass over all samples. `keep` gets them, as `open` would give them."""
 
     def open(self, sample_rate: int, channels: int, job: Job) -> AbstractContextManager[Blocks]:
         """The same samples as blocks. May be called more than once."""
@@ -73,7 +82,7 @@ class Track:
         lowest_rate: int = LOWEST_SAMPLE_RATE,
     ) -> Track:
         """The input of a request. It is probed before anything expensive starts, so a missing or broken file fails early."""
-        path = Path(request.input or "").expanduser()
+        path = Path(request.input_path).expanduser()
         preview = request.preview
         return cls(
             path,
@@ -84,11 +93,23 @@ class Track:
             duration_s=preview.duration if preview else None,
         )
 
+    @property
+    def title(self) -> str:
+        """What clients know the input by: the name of its file, or the one that came with samples."""
+        return self.name if is_part(self.path.name) else self.path.name
+
     def channels_in(self, audio_format: AudioFormat) -> int:
         """The number of channels in the file, or stereo if the format cannot hold that many."""
         return self.info.channels if self.info.channels <= most_channels(audio_format) else STEREO
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
         return scan(
             self.path,
             sample_rate=sample_rate,
@@ -97,6 +118,7 @@ class Track:
             duration_s=self.duration_s,
             checkpoint=job.checkpoint,
             on_progress=on_progress,
+            keep=keep,
         )
 
     @contextmanager
@@ -141,7 +163,20 @@ class Levelled:
     level: PeakRange
     _gains: dict[tuple[int, int], float] = field(default_factory=dict)  # by rate and channels, once it was scanned
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
+        if keep is not None:
+            raise InvalidRequest(
+                "The level of this song is changed before it is separated, so it goes from its start to its end.",
+                hint="Leave out `start_at`.",
+                field="start_at",
+            )
         stats = self.audio.scan(sample_rate, channels, job, on_progress)
         self._gains[sample_rate, channels] = gain = self.level.gain(stats.peak)
         return replace(stats, mean=stats.mean * gain, std=stats.std * gain, peak=stats.peak * gain)
@@ -177,12 +212,21 @@ class Waveform:
     samples: Samples
     sample_rate: int
 
-    def scan(self, sample_rate: int, channels: int, job: Job, on_progress: Callable[[float], None]) -> AudioStats:
+    def scan(
+        self,
+        sample_rate: int,
+        channels: int,
+        job: Job,
+        on_progress: Callable[[float], None],
+        keep: Callable[[Samples], None] | None = None,
+    ) -> AudioStats:
         job.checkpoint()
         samples = self._at(sample_rate, channels)
         moments = Moments()
         moments.add(samples.mean(axis=0, dtype=np.float64))
         on_progress(1.0)
+        if keep is not None:
+            keep(samples)
         peak = float(np.abs(samples).max(initial=0.0))
         return AudioStats(samples.shape[1], self.samples.shape[1], moments.mean, moments.std, peak)
 

@@ -51,6 +51,11 @@ def cancel(context: Context, request: requests.Cancel) -> replies.CancelRequeste
     return replies.CancelRequested(found=context.queue.cancel(request.id))
 
 
+@GROUP.control(requests.Seek, replies.SeekRequested)
+def seek(context: Context, request: requests.Seek) -> replies.SeekRequested:
+    return replies.SeekRequested(found=context.queue.seek(request.job, request.position, or_else=request.id))
+
+
 @GROUP.control(requests.Describe, replies.Description)
 def describe(context: Context, request: requests.Describe) -> replies.Description:
     del request

@@ -6,7 +6,7 @@ from utils.core import replies
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.many_files import collect_inputs, separate_each
-from utils.core.requests import DownloadModel, IntoFile, ListModels, LoadModel, Separate
+from utils.core.requests import DownloadModel, IntoFile, ListModels, LoadModel, PipedInput, Separate
 from utils.serving.commands import Context, Group
 
 # Models -----------------------------------------------------------------------------------------------------------
@@ -60,6 +60,8 @@ def check(request: Separate) -> None:
         raise InvalidRequest("Give either `input` or `inputs`, not both.", field="inputs")
     if not (request.input or request.inputs):
         raise InvalidRequest("The input is empty. Give at least one audio file.", field="input")
+    if isinstance(request.input, PipedInput) and request.resume:
+        raise InvalidRequest("`resume` needs a file: what comes through a pipe comes once.", field="resume")
     _ = request.folder, request.streaming  # raise if there are two, or if it cannot be
 
 

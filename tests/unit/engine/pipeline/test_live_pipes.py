@@ -41,7 +41,7 @@ def messages(file):
 
 
 def joined(file):
-    """The stems that came, and the first and the last message."""
+    """The stems that came with their places, and the first and the last message."""
     first, last = None, None
     parts = {}
     for header, samples in messages(file):
@@ -49,9 +49,8 @@ def joined(file):
         if header["kind"] == "frames":
             planar = samples.reshape(len(first["stems"]), first["channels"], header["frames"])
             for name, stem in zip(first["stems"], planar, strict=True):
-                assert sum(part.shape[1] for part in parts.get(name, [])) == header["start"]
-                parts.setdefault(name, []).append(stem)
-    return {name: np.concatenate(stems, axis=1) for name, stems in parts.items()}, first, last
+                parts.setdefault(name, []).append((header["start"], stem))
+    return parts, first, last
 
 
 class Reader(threading.Thread):
@@ -66,9 +65,18 @@ class Reader(threading.Thread):
         with self._opened() as file:
             self.found = joined(file)
 
-    def result(self):
+    def result(self, *, in_order=True):
+        """The stems, and the first and the last message."""
         self.join(TIMEOUT_S)
-        return self.found
+        parts, first, last = self.found
+        stems = {}
+        for name, pieces in parts.items():
+            ordered = sorted(pieces, key=lambda piece: piece[0])
+            assert not in_order or [start for start, _ in ordered] == [start for start, _ in pieces]
+            ends = np.cumsum([0, *(piece.shape[1] for _, piece in ordered)])
+            assert [start for start, _ in ordered] == list(ends[:-1])
+            stems[name] = np.concatenate([piece for _, piece in ordered], axis=1)
+        return stems, first, last
 
 
 class Jobs:
