@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 R = TypeVar("R", bound=nn.RNNBase)
 
+# As many as make products large enough; all at once would take seconds, in which a job could not be cancelled.
+CPU_GROUP_SEQUENCES = 96
+
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 
 
@@ -20,12 +23,21 @@ def kept_flat(layer: R) -> R:
 
 
 def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
-    """The output of a layer, in single precision on processors that have no kernel for half precision and would fail."""
-    halved = sequences.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    """The output of a layer for (length, sequences, dim); on a CPU in groups of sequences, which do not see each other.
+
+    It is in single precision on processors that have no kernel for half precision and would fail.
+    """
+    if sequences.device.type != "cpu":
+        return layer(sequences)[0]
+    halved = torch.is_autocast_enabled("cpu")
     if halved and not has_cpu_kernel(torch.get_autocast_dtype("cpu")):
         with torch.autocast("cpu", enabled=False):
-            return layer(sequences.float())[0]
-    return layer(sequences)[0]
+            return _in_groups(layer, sequences.float())
+    return _in_groups(layer, sequences)
+
+
+def _in_groups(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
+    return torch.cat([layer(group)[0] for group in sequences.split(CPU_GROUP_SEQUENCES, dim=1)], dim=1)
 
 
 def give_single(net: nn.Module) -> None:
