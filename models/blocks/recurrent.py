@@ -37,7 +37,7 @@ def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tens
 
 
 def _in_groups(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
-    return torch.cat([layer(group)[0] for group in sequences.split(CPU_GROUP_SEQUENCES, dim=1)], dim=1)
+    return torch.cat([layer(group)[0] for group in torch.split(sequences, CPU_GROUP_SEQUENCES, dim=1)], dim=1)
 
 
 def give_single(net: nn.Module) -> None:

@@ -8,8 +8,8 @@ from network_case import Case, member
 from tools.fixtures.networks import write_network
 from utils.core.errors import DownloadFailed, InputUnreadable, LoadTimeout, OutOfMemory
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import LoadingModel
-from utils.core.requests import DownloadModel, NetworkMember
+from utils.core.replies import LoadingModel, PreloadingModel
+from utils.core.requests import DownloadModel, NetworkMember, NetworkPreload
 
 
 @pytest.fixture
@@ -73,16 +73,18 @@ def test_a_model_larger_than_downloads_may_be(tmp_path):
     assert caught.value.hint == "`max_download_bytes` sets the limit."
 
 
-def test_a_job_is_cancelled_while_its_model_is_read(tmp_path, files):
-    """Nothing of it is kept."""
+@pytest.mark.parametrize("preloading", [False, True])
+def test_a_job_is_cancelled_while_its_model_is_read(tmp_path, files, preloading):
+    """Nothing of it is kept, whatever the job reads it for."""
     case = Case(tmp_path)
 
     def cancel(event):
-        if isinstance(event, LoadingModel):
+        if isinstance(event, LoadingModel | PreloadingModel):
             job.cancel()
 
     job = Job(cancel)
+    preload = NetworkPreload(**member(files))
     with pytest.raises(JobCancelled):
-        case.run(files, job=job)
+        case.engine.preload_model(preload, job) if preloading else case.run(files, job=job)
     assert case.engine.list_cached().models == []
     assert not (case.folder / "out").exists()
