@@ -8,8 +8,9 @@ from network_case import Case, member
 from tools.fixtures.networks import write_network
 from utils.core.errors import DownloadFailed, InputUnreadable, LoadTimeout, OutOfMemory
 from utils.core.job import Job, JobCancelled
-from utils.core.replies import LoadingModel, PreloadingModel
+from utils.core.replies import LoadingModel
 from utils.core.requests import DownloadModel, NetworkMember, NetworkPreload
+from utils.engine.families.networks import network
 
 
 @pytest.fixture
@@ -74,15 +75,16 @@ def test_a_model_larger_than_downloads_may_be(tmp_path):
 
 
 @pytest.mark.parametrize("preloading", [False, True])
-def test_a_job_is_cancelled_while_its_model_is_read(tmp_path, files, preloading):
+def test_a_job_is_cancelled_while_its_model_is_read(tmp_path, files, preloading, monkeypatch):
     """Nothing of it is kept, whatever the job reads it for."""
-    case = Case(tmp_path)
+    case, job = Case(tmp_path), Job()
+    read = network.read_checkpoint
 
-    def cancel(event):
-        if isinstance(event, LoadingModel | PreloadingModel):
-            job.cancel()
+    def cancelled(*args, **options):
+        job.cancel()
+        return read(*args, **options)
 
-    job = Job(cancel)
+    monkeypatch.setattr(network, "read_checkpoint", cancelled)
     preload = NetworkPreload(**member(files))
     with pytest.raises(JobCancelled):
         case.engine.preload_model(preload, job) if preloading else case.run(files, job=job)
