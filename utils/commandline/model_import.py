@@ -141,7 +141,8 @@ def _own(path: Path, registry: Registry, models: ModelFolders, job: Job, run: Im
     """File a model of the user's own, with what describes it."""
     config = Path(run.config) if run.config else None
     model = understood(path, registry, models, config=config, like=run.like)
-    lines = [f"{path.name} is your own {model.type} ({', '.join(model.stems)})."]
+    stems = f" ({', '.join(model.stems)})" if model.stems else ""
+    lines = [f"{path.name} is your own {model.type}{stems}."]
     if model.config is not None and not run.config and model.config != path.with_suffix(model.config.suffix):
         like = next((name for name in registry.names(NETWORKS) if _has_config(registry, name, model.config)), "")
         lines.append(f"Its configuration is that of {run.like or like}.")

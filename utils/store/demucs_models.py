@@ -29,6 +29,12 @@ FOLDER = "demucs"
 _WITH_CHECKSUM = re.compile(r"(?P<signature>.+)-(?P<checksum>[0-9a-fA-F]{8,64})")
 
 
+def signature_of(path: Path) -> str:
+    """What the network in a file is called: like the file, without the checksum that may be in its name."""
+    with_checksum = _WITH_CHECKSUM.fullmatch(path.stem)
+    return with_checksum["signature"] if with_checksum is not None else path.stem
+
+
 @dataclass(frozen=True)
 class DemucsSource:
     """A model whose files are there. `record` is what the registry knows of it, None for the user's own."""
@@ -73,9 +79,7 @@ class LocalRepo:
             if path.suffix == ".yaml":
                 self._bags[path.stem] = path
             elif path.suffix == ".th":
-                with_checksum = _WITH_CHECKSUM.fullmatch(path.stem)
-                signature = with_checksum["signature"] if with_checksum is not None else path.stem
-                self._nets.setdefault(signature, []).append(path)
+                self._nets.setdefault(signature_of(path), []).append(path)
 
     def __contains__(self, name: str) -> bool:
         return name in self._bags or name in self._nets

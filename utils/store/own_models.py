@@ -1,7 +1,8 @@
 """A model of the user's own, brought into the models directory: which family it is of, and what has to lie beside it.
 
 A network needs a configuration. It is given, lies beside the checkpoint, or is that of a public model whose tensors have the
-same names and shapes. A VR or MDX model needs numbers, which are known by its hash, or lie beside it.
+same names and shapes. A VR or MDX model needs numbers, which are known by its hash, or lie beside it. A network of the demucs
+package says itself what it is.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from models.architectures import network_class, params_class
+from models.architectures import DEMUCS, network_class, params_class
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
-from utils.core.errors import ConfigInvalid, DsuError, InvalidRequest
+from utils.core.errors import CheckpointUnsafe, ConfigInvalid, DsuError, InvalidRequest
 from utils.store.audio_separator_models import WORKER as AUDIO_SEPARATOR
 from utils.store.audio_separator_models import own_audio_separator
 from utils.store.checkpoints import read_checkpoint, unwrap_state
+from utils.store.demucs_models import WORKER as DEMUCS_WORKER
+from utils.store.demucs_models import signature_of
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.found_networks import CHECKPOINT_SUFFIXES
 from utils.store.network_config import output_stems, read_config
 from utils.store.network_models import WORKER as NETWORKS
 from utils.store.network_models import guess_type
+from utils.store.pickles import Named
 from utils.store.records import CONFIG_SUFFIXES, ModelRecord
 from utils.store.registry import Registry
 
 Shapes = dict[str, tuple[int, ...]]
+FRACTION = "fractions.Fraction"  # demucs keeps lengths of segments as such
 CLOSE = 0.03  # how far the sizes of files with the same tensors are apart
 
 
@@ -48,6 +53,8 @@ def understood(
         except ConfigInvalid:
             if path.suffix == ".onnx" or not _is_network(path):
                 raise
+    if path.suffix == ".th" and not (config or like) and (package := _demucs(path, folders)) is not None:
+        return package
     if path.suffix not in CHECKPOINT_SUFFIXES:
         raise InvalidRequest(f"`{path.name}` is not a checkpoint: {', '.join(sorted(CHECKPOINT_SUFFIXES))} are.")
     return _network(path, registry, folders, config or _beside(path), like)
@@ -64,6 +71,20 @@ def _audio_separator(path: Path, folders: ModelFolders) -> OwnModel:
     numbers = (path.with_suffix(".json"), path.with_name(f"{path.name}.json"))
     moves = {each: folder / each.name for each in (path, *numbers) if each.is_file()}
     return OwnModel(path.name, source.family, source.stems, moves, None)
+
+
+def _demucs(path: Path, folders: ModelFolders) -> OwnModel | None:
+    """The network that a file of the demucs package holds; None if the file is of another program."""
+    try:
+        package = read_checkpoint(path, allow=(FRACTION, *(place.replace(":", ".") for place in DEMUCS.values())))
+    except CheckpointUnsafe:
+        return None
+    if not isinstance(package, Mapping) or not isinstance(package.get("klass"), Named):
+        return None
+    arguments = package.get("kwargs")
+    named = arguments.get("sources") if isinstance(arguments, Mapping) else None
+    stems = tuple(stem for stem in named if isinstance(stem, str)) if isinstance(named, list | tuple) else ()
+    return OwnModel(signature_of(path), "demucs", stems, {path: folders.folder(DEMUCS_WORKER) / path.name}, None)
 
 
 def _network(path: Path, registry: Registry, folders: ModelFolders, config: Path | None, like: str | None) -> OwnModel:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import torch
 
+from tools.fixtures.demucs import tiny_htdemucs, write_checkpoint
 from tools.fixtures.networks import write_network
 from utils.core.errors import ConfigInvalid, DsuError, InvalidRequest
 from utils.store import own_models
@@ -139,6 +140,20 @@ def test_a_network_in_a_file_with_the_ending_of_vr_models(case, folders):
     checkpoint, registry = case
     renamed = checkpoint.rename(checkpoint.with_suffix(".pth"))
     assert understood(renamed, registry, folders).type == "scnet"
+
+
+def test_a_network_of_the_demucs_package(tmp_path, folders):
+    """Its file says what it is; it is called like the file, without the checksum."""
+    path = write_checkpoint(tmp_path, "cafe0001", tiny_htdemucs)
+    found = understood(path, Registry([], {}), folders)
+    assert (found.name, found.type, found.stems) == ("cafe0001", "demucs", ("drums", "bass", "other", "vocals"))
+    assert found.moves == {path: folders.folder("demucs") / path.name}
+
+
+def test_a_network_of_ours_may_have_the_ending_of_demucs(case, folders):
+    """Only what the file holds counts."""
+    checkpoint, registry = case
+    assert understood(checkpoint.rename(checkpoint.with_suffix(".th")), registry, folders).type == "scnet"
 
 
 def test_a_checkpoint_that_would_run_code(tmp_path, folders):
