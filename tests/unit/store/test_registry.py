@@ -21,7 +21,14 @@ from utils.store.registry import Registry
 
 WORKERS = ["demucs", "bsroformer"]
 SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw"}
-OF_UNKNOWN_SIZE = {"logic_roformer", "scnet_tran_small", "scnet_masked_small", "scnet_masked_xl_ihf"}
+OF_UNKNOWN_SIZE = {
+    "logic_roformer",
+    "scnet_tran_small",
+    "scnet_masked_small",
+    "scnet_masked_xl_ihf",
+    "polarformer_vocals",
+    "bsconformer_4stem",
+}
 FOR_SUPPORTERS = {"mdx23c_instvoc_hq_2", "mdx23c_d1581"}  # of UVR, who have them already
 BUILT_IN = "dsu_mini"
 PUBLIC = ["htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra", "mdx_q", "mdx_extra_q"]
@@ -157,6 +164,7 @@ def test_a_network_has_one_configuration(registry):
     """It is in the project, or is downloaded beside the checkpoint; then both are called like the model."""
     for name in registry.names("bsroformer"):
         record = registry.get(name, "bsroformer")
+        assert record.type in OWN, name
         assert (record.config is None) == (record.own_config is not None), name
         if record.own_config is not None:
             assert record.own_config.name == f"{name}.yaml"
