@@ -17,13 +17,13 @@ from utils.commandline.model_list import INSTEAD, shown_size
 from utils.commandline.options import Options, Typed
 from utils.commandline.program import Listing, Program
 from utils.core.api import EngineApi
-from utils.core.errors import InvalidRequest
+from utils.core.errors import DsuError, InvalidRequest
 from utils.core.recipe_checks import CheckedRecipe, check_recipe, described
 from utils.core.recipes import Recipe, read_recipe
 from utils.core.replies import ModelDetails
 from utils.core.requests import DsuSeparate, ListModels, Separate
 from utils.core.settings import FIELDS, Settings, resolve
-from utils.store.recipes import SUFFIXES, find_recipe, read_recipe_file, recipe_files
+from utils.store.recipes import SUFFIXES, find_recipe, read_recipe_file, readable_recipes
 
 
 def recipe_called(name: str, settings: Settings) -> Recipe:
@@ -61,8 +61,10 @@ def find_models(engine: EngineApi, request: DsuSeparate) -> list[ModelDetails]:
 
 def results(request: DsuSeparate, models: Sequence[ModelDetails]) -> Results:
     del models
-    name = request.recipe if isinstance(request.recipe, str) else "recipe"
-    return Results(name, (None,))
+    if isinstance(request.recipe, str):  # what it writes is only known once it is read
+        return Results(request.recipe, (None,))
+    outputs: dict[str, object] = (request.recipe or {})["outputs"]
+    return Results("recipe", tuple(outputs))
 
 
 FAMILY = Program(
@@ -147,13 +149,28 @@ def look(typed: Typed, listing: Listing) -> int:
     settings = resolve(typed.given(FIELDS))
     known = listing(settings.models_dir, None)
     policy = typed.words.policy
-    shown = names or sorted(recipe_files(settings))
-    recipes = [check_recipe(recipe_called(name, settings), known, policy=policy) for name in shown]
+    if action == "list":
+        recipes = list(_usable(settings, known, policy))
+    else:
+        recipes = [check_recipe(recipe_called(name, settings), known, policy=policy) for name in names]
     lines = {"list": table, "show": facts, "check": verdicts}[action](recipes)
     if typed.words.json:
         lines = iter([json.dumps([msgspec.to_builtins(described(recipe)) for recipe in recipes], indent=2)])
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
+
+
+def _usable(settings: Settings, known: Sequence[ModelDetails], policy: str | None) -> Iterator[CheckedRecipe]:
+    """All recipes that can run; why others cannot is said."""
+
+    def warn(warning: str) -> None:
+        sys.stderr.write(f"{LAYOUT.program}: {warning}\n")
+
+    for recipe in readable_recipes(settings, warn):
+        try:
+            yield check_recipe(recipe, known, policy=policy)
+        except DsuError as error:
+            warn(f"The recipe `{recipe.name}` is left out. {error.message}")
 
 
 def table(recipes: Sequence[CheckedRecipe]) -> Iterator[str]:

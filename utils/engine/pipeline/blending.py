@@ -20,7 +20,6 @@ from utils.engine.pipeline.song import Samples
 
 # The STFT in which members are compared, with the sizes that other programs use for ensembles.
 FRAME = 2048
-HOP = FRAME // 2
 # Bands need finer bins. Their edges fade over a third of an octave, or over some bins where those are wider.
 BANDS_FRAME = 8192
 EDGE = 2 ** (1 / 6)

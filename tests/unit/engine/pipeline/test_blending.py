@@ -5,16 +5,21 @@ import pytest
 import torch
 
 from utils.engine.pipeline.blending import (
-    HOP,
+    BANDS_FRAME,
+    FRAME,
     Average,
     QuietestSong,
     SpectrumBlend,
+    Sum,
     Unblended,
     WaveBlend,
     blend_for,
+    combined,
+    crossover,
     loudest,
     middle,
     quietest,
+    with_phases,
 )
 from utils.engine.pipeline.demix import Stretch
 
@@ -63,7 +68,7 @@ def test_sample_by_sample():
     np.testing.assert_allclose(out.numpy(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("total", [1, 500, HOP, 5 * HOP, 5 * HOP + 1, 20000])
+@pytest.mark.parametrize("total", [1, 500, (FRAME // 2), 5 * (FRAME // 2), 5 * (FRAME // 2) + 1, 20000])
 def test_equal_members_come_back_as_they_are(total):
     """Where members agree there is nothing to choose: every sample comes back, to the first and the last."""
     one = noise(2, 2, total)
@@ -83,12 +88,12 @@ def test_the_sizes_of_parts_do_not_matter(choose):
 
 def test_bin_by_bin_equals_a_whole_transform():
     """The same as one transform of the whole song, a choice in it, and the way back."""
-    rows = noise(2, 1, 8 * HOP)
-    window = torch.hann_window(2 * HOP)
-    options = {"n_fft": 2 * HOP, "hop_length": HOP, "window": window}
+    rows = noise(2, 1, 8 * (FRAME // 2))
+    window = torch.hann_window(2 * (FRAME // 2))
+    options = {"n_fft": 2 * (FRAME // 2), "hop_length": (FRAME // 2), "window": window}
     spectra = torch.stft(rows[:, 0], **options, pad_mode="constant", return_complex=True)
-    expected = torch.istft(loudest(spectra), **options, length=8 * HOP)
-    out = blended(SpectrumBlend(2, loudest), rows, [8 * HOP])
+    expected = torch.istft(loudest(spectra), **options, length=8 * (FRAME // 2))
+    out = blended(SpectrumBlend(2, loudest), rows, [8 * (FRAME // 2)])
     torch.testing.assert_close(out[0, 0], expected, atol=1e-5, rtol=0)
 
 
@@ -143,3 +148,64 @@ def test_the_quietest_member_of_a_song():
     rows[1, 1] *= 0.1
     out = blended(QuietestSong(), rows, [30, 70])
     np.testing.assert_array_equal(out[0], torch.stack([rows[0, 0], rows[1, 1]]))
+
+
+# What only recipes have ---------------------------------------------------------------------------------------------
+
+RATE = 44100
+
+
+def tone(hertz, samples=40_000):
+    return torch.sin(2 * torch.pi * hertz * torch.arange(samples) / RATE).repeat(2, 1)
+
+
+def middle_of(rows):
+    return rows[..., 10_000:-10_000]
+
+
+def test_a_sum_is_rounded_once():
+    """As a sum in double precision is, in any number of parts."""
+    rows = torch.cat([noise(1, 2, 100) * 1e4, noise(2, 2, 100, seed=1)])
+    wanted = (rows[0].double() - rows[1] + 0.5 * rows[2]).float()
+    assert torch.equal(blended(Sum([1.0, -1.0, 0.5]), rows, [60, 40])[0], wanted)
+
+
+@pytest.mark.parametrize("sizes", [[40_000], [1, 9999, 30_000]])
+def test_bands_sum_to_what_they_divide(sizes):
+    """One signal in all bands comes back, whatever the frequencies between them."""
+    rows = noise(2, 40_000).repeat(3, 1, 1)
+    blend = SpectrumBlend(3, crossover([30, 5000], RATE, BANDS_FRAME), BANDS_FRAME)
+    torch.testing.assert_close(blended(blend, rows, sizes)[0], rows[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("hertz", "member"), [(60, 0), (150, 0), (400, 1), (2000, 1), (4000, 2), (15_000, 2)])
+def test_each_band_is_taken_from_its_member(hertz, member):
+    """With the phase that it has: a tone outside the edges is that of one member alone."""
+    rows = torch.stack([tone(hertz) * gain for gain in (1.0, 2.0, 3.0)])
+    blend = SpectrumBlend(3, crossover([250, 3000], RATE, BANDS_FRAME), BANDS_FRAME)
+    found = blended(blend, rows, [40_000])[0]
+    torch.testing.assert_close(middle_of(found), middle_of(rows[member]), atol=2e-3, rtol=0)
+
+
+def test_magnitudes_of_one_get_the_phases_of_another():
+    """Above the range alone, below it not at all."""
+    for hertz, turned in ((100, False), (9000, True)):
+        own, other = 2 * tone(hertz), -tone(hertz)
+        blend = SpectrumBlend(2, with_phases(500, 5000, RATE, FRAME))
+        found = blended(blend, torch.stack([own, other]), [40_000])[0]
+        torch.testing.assert_close(middle_of(found), middle_of(-own if turned else own), atol=1e-2, rtol=0)
+
+
+def test_phases_of_silence_change_nothing():
+    """Where the other has no phase, a stem keeps its own."""
+    rows = torch.stack([noise(2, 8000), torch.zeros(2, 8000)])
+    found = blended(SpectrumBlend(2, with_phases(500, 5000, RATE, FRAME)), rows, [8000])[0]
+    torch.testing.assert_close(found, rows[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("name", "same"), [("uvr_max_spec", "max_fft"), ("uvr_min_spec", "min_fft")])
+def test_algorithms_with_two_names(name, same):
+    """They are the same."""
+    rows = noise(2, 2, 5000)
+    one, other = (blended(combined(each, [1.0, 1.0], RATE), rows, [5000]) for each in (name, same))
+    assert torch.equal(one, other)
