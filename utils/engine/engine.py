@@ -48,7 +48,7 @@ from utils.engine.pipeline.outputs import Selection
 from utils.engine.pipeline.received import received
 from utils.engine.pipeline.track import Track
 from utils.engine.recipe_run import RecipeRun
-from utils.engine.resume import Notebook, stamp_model
+from utils.engine.resume import Halfway, Notebook, stamp_model
 from utils.store.download import download_files
 from utils.store.package_catalogue import complete, kind_of, known_name, package_models, presets
 from utils.store.plain_files import Warn, ignore
@@ -316,11 +316,12 @@ class Engine:
         # What is wrong with these raises here, before a model is loaded.
         _ = request.audio_format, request.template_of(None), request.report_look, request.streaming
         earlier = len(job.warnings)
+        recipe: RecipeRun | None = None
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
             recipe = self._recipe(request, song, job)
             request = msgspec.structs.replace(request, recipe=recipe.document)  # whatever its name means
             sources: Sequence[ModelSource] = list(recipe.sources.values())
-            separate = recipe.separate
+            separate: Callable[[], replies.Done] = recipe.separate
         else:
             sources = self.resolve(request, job)
             self._check_likely_stems(request, sources)
@@ -336,7 +337,7 @@ class Engine:
             for warning in done.warnings or ():
                 job.warn(warning)
             return done
-        done = separate()
+        done = separate() if recipe is None else recipe.separate(Halfway(notebook))
         try:
             notebook.write(msgspec.structs.replace(done, warnings=job.warnings[earlier:]))
         except OutputError as error:

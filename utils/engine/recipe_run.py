@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -64,9 +65,10 @@ from utils.engine.pipeline.graph import (
     in_step,
 )
 from utils.engine.pipeline.outputs import Complement, Offer, Output, Selection
-from utils.engine.pipeline.recording import Recorder
+from utils.engine.pipeline.recording import Recorder, recorded_track
 from utils.engine.pipeline.track import STEREO, Track
 from utils.engine.recipe_passes import StepFacts, plan_passes, size_of
+from utils.engine.resume import Halfway
 
 SHORTEST_CHUNK_S = 1.0
 
@@ -217,6 +219,10 @@ class PassPlan:
         ]
 
 
+def _named(tap: Tap) -> str:
+    return f"{tap.step}.{tap.stem}"
+
+
 class RecipeRun:
     """One song through a recipe."""
 
@@ -243,6 +249,7 @@ class RecipeRun:
         self._budget_bytes = workshop.cache.max_bytes
         self._from_cache = True
         self._load_s = 0.0
+        self._begun = False
         self._settings: dict[str, object] = {}
         self._chunks_s: dict[str, float] = {}
         self._scans: dict[tuple[int, int], AudioStats] = {}
@@ -287,14 +294,18 @@ class RecipeRun:
 
     # Running --------------------------------------------------------------------------------------------------------
 
-    def separate(self) -> replies.Done:
-        """Write the files of the recipe."""
+    def separate(self, halfway: Halfway | None = None) -> replies.Done:
+        """Write the files of the recipe. With `halfway`, an earlier try's finished passes are not run again."""
+        with halfway or nullcontext() as kept:
+            return self._separate_until_it_works(kept)
+
+    def _separate_until_it_works(self, halfway: Halfway | None) -> replies.Done:
         for step in self._checked.recipe.unused:
             self._job.warn(f"No output needs the step `{step}`, so it was left out.")
         while True:
             try:
                 with self._workshop.cache.lease() as lease:
-                    return self._separate(lease)
+                    return self._separate(lease, halfway)
             except SilentStem as silent:
                 self._listening.add(silent.step)
             except OutOfMemory as error:
@@ -312,7 +323,7 @@ class RecipeRun:
         self._longest_chunk_s[error.step or ""] = chunk_s / 2
         self._job.warn("Memory ran out; the separation restarted with chunks half as long.")
 
-    def _separate(self, lease: Lease) -> replies.Done:
+    def _separate(self, lease: Lease, halfway: Halfway | None) -> replies.Done:
         self._measure(lease)
         hears = {
             step: None if heard.step == MIX else self._wiring.models_before(heard)
@@ -325,10 +336,17 @@ class RecipeRun:
         passes = plan_passes(facts, hears, self._budget_bytes)
         plan = PassPlan(self._wiring, passes)
         self._job.announce(replies.Separating(input=self._track.path.name))
-        with Recorder(Path(self._request.folder).expanduser().absolute()) as recorder:
+        self._begun = False
+        keep = None if halfway is None else lambda tap, part: halfway.keep(_named(tap), part)
+        with Recorder(Path(self._request.folder).expanduser().absolute(), keep) as recorder:
             recorded: dict[Reference, Track] = {}
             for number in range(len(passes) - 1):
                 kept = {self._tap(each): each for each in plan.recorded_in(number)}
+                found = {tap: halfway.find(_named(tap)) for tap in kept} if halfway is not None else {}
+                left = {kept[tap]: recorded_track(path) for tap, path in found.items() if path is not None}
+                if left and len(left) == len(kept):
+                    recorded |= left
+                    continue
                 stream = GraphStream(self._graph(plan, passes, number, lease, recorded), self._track, self._job)
                 recorded |= {kept[tap]: track for tap, track in recorder.record(stream, kept).items()}
                 del stream  # which holds the models
@@ -462,7 +480,9 @@ class RecipeRun:
         recipe = self._checked.recipe
         host = self._workshop.host
         file_rate = max((fact.file_rate or 0 for fact in facts), default=0)
+        begins, self._begun = not self._begun, True
         return GraphArrangement(
+            begins=begins,
             model=recipe.name,
             sample_rate=rate,
             channels=max((fact.channels for fact in facts), default=min(self._track.info.channels, STEREO)),

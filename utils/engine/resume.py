@@ -12,8 +12,10 @@ import glob
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
+from typing import Self, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -30,6 +32,8 @@ from utils.engine.family import ModelSource
 from utils.store.hashes import remembered_sha256
 
 FOLDER = ".dsu"
+STEMS = ".stems"  # folders in it
+NOTE = "note.json"
 FORM = 1  # the version of the format; a new number invalidates all older notes
 DIGITS = 16  # of the digest in a note's name
 SAMPLES, SAMPLE_BYTES = 16, 1 << 14  # parts of an input to hash: enough to distinguish songs, and quick to read
@@ -82,6 +86,13 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[ModelStamp, ...]
 
 
+class HalfwayNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The record of stems that an unfinished job has left: their files by what they are."""
+
+    origin: Provenance
+    stems: dict[str, FileStamp]
+
+
 class JobNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The record of a finished job: where its results come from, its files, and its reply."""
 
@@ -89,6 +100,9 @@ class JobNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, FileStamp]
     reply: str  # the type of the reply
     done: dict[str, object]
+
+
+N = TypeVar("N", bound=msgspec.Struct)
 
 
 # Stamps -----------------------------------------------------------------------------------------------------------
@@ -148,16 +162,16 @@ class Notebook:
         folder = Path(request.folder).expanduser().absolute()
         source = Path(request.input_path).expanduser().absolute()
         settings = digest_settings(request, track, index)
-        self._provenance = Provenance(FORM, str(folder), stamp_input(source), settings, tuple(models))
+        self.provenance = Provenance(FORM, str(folder), stamp_input(source), settings, tuple(models))
         # The key covers the song's path, the settings and the models' names. If their contents change, the note is replaced.
         key = _digest([str(source), settings, [model.name for model in models]])
-        self._track = safe_name(track)
-        self.path = folder / FOLDER / f"{self._track}.{key[:DIGITS]}.json"
+        self.track = safe_name(track)
+        self.path = folder / FOLDER / f"{self.track}.{key[:DIGITS]}.json"
 
     def find(self) -> Done | None:
         """The reply of the job that made these results, if all of them are still present and unchanged."""
-        note = _read(self.path)
-        if note is None or note.origin != self._provenance or not _is_untouched(note):
+        note = _read(self.path, JobNote)
+        if note is None or note.origin != self.provenance or not _is_untouched(note):
             return None
         return _reply(note)
 
@@ -168,15 +182,15 @@ class Notebook:
         try:
             files = {path: _stamp_file(Path(path)) for path in paths}
             fields = {name: value for name, value in msgspec.structs.asdict(done).items() if value is not UNSET}
-            note = JobNote(self._provenance, files, type(done).__name__, msgspec.to_builtins(fields))
+            note = JobNote(self.provenance, files, type(done).__name__, msgspec.to_builtins(fields))
             self._save(json.dumps(msgspec.to_builtins(note), indent=1).encode())
         except OSError as error:
             raise output_error(error, self.path) from error
         # Other notes of the track are void if they list files that were replaced.
-        pattern = f"{glob.escape(self._track)}.*.json"
+        pattern = f"{glob.escape(self.track)}.*.json"
         for name in glob.glob(pattern, root_dir=os_path(self.path.parent)):  # noqa: PTH207 - a Path would undo the form
             path = self.path.parent / name
-            other = _read(path) if path != self.path else None
+            other = _read(path, JobNote) if path != self.path else None
             if other is not None and not files.keys().isdisjoint(other.files):
                 temporary.remove(path)
 
@@ -185,21 +199,111 @@ class Notebook:
             raise OutputNotWritable(f"'{shown(self.path.parent)}' is a link, which is not followed.", field="output")
         temporary.make_folder(self.path.parent)
         temporary.remove_stale_parts([self.path.parent])
-        part = temporary.HeldFile(self.path)
+        _save(self.path, content)
+
+
+class Halfway:
+    """The stems between the passes of a job, kept until it is done, so that another try begins after the last whole pass.
+
+    They are in a folder beside the job's note. Only one job at a time has them; those of other jobs with the same track that have
+    ended too early are removed.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._origin = notebook.provenance
+        self._folder = notebook.path.with_suffix(STEMS)
+        self._others = f"{glob.escape(notebook.track)}.*{STEMS}"
+        self._hold: temporary.Hold | None = None
+        self._stems: dict[str, FileStamp] = {}
+
+    def __enter__(self) -> Self:
+        """Where the stems cannot be kept, the job does without."""
+        if is_below(self._folder.parent.parent, self._folder):
+            with contextlib.suppress(OSError):
+                temporary.make_folder(self._folder)
+                self._hold = _hold(self._folder)
+        if self._hold is not None:
+            for name in glob.glob(self._others, root_dir=os_path(self._folder.parent)):  # noqa: PTH207 - as above
+                other = self._folder.parent / name
+                if other != self._folder and (hold := _hold(other)) is not None:
+                    _remove_stems(other, hold)
+            note = _read(self._folder / NOTE, HalfwayNote)
+            if note is not None and note.origin == self._origin:
+                self._stems = dict(note.stems)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *unused: object) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None and (kind is None or not self._stems):
+            _remove_stems(self._folder, hold)
+        elif hold is not None:
+            hold.release()
+
+    def find(self, stem: str) -> Path | None:
+        """The file of a stem that an earlier try has left, if it is unchanged."""
+        path = self._path(stem)
+        with contextlib.suppress(OSError):
+            if self._hold is not None and self._stems.get(stem) == _stamp_file(path):
+                return path
+        return None
+
+    def keep(self, stem: str, part: temporary.HeldFile) -> Path:
+        """Keep the finished file of a stem; returns where it is now."""
+        path = self._path(stem)
+        if self._hold is None:
+            return part.path
         try:
-            with open(os_path(part.path), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
-                file.write(content)
-            temporary.sync(part.path)
-            part.publish(self.path)
-        finally:
-            part.discard()
+            part.publish(path)
+            self._stems[stem] = _stamp_file(path)
+            _save(self._folder / NOTE, msgspec.json.encode(HalfwayNote(self._origin, self._stems)))
+        except OSError as error:
+            raise output_error(error, path) from error
+        return path
+
+    def _path(self, stem: str) -> Path:
+        return self._folder / f"{_digest(stem)[:DIGITS]}.wav"
 
 
-def _read(path: Path) -> JobNote | None:
+def _hold(folder: Path) -> temporary.Hold | None:
+    """Hold a folder of stems; None if another job has it."""
+    path = folder / "lock"
+    try:
+        return temporary.Hold.new(path)
+    except FileExistsError:
+        return temporary.Hold.leftover(path)
+
+
+def _remove_stems(folder: Path, hold: temporary.Hold) -> None:
+    """Remove a folder of stems that is held."""
+    with contextlib.suppress(OSError), os.scandir(os_path(folder)) as entries:
+        for entry in entries:
+            if entry.name != "lock":
+                temporary.remove(folder / entry.name)
+    if sys.platform == "win32":
+        hold.release()
+        temporary.remove(folder / "lock")
+    else:
+        temporary.remove(folder / "lock")
+        hold.release()
+    temporary.remove_folders([folder])
+
+
+def _save(path: Path, content: bytes) -> None:
+    part = temporary.HeldFile(path)
+    try:
+        with open(os_path(part.path), "wb") as file:  # noqa: PTH123 - a Path would undo the extended form
+            file.write(content)
+        temporary.sync(part.path)
+        part.publish(path)
+    finally:
+        part.discard()
+
+
+def _read(path: Path, kind: type[N]) -> N | None:
     """The note in a file; None if it is missing or invalid."""
     try:
         with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
-            return msgspec.convert(json.loads(file.read()), JobNote)
+            return msgspec.convert(json.loads(file.read()), kind)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return None
 

@@ -1,6 +1,7 @@
 """Recipes give what their steps give one by one through files, in as few passes as can be, and in bounded memory."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from utils.core.job import Job, JobCancelled
 from utils.core.requests import Preview
 from utils.engine import recipe_run
 from utils.engine.pipeline.demix import Runner
+from utils.engine.pipeline.recording import Recorder
 
 FIRST = {"model": "tiny_mdx23c"}
 STEPS = {
@@ -419,6 +421,57 @@ def test_a_finished_recipe_is_skipped_until_it_says_something_else(case, song):
     again, _ = case.run(song, {"a": FIRST}, {"x": "a.vocals"}, resume=True, output=out)
     other, _ = case.run(song, {"a": {**FIRST, "overlap": 1}}, {"x": "a.vocals"}, resume=True, output=out)
     assert [first.skipped is True, again.skipped is True, other.skipped is True] == [False, True, False]
+
+
+def test_what_was_cut_off_goes_on_after_the_last_whole_pass(case, song, monkeypatch):
+    """With `resume`, stems between passes are kept until the job is done; then nothing of them is left."""
+    _, wanted = case.run(song, CHAIN, CHAIN_OUTPUTS)
+    room_for(case, 1)
+    out, passes, last = case.out(), [], recipe_run.write_stems
+    real = Recorder.record
+    monkeypatch.setattr(Recorder, "record", lambda *args: passes.append(1) or real(*args))
+
+    def cut_off(*args):
+        raise JobCancelled
+
+    monkeypatch.setattr(recipe_run, "write_stems", cut_off)
+    for _ in range(2):
+        with pytest.raises(JobCancelled):
+            case.run(song, CHAIN, CHAIN_OUTPUTS, resume=True, output=out)
+    assert len(passes) == 2  # of the first try alone
+    (kept,) = Path(out, ".dsu").glob("*.stems")
+    assert len(list(kept.glob("*.wav"))) == 3
+    monkeypatch.setattr(recipe_run, "write_stems", last)
+    _, found = case.run(song, CHAIN, CHAIN_OUTPUTS, resume=True, output=out)
+    assert len(passes) == 2
+    for name in wanted:
+        np.testing.assert_array_equal(found[name], wanted[name])
+    assert [path.suffix for path in Path(out, ".dsu").iterdir()] == [".json"]
+
+
+def test_stems_of_another_recipe_are_not_taken_and_not_kept_for_ever(case, song, monkeypatch):
+    """Nor those that were changed: then their pass runs again."""
+    room_for(case, 1)
+    out, last = case.out(), recipe_run.write_stems
+
+    def cut_off(*args):
+        raise JobCancelled
+
+    monkeypatch.setattr(recipe_run, "write_stems", cut_off)
+    with pytest.raises(JobCancelled):
+        case.run(song, CHAIN, CHAIN_OUTPUTS, resume=True, output=out)
+    (first,) = Path(out, ".dsu").glob("*.stems")
+    changed = {**CHAIN, "a": {**FIRST, "overlap": 1}}
+    with pytest.raises(JobCancelled):
+        case.run(song, changed, CHAIN_OUTPUTS, resume=True, output=out)
+    (second,) = Path(out, ".dsu").glob("*.stems")
+    assert first != second
+    for path in second.glob("*.wav"):
+        write(path, np.zeros((2, 100), np.float32))
+    monkeypatch.setattr(recipe_run, "write_stems", last)
+    _, found = case.run(song, changed, CHAIN_OUTPUTS, resume=True, output=out)
+    _, wanted = case.run(song, changed, CHAIN_OUTPUTS)
+    np.testing.assert_array_equal(found["sum"], wanted["sum"])
 
 
 def test_an_unused_step_is_a_warning(case, song):

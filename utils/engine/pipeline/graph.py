@@ -91,6 +91,7 @@ class GraphArrangement(Arrangement):
     requests: Mapping[str, Separate] = field(
         default_factory=dict
     )  # of results that are written differently from the others
+    begins: bool = True  # whether nothing of the job has run before it
     earlier_work: float = 0.0  # of passes before this one
     later_work: float = 0.0  # of passes after it
     scans: dict[tuple[int, int], AudioStats] = field(default_factory=dict)  # of the song, by rate and channels
@@ -338,7 +339,7 @@ class GraphStream:
         self._job = job
         self._decode_s = 0.0
         separations = [step.arrangement for step in arrangement.steps.values() if isinstance(step, Separation)]
-        if not arrangement.earlier_work:
+        if arrangement.begins:
             begin_stages(job, survey=any(each.survey is not None for each in separations))
         self._progress = _GraphProgress(job, arrangement)
         self.stats = SharedSong(audio, arrangement.scans).scan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,20 @@ from utils.engine.pipeline.graph import GraphStream, Sound, Tap
 from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.track import Track
 
+Keep = Callable[[Tap, temporary.HeldFile], Path]  # where the file of a stem stays
+
+
+def recorded_track(path: Path) -> Track:
+    """A recorded stem as the song of a later pass."""
+    return Track(path, probe(path), path.stem)
+
 
 class Recorder:
-    """Records stems. Leaving it removes what it has recorded."""
+    """Records stems. Leaving it removes what it has recorded, unless somebody keeps it elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: Keep | None = None) -> None:
         self._folder = folder
+        self._keep = keep or (lambda _, part: part.path)
         self._parts: list[temporary.HeldFile] = []
         self._registered = ExitStack()
 
@@ -64,17 +72,18 @@ class Recorder:
             for _, encoder in files.values():
                 encoder.close()
             stack.pop_all()
-        return {tap: Track(path, probe(path), str(tap.stem)) for tap, (path, _) in files.items()}
+        kept = {tap: self._keep(tap, part) for tap, (part, _) in files.items()}
+        return {tap: recorded_track(path) for tap, path in kept.items()}
 
-    def _open(self, sound: Sound, form: OutputFormat) -> tuple[Path, Encoder]:
+    def _open(self, sound: Sound, form: OutputFormat) -> tuple[temporary.HeldFile, Encoder]:
         target = self._folder / "stem.wav"
         try:
             part = temporary.HeldFile(target)
         except OSError as error:
             raise output_error(error, target) from error
         self._parts.append(part)
-        return part.path, open_encoder(part.path, form, channels=sound.channels, frames=sound.frames)
+        return part, open_encoder(part.path, form, channels=sound.channels, frames=sound.frames)
 
 
-def _write(files: Mapping[Tap, tuple[Path, Encoder]], tap: Tap, samples: Samples) -> None:
+def _write(files: Mapping[Tap, tuple[temporary.HeldFile, Encoder]], tap: Tap, samples: Samples) -> None:
     files[tap][1].write(np.ascontiguousarray(samples.T))
