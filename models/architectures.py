@@ -74,9 +74,8 @@ OWN: dict[str, Architecture] = {
     ),
     "mel_band_conformer": Architecture(
         "models.mel_band_conformer:MelBandConformer",
-        options=("time_conformer_depth", "freq_conformer_depth"),
-        tensors=("layers.0.0.layers.0.conv.net.0.gamma",),
         # Only configurations tell it: it lacks the norms that mark the other, and has no tensor that a `bs_conformer` lacks.
+        options=("time_conformer_depth", "freq_conformer_depth"),
         variant_of="mel_band_roformer",
     ),
     "scnet": Architecture(

@@ -209,7 +209,7 @@ def _recognised(config: Mapping[str, Any], keys: Iterable[str] = (), told: str |
     section = config.get("model") or config.get("kwargs") or {}
     options = {section} if isinstance(section, str) else set(section)
     kind = told or _marked(None, options, set())
-    is_open = kind is None or any(row.variant_of == kind for row in OWN.values())
+    is_open = kind is None or any(row.variant_of == kind and row.tensors for row in OWN.values())
     tensors = set(keys) if is_open else set[str]()
     kind = kind or _marked(None, set(), tensors)
     return kind and (_marked(kind, options, tensors) or kind)

@@ -108,7 +108,6 @@ def test_depths_have_their_own_names(kind):
     [
         ({"num_bands": 60, "time_conformer_depth": 1}, (), "mel_band_conformer"),
         ({"freqs_per_bands": [2], "freq_conformer_depth": 1}, (), "bs_conformer"),
-        ({"num_bands": 60}, ["layers.0.0.layers.0.conv.net.0.gamma"], "mel_band_conformer"),
         ({}, ["layers.0.0.layers.0.conv.net.0.gamma", "final_norm.gamma"], "bs_conformer"),
     ],
 )
