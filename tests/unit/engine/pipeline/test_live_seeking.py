@@ -87,6 +87,14 @@ def test_what_is_heard_is_the_song(song, tmp_path):
         np.testing.assert_array_equal(listener.heard[name], soundfile.read(path, dtype="float32")[0])
 
 
+def test_a_move_while_the_job_waits_counts_more_than_its_start(song, tmp_path):
+    """The listener has gone on since the job was sent."""
+    listener = Listener()
+    listener.job.seek(1.5)
+    separate(song, tmp_path, listener, stream=Streaming(every_s=0), start_at=0.2)
+    assert RATE < listener.order[0][0] <= 1.5 * RATE
+
+
 def test_a_report_shows_the_same(song, tmp_path):
     """It is drawn from start to end."""
     pages = []
