@@ -53,16 +53,22 @@ class WorkerProcess:
         bare: bool = False,
     ) -> None:
         """`env` is added to what the tests themselves have; with `bare` it is all there is."""
+        self._attend(
+            subprocess.Popen(
+                [*command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(env or {}) if bare else clean_environment(env),
+                cwd=cwd,
+            )
+        )
+
+    def _attend(self, process: subprocess.Popen) -> None:
+        """Read what it says from now on."""
         self.transcript: list[dict] = []
         self.errors = b""
-        self._process = subprocess.Popen(
-            [*command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(env or {}) if bare else clean_environment(env),
-            cwd=cwd,
-        )
+        self._process = process
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._threads = [threading.Thread(target=self._read_lines), threading.Thread(target=self._read_errors)]
         for thread in self._threads:

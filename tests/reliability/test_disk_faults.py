@@ -1,0 +1,62 @@
+"""Faults of the disk. Each call that changes a file fails once, whichever it is; what was in the folder is there afterwards."""
+
+import itertools
+
+import pytest
+from file_layer import shown_to
+from job_folders import Jobs
+from loopback_server import QUICK, Page, record
+from planned_faults import DiskPlans, done
+
+from utils.core.errors import DsuError
+from utils.core.job import Job
+from utils.store.download import download_files
+
+CONTENT = bytes(range(128, 256)) * 2048
+
+
+def errors_of(scenario):
+    """Names of errors, and whether they last."""
+    return ("EIO", "ENOSPC", "EACCES", "ENOSPC-on") if scenario.is_long else ("EIO",)
+
+
+@pytest.mark.parametrize("form", ["wav", "m4a"])
+def test_a_job_whose_disk_fails_once_is_an_error_or_done(scenario, forge, demucs_models, songs, tmp_path, form):
+    """A job of which one call fails leaves the old set or the new one, says so in one line, and the next job in the folder is right."""
+    with forge.start("demucs", demucs_models) as worker:
+        jobs = Jobs(worker, songs, tmp_path, form)
+        calls = jobs.count_calls()
+        for error in errors_of(scenario):
+            for number in scenario.chosen(range(1, calls + 1), 60 if form == "wav" else 20):
+                folder = jobs.prepare(f"fail-{number}-{error}")
+                (last,) = jobs.run(folder)
+                with scenario.trial(done(folder) or "none", number, error):
+                    assert last["status"] in ("done", "error"), last
+                    assert last.get("code") != "internal", last
+                    jobs.check(jobs.heal(folder), is_new=last["status"] == "done")
+
+
+def test_a_download_whose_disk_fails_once_is_an_error_or_done(scenario, site, tmp_path):
+    """A download of which one call fails leaves no file or the whole one, and the next one is right."""
+    site.pages["a"] = Page(CONTENT)
+    file = record("a.th", CONTENT, site.url("a"))
+    for error in errors_of(scenario):
+        for number in itertools.count(1):
+            folder = tmp_path / f"fail-{number}-{error}"
+            with shown_to(DiskPlans()):
+                try:
+                    download_files([file], folder=folder / "m", model="m", job=Job(), offline=False, patience=QUICK)
+                    failed = None
+                except DsuError as caught:
+                    failed = caught
+            if (struck := done(folder)) is None:
+                assert failed is None
+                break
+            with scenario.trial(struck, number, error):
+                target = folder / "m" / "a.th"
+                assert target.read_bytes() == CONTENT if failed is None else not target.exists()
+                folder = folder.rename(tmp_path / f"healed-{number}-{error}") if folder.exists() else folder
+                download_files([file], folder=folder / "m", model="m", job=Job(), offline=False, patience=QUICK)
+                found = {path.name: path.read_bytes() for path in (folder / "m").iterdir()}
+                found.pop("a.th.lock", None)  # it is empty, and stays where it could not be removed
+                assert found == {"a.th": CONTENT}

@@ -1,0 +1,50 @@
+"""A worker that goes on for days. After many jobs of all kinds it holds as much as after a few."""
+
+import itertools
+from typing import get_args
+
+import psutil
+from job_folders import tree
+
+from utils.core.requests import AudioFormat
+
+MODELS = ("tiny", "tiny_bs_roformer", "tiny_mdx23c", "tiny_vr_vocals.pth", "tiny_mdx_vocals.onnx")
+
+
+def jobs(songs, out):
+    """Jobs without end, each with the statuses that it may end with."""
+    good = {"cmd": "separate", "input": str(songs / "first.wav"), "output": str(out), "progress": False}
+    models, formats = itertools.cycle(MODELS), itertools.cycle(get_args(AudioFormat))
+    while True:
+        yield {**good, "model": next(models), "format": next(formats)}, ("done",)
+        yield {**good, "model": next(models), "resume": True}, ("done",)
+        yield {**good, "model": next(models), "input": str(songs / "missing.wav")}, ("error",)
+        yield {**good, "model": next(models), "inputs": [str(songs)], "input": None}, ("done",)
+        yield {"cmd": "load_model", "model": next(models)}, ("model_loaded",)
+        yield {**good, "model": "there is none"}, ("error",)
+        yield {"cmd": "batch", "jobs": [{**good, "model": next(models), "overwrite": True}] * 2}, ("done",)
+        yield {**good, "model": next(models), "stems": 5}, ("error",)
+        yield {"cmd": "clear_cache"}, ("cache_cleared",)
+
+
+def test_many_jobs_leave_a_worker_as_few_do(scenario, forge, models, songs, tmp_path):
+    """After thousands of jobs, descriptors and threads are those after a tenth of them, and memory is within 2 %."""
+    count = scenario.times(100, 2000)
+    early = count // 10 if scenario.is_long else count // 2
+    seen = []
+    with forge.start("dsu", models) as worker:
+        process = psutil.Process(worker.pid)
+        for number, (request, expected) in enumerate(itertools.islice(jobs(songs, tmp_path / "out"), count), start=1):
+            with scenario.trial("job", request):
+                worker.send({**request, "id": number})
+                last = worker.expect("done", "error", "model_loaded", "cache_cleared", id=number)
+                assert last["status"] in expected, last
+            worker.transcript.clear()
+            if number in (early, count):
+                seen.append((process.memory_info().rss, process.num_fds(), process.num_threads()))
+        (early_rss, *early_others), (late_rss, *late_others) = seen
+        with scenario.trial("worker"):
+            assert late_others == early_others
+            assert late_rss < early_rss * (1.02 if scenario.is_long else 1.1)
+    scenario.note(f"{early_rss >> 20} MiB after {early} jobs, {late_rss >> 20} MiB after {count}")
+    assert not [name for name in tree(tmp_path / "out") if name.endswith((".part", ".kept", ".journal"))]
