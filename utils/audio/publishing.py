@@ -244,7 +244,7 @@ def _read(hold: Hold, root: Path) -> list[Move] | None:
         if not stat.S_ISREG(status.st_mode) or (hasattr(os, "geteuid") and status.st_uid != os.geteuid()):
             return None
         moves = msgspec.json.decode(os.read(hold.descriptor, _MAX_JOURNAL_BYTES), type=list[Move])
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     are_ours = all(
         temporary.is_part(PurePosixPath(move.part).name)

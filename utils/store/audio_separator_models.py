@@ -245,7 +245,7 @@ def _beside(path: Path) -> ModelFields | None:
                 if len(content) > LARGEST_BYTES:
                     raise ConfigInvalid(f"`{beside.name}`, next to the model, is too large for a file of numbers.")
                 return msgspec.json.decode(content, type=ModelFields)
-            except (OSError, msgspec.DecodeError, RecursionError) as error:
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise ConfigInvalid(f"`{beside.name}`, next to the model, is malformed: {error}.") from error
     return None
 

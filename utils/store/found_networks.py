@@ -73,7 +73,7 @@ def _read_list(path: Path) -> dict[str, _ListedNetwork]:
         raise ConfigInvalid(f"The list of models `{path}` is too large; the limit is {LARGEST_BYTES} bytes.")
     try:
         return msgspec.json.decode(data, type=dict[str, _ListedNetwork])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigInvalid(
             f"The list of models `{path}` is malformed: {error}.",
             hint="Each name needs an object with the files `checkpoint` and `config`. Move other files of this name away.",

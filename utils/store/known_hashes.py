@@ -97,5 +97,10 @@ def _read(index: Path) -> dict[str, KnownHash]:
     try:
         with open_file(index) as file:
             return msgspec.json.decode(file.read(LARGEST_BYTES), type=dict[str, KnownHash])
-    except (OSError, msgspec.DecodeError):  # a new folder has none, and one that is damaged is written anew
+    except (
+        OSError,
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ):  # a new folder has none, and one that is damaged is written anew
         return {}

@@ -209,6 +209,15 @@ def test_a_set_that_is_being_published_is_left_alone(tmp_path):
     assert seen == [True] * 4
 
 
+@pytest.mark.parametrize("content", [b"", b"[", b"[1]", b'[{"part": "\xff"}]', b"[" * 100_000])
+def test_a_damaged_journal_is_removed(tmp_path, content):
+    """It would make every job in the folder fail."""
+    journal = tmp_path / f".dsu-{'0' * 16}.journal"
+    journal.write_bytes(content)
+    settle(tmp_path)
+    assert not journal.exists()
+
+
 @pytest.mark.parametrize("target", ["../outside.wav", "link/outside.wav", "/outside.wav"])
 def test_a_planted_journal_moves_nothing_out_of_the_folder(tmp_path, target):
     """Paths that lead out, also through a link, make it void."""

@@ -195,13 +195,14 @@ def test_numbers_of_the_other_kind_are_none(place):
         "{",
         '{"nout": 1000000000}',
         '{"compensate": 1e308}',
+        '{"nout": "m\udcfcny"}',
         '{"vr_model_param": {"a": ' + "[" * 3000 + "]" * 3000 + "}}",
     ],
 )
 def test_malformed_descriptions(place, beside):
     """The error names the file that is wrong."""
     path = place("mine.pth")
-    path.with_suffix(".json").write_text(beside)
+    path.with_suffix(".json").write_bytes(beside.encode(errors="surrogateescape"))
     with pytest.raises(ConfigInvalid, match=r"`mine\.json`, next to the model, is malformed"):
         own_audio_separator(path)
 

@@ -68,9 +68,9 @@ def test_the_list_may_lie_in_the_folder_of_the_worker(models):
     assert resolve_network("mine", registry=REGISTRY, folders=folders).name == "mine"
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"mine": {"type": "scnet"}}', '{"mine": 3}'])
-def test_a_malformed_list_is_an_error_with_its_name(models, text):
+@pytest.mark.parametrize("content", [b"[]", b"{", b'{"mine": {"type": "scnet"}}', b'{"mine": 3}', b'{"m\xfcne": {}}'])
+def test_a_malformed_list_is_an_error_with_its_name(models, content):
     """Nothing is guessed from it."""
-    (models / "models.json").write_text(text)
+    (models / "models.json").write_bytes(content)
     with pytest.raises(ConfigInvalid, match=r"models\.json"):
         list_networks(REGISTRY, ModelFolders(models))

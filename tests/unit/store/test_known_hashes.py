@@ -88,7 +88,7 @@ def test_lists_say_what_files_are_compared_with(tmp_path):
     assert list(known.values()) == ["known", "remembered", "none"]
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"a.th": 1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a.th": 1}', b"\xff", b'{"\xff": {}}'])
 def test_a_damaged_index_is_written_anew(tmp_path, content):
     """Nothing is known then, and nothing fails."""
     (tmp_path / "hashes.json").write_bytes(content)
