@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -91,15 +92,20 @@ MOST_TEST_PROCESSES = 6
 
 FROZEN = ROOT / "dist" / "dsu"
 FROZEN_TESTS = ("tests/e2e", "tests/frozen")
+LONG_TESTS = ("tests/reliability", "--long")
+LONG_TESTS_HOURS = 3
 QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")
 BROWSER_TESTS = "tests/browser"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # The first run of all tests makes this environment, for the program that ours is compared with.
 PEERS = ROOT / ".peers"
 PEERS_MEGABYTES = 80
+# What the long tests find new inputs with.
+FUZZER = ROOT / ".fuzzer"
+FUZZER_LOCK = "locks/fuzzer.txt"
 
 MADE_HERE = (
-    ".venv", ".peers", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
+    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
@@ -420,10 +426,14 @@ def test(words: list[str]) -> int:
     run.py test --quick      the unit tests that start no worker and are not slow
     run.py test --frozen     the end-to-end tests of dist/dsu and its programs
     run.py test --browser    the report of a separation, in Chromium
+    run.py test --long       faults, kills and hostile files by the thousands;
+                             writes docs/reliability.md (--scale 0.1: a tenth)
     run.py test tests/unit   some tests; all other arguments go to pytest, too:
                              -k job, -x, --pdb
     """
     flavor, rest = split_flavor(words)
+    if "--long" in rest:
+        return test_long(flavor, [word for word in rest if word != "--long"])
     quick, frozen, browser = (flag in rest for flag in ("--quick", "--frozen", "--browser"))
     rest = [word for word in rest if word not in ("--quick", "--frozen", "--browser")]
     if quick:
@@ -443,6 +453,38 @@ def test(words: list[str]) -> int:
     python = set_up(flavor, dev=True)
     say(title)
     return run_openly([python, "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
+
+
+def test_long(flavor: str | None, words: list[str]) -> int:
+    """Run the tests of reliability with all that they know, and write down what they tried."""
+    parser = argparse.ArgumentParser("run.py test --long", allow_abbrev=False)
+    parser.add_argument("--scale", type=float, default=1.0, help="the share of their numbers to try (default: 1)")
+    scale = str(parser.parse_args(words).scale)
+    python = set_up(flavor, dev=True)
+    install_fuzzer(python)
+    say(f"Running the long tests; about {LONG_TESTS_HOURS} hours on two cores with a scale of 1.")
+    with tempfile.TemporaryDirectory() as record:
+        argv = [python, "-m", "pytest", *in_parallel(), *LONG_TESTS, "--record", record, "--scale", scale]
+        status = run_openly(argv, cwd=ROOT)
+        if status in (0, 1):  # all of them ran
+            run_openly([python, "-m", "tools.reliability_docs", record, scale], cwd=ROOT)
+    return status
+
+
+def install_fuzzer(python: Path) -> None:
+    """Put atheris into a folder of its own. Where there is none for this Python and system, the tests do without."""
+    stamp, digest = FUZZER / "installed", hashlib.sha256((ROOT / FUZZER_LOCK).read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+        return
+    shutil.rmtree(FUZZER, ignore_errors=True)
+    pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]
+    with step("Installing atheris"):
+        done = run_quietly([*pip, "--require-hashes", "--no-deps", "--target", FUZZER, "-r", ROOT / FUZZER_LOCK])
+    if done.status == 0:
+        stamp.write_text(digest, encoding="utf-8")
+    else:
+        shutil.rmtree(FUZZER, ignore_errors=True)
+        say("There is no atheris for this Python and system: no parser will be fuzzed by its coverage.")
 
 
 def in_parallel() -> list[str]:

@@ -88,7 +88,7 @@ BY_FLAVOR = {
 }
 
 # What environments beside `.venv` have in addition to its packages. Their requirements files name everything.
-BESIDE = {"locks/peers.txt": "requirements-peers.txt"}
+BESIDE = {"locks/peers.txt": "requirements-peers.txt", run.FUZZER_LOCK: "requirements-fuzzer.txt"}
 
 
 class System(NamedTuple):
