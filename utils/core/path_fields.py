@@ -8,18 +8,18 @@ import sys
 from pathlib import Path
 
 from utils.core.errors import DsuError, InputUnreadable, InvalidRequest, OutputNotWritable
-from utils.core.requests import Separate
+from utils.core.requests import Request
 
 _INPUTS = ("input", "noise")
 _OUTPUTS = ("output", "output_dir")
 _OTHERS = (
-    *("model_path", "config_path", "model_file_dir", "repo"),
+    *("model", "model_path", "config_path", "model_file_dir", "repo"),
     *("checkpoint_path", "clap_checkpoint_path", "roberta_dir"),
 )
 _MAX_UNITS = 255
 
 
-def require_paths(request: Separate) -> None:
+def require_paths(request: Request) -> None:
     """Raise the error of the field for a text that cannot be a path."""
     for field in (*_INPUTS, *_OUTPUTS, *_OTHERS):
         text = getattr(request, field, None)

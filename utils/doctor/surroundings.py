@@ -15,7 +15,7 @@ from typing import NoReturn, get_args
 import numpy as np
 
 from utils.audio.disk import output_error
-from utils.audio.encoders import open_encoder
+from utils.audio.encoders import Contents, open_encoder
 from utils.audio.formats import OutputFormat
 from utils.audio.paths import shown
 from utils.audio.reading import open_audio
@@ -30,6 +30,7 @@ LEAST_TEMPORARY_BYTES = 1 << 30
 LEAST_HANDLES = 256
 FILES, SLOW_S = 20, 5.0
 RATE, CHANNELS, SECONDS = 48000, 2, 0.5  # a rate that every format has
+DJ_TRACKS = ("mix", "drums", "bass", "other", "vocals")
 LEAST_DB = {True: 10.0, False: 80.0}  # by whether the format is lossy
 
 
@@ -137,12 +138,14 @@ def _format_check(name: AudioFormat) -> Callable[[], str]:
     """Whether what is written in a format can be read again."""
 
     def check() -> str:
-        output = OutputFormat(name, "PCM_24" if name == "flac" else "FLOAT", None, RATE, "none")
+        output = OutputFormat(name, "FLOAT" if name in ("wav", "aiff") else "PCM_24", None, RATE, "none")
         with _folder() as folder:
             path = folder / f"tone.{name}"
             tone = _tone()
-            encoder = open_encoder(path, output, channels=CHANNELS, frames=len(tone))
-            encoder.write(tone)
+            contents = Contents(DJ_TRACKS) if name == "stem.m4a" else Contents()
+            encoder = open_encoder(path, output, channels=CHANNELS, frames=len(tone), contents=contents)
+            for track in range(len(contents.tracks)):
+                encoder.write(tone, track)
             encoder.close()
             with open_audio(path, sample_rate=RATE, channels=CHANNELS) as reader:
                 again = np.concatenate([np.asarray(block) for block in reader], axis=1).T

@@ -232,6 +232,7 @@ class Engine:
 
     def load_model(self, request: requests.LoadModel, job: Job) -> replies.ModelLoaded:
         started = time.perf_counter()
+        require_paths(request)
         if isinstance(request, PackageLoad):
             name = known_name(request.model or DEFAULT_MODEL, self.settings.models_dir)
             request = msgspec.structs.replace(request, model=name)
@@ -308,9 +309,9 @@ class Engine:
                 return self.separate(own, job, track=track or piped.name, index=index)
         unsaid = {name: value for name, value in self._defaults.items() if getattr(request, name, value) is None}
         request = msgspec.structs.replace(request, **unsaid)
+        require_paths(request)
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
-        require_paths(request)
         with working_on(job):
             song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
         # What is wrong with these raises here, before a model is loaded.

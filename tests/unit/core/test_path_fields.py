@@ -7,7 +7,7 @@ import pytest
 from utils.core import path_fields
 from utils.core.errors import InputUnreadable, InvalidRequest, OutputNotWritable
 from utils.core.path_fields import require_paths
-from utils.core.requests import NetworkSeparate
+from utils.core.requests import LoadModel, NetworkSeparate
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ def test_each_field_says_what_is_wrong_with_it(field, kind, path, reason):
     assert caught.value.field == field
     assert caught.value.message.encode().isascii() or "é" in caught.value.message
     assert "\0" not in caught.value.message
+
+
+def test_the_name_of_a_model_is_looked_for_as_a_file():
+    """So it is none if no file could have it, also where nothing is separated."""
+    with pytest.raises(InvalidRequest, match="too long") as caught:
+        require_paths(LoadModel(model="x" * 256))
+    assert caught.value.field == "model"
 
 
 @pytest.mark.parametrize("path", ["a.wav", "~/a.wav", "x" * 255, "\udcff.wav", "~"])

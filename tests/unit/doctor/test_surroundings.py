@@ -136,3 +136,9 @@ def test_nothing_is_left_behind(findings, monkeypatch, tmp_path):
     assert findings()["format wav"].state == "problem"
     assert not list((tmp_path / "temporary").iterdir())
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("name", get_args(AudioFormat))
+def test_every_format_is_written_and_read_again(name):
+    """Also those that hold several tracks."""
+    assert "Written and read again" in surroundings._format_check(name)()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,44 @@ def test_browser_tests_run_in_the_browser_that_there_is(started, monkeypatch, ca
     assert run.main(["test", "--browser"]) == 1
     assert "apt install chromium" in capsys.readouterr().err
     assert started == []
+
+
+@pytest.fixture
+def record(monkeypatch):
+    """The folder in which long tests write down what they try, and no fuzzer to install."""
+    monkeypatch.setattr(run, "install_fuzzer", lambda python: None)
+    monkeypatch.setattr(run.tempfile, "TemporaryDirectory", lambda: nullcontext("/record"))
+
+
+@pytest.mark.parametrize(("status", "programs"), [(0, 2), (1, 2), (2, 1), (130, 1)])
+def test_long_tests_write_their_page(started, record, monkeypatch, status, programs):
+    """Also if something was lost, but not if they were stopped."""
+    monkeypatch.setattr(run, "run_openly", lambda argv, cwd: started.append(list(map(str, argv[1:]))) or status)
+    assert run.main(["test", "--long", "--scale", "0.5", "--flavor", "cpu"]) == status
+    tests = ["-m", "pytest", *run.in_parallel(), *run.LONG_TESTS, "--record", "/record", "--scale", "0.5"]
+    page = ["-m", "tools.reliability_docs", "/record", "0.5"]
+    assert started == [("set_up", "cpu", True), tests, page][: 1 + programs]
+
+
+def test_the_fuzzer_is_installed_once(monkeypatch, tmp_path, capsys):
+    """From its lock, into a folder of its own; where there is none, the tests do without."""
+    pip = []
+
+    def finish(argv, tick=None):
+        pip.append(list(map(str, argv)))
+        (tmp_path / "fuzzer").mkdir()
+        return run.Finished(len(pip) - 1, "")
+
+    monkeypatch.setattr(run, "FUZZER", tmp_path / "fuzzer")
+    monkeypatch.setattr(run, "run_quietly", finish)
+    for _ in range(2):
+        run.install_fuzzer(PYTHON)
+    assert len(pip) == 1
+    assert {"--require-hashes", "--no-deps", "--target", str(tmp_path / "fuzzer")} <= set(pip[0])
+    (tmp_path / "fuzzer" / "installed").write_text("another lock")
+    run.install_fuzzer(PYTHON)
+    assert "no atheris" in capsys.readouterr().err
+    assert not (tmp_path / "fuzzer").exists()
 
 
 def test_build_passes_its_arguments_to_the_recipe(started):
