@@ -8,6 +8,7 @@ Each record is of one test: what must hold, how often that was tried, what was l
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import json
 import os
@@ -22,6 +23,7 @@ import psutil
 from utils import __version__
 
 TARGET = Path(__file__).parents[1] / "docs" / "reliability.md"
+TESTS = Path(__file__).parents[1] / "tests" / "reliability"
 HEAD = """\
 # Reliability
 
@@ -31,13 +33,20 @@ wrote this page at its end; `python3 run.py test --long` repeats it. The other t
 "Lost" counts the times when what the row says did not hold.
 """
 FULL = "The run tried everything that the tests know."
-PART = "The run tried {percent} % of what a full one does, where a test has a number to choose; nothing was left out."
+PART = "The run tried {percent} % of what a full one does, where a test has a number to choose."
 
 
 def write_page(folder: Path, scale: float, target: Path = TARGET) -> None:
     """Write the page from the records in a folder."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    target.write_text(render(records, scale, conditions()), encoding="utf-8", newline="\n")
+    target.write_text(render(records, scale, conditions(), known_tests()), encoding="utf-8", newline="\n")
+
+
+def known_tests() -> list[str]:
+    """What each test says must hold."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.glob("test_*.py")))
+    tests = (node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef))
+    return [(ast.get_docstring(test) or "").splitlines()[0] for test in tests if test.name.startswith("test_")]
 
 
 def conditions() -> str:
@@ -50,8 +59,8 @@ def conditions() -> str:
     )
 
 
-def render(records: Sequence[dict[str, Any]], scale: float, conditions: str) -> str:
-    """The page: a section for each file of tests, with a row for each test."""
+def render(records: Sequence[dict[str, Any]], scale: float, conditions: str, tests: Sequence[str] = ()) -> str:
+    """The page: a section for each file of tests, with a row for each test, and those of `tests` that were not part of the run."""
     tried, lost = sum(total(record) for record in records), sum(record["lost"] for record in records)
     much = FULL if scale == 1 else PART.format(percent=f"{100 * scale:g}")
     summary = f"{conditions} {much} In all, {tried:,} times something was tried, and {lost:,} times something was lost."
@@ -60,6 +69,8 @@ def render(records: Sequence[dict[str, Any]], scale: float, conditions: str) -> 
         title, _, about = section.partition(". ")
         rows = merged([record for record in records if record["section"] == section])
         parts += [f"## {title}", f"{about}." if about else "", table(rows)]
+    if absent := [says for says in tests if says not in {record["says"] for record in records}]:
+        parts += ["## Not part of this run", "\n".join(f"- {says}" for says in absent)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 

@@ -10,6 +10,7 @@ from planned_faults import done
 STEMS = ("drums", "bass", "other", "vocals")
 OLD = b"an older stem"
 NOTES = ".dsu"
+FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "aiff", "m4a")  # those with a file for each stem
 
 
 class Jobs:

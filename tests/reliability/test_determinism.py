@@ -1,14 +1,11 @@
 """The same job, the same bytes. Whatever the worker has done before, alone or in a batch; other numbers of threads round otherwise."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 import soundfile
-from job_folders import tree
+from job_folders import FORMATS, tree
 from worker_process import WorkerProcess, worker_command
 
-from utils.core.requests import AudioFormat
 from workers import WORKERS
 
 
@@ -30,7 +27,6 @@ def start(demucs_models):
             pass
 
 
-FORMATS = get_args(AudioFormat)
 LOSSLESS = ("wav", "flac", "aiff")
 STEP = 2.0**-15
 

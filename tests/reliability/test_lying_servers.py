@@ -3,11 +3,10 @@
 import itertools
 import random
 
-from loopback_server import QUICK, Page, record
+from downloads import downloaded, fetch
+from loopback_server import Page, record
 
 from utils.core.errors import DsuError
-from utils.core.job import Job
-from utils.store.download import download_files
 
 CONTENT = bytes(range(128, 256)) * 2048
 WRONG = bytes(range(129, 256)) + CONTENT[127:]
@@ -74,8 +73,4 @@ def test_a_download_ends_with_the_file_or_an_error(scenario, site, tmp_path):
             site.pages["a"] = Page(CONTENT)
             with scenario.trial("honest download after it", lies, body):
                 fetch(file, folder)
-                assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.th": CONTENT}
-
-
-def fetch(file, folder):
-    download_files([file], folder=folder, model="m", job=Job(), offline=False, patience=QUICK)
+                assert downloaded(folder) == {"a.th": CONTENT}

@@ -31,7 +31,7 @@ def test_a_job_that_finds_no_memory_goes_on_or_says_so(scenario, forge, demucs_m
             middle = (low + high) // 2
             low, high = (middle, high) if strikes(separate, tmp_path / f"memory-{middle}") else (low, middle)
         for lasting in ("", "-on"):
-            for number in scenario.chosen(range(1, low + 1), 15):
+            for number in scenario.chosen(range(1, low + 1), 8):
                 folder = tmp_path / f"try-{number}{lasting}" / f"memory-{number}{lasting}"
                 folder.mkdir(parents=True)
                 old = dict.fromkeys((f"{stem}.wav" for stem in STEMS), OLD)

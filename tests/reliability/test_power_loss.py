@@ -5,13 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from downloads import downloaded, fetch
 from file_layer import shown_to
-from loopback_server import QUICK, Page, record
+from loopback_server import Page, record
 from power_loss import Disk
 
 from utils.audio.writing import OutputFormat, open_stems
-from utils.core.job import Job
-from utils.store.download import download_files
 
 CONTENT = bytes(range(128, 256)) * 1024
 SOUND = np.linspace(-0.9, 0.9, 2 * 3000, dtype=np.float32).reshape(2, 3000)
@@ -86,10 +85,4 @@ def test_a_download_is_whole_whenever_the_power_fails(scenario, site, tmp_path):
                 target = folder / "a.th"
                 assert not target.exists() or target.read_bytes() == CONTENT
                 fetch(file, folder)
-                found = tree(folder)
-                found.pop("a.th.lock", None)  # it is empty, and stays where nobody needed it any more
-                assert found == {"a.th": CONTENT}
-
-
-def fetch(file, folder):
-    download_files([file], folder=folder, model="m", job=Job(), offline=False, patience=QUICK)
+                assert downloaded(folder) == {"a.th": CONTENT}

@@ -5,13 +5,12 @@ import sys
 import threading
 
 import pytest
+from downloads import fetch
 from job_folders import STEMS, tree
-from loopback_server import QUICK, Page, record
+from loopback_server import Page, record
 from worker_process import WorkerProcess, worker_command
 
 from tools.fixtures.song import song
-from utils.core.job import Job
-from utils.store.download import download_files
 from workers import WORKERS
 
 CONTENT = bytes(range(128, 256)) * 16384
@@ -139,11 +138,11 @@ def test_two_downloads_of_one_file(scenario, site, tmp_path):
         site.pages[str(number)] = Page(CONTENT)
         file = record(f"{number}.th", CONTENT, site.url(str(number)))
 
-        def fetch(found, file=file):
-            found += download_files([file], folder=tmp_path, model="m", job=Job(), offline=False, patience=QUICK)
+        def fetch_too(found, file=file):
+            found += fetch(file, tmp_path)
 
         found = []
-        threads = [threading.Thread(target=fetch, args=(found,)) for _ in range(2)]
+        threads = [threading.Thread(target=fetch_too, args=(found,)) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
