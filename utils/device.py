@@ -153,13 +153,3 @@ def release_unused(device: str) -> None:
         torch.get_device_module(device).empty_cache()
     elif device == "mps":
         torch.mps.empty_cache()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error means that the device or the host has run out of memory."""
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

@@ -126,19 +126,3 @@ def test_unused_memory_is_returned_to_its_device(monkeypatch, device, expected):
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
     devices.release_unused(device)
     assert emptied == expected
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (MemoryError(), True),
-        (RuntimeError("MPS backend out of memory"), True),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), True),
-        (RuntimeError("shapes do not match"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_running_out_of_memory_is_recognised(error, expected):
-    """In every form in which torch and Python report it."""
-    assert devices.is_out_of_memory(error) is expected

@@ -18,7 +18,7 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
     """The reply for `error`. An exception that is not a `DsuError` was not foreseen; it is named in one line."""
     if isinstance(error, DsuError):
         known = error
-    elif isinstance(error, MemoryError):
+    elif is_out_of_memory(error):
         known = OutOfMemory(
             "There is not enough memory for this job. Close other programs, or use a smaller model or batch size."
         )
@@ -37,6 +37,14 @@ def error_reply(error: BaseException, *, debug: bool = False) -> Error:
         step=known.step or UNSET,
         traceback="".join(traceback.format_exception(error)) if debug else UNSET,
     )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of the host or of a device. torch says so in words only, on the CPU."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def cancelled_reply(cancelled: JobCancelled) -> Cancelled:

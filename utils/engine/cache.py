@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from utils.core.failures import is_out_of_memory
 from utils.core.replies import CachedModel
-from utils.device import is_out_of_memory
 from utils.engine.family import Model, ModelSource
 
 MB = 1e6

@@ -25,6 +25,7 @@ from utils.core.asked_networks import weights_of
 from utils.core.bootstrap import physical_cores
 from utils.core.choosing import chosen
 from utils.core.errors import DsuError, InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
+from utils.core.failures import is_out_of_memory
 from utils.core.job import Job, working_on
 from utils.core.package_request import (
     DEFAULT_MODEL,
@@ -489,7 +490,7 @@ class Engine:
                         model.prepare(self._precision_of(request))
                 break
             except Exception as error:
-                if not devices.is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if not lease.release_others():
                     raise OutOfMemory(

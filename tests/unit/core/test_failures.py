@@ -30,6 +30,10 @@ def test_our_errors_are_told_in_full():
         (SystemExit(3), "internal", "SystemExit: 3"),
         (KeyError(), "internal", "KeyError"),
         (MemoryError(), "out_of_memory", "not enough memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", "not enough memory"),
+        (RuntimeError("shape mismatch"), "internal", "shape mismatch"),
+        (ValueError("the value is out of memory range"), "internal", "ValueError"),
     ],
 )
 def test_other_exceptions_are_named_in_one_line(error, code, part):

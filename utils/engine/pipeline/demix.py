@@ -20,6 +20,7 @@ from torch import Tensor
 
 from utils import device as devices
 from utils.core.errors import OutOfMemory
+from utils.core.failures import is_out_of_memory
 from utils.core.job import Job, working_on
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
@@ -147,7 +148,7 @@ class Runner:
                 self.overflowed = True
                 self._job.warn(OVERFLOWED)
             except Exception as error:
-                if not devices.is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._back_off(error)
         self.busy_s += time.perf_counter() - started
