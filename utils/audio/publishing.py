@@ -95,6 +95,10 @@ class _Moves:
         """Whether no new file has its temporary name any more."""
         return not any(_is_part(self._root / move.part, move) for move in self._moves)
 
+    def are_forgotten(self) -> bool:
+        """Whether no old file is kept any more."""
+        return not any(os.path.lexists(os_path(self._paths(move)[2])) for move in self._moves)
+
     def tidy(self) -> None:
         """Forget the old files, except where the new one is gone: somebody has moved it since."""
         for move in self._moves:
@@ -126,6 +130,7 @@ def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Cal
     except OSError as error:
         raise output_error(error, root) from error
     doing = _Moves(root, [])
+    is_over = True
     try:
         try:
             moves = [_move(root, part.path, target, token) for part, target in parts]
@@ -136,11 +141,12 @@ def publish(root: Path, parts: Sequence[tuple[HeldFile, Path]], before_each: Cal
         doing = _Moves(root, moves, [part for part, _ in parts])
         doing.sync()
         doing.finish(before_each)
+        is_over = doing.are_forgotten()
     except BaseException:
         doing.undo()
         raise
     finally:
-        _end(journal, hold)
+        _end(journal, hold, is_over=is_over)
         for part, _ in parts:
             part.release()
 
@@ -156,21 +162,25 @@ def settle(root: Path) -> None:
         hold = Hold.leftover(journal)
         if hold is None:
             continue
-        moves = _read(hold, root)
+        is_over, moves = True, _read(hold, root)
         if moves is not None:
             doing = _Moves(root, moves)
             if doing.are_renamed():  # only the journal was left; people may have used the files, and nothing is undone
                 doing.tidy()
+                is_over = doing.are_forgotten()
             else:
                 try:
                     doing.finish(lambda target: temporary.make_folder(target.parent))
+                    is_over = doing.are_forgotten()
                 except Exception:  # noqa: BLE001 - whatever stands in the way, half a set is worse than none
                     doing.undo()
-        _end(journal, hold)
+        _end(journal, hold, is_over=is_over)
 
 
-def _end(journal: Path, hold: Hold) -> None:
-    temporary.remove(journal)
+def _end(journal: Path, hold: Hold, *, is_over: bool) -> None:
+    """Remove the journal or, where an old file could not be removed, leave it to the next job."""
+    if is_over:
+        temporary.remove(journal)
     hold.release()
 
 

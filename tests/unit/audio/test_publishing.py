@@ -101,6 +101,17 @@ def test_a_set_that_was_killed_is_settled_by_a_job_in_a_folder_below(tmp_path):
     assert settled
 
 
+def test_an_old_file_that_cannot_be_removed_is_left_to_the_next_job(tmp_path, monkeypatch):
+    """Not forever: the journal stays as long as it does."""
+    with_old_files(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(temporary, "remove", lambda path: path.suffix == ".kept" or path.unlink(missing_ok=True))
+        publish(tmp_path, new_parts(tmp_path), lambda target: None)
+    assert len([name for name in tree(tmp_path) if name.endswith(".kept")]) == len(REPLACED)
+    settle(tmp_path)
+    assert tree(tmp_path) == dict.fromkeys(NAMES, "new")
+
+
 def test_a_folder_is_on_the_disk_before_what_lies_in_it(tmp_path, monkeypatch):
     """A folder that was made may be lost with all that is in it until the one that holds its name is flushed."""
     synced = []
