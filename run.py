@@ -464,8 +464,8 @@ def test_long(flavor: str | None, words: list[str]) -> int:
     install_fuzzer(python)
     say(f"Running the long tests; about {LONG_TESTS_HOURS} hours on two cores with a scale of 1.")
     with tempfile.TemporaryDirectory() as record:
-        argv = [python, "-m", "pytest", *in_parallel(), *LONG_TESTS, "--record", record, "--scale", scale]
-        status = run_openly(argv, cwd=ROOT)
+        words = [*LONG_TESTS, "--record", record, "--scale", scale]
+        status = run_openly([python, "-m", "pytest", *in_parallel(), *words], cwd=ROOT)
         if status in (0, 1):  # all of them ran
             run_openly([python, "-m", "tools.reliability_docs", record, scale], cwd=ROOT)
     return status
@@ -477,9 +477,21 @@ def install_fuzzer(python: Path) -> None:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
         return
     shutil.rmtree(FUZZER, ignore_errors=True)
-    pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     with step("Installing atheris"):
-        done = run_quietly([*pip, "--require-hashes", "--no-deps", "--target", FUZZER, "-r", ROOT / FUZZER_LOCK])
+        done = run_quietly(
+            [
+                *pip,
+                "--only-binary",
+                ":all:",
+                "--require-hashes",
+                "--no-deps",
+                "--target",
+                FUZZER,
+                "-r",
+                ROOT / FUZZER_LOCK,
+            ]
+        )
     if done.status == 0:
         stamp.write_text(digest, encoding="utf-8")
     else:

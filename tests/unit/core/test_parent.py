@@ -61,17 +61,24 @@ def test_nobody_is_watched_unless_that_is_asked_for(monkeypatch, named):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux numbers processes anew in containers")
 @pytest.mark.parametrize(
-    ("place", "pid", "is_watched"),
+    ("place", "whose", "is_watched"),
     [
-        (parent.OUTERMOST, 1 << 22, True),
-        ("pid:[4026532000]", os.getppid(), True),
-        ("pid:[4026532000]", psutil.Process(os.getppid()).ppid() or os.getppid(), True),
-        ("pid:[4026532000]", 1 << 22, False),
-        ("pid:[4026532000]", os.getpid(), False),  # a number that somebody else has here
+        (parent.OUTERMOST, "nobody", True),
+        ("pid:[4026532000]", "parent", True),
+        ("pid:[4026532000]", "grandparent", True),
+        ("pid:[4026532000]", "nobody", False),
+        ("pid:[4026532000]", "this process", False),  # a number that somebody else has here
     ],
 )
-def test_a_parent_outside_of_the_container_is_not_looked_for(monkeypatch, place, pid, is_watched):
+def test_a_parent_outside_of_the_container_is_not_looked_for(monkeypatch, place, whose, is_watched):
     """Its number means another process in there, or none, and a program must not end because of that."""
+    pids = {
+        "nobody": 1 << 22,
+        "parent": os.getppid(),
+        "grandparent": psutil.Process(os.getppid()).ppid() or os.getppid(),
+        "this process": os.getpid(),
+    }
+    pid = pids[whose]
     links, watched = {"/proc/self/ns/pid": place, "/proc/self": str(os.getpid())}, []
     monkeypatch.setattr(parent.os, "readlink", lambda path: links[str(path)])
     monkeypatch.setattr(threading.Thread, "start", lambda thread: watched.append(thread.name))
