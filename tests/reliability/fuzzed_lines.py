@@ -6,8 +6,8 @@ import json
 import random
 from typing import Any, NamedTuple
 
-# They end the worker, or wait for a song to be separated, which is tried elsewhere.
-LEFT_OUT = ("exit",)
+# One ends the worker, the other examines the machine for seconds each time.
+LEFT_OUT = ("exit", "doctor")
 STRANGE: list[Any] = [
     *(None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e308, 1e-320),
     *(
