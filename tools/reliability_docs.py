@@ -33,7 +33,7 @@ wrote this page at its end; `python3 run.py test --long` repeats it. The other t
 "Lost" counts the times when what the row says did not hold.
 """
 FULL = "The run tried everything that the tests know."
-PART = "The run tried {percent} % of what a full one does, where a test has a number to choose."
+PART = "The run tried {percent} % of what a full one does, where a test has a number to choose, and never less than on every change."
 
 
 def write_page(folder: Path, scale: float, target: Path = TARGET) -> None:

@@ -1,4 +1,4 @@
-"""A song of three hours. Its separation needs no more memory than that of a few minutes."""
+"""A long song. Its separation needs no more memory than that of a few minutes."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SHORT_S, LONG_S = 240, 10_800
 
 
 def test_three_hours_need_the_memory_of_four_minutes(scenario, forge, demucs_models, tmp_path):
-    """The most memory that a song of three hours takes is within a tenth of what one of four minutes takes."""
+    """The most memory that a long song takes, one of three hours in a full run, is within a tenth of what one of four minutes takes."""
     peaks = {}
     lengths = (SHORT_S, scenario.times(2 * SHORT_S, LONG_S))
     for seconds in lengths:
