@@ -27,6 +27,7 @@ FILES = {
     "requirements-dev.txt": "tester==1.0\n",
     "requirements-dev-alone.txt": "peer==1.0\n",
     "requirements-peers.txt": "guest==1.0\n",
+    "requirements-fuzzer.txt": "guest==1.0\n",
 }
 
 
