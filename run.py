@@ -537,8 +537,8 @@ def run_check(title: str, argv: Sequence[str | Path]) -> int:
 def bench(words: list[str]) -> int:
     """run a benchmark, which writes its results into benchmarks/RESULTS.md
 
-    run.py bench NAME          memory, startup, live, loading, audiosep, recipes, cancel or peers
-                               (other programs)
+    run.py bench NAME          memory, startup, live, loading, audiosep,
+                               recipes, cancel or peers (other programs)
     run.py bench NAME --help   its arguments
     """
     flavor, rest = split_flavor(words)

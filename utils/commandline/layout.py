@@ -122,7 +122,12 @@ TYPABLE = (
     inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType, inspect.LiteralType, inspect.ListType,
 )  # fmt: skip
 # What the command line itself decides, sends under another name, or what few programs have a use for.
-HIDDEN = frozenset({"id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "seed", "jobs"})
+HIDDEN = frozenset(
+    {
+        *("id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "seed", "jobs"),
+        *("stream", "start_at"),  # nobody listens there while the job runs
+    }
+)
 # What all programs call differently.
 SHARED = {
     "verbose": Option(("-v", "--verbose")),
