@@ -166,7 +166,7 @@ def _use(name: str, step: ModelStep, known: Mapping[str, ModelDetails]) -> Model
         )
         error.step = name
         raise error
-    if family not in FORMS:
+    if not isinstance(family, str) or family not in FORMS:
         raise wrong(
             f"`family` must be one of {', '.join(FORMS)}, not `{family}`.",
             "steps",

@@ -81,6 +81,7 @@ def test_options_are_those_of_the_models_family():
         ({"voice": {**VOICE, "quality": "god"}}, "steps.voice.quality", "one of fast, balanced, best"),
         ({"voice": {**VOICE, "output": "x"}}, "steps.voice.output", "cannot set `output`"),
         ({"voice": {**VOICE, "family": "x"}}, "steps.voice.family", "must be one of networks"),
+        ({"voice": {**VOICE, "family": ["x"]}}, "steps.voice.family", "must be one of networks"),
         ({"voice": {**VOICE, "input": "band.drums"}}, "steps.voice.input", "`band` ← `voice` ← `band`"),
         ({"voice": {**VOICE, "input": "voice"}}, "steps.voice.input", "`voice` ← `voice`"),
         ({"voice": {**VOICE, "input": "mix.left"}}, "steps.voice.input", "the mix has no stems"),
