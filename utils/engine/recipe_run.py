@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from utils.audio.naming import safe_name
 from utils.audio.scanning import AudioStats
 from utils.core import replies
 from utils.core.errors import ModelError, ModelNotInstalled, OutOfMemory
@@ -178,7 +179,7 @@ def _written(request: DsuSeparate, output: RecipeOutput) -> DsuSeparate:
         changes["bitrate"] = output.bitrate
     if output.file is not None:
         folder = PurePosixPath(request.template_of(None)).parent
-        changes["name_template"] = str(folder / output.file.replace("{", "{{").replace("}", "}}").replace("/", "_"))
+        changes["name_template"] = str(folder / safe_name(output.file).replace("{", "{{").replace("}", "}}"))
     return msgspec.structs.replace(request, **changes)
 
 

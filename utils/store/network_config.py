@@ -113,6 +113,8 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the package has no type
         elif isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
             raise _refusal("a value is too long for a configuration", event.start_mark)
         else:
+            if isinstance(node, yaml.ScalarNode):
+                node.value = _whole_characters(node.value, event.start_mark)
             self._values_in[node] = self._values - before
         return node
 
@@ -124,6 +126,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the package has no type
 
 def _refusal(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _whole_characters(text: str, mark: yaml.Mark) -> str:
+    """JSON writes some characters as two escapes, each for half of one. A half alone is no text."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise _refusal("half a character is no text", mark) from error
 
 
 def _refuse_tag(_: _Loader, node: yaml.Node) -> Any:

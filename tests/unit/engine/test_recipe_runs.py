@@ -238,6 +238,14 @@ def test_each_output_may_have_a_format_and_a_name_of_its_own(case, song):
     np.testing.assert_allclose(found["vocals"], wanted, atol=2**-14)
 
 
+@pytest.mark.parametrize("file", [".", "..", "../../x", "a\\..\\b", "CON"])
+def test_the_name_of_an_output_is_that_of_one_file_in_its_folder(case, song, file):
+    """Whatever a recipe calls it, it stays where the other outputs are."""
+    outputs = {"vocals": "a.vocals", "other": {"from": "a.other", "file": file}}
+    done, _ = case.run(song, {"a": FIRST}, outputs, name_template="{track}/{stem}")
+    assert Path(done.paths["other"]).parent == Path(done.paths["vocals"]).parent
+
+
 def test_one_file_may_hold_all_outputs(case, song):
     """Then none of them can have a file of its own."""
     outputs = {"vocals": "a.vocals", "other": "a.other"}

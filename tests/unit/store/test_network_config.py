@@ -134,6 +134,13 @@ def test_values_that_do_not_fit_their_tag(written, value):
     refused(written(GOOD + f"inference: {{a: {value}}}\n"), "does not match")
 
 
+def test_characters_written_as_two_escapes_are_whole(written):
+    """As JSON writes those beyond U+FFFF; one half alone is refused."""
+    config = read_config(written(GOOD + 'inference: {a: "\\ud83d\\ude00"}\n'))
+    assert config["inference"] == {"a": "\N{GRINNING FACE}"}
+    refused(written(GOOD + 'inference: {a: "\\ude00"}\n'), "line 8", "half a character")
+
+
 def test_alias_bomb(written):
     """An alias counts as all that it stands for, so that a few lines cannot become millions of values."""
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
