@@ -84,5 +84,5 @@ def _sought(job: Job, rate: int, total: int) -> int | None:
     wanted_s = job.sought()
     if wanted_s is None:
         return None
-    wanted = round(wanted_s * rate)
+    wanted = round(min(wanted_s * rate, total))  # a product of any two numbers may be infinite
     return wanted if wanted < total else 0
