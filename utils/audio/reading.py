@@ -30,6 +30,9 @@ __all__ = ["AudioInfo", "AudioReader", "open_audio", "open_decoder", "probe"]
 _MAX_NEIGHBOURS = 2000
 
 
+_LAST = 1 << 52  # no sample of a file comes after it; the product of a time and a rate may be infinite
+
+
 def probe(path: Path, *, lowest_rate: int = LOWEST_SAMPLE_RATE) -> AudioInfo:
     """What the header of a file says. Raises `InputNotFound`, `InputEmpty` or `InputUnreadable`.
 
@@ -88,10 +91,10 @@ class AudioReader:
         self._checkpoint = checkpoint or (lambda: None)
         start_s, duration_s = part_s
         source_rate = self.info.sample_rate
-        self._start = math.floor(start_s * source_rate + 0.5)
+        self._start = math.floor(min(start_s * source_rate, _LAST) + 0.5)
         self._stop = None
         if duration_s is not None:
-            self._stop = self._start + max(math.floor(duration_s * source_rate + 0.5), 1)
+            self._stop = self._start + max(math.floor(min(duration_s * source_rate, _LAST) + 0.5), 1)
         self._require_held()
         self._blocks = self._generate()
 

@@ -180,6 +180,9 @@ def test_a_part_beyond_the_end_is_empty(tmp_path):
     with pytest.raises(InputEmpty, match=r"starts at 5\.0 s.*lasts 1\.0 s") as caught:
         read(path, start_s=5)
     assert caught.value.field == "preview"
+    with pytest.raises(InputEmpty, match=r"lasts 1\.0 s"):
+        read(path, start_s=1e308)
+    np.testing.assert_array_equal(read(path, start_s=0.5, duration_s=1e308), read(path, start_s=0.5))
 
 
 @pytest.mark.parametrize("part", [{"start_s": -1}, {"duration_s": 0}, {"duration_s": -2}])
