@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.audio.naming import lay_out, safe_name
-from utils.core.errors import InvalidRequest
+from utils.audio.paths import shown
+from utils.core.errors import InvalidRequest, OutputNotWritable
 from utils.core.requests import JOINT_FORMATS, Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.track import Track
@@ -28,14 +30,29 @@ def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> M
     """
     names = arrangement.selection.names
     if request.audio_format in JOINT_FORMATS:
-        return dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track))
+        return _beside_song(
+            dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track)), request, track
+        )
     if request.file is None:
-        return _laid_out({name: arrangement.request_for(name, request) for name in names}, arrangement, track)
+        laid_out = _laid_out({name: arrangement.request_for(name, request) for name in names}, arrangement, track)
+        return _beside_song(laid_out, request, track)
     path = Path(request.file).expanduser().absolute()
     return {
         name: path if name == arrangement.main else path.with_name(f"{path.stem}_{safe_name(name)}{path.suffix}")
         for name in names
     }
+
+
+def _beside_song(targets: Mapping[str, Path], request: Separate, track: Track) -> Mapping[str, Path]:
+    """Raise if one of them would replace the song, unless the request names that file itself. A link to it is only a link."""
+    for target in set(targets.values()) if request.file is None else ():
+        with contextlib.suppress(OSError, ValueError):
+            if not target.is_symlink() and target.samefile(track.path):
+                raise OutputNotWritable(
+                    f"'{shown(target)}' would be replaced by a stem of its own. Choose another output directory or template.",
+                    field="output",
+                )
+    return targets
 
 
 def _tracks(request: Separate, names: Sequence[str]) -> list[str]:
