@@ -13,7 +13,7 @@ from tools.fixtures.audio_separator import make_vr
 from tools.fixtures.audiosep import write_audiosep
 from tools.fixtures.models import make_models
 from tools.fixtures.networks import write_network
-from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory
+from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory, OutputNotWritable
 from utils.core.job import Job, JobCancelled
 from utils.core.requests import Preview
 from utils.engine import recipe_run
@@ -253,6 +253,31 @@ def test_one_file_may_hold_all_outputs(case, song):
     assert len(set(done.paths.values())) == 1
     with pytest.raises(InvalidRequest, match="cannot have one of its own"):
         case.run(song, {"a": FIRST}, {"x": {"from": "a.vocals", "format": "flac"}}, format="mka", pcm_type=None)
+
+
+@pytest.mark.parametrize(("file", "template"), [({}, "{track}"), ({"file": "a"}, "{track}/{stem}")])
+def test_no_output_replaces_the_song(case, tmp_path, file, template):
+    """Whatever it is called, and however the song was named; a link to the song may be replaced."""
+    folder = tmp_path / "music" / "a" if file else tmp_path / "music"
+    folder.mkdir(parents=True)
+    song = folder / "a.wav"
+    write_song(song, 0.2)
+    before = song.read_bytes()
+    (tmp_path / "a.wav").symlink_to(song)
+    steps, output = {"half": {"gain": "mix", "db": -6}}, {"from": "half", **file}
+    fields = {"output": str(tmp_path / "music"), "name_template": template}
+    request = case.request(tmp_path / "a.wav", steps, {"x": output}, **fields)
+    with pytest.raises(OutputNotWritable, match="stem of its own"):
+        case.engine.separate(request, Job())
+    assert song.read_bytes() == before
+
+
+def test_infinite_samples_are_an_error_of_their_step(case, song):
+    """However it comes to them, and whatever the file could hold."""
+    steps = {"g0": {"gain": "mix", "db": 60}} | {f"g{n}": {"gain": f"g{n - 1}", "db": 60} for n in range(1, 15)}
+    with pytest.raises(InvalidRequest, match="infinite") as caught:
+        case.run(song, steps, {"x": "g14"})
+    assert caught.value.field in ("recipe.steps.g12", "recipe.steps.g13")
 
 
 def test_one_gain_is_for_all_outputs_whatever_their_formats(case, tmp_path):

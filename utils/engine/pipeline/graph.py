@@ -22,6 +22,7 @@ from utils.audio.resampling import StreamResampler, resampled_frames
 from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job, StepJob
+from utils.core.recipes import HINT
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.blending import Blend
@@ -196,6 +197,17 @@ def converted(blocks: Iterable[Samples], source: Sound, target: Sound) -> Iterat
         due -= kept.shape[1]
         if kept.shape[1]:
             yield kept
+
+
+def _finite(step: str, samples: Samples) -> Samples:
+    """Raise if a step made samples that are no numbers any more: later ones would make silence or noise of them."""
+    if np.isfinite(samples).all():
+        return samples
+    raise InvalidRequest(
+        f"The step `{step}` gives samples that are infinite. Lower its gain, or that of the steps before it.",
+        hint=HINT,
+        field=f"recipe.steps.{step.partition('.')[0]}",
+    )
 
 
 class SharedSong:
@@ -475,10 +487,10 @@ class GraphStream:
             if (samples := queue.take()) is not None:
                 rows = torch.from_numpy(np.stack(list(samples.values())))
                 for stretch in blend.push(Stretch(start, rows, samples[0])):
-                    yield {name: stretch.rows[0].numpy()}
+                    yield {name: _finite(name, stretch.rows[0].numpy())}
                 start += rows.shape[-1]
         for stretch in blend.finish():
-            yield {name: stretch.rows[0].numpy()}
+            yield {name: _finite(name, stretch.rows[0].numpy())}
 
     def _replayed(self, step: Recording) -> Generator[Mapping[str, Samples]]:
         with ExitStack() as stack:
