@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" />
 // The types of the client. Those of the protocol itself are in protocol.d.ts, which is generated.
-import type { BatchFailed, CancelRequested, Done, Downloading, ErrorReply, Line, Loading, ManyDone, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
+import type { BatchFailed, CancelRequested, Done, Downloading, ErrorReply, Line, Loading, ManyDone, PipedInput, Progress, Ready, WorkerCommands, WorkerErrorCode, WorkerMethods } from './protocol';
 
 export type * from './protocol';
 
@@ -81,8 +81,8 @@ export interface LiveStems {
   readonly stems: Record<string, StemStream>;
   readonly sampleRate: number;
   readonly channels: number;
-  /** The number of samples that each channel of a stem will have. */
-  readonly frames: number;
+  /** The number of samples that each channel of a stem will have; null where the end of the song is yet to come. */
+  readonly frames: number | null;
   /** The last line of the job; rejects as `separate` does. */
   readonly done: Promise<Done>;
 }
@@ -302,10 +302,10 @@ export class DSUWorker<K extends WorkerKind = WorkerKind> implements AsyncDispos
    * them, or `destroy` those that you do not want: the slowest sets the pace. Destroying all cancels the job.
    */
   separateStream(song: string, fields?: StreamFields<K>, options?: SendOptions<ProgressOf<K, 'separate'>>): Promise<LiveStems>;
-  /** The same for a song that is a stream of interleaved 32-bit floats. Its samples are kept on disk until all are there. */
+  /** The same for a song that is a stream of interleaved 32-bit floats, which is separated while it comes. */
   separateStream(
     song: AsyncIterable<Uint8Array>,
-    fields: StreamFields<K> & { sample_rate: number; channels?: number; frames?: number; name?: string },
+    fields: StreamFields<K> & Omit<PipedInput, 'pipe' | 'channels' | 'wait_s'> & { channels?: number },
     options?: SendOptions<ProgressOf<K, 'separate'>>,
   ): Promise<LiveStems>;
   /** Cancel the job with this id; without one, the running job or else the next one. */

@@ -177,8 +177,8 @@ export interface StreamBegun {
   stems: Record<string, string | null>;
   sample_rate: number;
   channels: number;
-  /** Number of samples that each channel will have. */
-  frames: number;
+  /** Number of samples that each channel will have; null where the end of a song is yet to come. */
+  frames: number | null;
 }
 
 /** Check that the worker is alive, and which model is active. */
@@ -600,7 +600,7 @@ export interface DemucsSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -688,6 +688,10 @@ export interface PipedInput {
   frames?: number | null;
   /** What the results are named after. */
   name?: string;
+  /** Models that scale a song by its loudness take that of its first seconds, so many, and wait for them. */
+  statistics_s?: number;
+  /** Separate only when the whole song has come, in exactly the same way as a file. Some models always do. */
+  record_first?: boolean;
   /** How long to wait until somebody opens the other end of the pipe. */
   wait_s?: number;
 }
@@ -977,7 +981,7 @@ export interface NetworkSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -1110,7 +1114,7 @@ export interface AudioSeparatorSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -1219,7 +1223,7 @@ export interface Apollo {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -1442,7 +1446,7 @@ export interface PackageSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -1641,7 +1645,7 @@ export interface AudioSepSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -1786,7 +1790,7 @@ export interface Denoise {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;
@@ -2001,7 +2005,7 @@ export interface DsuSeparate {
   strict?: boolean;
   /** Add a traceback to errors. */
   debug?: boolean;
-  /** Audio file to separate, or samples that come through a pipe: they are kept on disk first. */
+  /** Audio file to separate, or samples that come through a pipe, which are separated while they come. */
   input?: string | PipedInput | null;
   /** Several files and folders to separate: one `file_done` line for each file, then `done`. */
   inputs?: Array<string> | null;

@@ -187,6 +187,137 @@ def test_samples_go_in_and_out_through_pipes(worker, song, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "plain"]
 
 
+def written(pipe, samples, *, block=4000, end=b'{"kind":"end"}\n'):
+    """A thread that writes a song to a pipe, and a list of how many samples it has got rid of."""
+    os.mkfifo(pipe)
+    gone = [0]
+
+    def write():
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
+            for start in range(0, len(samples), block):
+                data = np.ascontiguousarray(samples[start : start + block].T, "<f4").tobytes()
+                frames = len(samples[start : start + block])
+                file.write(json.dumps({"kind": "frames", "frames": frames, "bytes": len(data)}).encode() + b"\n" + data)
+                file.flush()
+                gone[0] += frames
+            file.write(end)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread, gone
+
+
+def piped(pipe, rate, **fields):
+    return {"pipe": str(pipe), "sample_rate": rate, "channels": 2, "name": "song", **fields}
+
+
+RECORDED = ("vr", "denoise", "ensemble")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "fields", [{}, {"frames": 88200}, {"record_first": True}], ids=["unknown", "known", "recorded"]
+)
+@pytest.mark.parametrize("case", CASES)
+def test_a_song_that_comes_through_a_pipe_becomes_the_files_of_a_file(worker, song, tmp_path, case, fields):
+    """Of any family, whether its length is known or not; `done` tells which ones heard it only when it was whole."""
+    plain = finish(worker, **request_of(case, song, tmp_path / "plain"))[-1]
+    samples, rate = soundfile.read(song, dtype="float32")
+    assert len(samples) == 88200
+    written(tmp_path / "in", samples)
+    request = {**request_of(case, song, tmp_path / "piped"), "input": piped(tmp_path / "in", rate, **fields)}
+    done = finish(worker, **request)[-1]
+    assert contents(done) == contents(plain)
+    whole = fields.get("record_first") or case in RECORDED
+    assert done["settings"]["input"] == ("recorded first" if whole else "as it came")
+    assert done["duration"] == plain["duration"]
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"format": "wav", "pcm_type": "PCM_16"},
+        {"format": "wav", "pcm_type": "PCM_24", "clip": "none"},
+        {"format": "aiff", "pcm_type": "PCM_24", "clip": "clamp"},
+        {"format": "flac", "pcm_type": "PCM_16", "clip": "none", "output_sample_rate": 48000},
+        {"format": "mka", "pcm_type": "PCM_16"},
+        {"format": "wav", "pcm_type": "FLOAT", "stream": {"every_s": 0.1}, "output_sample_rate": 22050},
+    ],
+    ids=lambda form: f"{form['format']} {form['pcm_type']}",
+)
+def test_files_of_a_song_of_unknown_length_are_the_same(worker, song, tmp_path, form):
+    """In every format, also where its header begins with the length; at another rate they have the exact length."""
+    plain = finish(worker, **{**request_of("networks", song, tmp_path / "plain"), **form})[-1]
+    samples, rate = soundfile.read(song, dtype="float32")
+    written(tmp_path / "in", samples)
+    fields = {**request_of("networks", song, tmp_path / "piped"), **form, "input": piped(tmp_path / "in", rate)}
+    lines = finish(worker, **fields)
+    assert contents(lines[-1]) == contents(plain)
+    assert [line["frames"] for line in lines if line["status"] == "streaming"] == [None] * ("stream" in form)
+
+
+@POSIX
+def test_a_network_that_scales_hears_a_beginning_first(worker, song, tmp_path):
+    """Of the length that was asked for, which `done` tells; its stems are then those of another scale."""
+    samples, rate = soundfile.read(song, dtype="float32")
+    samples[: rate // 2] /= 4
+    soundfile.write(tmp_path / "song.wav", samples, rate, subtype="FLOAT")
+    plain = finish(worker, **request_of("demucs", tmp_path / "song.wav", tmp_path / "plain"))[-1]
+    written(tmp_path / "in", samples)
+    fields = {**request_of("demucs", song, tmp_path / "out"), "input": piped(tmp_path / "in", rate, statistics_s=0.5)}
+    done = finish(worker, **fields)[-1]
+    assert (done["settings"]["input"], done["settings"]["statistics_s"]) == ("as it came", 0.5)
+    assert done["duration"] == plain["duration"]
+    assert contents(done) != contents(plain)
+
+
+@POSIX
+def test_stems_leave_while_the_song_is_still_coming(worker, songs, tmp_path):
+    """The writer is held back until somebody reads the stems, and no more than a few chunks ahead of them."""
+    samples, rate = soundfile.read(songs / "long.wav", dtype="float32")
+    thread, gone = written(tmp_path / "in", samples)
+    os.mkfifo(tmp_path / "out")
+    worker.send({"cmd": "separate", "id": "job", "model": "my_net", "input": piped(tmp_path / "in", rate),
+                 "stream": {"pipe": str(tmp_path / "out"), "files": False}})  # fmt: skip
+    with (tmp_path / "out").open("rb") as file:
+        begun = json.loads(file.readline())
+        assert begun["frames"] is None
+        heard = 0
+        while heard < 20 * rate:
+            header = json.loads(file.readline())
+            file.read(header["bytes"])
+            assert header["start"] == heard
+            heard += header["frames"]
+            assert gone[0] - heard < 60 * rate < len(samples)
+        worker.cancel(id="job")
+        while file.read(1 << 20):
+            pass
+    thread.join()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("end", "fields"),
+    [
+        (b"", {}),
+        (b"garbage\n", {}),
+        (b'{"kind":"end","complete":false}\n', {}),
+        (b'{"kind":"end"}\n', {"frames": 90000}),
+    ],
+    ids=["died", "garbage", "given up", "less than promised"],
+)
+def test_a_song_that_breaks_off_leaves_no_files(worker, song, tmp_path, end, fields):
+    """What is wrong is told; a writer that dies is not the end of a song."""
+    samples, rate = soundfile.read(song, dtype="float32")
+    written(tmp_path / "in", samples, end=end)
+    request = {**request_of("networks", song, tmp_path / "out"), "input": piped(tmp_path / "in", rate, **fields)}
+    error = finish(worker, **request, stream=True)[-1]
+    assert (error["status"], error["code"], error["field"]) == ("error", "input_unreadable", "input.pipe")
+    assert [path.name for path in tmp_path.rglob("*")] == ["in"]
+
+
 @POSIX
 @pytest.mark.parametrize("fields", [{}, {"start_at": 30}], ids=["in order", "anywhere"])
 def test_a_kill_leaves_nothing_for_long(worker_dir, models, songs, song, tmp_path, fields):

@@ -83,9 +83,14 @@ class FrameReader:
                 )
             planar = np.frombuffer(self._take(message.bytes), "<f4").reshape(self._channels, -1)
             read += message.frames
+            if self._frames is not None and read > self._frames:
+                raise self._promised(read)
             yield np.ascontiguousarray(planar.T, np.float32)
         if self._frames is not None and read != self._frames:
-            raise self._error(f"{read} samples came, and {self._frames} were promised")
+            raise self._promised(read)
+
+    def _promised(self, read: int) -> InputUnreadable:
+        return self._error(f"{read} samples came, and {self._frames} were promised")
 
     def _message(self) -> Message:
         line = bytearray()

@@ -25,7 +25,7 @@ from utils.audio.sndfile import SndfileDecoder
 from utils.core.errors import InputEmpty, InputNotFound, InputUnreadable, InvalidRequest, did_you_mean, nearest
 from utils.core.settings import LOWEST_SAMPLE_RATE
 
-__all__ = ["AudioInfo", "AudioReader", "open_audio", "open_decoder", "probe"]
+__all__ = ["AudioInfo", "AudioReader", "open_audio", "open_decoder", "probe", "require_rate"]
 
 _MAX_NEIGHBOURS = 2000
 
@@ -40,13 +40,17 @@ def probe(path: Path, *, lowest_rate: int = LOWEST_SAMPLE_RATE) -> AudioInfo:
     """
     decoder = _open(Path(path))
     decoder.close()
-    rate = decoder.info.sample_rate
-    if rate < lowest_rate:
+    require_rate(decoder.info, lowest_rate)
+    return decoder.info
+
+
+def require_rate(info: AudioInfo, lowest_rate: int) -> None:
+    """Raise `InputUnreadable` for a rate that no song has."""
+    if info.sample_rate < lowest_rate:
         raise InputUnreadable(
-            f"'{shown(path)}' has a sample rate of {rate} Hz; songs need at least {lowest_rate} Hz.",
+            f"'{shown(info.path)}' has a sample rate of {info.sample_rate} Hz; songs need at least {lowest_rate} Hz.",
             hint="If its header is wrong, export the file again. `lowest_sample_rate` sets the limit.",
         )
-    return decoder.info
 
 
 def open_audio(

@@ -25,7 +25,9 @@ _SILENCE_FRAMES = 1 << 16
 
 @dataclass(frozen=True)
 class StemPlan:
-    """How a stem is written. `frames` is at the file's rate; with `waits`, its gain is that of a stem which is known late.
+    """How a stem is written. With `waits`, its gain is that of a stem which is known late.
+
+    `frames` is the length at the file's rate. With `ends_late` it is None until the last sample has come.
 
     With `growing`, others read the samples while they are written: of the final file if that can be, else of a spool.
     """
@@ -33,13 +35,14 @@ class StemPlan:
     output: OutputFormat
     model_rate: int
     channels: int
-    frames: int
+    frames: int | None
     growing: bool = False
     waits: bool = False
+    ends_late: bool = False
 
     @property
     def is_spooled(self) -> bool:
-        return self.has_late_gains or (self.growing and not self._grows)
+        return self.has_late_gains or (self.growing and not self._grows) or self._needs_length
 
     @property
     def has_late_gains(self) -> bool:
@@ -54,13 +57,22 @@ class StemPlan:
         return self.output.is_float_wav and sys.platform != "win32"
 
     @property
+    def _needs_length(self) -> bool:
+        """Whether the file begins with its length, which comes late."""
+        return self.ends_late and self.output.name in ("wav", "aiff") and not self.output.is_float_wav
+
+    @property
     def needed_bytes(self) -> int:
-        """What each stem needs on the disk."""
+        """What each stem needs on the disk, as far as that is known."""
+        if self.frames is None:
+            return 0
         encoded = self.output.size_bytes(self.frames, self.channels)
         return encoded + (self.frames * self.channels * SAMPLE_BYTES if self.is_spooled else 0)
 
     def require_size(self) -> None:
-        if self.output.name == "aiff" and self.output.size_bytes(self.frames, self.channels) > MAX_RIFF_BYTES:
+        if self.frames is None or self.output.name != "aiff":
+            return
+        if self.output.size_bytes(self.frames, self.channels) > MAX_RIFF_BYTES:
             raise UnsupportedFormat(
                 "These stems are larger than the 4 GiB that an AIFF file can have.",
                 hint='Use "format": "wav" or "flac".',
@@ -68,7 +80,7 @@ class StemPlan:
             )
 
     def encoder(self, path: Path, contents: Contents) -> Encoder:
-        return open_encoder(path, self.output, channels=self.channels, frames=self.frames, contents=contents)
+        return open_encoder(path, self.output, channels=self.channels, frames=self.frames or 0, contents=contents)
 
 
 class StemLine:
@@ -76,6 +88,7 @@ class StemLine:
 
     def __init__(self, plan: StemPlan) -> None:
         self._due = plan.frames
+        self._given = 0
         self._channels = plan.channels
         self._clamps = plan.output.clip == "clamp" and plan.output.level is None
         self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
@@ -85,16 +98,22 @@ class StemLine:
         for ready in self._resampler.push(np.ascontiguousarray(block.T)):
             yield from self._cut(ready)
 
+    def ends_at(self, frames: int) -> None:
+        """Tell the length, where it was not known."""
+        self._due = max(frames - self._given, 0)
+
     def finish(self) -> Iterator[Block]:
         """What the resampler still holds, then silence up to the exact length."""
         yield from self._cut(self._resampler.finish())
-        silence = np.zeros((min(self._due, _SILENCE_FRAMES), self._channels), np.float32)
+        silence = np.zeros((min(self._due or 0, _SILENCE_FRAMES), self._channels), np.float32)
         while self._due:
             yield from self._cut(silence)
 
     def _cut(self, block: Block) -> Iterator[Block]:
         block = block[: self._due]
-        self._due -= len(block)
+        self._given += len(block)
+        if self._due is not None:
+            self._due -= len(block)
         if len(block):
             yield np.clip(block, -1.0, 1.0) if self._clamps else block
 
@@ -165,7 +184,7 @@ class StemTrack:
         self.gain = 1.0  # what spooled samples are multiplied by
         self._file = file
         self._index = index
-        self._line = StemLine(file.plan)
+        self.line = StemLine(file.plan)
         self._spool_part: HeldFile | None = None
         self._spool: FloatWav | None = None
 
@@ -191,11 +210,11 @@ class StemTrack:
 
     def write(self, block: Block) -> list[Block]:
         """Append a (channels, samples) block at the model's rate. Returns what that is in the file."""
-        return [self._append(ready) for ready in self._line.push(block)]
+        return [self._append(ready) for ready in self.line.push(block)]
 
     def finish(self) -> list[Block]:
         """Append the rest. Returns it."""
-        return [self._append(ready) for ready in self._line.finish()]
+        return [self._append(ready) for ready in self.line.finish()]
 
     def _append(self, block: Block) -> Block:
         if self._spool is not None:

@@ -54,7 +54,7 @@ def open_stems(
     output: OutputFormat | Mapping[str, OutputFormat],
     model_rate: int,
     channels: int,
-    frames: int | Mapping[str, int],
+    frames: int | Mapping[str, int | None],
     tags: TagSet | None,
     overwrite: bool = True,
     growing: bool = False,
@@ -62,7 +62,7 @@ def open_stems(
     """The files of a separation, as a context manager; nothing is created before it is entered.
 
     `targets` has the final file of each stem, inside `folder`; stems of a joint format that have the same file become its
-    tracks, in this order. `output` is the format of all stems or of each, `frames` the length at its `sample_rate`. With `growing`, others may read the samples
+    tracks, in this order. `output` is the format of all stems or of each, `frames` the length at its `sample_rate`, or None as long as nobody knows it. With `growing`, others may read the samples
     while they are written.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
@@ -91,10 +91,15 @@ def open_stems(
                 field="output",
             )
         _require_free(path, overwrite=overwrite)
-    lengths = dict.fromkeys(targets, frames) if isinstance(frames, int) else frames
+    lengths: Mapping[str, int | None] = dict.fromkeys(targets, frames) if isinstance(frames, int) else frames
     plans = {
         stem: StemPlan(
-            each, model_rate, channels, resampled_frames(lengths[stem], each.sample_rate, each.file_rate), growing
+            each,
+            model_rate,
+            channels,
+            _at_file_rate(lengths[stem], each),
+            growing,
+            ends_late=lengths[stem] is None,
         )
         for stem, each in outputs.items()
     }
@@ -108,6 +113,10 @@ def open_stems(
         plan.require_size()
     check_disk_space(folder, sum(plan.needed_bytes for plan in plans.values()))
     return StemSet(files, root, plans, tags, overwrite=overwrite)
+
+
+def _at_file_rate(frames: int | None, output: OutputFormat) -> int | None:
+    return None if frames is None else resampled_frames(frames, output.sample_rate, output.file_rate)
 
 
 def _require_free(path: Path, *, overwrite: bool) -> None:
@@ -138,7 +147,7 @@ class StemSet:
     ) -> None:
         self._targets = dict(targets)
         self._root = root
-        self._plans = plans
+        self._plans = dict(plans)
         self.plan = next(iter(plans.values()))  # what listeners hear is in the form of the first
         self._tags = tags
         self._overwrite = overwrite
@@ -205,6 +214,16 @@ class StemSet:
         for stem in self._stems.values():
             stem.show()
 
+    def ends_at(self, frames: Mapping[str, int]) -> None:
+        """Tell the length of each stem at its `sample_rate`, where it was not known. Raises `UnsupportedFormat`."""
+        for file in self._files:
+            for name in file.contents.tracks:
+                plan = self._plans[name]
+                known = resampled_frames(frames[name], plan.output.sample_rate, plan.output.file_rate)
+                self._plans[name] = file.plan = replace(plan, frames=known)
+                file.plan.require_size()
+                self._stems[name].line.ends_at(known)
+
     def finish(self) -> dict[str, list[Block]]:
         """Append what completes each stem, and return it. `commit` does that where it was not done before."""
         self._is_finished = True
@@ -226,7 +245,7 @@ class StemSet:
         if not self._is_finished:
             self.finish()
         gain = self._choose_gains()
-        spooled = [plan.frames for plan in self._plans.values() if plan.is_spooled]
+        spooled = [plan.frames or 0 for plan in self._plans.values() if plan.is_spooled]
         if spooled:
             self._encode(_EncodingProgress(sum(spooled), on_progress, checkpoint))
         self._tag()
@@ -347,6 +366,10 @@ class UnwrittenStems:
         return list(self._lines[stem].push(block))
 
     def show(self) -> None: ...
+
+    def ends_at(self, frames: Mapping[str, int]) -> None:
+        for name, line in self._lines.items():
+            line.ends_at(resampled_frames(frames[name], self.plan.output.sample_rate, self.plan.output.file_rate))
 
     def finish(self) -> dict[str, list[Block]]:
         return {name: list(line.finish()) for name, line in self._lines.items()}

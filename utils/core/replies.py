@@ -253,7 +253,10 @@ class StreamBegun(Event, frozen=True, kw_only=True, tag_field="status", tag="str
     ]
     sample_rate: int
     channels: int
-    frames: Annotated[int, Meta(description="Number of samples that each channel will have.")]
+    frames: Annotated[
+        int | None,
+        Meta(description="Number of samples that each channel will have; null where the end of a song is yet to come."),
+    ]
 
 
 class Segment(Event, frozen=True, kw_only=True, tag_field="status", tag="segment"):

@@ -274,6 +274,20 @@ class PipedInput(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     name: Annotated[str, Meta(min_length=1, max_length=200, description="What the results are named after.")] = "pipe"
+    statistics_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="Models that scale a song by its loudness take that of its first seconds, so many, and wait for them.",
+        ),
+    ] = 10.0
+    record_first: Annotated[
+        bool,
+        Meta(
+            description="Separate only when the whole song has come, in exactly the same way as a file. Some models always do."
+        ),
+    ] = False
     wait_s: Annotated[
         float, Meta(ge=0, le=3600, description="How long to wait until somebody opens the other end of the pipe.")
     ] = 30.0
@@ -307,7 +321,9 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
 
     input: Annotated[
         str | PipedInput | None,
-        Meta(description="Audio file to separate, or samples that come through a pipe: they are kept on disk first."),
+        Meta(
+            description="Audio file to separate, or samples that come through a pipe, which are separated while they come."
+        ),
     ] = None
     inputs: Annotated[
         list[str] | None,

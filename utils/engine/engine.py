@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
@@ -18,6 +18,8 @@ from msgspec import UNSET
 from utils import cards
 from utils import device as devices
 from utils.audio.formats import DJ_STEMS, check_stems
+from utils.audio.frames import FrameReader
+from utils.audio.reading import require_rate
 from utils.audio.tagging import is_own_stem
 from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
@@ -46,7 +48,7 @@ from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.ensemble import Member, chorus, common_offer, ensemble
 from utils.engine.pipeline.files import ModelLoad, write_stems
 from utils.engine.pipeline.outputs import Selection
-from utils.engine.pipeline.received import received
+from utils.engine.pipeline.received import ArrivingTrack, arriving, must_be_recorded
 from utils.engine.pipeline.track import Track
 from utils.engine.recipe_run import RecipeRun
 from utils.engine.resume import Halfway, Notebook, stamp_model
@@ -303,18 +305,43 @@ class Engine:
         piped = request.input
         if isinstance(piped, requests.PipedInput):
             _ = request.audio_format, request.report_look, request.streaming  # as below: before anything is read
-            with received(piped, job) as path:
-                # Without a folder, a result would lie next to the temporary file.
-                place = {} if request.output else {"output_dir": request.folder}
-                own = msgspec.structs.replace(request, input=str(path), **place)
-                return self.separate(own, job, track=track or piped.name, index=index)
+            with arriving(piped, job) as frames:
+                return self._separate_piped(request, piped, frames, job, track or piped.name, index)
+        request = self._completed(request)
+        with working_on(job):
+            song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
+        return self._separate_song(request, song, job)
+
+    def _separate_piped(
+        self,
+        request: requests.Separate,
+        piped: requests.PipedInput,
+        frames: FrameReader,
+        job: Job,
+        name: str,
+        index: int,
+    ) -> replies.Done:
+        # Without a folder, a result would lie next to the temporary file.
+        place = {} if request.output else {"output_dir": request.folder}
+        request = self._completed(msgspec.structs.replace(request, **place))
+        song = ArrivingTrack.named(request.track_name(name), index, piped, frames)
+        require_rate(song.info, self.settings.lowest_sample_rate)
+        is_recipe = isinstance(request, requests.DsuSeparate) and request.recipe is not None
+        if not (is_recipe or must_be_recorded(piped, request)):
+            return self._separate_song(request, song, job)
+        with song.recorded(request, job) as whole:
+            return self._separate_song(request, whole, job)
+
+    def _completed(self, request: requests.Separate) -> requests.Separate:
+        """The request with what this program and the package take for what it does not say."""
         unsaid = {name: value for name, value in self._defaults.items() if getattr(request, name, value) is None}
         request = msgspec.structs.replace(request, **unsaid)
         require_paths(request)
         if isinstance(request, PackageSeparate):
             request = complete(request, self.settings.models_dir)
-        with working_on(job):
-            song = Track.of(request, name=track, index=index, lowest_rate=self.settings.lowest_sample_rate)
+        return request
+
+    def _separate_song(self, request: requests.Separate, song: Track, job: Job) -> replies.Done:
         # What is wrong with these raises here, before a model is loaded.
         _ = request.audio_format, request.template_of(None), request.report_look, request.streaming
         earlier = len(job.warnings)
@@ -333,7 +360,7 @@ class Engine:
         stamps = [stamp_model(source, job.checkpoint) for source in sources]
         # What `auto` means differs between devices, and so do the samples.
         precise = msgspec.structs.replace(request, precision=self.host.precision_for(request))
-        notebook = Notebook(precise, stamps, song.name, index)
+        notebook = Notebook(precise, stamps, song.name, song.index)
         done = notebook.find()
         if done is not None:
             for warning in done.warnings or ():
@@ -359,7 +386,7 @@ class Engine:
     ) -> replies.Done:
         kind = type(request)
         started = time.perf_counter()
-        with self.cache.lease() as lease, working_on(job):
+        with self.cache.lease() as lease, working_on(job), ExitStack() as stack:
             models: list[Model] = []
             from_cache = True
             for source in sources:  # one by one, so that a model that is named twice is loaded once
@@ -374,6 +401,9 @@ class Engine:
             check_stems(request.audio_format, len(arrangement.selection.names), self._models_for_djs)
             grown = sum(model.size_bytes() for model in models) > size_bytes
             loaded = ModelLoad(time.perf_counter() - started, from_cache=from_cache and not grown)
+            if isinstance(track, ArrivingTrack):
+                is_along = arrangement.goes_along
+                track = track.heard_by(arrangement) if is_along else stack.enter_context(track.recorded(request, job))
             while True:
                 job.announce(EVENTS.get(kind, replies.Separating)(input=track.title))
                 try:
@@ -381,6 +411,8 @@ class Engine:
                     break
                 except OutOfMemory:
                     if arrangement.chunk_s is None or arrangement.chunk_s / 2 < SHORTEST_CHUNK_S:
+                        raise
+                    if isinstance(track, ArrivingTrack):  # what has come does not come again
                         raise
                 job.warn("Memory ran out; the separation restarted with chunks half as long.")
                 arrangement = self._arrange(request, models, track, lease, job, longest_chunk_s=arrangement.chunk_s / 2)

@@ -154,7 +154,7 @@ async function deliver(meeting, begun, abandon) {
 /** See `DSUWorker.separateStream`. */
 async function separateStream(worker, song, fields, { signal, onLine, onProgress } = {}) {
   const isFile = typeof song === 'string';
-  const { sample_rate: sampleRate, channels = 2, frames, name, ...rest } = fields;
+  const { sample_rate: sampleRate, channels = 2, frames, name, statistics_s, record_first, ...rest } = fields;
   if (!isFile && !(sampleRate > 0)) throw new DSUError('invalid_request', 'A stream needs its `sample_rate` in Hz.');
   const giving = await new Meeting().open();
   const taking = isFile ? null : await new Meeting().open();
@@ -182,7 +182,7 @@ async function separateStream(worker, song, fields, { signal, onLine, onProgress
     fault = error;
     abandoned.abort();
   });
-  const input = isFile ? song : { pipe: taking.address, sample_rate: sampleRate, channels, frames, name };
+  const input = isFile ? song : { pipe: taking.address, sample_rate: sampleRate, channels, frames, name, statistics_s, record_first };
   const request = { ...rest, cmd: 'separate', input, stream: { pipe: giving.address, files: false } };
   const finish = async () => {
     try {

@@ -109,6 +109,10 @@ class PipedInput(TypedDict):
     """Number of samples of each channel, where it is known beforehand."""
     name: NotRequired[str]
     """What the results are named after."""
+    statistics_s: NotRequired[float]
+    """Models that scale a song by its loudness take that of its first seconds, so many, and wait for them."""
+    record_first: NotRequired[bool]
+    """Separate only when the whole song has come, in exactly the same way as a file. Some models always do."""
     wait_s: NotRequired[float]
     """How long to wait until somebody opens the other end of the pipe."""
 
@@ -568,7 +572,7 @@ class ApolloOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     input: str | PipedInput | None
-    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
+    """Audio file to separate, or samples that come through a pipe, which are separated while they come."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -688,7 +692,7 @@ class PackageSeparateOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     input: str | PipedInput | None
-    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
+    """Audio file to separate, or samples that come through a pipe, which are separated while they come."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -842,7 +846,7 @@ class DenoiseOptions(TypedDict, total=False):
     debug: bool
     """Add a traceback to errors."""
     input: str | PipedInput | None
-    """Audio file to separate, or samples that come through a pipe: they are kept on disk first."""
+    """Audio file to separate, or samples that come through a pipe, which are separated while they come."""
     inputs: Sequence[str] | None
     """Several files and folders to separate: one `file_done` line for each file, then `done`."""
     output: str | None
@@ -1112,8 +1116,8 @@ class StreamBegun(TypedDict):
     """Each stem, and the WAV file of 32-bit floats that grows while the job runs; null where samples go to a pipe. It has a temporary name, and in the end that of the stem, or none any more."""
     sample_rate: int
     channels: int
-    frames: int
-    """Number of samples that each channel will have."""
+    frames: int | None
+    """Number of samples that each channel will have; null where the end of a song is yet to come."""
 
 
 class Pong(TypedDict):

@@ -43,6 +43,7 @@ class Arrangement:
     blend: Callable[[Heard], Blend] | None = None  # where rows are not stems yet: what makes them
     survey: Survey | None = None
     normalises: bool = False  # the networks hear the song at a scale that depends on all of it
+    fits_length: bool = False  # the chunks are as long as the song
     level: PeakRange | None = None  # that the song is brought to before the networks hear it
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
@@ -57,3 +58,8 @@ class Arrangement:
     def listens_first(self) -> bool:
         """Whether the networks can only start when all of the song has been heard."""
         return self.normalises or self.survey is not None or self.level is not None
+
+    @property
+    def goes_along(self) -> bool:
+        """Whether the networks can keep up with a song that is still coming, if they are told of a stretch of it at most."""
+        return self.survey is None and self.level is None and not self.fits_length

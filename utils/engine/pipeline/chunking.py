@@ -18,6 +18,9 @@ Window = npt.NDArray[np.float32]
 # Ramps end just above zero: a sample covered only by the edge of a chunk is restored when dividing by the sum.
 SMALLEST_WEIGHT = 1e-6
 
+# The length of a song whose end has not come yet, for plans: its chunks are those in the middle of any long song.
+ENDLESS = 1 << 48
+
 
 class Chunk(NamedTuple):
     """Samples `start .. start + length` of the song."""
@@ -33,6 +36,8 @@ class ChunkPlan:
 
     `origin` may be negative and `end` beyond the song: the plan then extends into the padding around the song. No
     chunk starts at or after `starts_before`, since all its output would be discarded.
+
+    Songs of at least `settled` samples have the same chunks, but for those at the end.
     """
 
     origin: int
@@ -41,6 +46,7 @@ class ChunkPlan:
     hop: int
     window: Window
     starts_before: int
+    settled: int = 0
     _cache: dict[tuple[int, int, int], Window] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +63,10 @@ class ChunkPlan:
             raise IndexError(index)
         start = self.origin + index * self.hop
         return Chunk(index, start, min(self.chunk, self.end - start))
+
+    def certain_from(self, index: int) -> int:
+        """How long a song has to be so that this chunk and its weights are the same in all that are longer."""
+        return self.origin + index * self.hop + self.chunk
 
     def weights(self, index: int) -> Window:
         """The normalised window of a chunk. Over all chunks, weights sum to one at every sample from `origin` to `end`."""
@@ -124,7 +134,15 @@ def plan_faded(total: int, *, chunk: int, overlaps: int) -> ChunkPlan:
     """
     hop = max(1, chunk // overlaps if overlaps > 1 else chunk - chunk // 10)
     border = chunk - hop if total > 2 * (chunk - hop) else 0
-    return ChunkPlan(origin=-border, end=total + border, chunk=chunk, hop=hop, window=faded(chunk), starts_before=total)
+    return ChunkPlan(
+        origin=-border,
+        end=total + border,
+        chunk=chunk,
+        hop=hop,
+        window=faded(chunk),
+        starts_before=total,
+        settled=2 * (chunk - hop) + 1,
+    )
 
 
 def plan_on_grid(total: int, *, chunk: int, fade: int, grid: int) -> ChunkPlan:

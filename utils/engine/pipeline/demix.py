@@ -7,6 +7,7 @@ depend on the batch size.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from utils.core.failures import is_out_of_memory
 from utils.core.job import Job, working_on
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
-from utils.engine.pipeline.chunking import Chunk, ChunkPlan, mirrored_positions
+from utils.engine.pipeline.chunking import ENDLESS, Chunk, ChunkPlan, mirrored_positions
 from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongAccess, SongBuffer
 
 OVERFLOWED = "This network overflows in half precision; from now on it computes in single precision."
@@ -86,13 +87,13 @@ class Accumulator:
     """The overlap-add buffer on the device. It starts at the first unfinished sample, and ends where `until` is."""
 
     def __init__(self, rows: int, channels: int, until: int, device: str, *, first: int = 0) -> None:
+        self.until = until
         self._sum = torch.zeros(rows, channels, 0, device=device)
         self._from = first
-        self._until = until
 
     def add(self, start: int, block: Tensor, rows: slice) -> None:
         """Add a block that starts at `start` to these rows; samples before and after the buffer's own are dropped."""
-        low, high = max(start, self._from), min(start + block.shape[-1], self._until)
+        low, high = max(start, self._from), min(start + block.shape[-1], self.until)
         if high <= low:
             return
         missing = high - self._from - self._sum.shape[-1]
@@ -102,7 +103,7 @@ class Accumulator:
 
     def take_until(self, position: int) -> tuple[int, Tensor]:
         """Remove the samples before `position`; returns their start and the samples."""
-        start, count = self._from, max(0, min(position, self._until) - self._from)
+        start, count = self._from, max(0, min(position, self.until) - self._from)
         taken = self._sum[..., :count]
         self._sum = self._sum[..., count:].clone()
         self._from = start + count
@@ -187,10 +188,13 @@ class Turn(NamedTuple):
         return self.chunks[-1].start + self.chunks[-1].length
 
 
-def turns(lanes: Sequence[Lane], size: int, total: int) -> Iterator[Turn]:
-    """All chunks of all lanes, at most `size` together, in the order in which they are added up."""
-    next_chunk = [0] * len(lanes)
-    left = sum(len(lane.plan) for lane in lanes)
+def turns(lanes: Sequence[Lane], size: int, total: int, first: Sequence[int] | None = None) -> Iterator[Turn]:
+    """All chunks of all lanes, at most `size` together, in the order in which they are added up.
+
+    `first` has the first chunk of each lane, where those before it have had their turns.
+    """
+    next_chunk = list(first or [0] * len(lanes))
+    left = sum(len(lane.plan) for lane in lanes) - sum(next_chunk)
     while left:
         last = min(range(len(lanes)), key=lambda i: _final_until(lanes[i], next_chunk[i]))
         chunks = _next_batch(lanes[last], next_chunk[last], size, total)
@@ -201,15 +205,49 @@ def turns(lanes: Sequence[Lane], size: int, total: int) -> Iterator[Turn]:
         yield Turn(lanes[last], chunks, final, needed)
 
 
+def turns_as_it_comes(
+    song: SongBuffer, endless: Sequence[Lane], size: int, lanes_of: Callable[[int], Sequence[Lane]]
+) -> Iterator[Turn]:
+    """As `turns`, of a song whose end has not come yet: the same ones, each as soon as it is the same for any longer song."""
+    numbers = {id(lane): number for number, lane in enumerate(endless)}
+    done = [0] * len(endless)
+    if song.reaches(max(lane.plan.settled for lane in endless)):
+        # The last chunks, which are not known yet, may look back so far.
+        back = max(lane.plan.chunk + lane.net.input_length(lane.plan.chunk) for lane in endless)
+        for turn in turns(endless, size, ENDLESS):
+            start, length = _view(turn.lane, turn.chunks[-1], ENDLESS)
+            if not song.reaches(max(start + length, turn.lane.plan.certain_from(turn.chunks[-1].number))):
+                break
+            yield turn._replace(needed=turn.needed - back)
+            done[numbers[id(turn.lane)]] += len(turn.chunks)
+    yield from turns(lanes_of(song.total), size, song.total, done)
+
+
 def demix(
-    song: SongBuffer, lanes: Sequence[Lane], *, channels: int, rate: int, runner: Runner, job: Job
+    song: SongBuffer,
+    lanes: Sequence[Lane],
+    *,
+    channels: int,
+    rate: int,
+    runner: Runner,
+    job: Job,
+    lanes_of: Callable[[int], Sequence[Lane]] | None = None,
 ) -> Iterator[Stretch]:
-    """Separate a whole song, of `rate` samples a second; yields finished stretches in order."""
+    """Separate a whole song, of `rate` samples a second; yields finished stretches in order.
+
+    Where the end of the song has not come yet, the lanes are those of an endless one; `lanes_of` gives those for its length.
+    """
+    size = runner.batch_size
+    if song.total == ENDLESS and lanes_of is not None:
+        todo, total = turns_as_it_comes(song, lanes, size, lanes_of), math.inf
+    else:
+        todo, total = turns(lanes, size, song.total), work(lanes)
     accumulator = Accumulator(row_count(lanes), channels, song.total, runner.compute.device)
-    total, done = work(lanes), 0
+    done = 0
     job.progress("separate", 0, total / rate)
-    for turn in turns(lanes, runner.batch_size, song.total):
+    for turn in todo:
         job.checkpoint()
+        accumulator.until = song.total
         with job.step("separate"):
             run_turn(song, turn, runner, accumulator, job)
             start, rows = accumulator.take_until(turn.final)

@@ -71,6 +71,7 @@ def ensemble(
         lanes=lanes,
         settings=settings,
         normalises=any(arrangement.normalises for arrangement in arrangements),
+        fits_length=any(arrangement.fits_length for arrangement in arrangements),
         chunk_s=max(chunks) if len(chunks) == len(arrangements) else None,
         blend=None if blend is None else lambda _: blend(),
     )

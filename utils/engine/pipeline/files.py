@@ -38,9 +38,10 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
             for part in parts:
                 writer.put(part)
         encoding = time.perf_counter()
-        written = outlets.commit()
+        written = outlets.commit(stems.stats)
         settings = {
             **arrangement.settings,
+            **track.settings,
             "precision": "fp32" if stems.spent.overflowed else arrangement.compute.precision,
         }
         reported = outlets.report.save(settings, job)

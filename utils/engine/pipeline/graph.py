@@ -100,6 +100,10 @@ class GraphArrangement(Arrangement):
     def request_for(self, stem: str, request: Separate) -> Separate:
         return self.requests.get(stem, request)
 
+    @property
+    def goes_along(self) -> bool:
+        return False  # its steps need to know how long the song is
+
 
 class SilentStem(Exception):
     """A step has heard nothing but zeros, which is only known now. A file of zeros has silent stems, whatever the model."""

@@ -14,17 +14,16 @@ from utils import __version__
 from utils.audio.canvas import Canvas
 from utils.audio.channels import Block
 from utils.audio.formats import OutputFormat, rate_like
-from utils.audio.paths import shown
 from utils.audio.resampling import resampled_frames
 from utils.audio.scanning import AudioStats
 from utils.audio.stem_files import StemPlan
-from utils.audio.tag_bounds import TagsRefused
-from utils.audio.tagging import Tags, TagSet, read_tags
+from utils.audio.tagging import TagSet
 from utils.audio.writing import StemSet, UnwrittenStems, Written, open_stems
 from utils.core.job import Job
 from utils.core.replies import StreamBegun
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
+from utils.engine.pipeline.chunking import ENDLESS
 from utils.engine.pipeline.live import Live
 from utils.engine.pipeline.report import JobReport
 from utils.engine.pipeline.song import Samples
@@ -42,7 +41,7 @@ class Outlets:
 
     def __init__(self, request: Separate, arrangement: Arrangement, track: Track, stats: AudioStats, job: Job) -> None:
         self._request, self._arrangement, self._track, self._job = request, arrangement, track, job
-        self._frames = stats.frames
+        self._frames = None if stats.frames == ENDLESS else stats.frames
         self._targets = stem_targets(request, arrangement, track)
         self.output = _output_format(request, arrangement, track)
         # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
@@ -50,6 +49,8 @@ class Outlets:
         # Players of stem.m4a expect stereo.
         self._file_channels = STEREO if self.output.name == "stem.m4a" else self._channels
         self.report = JobReport(request, arrangement, track, stats.frames, job)
+        asked = {name: arrangement.request_for(name, request) for name in self._targets}
+        self._outputs = {name: _output_format(each, arrangement, track) for name, each in asked.items()}
         self._files = self._open_files(stats)
         self._canvas = self._open_canvas()
         self._live: Live | None = None
@@ -85,9 +86,11 @@ class Outlets:
         if self._live is not None:
             self._live.add({name: [block] for name, block in blocks.items()}, start=part.start)
 
-    def commit(self) -> Written:
-        """All parts were taken: complete the files, and give them their names."""
+    def commit(self, stats: AudioStats) -> Written:
+        """All parts were taken, of a song with these statistics: complete the files, and give them their names."""
         job = self._job
+        if self._frames is None:
+            self._files.ends_at(self._lengths(stats))
         if self._live is not None:
             self._live.finish({} if self._comes_in_any_order else self._files.finish())
         if self._canvas is not None:
@@ -136,19 +139,19 @@ class Outlets:
 
     def _open_files(self, stats: AudioStats) -> StemSet | UnwrittenStems:
         request, arrangement, track, streaming = self._request, self._arrangement, self._track, self._request.streaming
-        asked = {name: arrangement.request_for(name, request) for name in self._targets}
-        outputs = {name: _output_format(each, arrangement, track) for name, each in asked.items()}
-        frames = {name: _frames(stats, arrangement, track, output) for name, output in outputs.items()}
+        known = self._lengths(stats) if self._frames is not None else {}
+        frames = {name: known.get(name) for name in self._targets}
         if streaming is not None and not streaming.files:
             names = arrangement.selection.names
-            plan = StemPlan(self.output, arrangement.sample_rate, self._file_channels, frames[names[0]])
+            rate, length = arrangement.sample_rate, frames[names[0]]
+            plan = StemPlan(self.output, rate, self._file_channels, length, ends_late=length is None)
             return UnwrittenStems(names, plan)
         with self._job.step("read"):
-            tags = TagSet(source=_source_tags(track, self._job), model=arrangement.model, version=__version__)
+            tags = TagSet(source=track.tags(self._job), model=arrangement.model, version=__version__)
         return open_stems(
             self._targets,
             folder=Path(request.folder).expanduser().absolute(),
-            output=outputs,
+            output=self._outputs,
             model_rate=arrangement.sample_rate,
             channels=self._file_channels,
             frames=frames,
@@ -157,8 +160,12 @@ class Outlets:
             growing=streaming is not None and streaming.pipe is None and not self._comes_in_any_order,
         )
 
+    def _lengths(self, stats: AudioStats) -> dict[str, int]:
+        """The length of each stem: exactly the duration of the input, at the output's rate."""
+        return {name: _frames(stats, self._arrangement, self._track, each) for name, each in self._outputs.items()}
+
     def _open_canvas(self) -> Canvas | None:
-        if not (self._comes_in_any_order and isinstance(self._files, StemSet)):
+        if not (self._comes_in_any_order and isinstance(self._files, StemSet)) or self._frames is None:
             return None
         arrangement, beside = self._arrangement, next(iter(self._targets.values()))
         names = [*arrangement.selection.names, *([MIX] if self._needs_mix else [])]
@@ -191,14 +198,6 @@ def _frames(stats: AudioStats, arrangement: Arrangement, track: Track, output: O
     if output.sample_rate == arrangement.sample_rate:
         return stats.frames
     return resampled_frames(stats.source_frames, track.info.sample_rate, output.sample_rate)
-
-
-def _source_tags(track: Track, job: Job) -> Tags | None:
-    try:
-        return read_tags(track.path)
-    except TagsRefused as reason:
-        job.warn(f"The tags of '{shown(track.path.name)}' were not read: {reason}.")
-        return None
 
 
 def _output_format(request: Separate, arrangement: Arrangement, track: Track) -> OutputFormat:

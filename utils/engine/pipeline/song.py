@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from utils.audio.disk import output_error
 from utils.audio.scanning import AudioStats
+from utils.engine.pipeline.chunking import ENDLESS
 
 Samples = npt.NDArray[np.float32]
 
@@ -103,7 +104,10 @@ class SongFile:
 
 
 class SongBuffer:
-    """Random access to a stream of blocks (channels, n), apart from samples that were forgotten."""
+    """Random access to a stream of blocks (channels, n), apart from samples that were forgotten.
+
+    A `total` of `ENDLESS` becomes the true one when the stream ends. Until then, `reaches` is asked before samples are read.
+    """
 
     def __init__(self, blocks: Iterator[Samples], *, channels: int, total: int) -> None:
         self._blocks = blocks
@@ -115,6 +119,12 @@ class SongBuffer:
     @property
     def total(self) -> int:
         return self._total
+
+    def reaches(self, position: int) -> bool:
+        """Whether the song has all samples before `position`."""
+        if self._total == ENDLESS:
+            self._fill_to(position)
+        return self._total >= position
 
     def read(self, start: int, length: int, scale: Scale | None = None) -> Samples:
         """Samples `start .. start + length`, scaled; zeros before and after the song."""
@@ -144,6 +154,9 @@ class SongBuffer:
     def _fill_to(self, end: int) -> None:
         while self._kept_from + self._filled < end:
             block = next(self._blocks, None)
+            if block is None and self._total == ENDLESS:
+                self._total = self._kept_from + self._filled
+                return
             if block is None:  # the stream promises `total` samples; should it ever break that, pad with silence
                 block = np.zeros((self._kept.shape[0], end - self._kept_from - self._filled), dtype=np.float32)
             needed = self._filled + block.shape[1]

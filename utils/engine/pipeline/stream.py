@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -18,6 +18,7 @@ from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job
 from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.blending import LOCAL, Unblended
+from utils.engine.pipeline.chunking import ENDLESS
 from utils.engine.pipeline.demix import Lane, Runner, Stretch, demix
 from utils.engine.pipeline.seeking import demix_anywhere
 from utils.engine.pipeline.song import Samples, SongBuffer, SongFile
@@ -81,9 +82,9 @@ def begin_stages(job: Job, *, survey: bool) -> None:
     job.begin_stages(scan=SCAN, **({"survey": SURVEY} if survey else {}), separate=SEPARATE, write=WRITE)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stream:
-    """Yields the parts of a song once: in order, or as the job wants them."""
+    """Yields the parts of a song once: in order, or as the job wants them. Its `stats` are those of the whole song at the end."""
 
     arrangement: Arrangement
     audio: Audio
@@ -158,8 +159,16 @@ class Stream:
         ):
             buffer = SongBuffer(iter(blocks), channels=arrangement.channels, total=self.stats.frames)
             yield from demix(
-                buffer, lanes, channels=arrangement.channels, rate=arrangement.sample_rate, runner=runner, job=job
+                buffer,
+                lanes,
+                channels=arrangement.channels,
+                rate=arrangement.sample_rate,
+                runner=runner,
+                job=job,
+                lanes_of=lambda total: arrangement.lanes(Heard(replace(self.stats, frames=total))),
             )
+        if self.stats.frames == ENDLESS:
+            self.stats = self.audio.scan(arrangement.sample_rate, arrangement.channels, job, lambda _: None)
         for warning in blocks.warnings:
             job.warn(warning)
         self.spent.decode_s += blocks.busy_s

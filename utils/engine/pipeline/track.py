@@ -11,10 +11,12 @@ from typing import Protocol
 import numpy as np
 
 from utils.audio.formats import most_channels
+from utils.audio.paths import shown
 from utils.audio.reading import AudioInfo, AudioReader, open_audio, probe
 from utils.audio.resampling import resampled
 from utils.audio.scanning import AudioStats, Moments, scan
-from utils.audio.temporary import is_part
+from utils.audio.tag_bounds import TagsRefused
+from utils.audio.tagging import Tags, read_tags
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.peaks import PeakRange
@@ -95,8 +97,21 @@ class Track:
 
     @property
     def title(self) -> str:
-        """What clients know the input by: the name of its file, or the one that came with samples."""
-        return self.name if is_part(self.path.name) else self.path.name
+        """What clients know the input by."""
+        return self.path.name
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What `done` tells of how the input was read, if that is more than that it was."""
+        return {}
+
+    def tags(self, job: Job) -> Tags | None:
+        """What the file says of itself."""
+        try:
+            return read_tags(self.path)
+        except TagsRefused as reason:
+            job.warn(f"The tags of '{shown(self.path.name)}' were not read: {reason}.")
+            return None
 
     def channels_in(self, audio_format: AudioFormat) -> int:
         """The number of channels in the file, or stereo if the format cannot hold that many."""

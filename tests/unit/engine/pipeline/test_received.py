@@ -1,5 +1,6 @@
 """Samples from a pipe become a file for as long as they are needed, or an error that says what is wrong with them."""
 
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from utils.audio.frames import LONGEST_LINE_BYTES
 from utils.core.errors import InputEmpty, InputNotFound, InputUnreadable, InvalidRequest
 from utils.core.job import Job, JobCancelled
 from utils.core.requests import PipedInput
-from utils.engine.pipeline.received import received
+from utils.engine.pipeline.received import arriving, recorded
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs")
 SOUND = np.random.default_rng(0).standard_normal((2, 70_000)).astype(np.float32)
@@ -51,6 +52,12 @@ def write(fifo, *messages):
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+@contextlib.contextmanager
+def received(piped, job):
+    with arriving(piped, job) as frames, recorded(piped, frames, job) as path:
+        yield path
 
 
 def temporary_files(fifo):

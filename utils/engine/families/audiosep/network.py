@@ -8,8 +8,9 @@ so the residual keeps the frequencies above the network's range.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,7 +162,8 @@ class Lengths:
     def plan(self, total: int, rates: Rates) -> ChunkPlan:
         is_whole = total <= self.whole_s * rates.song
         chunk = total + rates.grid if is_whole else round(self.chunk_s * rates.song)
-        return plan_on_grid(total, chunk=chunk, fade=0, grid=rates.grid)
+        plan = plan_on_grid(total, chunk=chunk, fade=0, grid=rates.grid)
+        return replace(plan, settled=math.floor(self.whole_s * rates.song) + 1)
 
 
 def lengths_of(request: AudioSepSeparate, longest_s: float | None) -> Lengths:

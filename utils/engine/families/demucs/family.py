@@ -163,6 +163,7 @@ class DemucsFamily:
                 "networks": len(members),
             },
             normalises=True,
+            fits_length=whole,
             # Networks with a fixed segment cannot use a shorter one. From a whole song it is one step to segments.
             chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s * (1 + whole),
         )

@@ -143,6 +143,10 @@ class HannPlan(ChunkPlan):
 
     limit: int = 0
 
+    def certain_from(self, index: int) -> int:
+        reach = (self.chunk - 1) // self.hop
+        return super().certain_from(index + reach)  # the windows of the last chunks are others
+
     def weights(self, index: int) -> Window:
         own = self[index]
         total = np.zeros(own.length)

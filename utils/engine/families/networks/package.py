@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +41,7 @@ def package_lanes(
         if "roformer" in model.source.type
         else plan_alike(frames, chunk=chunk, hop=hop)
     )
+    plan = replace(plan, settled=math.ceil(SHORT_S * inference.sample_rate))
     subset = None if list(needed) == list(range(len(model.stems))) else needed
     view = NetworkView(model.backend, subset, mono=mono)
     return [Lane(view, plan, np.ones(len(needed)), bounded=isinstance(plan, PlanToEnd))]
@@ -73,6 +75,10 @@ class PlanToEnd(ChunkPlan):
             raise IndexError(index)
         start = min(index * self.hop, max(0, self.end - self.chunk))
         return Chunk(index, start, min(self.chunk, self.end - start))
+
+    def certain_from(self, index: int) -> int:
+        reach = (self.chunk - 1) // self.hop + 1
+        return super().certain_from(index + reach)  # up to there, none may be the one that is moved
 
     def weights(self, index: int) -> Window:
         own = self[index]
