@@ -64,6 +64,39 @@ test('a stream is separated into streams', async () => {
   await check(await worker.separateStream(samples(), { ...MODEL, sample_rate: 44100, channels: 2, name: 'My Song' }));
 });
 
+test('a stream of unknown length is separated while it comes', async () => {
+  const fields = { ...MODEL, sample_rate: 44100, statistics_s: 0.5 };
+  let taken = 0;
+  let release;
+  const heard = new Promise((resolve) => (release = resolve));
+  async function* endless() {
+    const second = Buffer.alloc(44100 * 8);
+    for (let i = 0; i < second.length / 4; i += 1) second.writeFloatLE(Math.sin(i / 20) / 4, 4 * i);
+    for (; taken < 60; taken += 1) yield second;
+    await heard; // the song goes on only when its beginning has been separated
+    yield second;
+  }
+  const { stems, frames, done } = await worker.separateStream(endless(), fields);
+  assert.equal(frames, null);
+  const sizes = await Promise.all(Object.values(stems).map(async (stem) => {
+    let size = 0;
+    for await (const chunk of stem) {
+      size += chunk.length;
+      release();
+    }
+    return size;
+  }));
+  assert.deepEqual(sizes, sizes.map(() => 61 * 44100 * 8));
+  const { settings } = await done;
+  assert.deepEqual([settings.input, settings.statistics_s], ['as it came', 0.5]);
+});
+
+test('a stream can be recorded first', async () => {
+  const live = await worker.separateStream(samples(), { ...MODEL, sample_rate: 44100, record_first: true });
+  await check(live);
+  assert.equal((await live.done).settings.input, 'recorded first');
+});
+
 test('stems that nobody wants can be left out, and destroying all cancels the job', async () => {
   const first = await worker.separateStream(song, MODEL);
   const { vocals, ...others } = first.stems;
