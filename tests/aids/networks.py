@@ -1,10 +1,16 @@
 """Networks with weights that let every part of them show, and signals to run them on, for the tests of this folder."""
 
+from pathlib import Path
+
+import soundfile
 import torch
 from torch import Tensor, nn
 
 from models.architectures import OWN, network_class, params_class
-from utils.doctor.computing import agreement_db, music, with_unit_gain
+from utils.doctor.computing import agreement_db, with_unit_gain
+
+CLIP = Path(__file__).resolve().parents[2] / "embedded" / "clip"
+CLIP_START = 3 * 44100
 
 __all__ = ["TINY", "agreement_db", "music", "noise", "run", "scrambled", "tiny", "twin", "with_unit_gain"]
 # Of every architecture, its network and parameters.
@@ -35,6 +41,12 @@ def twin(net: nn.Module, peer: nn.Module) -> nn.Module:
 
 def noise(*shape: int) -> Tensor:
     return 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(3))
+
+
+def music(channels: int, samples: int) -> Tensor:
+    """(1, channels, samples) of the embedded clip, from where all instruments play."""
+    stems = [soundfile.read(path, dtype="float32", always_2d=True)[0].T for path in sorted(CLIP.glob("*.ogg"))]
+    return torch.from_numpy(sum(stems))[None, :channels, CLIP_START:][..., :samples].clone()
 
 
 def run(net: nn.Module, mix: Tensor, **options: object) -> Tensor:

@@ -164,3 +164,13 @@ def test_the_word_worker_serves(worker_dir, models):
     with WorkerProcess(command, env={}) as worker:
         worker.expect("ready")
         assert "my_scnet" in worker.ask(cmd="list_models")["models"]
+
+
+def test_the_doctor_examines_the_processor(run):
+    """In a child process: every network comes out right, every format is read as it was written."""
+    found = json.loads(run("doctor", "--device", "cpu", "--json").stdout)
+    (device,) = found["devices"]
+    assert "fault" not in device
+    assert device["precisions"]["fp32"] == {"lowest_db": 200.0, "lowest_of": "mask_unet", "faults": {}}
+    formats = {one["check"]: one["state"] for one in found["findings"] if one["check"].startswith("format ")}
+    assert set(formats.values()) == {"good"}

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import soundfile
 import torch
 from torch import Tensor, nn
 
@@ -22,9 +21,7 @@ from utils import device as devices
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
 from utils.engine.backends.torch import TorchBackend
-from utils.store.folders import embedded_folder
 
-CLIP_START = 3 * 44100  # from where on all instruments play
 SAMPLES = 4096
 # How far below the result the difference may lie: of the same arithmetic in another order, and of half precision.
 LEAST_DB = {"fp32": 60.0, "fp16": 35.0, "bf16": 25.0}
@@ -97,7 +94,7 @@ def _agreement_db(name: str, device: str, precision: Arithmetic) -> float:
     params = params_class(name).tiny()
     torch.manual_seed(1)
     net = with_unit_gain(network_class(name)(params))
-    mix = music(int(getattr(params, "channels", 2)), _length_for(net))
+    mix = chord(int(getattr(params, "channels", 2)), _length_for(net))
     with torch.inference_mode():
         reference = net(mix)
     backend = TorchBackend(net)
@@ -132,11 +129,17 @@ def with_unit_gain(net: nn.Module) -> nn.Module:
     return net.eval()
 
 
-def music(channels: int, samples: int) -> Tensor:
-    """(1, channels, samples) of the clip that comes with DSU, from where all instruments play."""
-    paths = sorted((embedded_folder() / "clip").glob("*.ogg"))
-    stems = [soundfile.read(path, CLIP_START + samples, dtype="float32", always_2d=True)[0].T for path in paths]
-    return torch.from_numpy(sum(stems))[None, :channels, CLIP_START:][..., :samples].clone()
+def chord(channels: int, samples: int) -> Tensor:
+    """(1, channels, samples) of notes with overtones and a little noise: the frozen programs come without the clip."""
+    time_s = torch.arange(samples) / 44100
+    notes = sum(
+        torch.sin(2 * math.pi * pitch * overtone * time_s) / overtone
+        for pitch in (110.0, 164.8, 277.2)
+        for overtone in range(1, 13)
+    )
+    noise = torch.randn(channels, samples, generator=torch.Generator().manual_seed(5))
+    balance = torch.linspace(1.0, 0.7, channels)[:, None]
+    return (0.1 * balance * notes + 0.02 * noise)[None]
 
 
 def agreement_db(estimate: Tensor, reference: Tensor) -> float:
@@ -149,7 +152,7 @@ def agreement_db(estimate: Tensor, reference: Tensor) -> float:
 
 def _spectrum_db(device: str) -> float:
     """How exactly a spectrum becomes the signal again that it is of."""
-    signal = music(1, SAMPLES)[0]
+    signal = chord(1, SAMPLES)[0]
     window = torch.hann_window(1024, device=device)
     spectrum = torch.stft(signal.to(device), 1024, 256, window=window, return_complex=True)
     again = torch.istft(spectrum, 1024, 256, window=window, length=SAMPLES)
