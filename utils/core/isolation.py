@@ -222,6 +222,8 @@ else:
         """The system ends it, also where C code holds the interpreter and where nobody waits for it any more."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # they are meant for the worker
             signal.signal(number, signal.SIG_IGN)
+        # What would write a file gets an error, as Python has it; frozen programs would end.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
         bounds = {resource.RLIMIT_AS: memory_bytes, resource.RLIMIT_CPU: int(seconds) + 1}
