@@ -94,7 +94,9 @@ class ChunkFilter(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.weight = nn.ParameterDict({"tensor": torch.randn(dim, FREQUENCIES, dtype=torch.complex64) / dim})
+        # `torch.randn` would import sympy, which the frozen programs leave out, where there is no data.
+        parts = torch.empty(dim, FREQUENCIES, 2).normal_(std=0.5**0.5 / dim)
+        self.weight = nn.ParameterDict({"tensor": torch.view_as_complex(parts)})
         self.bias = nn.Parameter(torch.zeros(dim, 1))
         self.waves = Derived(self._waves)
         self.factors = Derived(self._factors)

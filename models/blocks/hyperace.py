@@ -227,7 +227,8 @@ class Membership(nn.Module):
     def __init__(self, width: int, hyperedges: int) -> None:
         super().__init__()
         self.scale = (width // HEADS) ** -0.5 / HEADS
-        self.global_proto = nn.Parameter(torch.randn(hyperedges, width))
+        # `torch.randn` would import sympy, which the frozen programs leave out, where there is no data.
+        self.global_proto = nn.Parameter(torch.empty(hyperedges, width).normal_())
         self.context_mapper = nn.Linear(2 * width, hyperedges * width, bias=False)
         self.query_proj = nn.Linear(width, width, bias=False)
 

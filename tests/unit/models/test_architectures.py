@@ -1,6 +1,7 @@
 """Each row of the table of architectures is complete and true."""
 
 import functools
+import sys
 from dataclasses import is_dataclass
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from models.architectures import OWN, network_class, params_class
 from tools.fixtures.networks import RECIPES, small_params, write_network
+from utils.engine.backends.torch import without_data
 from utils.store.folders import configs_folder
 from utils.store.network_config import read_config
 from utils.store.network_models import guess_type
@@ -112,3 +114,11 @@ def test_architectures_without_a_configuration_are_in_the_table():
     """The exceptions above are rows, and have no configuration."""
     assert OWN.keys() >= NO_PUBLIC_MODEL
     assert not [name for name in NO_PUBLIC_MODEL if (configs_folder() / name).exists()]
+
+
+def test_networks_are_built_without_sympy(monkeypatch):
+    """The frozen programs leave it out, and torch's own functions for random numbers import it where there is no data."""
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    for name in OWN:
+        with without_data(None):
+            network_class(name)(params_class(name).tiny())
