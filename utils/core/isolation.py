@@ -228,5 +228,7 @@ else:
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
         bounds = {resource.RLIMIT_AS: memory_bytes, resource.RLIMIT_CPU: int(seconds) + 1}
         for kind, bound in {**bounds, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}.items():
+            # At its second limit of time a process is killed, and nobody can tell why.
+            last = bound + 1 if kind == resource.RLIMIT_CPU else bound
             with contextlib.suppress(OSError, ValueError):  # macOS refuses some; a lower limit is there already
-                resource.setrlimit(kind, (bound, bound))
+                resource.setrlimit(kind, (bound, last))
