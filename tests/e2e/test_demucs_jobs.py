@@ -43,17 +43,6 @@ def worker(start):
         yield process
 
 
-@pytest.fixture
-def separate(repo, songs, tmp_path):
-    """A request for the short song; fields replace its own."""
-
-    def request(**fields):
-        basis = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path / "out")}
-        return {**basis, "model": "tiny", "repo": str(repo), "shifts": 0, **fields}
-
-    return request
-
-
 def files_below(folder):
     return sorted(path for path in Path(folder).rglob("*")) if Path(folder).exists() else []
 

@@ -8,25 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from worker_process import WorkerProcess, worker_command
 
-from tools.fixtures.audio_separator import make_mdx, make_vr
 from tools.fixtures.audiosep import write_audiosep
-from tools.fixtures.demucs import make_repo
-from tools.fixtures.networks import write_network
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A models directory with a model of each family, and AudioSep's parts by their files."""
-    folder = tmp_path_factory.mktemp("models")
-    make_repo(folder / "demucs")
-    write_network(folder / "bsroformer", "mdx23c", name="my_net")
-    write_network(folder / "bsroformer", "apollo", name="my_apollo")
-    make_vr(folder / "audio-separator", "my_vr")
-    make_mdx(folder / "audio-separator", "my_mdx")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +27,13 @@ def described(tmp_path_factory):
 
 
 @pytest.fixture
-def start(worker_dir, models):
+def start(worker_dir, family_models):
     """Start `dsu worker`, or another worker, on these models."""
     with contextlib.ExitStack() as stack:
 
         def start_one(kind="dsu", *flags):
             command = [*worker_command(WORKERS[kind], worker_dir), "--worker", "--device", "cpu", "--threads", "1"]
-            worker = WorkerProcess([*command, "--models-dir", str(models), "--offline", *flags])
+            worker = WorkerProcess([*command, "--models-dir", str(family_models), "--offline", *flags])
             stack.enter_context(worker)
             worker.expect("ready")
             return worker
@@ -196,10 +181,10 @@ def test_a_family_that_is_no_family_waits_for_its_turn(dsu, family):
     assert (error["code"], error["field"]) == ("invalid_request", "family")
 
 
-def test_a_repo_finds_its_own_models(start, models, songs, tmp_path):
+def test_a_repo_finds_its_own_models(start, family_models, songs, tmp_path):
     """A field that one family alone has decides before the name is looked up."""
     dsu = start("dsu", "--models-dir", str(tmp_path))
-    fields = {"model": "tiny", "repo": str(models / "demucs"), "shifts": 0}
+    fields = {"model": "tiny", "repo": str(family_models / "demucs"), "shifts": 0}
     done = finish(dsu, cmd="separate", input=str(songs / "short.wav"), output=str(tmp_path / "out"), **fields)
     assert (done["status"], done["model"]) == ("done", "tiny")
 

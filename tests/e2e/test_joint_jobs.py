@@ -25,17 +25,6 @@ def worker(worker_dir, tmp_path_factory):
         yield process
 
 
-@pytest.fixture
-def separate(repo, songs, tmp_path):
-    """A request for the short song; fields replace its own."""
-
-    def request(**fields):
-        basis = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path / "out")}
-        return {**basis, "model": "tiny", "repo": str(repo), "shifts": 0, **fields}
-
-    return request
-
-
 def files(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 

@@ -13,9 +13,6 @@ import pytest
 import soundfile
 from worker_process import WorkerProcess, worker_command
 
-from tools.fixtures.audio_separator import make_mdx, make_vr
-from tools.fixtures.demucs import make_repo
-from tools.fixtures.networks import write_network
 from workers import WORKERS
 
 pytestmark = pytest.mark.e2e
@@ -33,21 +30,9 @@ IN_ORDER_ONLY = ("denoise", "ensemble")
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A models directory with a model of most families."""
-    folder = tmp_path_factory.mktemp("models")
-    make_repo(folder / "demucs")
-    write_network(folder / "bsroformer", "mdx23c", name="my_net")
-    write_network(folder / "bsroformer", "apollo", name="my_apollo")
-    make_vr(folder / "audio-separator", "my_vr")
-    make_mdx(folder / "audio-separator", "my_mdx")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def worker(worker_dir, models):
+def worker(worker_dir, family_models):
     """One worker for all that does not end it."""
-    with started(worker_dir, models) as process:
+    with started(worker_dir, family_models) as process:
         yield process
 
 
@@ -320,14 +305,14 @@ def test_a_song_that_breaks_off_leaves_no_files(worker, song, tmp_path, end, fie
 
 @POSIX
 @pytest.mark.parametrize("fields", [{}, {"start_at": 30}], ids=["in order", "anywhere"])
-def test_a_kill_leaves_nothing_for_long(worker_dir, models, songs, song, tmp_path, fields):
+def test_a_kill_leaves_nothing_for_long(worker_dir, family_models, songs, song, tmp_path, fields):
     """The next job with the same folder removes what a killed one could not."""
-    with started(worker_dir, models) as first:
+    with started(worker_dir, family_models) as first:
         first.send({"cmd": "separate", "model": "my_net", "input": str(songs / "long.wav"), "output": str(tmp_path),
                     "stream": {"every_s": 0}, **fields})  # fmt: skip
         first.expect("segment")
         first.signal(signal.SIGKILL)
         first.wait()
-    with started(worker_dir, models) as second:
+    with started(worker_dir, family_models) as second:
         done = finish(second, cmd="separate", model="my_net", input=str(song), output=str(tmp_path))[-1]
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(map(Path, done["paths"].values()))

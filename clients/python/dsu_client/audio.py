@@ -9,7 +9,7 @@ import importlib
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +27,23 @@ MOST_CHANNELS = 64
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 # More does not fit into a RIFF file.
 MOST_BYTES = 0xFFFFFFFF - 4096
+
+
+class NamedSamples(Mapping[str, "Samples"]):
+    """Samples by the names of stems, with their rate."""
+
+    def __init__(self, samples: Mapping[str, Samples], sample_rate: int) -> None:
+        self._samples = dict(samples)
+        self.sample_rate = sample_rate
+
+    def __getitem__(self, name: str) -> Samples:
+        return self._samples[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
 
 
 def find_numpy() -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from .audio import read_wav, write_wav
+from .audio import NamedSamples, read_wav, write_wav
 from .errors import RequestError
 from .protocol import Done
 
@@ -21,22 +21,12 @@ if TYPE_CHECKING:
 Pathname: TypeAlias = "str | PathLike[str]"
 
 
-class Stems(Mapping[str, "Samples"]):
+class Stems(NamedSamples):
     """The stems of a song by their names, as samples; `reply` is what the worker said."""
 
     def __init__(self, samples: Mapping[str, Samples], sample_rate: int, reply: Done) -> None:
-        self._samples = dict(samples)
-        self.sample_rate = sample_rate
+        super().__init__(samples, sample_rate)
         self.reply = reply
-
-    def __getitem__(self, name: str) -> Samples:
-        return self._samples[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._samples)
-
-    def __len__(self) -> int:
-        return len(self._samples)
 
     def __repr__(self) -> str:
         return f"<Stems {', '.join(self)} at {self.sample_rate} Hz>"

@@ -12,13 +12,13 @@ import sys
 import tempfile
 import threading
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from .audio import find_numpy
+from .audio import NamedSamples, find_numpy
 from .connection import Item
 
 if TYPE_CHECKING:
@@ -28,23 +28,13 @@ BLOCK_BYTES = 1 << 16
 DEPTH = 4  # messages that wait to be taken; then the worker waits, too
 
 
-class LiveSegment(Mapping[str, "Samples"]):
+class LiveSegment(NamedSamples):
     """A finished stretch: the samples of each stem by its name, from the sample `start` of the song on."""
 
     def __init__(self, samples: Mapping[str, Samples], *, start: int, frames: int, sample_rate: int) -> None:
-        self._samples = dict(samples)
+        super().__init__(samples, sample_rate)
         self.start = start
         self.frames = frames
-        self.sample_rate = sample_rate
-
-    def __getitem__(self, name: str) -> Samples:
-        return self._samples[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._samples)
-
-    def __len__(self) -> int:
-        return len(self._samples)
 
     def __repr__(self) -> str:
         return f"<LiveSegment {', '.join(self)} from {self.start / self.sample_rate:.2f} s, {self.frames} samples>"
