@@ -47,16 +47,16 @@ class Flavor(NamedTuple):
 
     torch_index: str | None  # of PyTorch, which has the builds that PyPI lacks; None is PyPI
     onnx_lock: str
-    torch_megabytes: int  # to download, with the libraries that it needs
+    torch_megabytes: int | None  # to download, with the libraries that it needs; None is not known
     systems: tuple[str, ...] = ("linux", "win32")
 
 
 FLAVORS = {
     "cpu": Flavor("https://download.pytorch.org/whl/cpu", ONNX_LOCK, 190, ("linux", "win32", "darwin")),
-    "cuda": Flavor("https://download.pytorch.org/whl/cu130", ONNX_GPU_LOCK, 2300),
+    "cuda": Flavor("https://download.pytorch.org/whl/cu130", ONNX_GPU_LOCK, 2700),
     "cuda-legacy": Flavor("https://download.pytorch.org/whl/cu126", ONNX_LOCK, 2800),
-    "rocm": Flavor("https://download.pytorch.org/whl/rocm7.2", ONNX_LOCK, 4500, ("linux",)),
-    "xpu": Flavor("https://download.pytorch.org/whl/xpu", ONNX_LOCK, 1800),
+    "rocm": Flavor("https://download.pytorch.org/whl/rocm7.2", ONNX_LOCK, None, ("linux",)),
+    "xpu": Flavor("https://download.pytorch.org/whl/xpu", ONNX_LOCK, None),
     "mac-mps": Flavor(None, ONNX_LOCK, 0, ("darwin",)),
 }
 # What pip calls its settings of places to install from. Whoever has set one decides where torch comes from.
@@ -340,9 +340,11 @@ def create_venv() -> None:
 
 def announce(files: Sequence[str], flavor: str) -> None:
     """Say how much will be downloaded, and about how long the set-up takes."""
-    size = sum(MEGABYTES.get(name, FLAVORS[flavor].torch_megabytes) for name in files)
+    sizes = [MEGABYTES.get(name, FLAVORS[flavor].torch_megabytes) for name in files]
+    size = sum(each or 0 for each in sizes)
     minutes = INSTALL_MINUTES + round(size / MEGABYTES_PER_S / 60)
-    say(f"Setting up .venv ({flavor}): up to {size} MB to download, about {minutes} min at 50 Mbit/s.")
+    more = ", and more for a torch of unknown size" if None in sizes else ""
+    say(f"Setting up .venv ({flavor}): up to {size} MB to download, about {minutes} min at 50 Mbit/s{more}.")
 
 
 def index_of_torch(flavor: str) -> list[str]:

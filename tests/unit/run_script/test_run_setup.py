@@ -152,9 +152,16 @@ def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
     run.set_up("cuda")
     run.set_up("cuda", dev=True)
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
-    assert "(cuda): up to 2652 MB to download" in first
-    assert "about 8 min" in first
+    assert "(cuda): up to 3052 MB to download" in first
+    assert "about 9 min" in first
     assert "(cuda): up to 105 MB to download" in second
+
+
+def test_a_size_that_nobody_knows_is_said_to_be_unknown(commands, capsys):
+    """Instead of a guess."""
+    run.set_up("rocm")
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
+    assert line.endswith("about 1 min at 50 Mbit/s, and more for a torch of unknown size.")
 
 
 @pytest.mark.parametrize(
