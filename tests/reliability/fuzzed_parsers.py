@@ -195,13 +195,13 @@ def journals() -> Parser:
 
 
 def notes() -> Parser:
-    from utils.engine.resume import _read
+    from utils.engine.resume import JobNote, _read
 
     path = Path(tempfile.mkdtemp(), "a.json")
 
     def read(data: bytes) -> None:
         path.write_bytes(data)
-        _read(path)
+        _read(path, JobNote)
 
     stamp = {"path": "/a", "size_bytes": 1, "modified_ns": 1, "sample": "0"}
     origin = {"form": 1, "folder": "/", "input": stamp, "settings": "", "models": [{"name": "m", "files": ["0"]}]}

@@ -62,8 +62,8 @@ def open_stems(
     """The files of a separation, as a context manager; nothing is created before it is entered.
 
     `targets` has the final file of each stem, inside `folder`; stems of a joint format that have the same file become its
-    tracks, in this order. `output` is the format of all stems or of each, `frames` the length at its `sample_rate`, or None as long as nobody knows it. With `growing`, others may read the samples
-    while they are written.
+    tracks, in this order. `output` is the format of all stems or of each, `frames` the length at its `sample_rate`, or None as
+    long as nobody knows it. With `growing`, others may read the samples while they are written.
     Raises `UnsupportedFormat`, `DiskFull`, `OutputNotWritable`.
     """
     outputs = dict.fromkeys(targets, output) if isinstance(output, OutputFormat) else output
@@ -178,7 +178,13 @@ class StemSet:
 
     def _prepare(self) -> None:
         self._make_folder(self._root)
-        folders = {temporary.part_folder(target) for target in self._targets.values()}
+        # A killed job may have left its temporary files in any of them: as deep as it found folders.
+        folders = {
+            folder
+            for target in self._targets.values()
+            for folder in target.parents
+            if folder.is_relative_to(self._root)
+        }
         settle_kept(folders)
         temporary.remove_stale_parts(folders)
         for target in dict.fromkeys(self._targets.values()):

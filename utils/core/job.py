@@ -118,7 +118,7 @@ class Job:
     def within(self, seconds: float, error: Exception) -> Iterator[None]:
         """The body may take this long: raises `error` at the next checkpoint after that."""
         self._deadline = self._clock() + seconds
-        timer = threading.Timer(seconds, self._stop)
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._stop)
         timer.daemon = True
         timer.start()
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn, get_args
 
@@ -125,7 +125,7 @@ def _new_files() -> str:
     return "New files can be renamed and deleted at once."
 
 
-@contextlib.contextmanager
+@contextmanager
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="dsu-doctor-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
@@ -143,10 +143,9 @@ def _format_check(name: AudioFormat) -> Callable[[], str]:
             path = folder / f"tone.{name}"
             tone = _tone()
             contents = Contents(DJ_TRACKS) if name == "stem.m4a" else Contents()
-            encoder = open_encoder(path, output, channels=CHANNELS, frames=len(tone), contents=contents)
-            for track in range(len(contents.tracks)):
-                encoder.write(tone, track)
-            encoder.close()
+            with closing(open_encoder(path, output, channels=CHANNELS, frames=len(tone), contents=contents)) as encoder:
+                for track in range(len(contents.tracks)):
+                    encoder.write(tone, track)
             with open_audio(path, sample_rate=RATE, channels=CHANNELS) as reader:
                 again = np.concatenate([np.asarray(block) for block in reader], axis=1).T
         frames = min(len(again), len(tone))

@@ -346,9 +346,11 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path):
-    """The next run in the same folder cleans up."""
+    """The next run in the same folder cleans up, also above the folders that the killed one has not made yet."""
+    temporary.part_path(tmp_path / "song" / "drums.wav").touch()
     (tmp_path / "song").mkdir()
     temporary.part_path(tmp_path / "song" / "drums.wav").touch()
+    assert len(files(tmp_path)) == 3
     save_stems(tmp_path, {"drums": noise(100)})
     assert files(tmp_path) == ["song", "song/drums.wav"]
 

@@ -82,8 +82,8 @@ def test_a_codec_that_changes_samples_is_a_problem(findings, monkeypatch):
         def __init__(self, encoder):
             self.encoder = encoder
 
-        def write(self, block):
-            self.encoder.write(np.roll(block, 7, axis=0) * np.float32(0.3))
+        def write(self, block, track=0):
+            self.encoder.write(np.roll(block, 7, axis=0) * np.float32(0.3), track)
 
         def close(self):
             self.encoder.close()

@@ -53,7 +53,7 @@ def test_nobody_waits_for_the_parent_of_a_worker_that_is_over(monkeypatch):
 def test_nothing_is_forked(monkeypatch):
     """What ends a process on Windows ends it at once, so nobody has to do it in its place."""
     monkeypatch.delattr(os, "fork")
-    with as_on_windows(monkeypatch, guard, None).guarded(0, 0) as tell:
+    with as_on_windows(monkeypatch, guard, None).guarded(0, (), 0) as tell:
         tell()
 
 

@@ -143,6 +143,7 @@ class Stream:
             found = self.arrangement.survey(counted(blocks), self.stats.frames, self.job)
         self.spent.survey_s = time.perf_counter() - started
         _report(self.job, "survey", 1.0)
+        self.job.checkpoint()
         return found
 
     def _stretches(self, lanes: list[Lane]) -> Generator[Stretch]:

@@ -3,7 +3,7 @@
 
 const { DSUError } = require('../errors');
 
-/** The archives that every release has, but for CUDA's, which is a 7z archive. */
+/** The archives that every release has, but for CUDA's, which come in parts. */
 const ARCHIVES = Object.freeze({
   'darwin-arm64': 'dsu-mac-arm.tar.gz',
   'linux-x64': 'dsu-linux-cpu.tar.gz',

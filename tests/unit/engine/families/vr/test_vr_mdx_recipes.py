@@ -24,7 +24,8 @@ from utils.store.audio_separator_models import own_audio_separator
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = make_engine("dsu-audio-separator", Settings(models_dir=tmp_path / "models", device="cpu", threads=1))
+    settings = Settings(models_dir=tmp_path / "models", device="cpu", threads=1, max_load_seconds=10**9)
+    engine = make_engine("dsu-audio-separator", settings)
     engine.start()
     return engine
 
