@@ -21,6 +21,7 @@ from utils.core.package_request import EnsembleAlgorithm
 from utils.core.requests import JOINT_FORMATS, AskedSampleType, AudioFormat
 
 MIX = "mix"
+MIX_TITLE = "the mix"  # what people know it by: in reports, and as the first track of a file that holds all stems
 REST = "rest"  # a stem that every step with a model has: its input without all of its stems
 MOST_STEPS = 32
 MOST_OUTPUTS = 32
@@ -215,7 +216,13 @@ def read_recipe(content: object, name: str) -> Recipe:
     """A recipe from plain data. Raises `InvalidRequest` for the first thing that is wrong with it."""
     if not isinstance(content, Mapping):
         raise wrong(f"A recipe is an object with `steps` and `outputs`, not {_kind_of(content)}.")
+    _require_text(content)
+    for field in ("steps", "outputs"):
+        _require_text(content.get(field), field)
     document = typed(content, RecipeDocument)
+    description = " ".join(document.description.split())
+    if not description.isprintable():  # it is shown in terminals
+        raise wrong("The `description` has characters that cannot be shown.", "description")
     steps = {step: _read_step(step, fields) for step, fields in _named(document.steps)}
     outputs = {output: _read_output(output, asked) for output, asked in document.outputs.items()}
     _check_outputs(outputs)
@@ -228,7 +235,7 @@ def read_recipe(content: object, name: str) -> Recipe:
     used = _used(steps, outputs)
     recipe = Recipe(
         name,
-        document.description,
+        description,
         {step: steps[step] for step in ordered if step in used},
         outputs,
         document.sums_to_mix,
@@ -238,6 +245,13 @@ def read_recipe(content: object, name: str) -> Recipe:
     if recipe.sums_to_mix:
         _require_sum(recipe)
     return recipe
+
+
+def _require_text(named: object, *place: str) -> None:
+    """Raise if something has a number for its name: YAML allows that."""
+    for name in named if isinstance(named, Mapping) else ():
+        if not isinstance(name, str):
+            raise wrong(f"`{name}` is a name, so it must be text: put it in quotes.", *place)
 
 
 def typed(fields: Mapping[str, Any], kind: type[S], *place: str) -> S:
@@ -353,11 +367,15 @@ def _check_outputs(outputs: Mapping[str, RecipeOutput]) -> None:
     for name, output in outputs.items():
         if not name.strip():
             raise wrong("The name of an output is empty.", "outputs")
+        if not name.isprintable():
+            raise wrong(f"The name {name!r} has characters that cannot be shown.", "outputs")
         if output.format in JOINT_FORMATS:
             raise wrong(
                 f"`{output.format}` holds all outputs in one file, so it is for the request to ask for.",
                 *("outputs", name, "format"),
             )
+        if name.casefold() == MIX_TITLE:
+            raise wrong(f"`{name}` is what reports call the song. Choose another name.", "outputs", name)
         for text in {name, output.file or name}:
             other = taken.setdefault(text.casefold(), name)
             if other != name:

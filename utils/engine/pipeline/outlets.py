@@ -20,6 +20,7 @@ from utils.audio.stem_files import StemPlan
 from utils.audio.tagging import TagSet
 from utils.audio.writing import StemSet, UnwrittenStems, Written, open_stems
 from utils.core.job import Job
+from utils.core.recipes import MIX_TITLE
 from utils.core.replies import StreamBegun
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
@@ -28,7 +29,7 @@ from utils.engine.pipeline.live import Live
 from utils.engine.pipeline.report import JobReport
 from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.stream import Part
-from utils.engine.pipeline.targets import MIX, stem_targets
+from utils.engine.pipeline.targets import stem_targets
 from utils.engine.pipeline.track import STEREO, Track
 
 
@@ -82,7 +83,7 @@ class Outlets:
             return
         blocks = {name: samples.T for name, samples in part.stems.items()}
         if self._canvas is not None:
-            self._canvas.put(part.start, {**blocks, MIX: part.mix.T} if self._needs_mix else blocks)
+            self._canvas.put(part.start, {**blocks, MIX_TITLE: part.mix.T} if self._needs_mix else blocks)
         if self._live is not None:
             self._live.add({name: [block] for name, block in blocks.items()}, start=part.start)
 
@@ -97,7 +98,7 @@ class Outlets:
             for start, signals in self._canvas.blocks():
                 job.checkpoint()
                 named = {name: np.ascontiguousarray(block.T) for name, block in signals.items()}
-                mix = named.pop(MIX, np.zeros((self._arrangement.channels, 0), np.float32))
+                mix = named.pop(MIX_TITLE, np.zeros((self._arrangement.channels, 0), np.float32))
                 self._write(Part(start, named, mix))
         written = self._files.commit(
             on_progress=lambda fraction: job.progress("write", fraction, 1.0),
@@ -115,8 +116,8 @@ class Outlets:
             written[name] = self._files.write(name, self._fitted(samples))
             self.report.add(name, samples)
         if self._is_joint:
-            self._files.write(MIX, self._fitted(part.mix))
-        self.report.add(MIX, part.mix)
+            self._files.write(MIX_TITLE, self._fitted(part.mix))
+        self.report.add(MIX_TITLE, part.mix)
         return written
 
     def _fitted(self, samples: Samples) -> Samples:
@@ -131,7 +132,7 @@ class Outlets:
     @property
     def _is_joint(self) -> bool:
         """Whether one file holds all stems, and the mix."""
-        return isinstance(self._files, StemSet) and MIX in self._targets
+        return isinstance(self._files, StemSet) and MIX_TITLE in self._targets
 
     @property
     def _needs_mix(self) -> bool:
@@ -168,7 +169,7 @@ class Outlets:
         if not (self._comes_in_any_order and isinstance(self._files, StemSet)) or self._frames is None:
             return None
         arrangement, beside = self._arrangement, next(iter(self._targets.values()))
-        names = [*arrangement.selection.names, *([MIX] if self._needs_mix else [])]
+        names = [*arrangement.selection.names, *([MIX_TITLE] if self._needs_mix else [])]
         targets = {name: self._targets.get(name, beside) for name in names}
         return Canvas(targets, rate=arrangement.sample_rate, channels=arrangement.channels, frames=self._frames)
 

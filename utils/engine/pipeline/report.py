@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Self
 from utils import __version__
 from utils.core.errors import OutputError
 from utils.core.job import Job
+from utils.core.recipes import MIX_TITLE
 from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.song import Samples
-from utils.engine.pipeline.targets import MIX, report_target
+from utils.engine.pipeline.targets import report_target
 from utils.engine.pipeline.track import Track
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class JobReport:
         from utils.audio.report.writer import ReportWriter
 
         return ReportWriter(
-            [MIX, *self._arrangement.selection.names],
+            [MIX_TITLE, *self._arrangement.selection.names],
             sample_rate=self._arrangement.sample_rate,
             channels=self._arrangement.channels,
             duration_s=frames / self._arrangement.sample_rate,

@@ -9,12 +9,12 @@ from pathlib import Path
 from utils.audio.naming import lay_out, safe_name
 from utils.audio.paths import shown
 from utils.core.errors import InvalidRequest, OutputNotWritable
+from utils.core.recipes import MIX_TITLE
 from utils.core.requests import JOINT_FORMATS, Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.track import Track
 
 REPORT = "report"  # takes the place of the stem in the names of a report's files
-MIX = "the mix"  # in reports, and the first track of a file that holds all stems
 FADERS = (
     "drums",
     "bass",
@@ -56,17 +56,19 @@ def _beside_song(targets: Mapping[str, Path], request: Separate, track: Track) -
 
 
 def _tracks(request: Separate, names: Sequence[str]) -> list[str]:
-    if MIX in names:
-        raise InvalidRequest(f"`{MIX}` is the name of a track of its own in this format. Give that stem another name.")
+    if MIX_TITLE in names:
+        raise InvalidRequest(
+            f"`{MIX_TITLE}` is the name of a track of its own in this format. Give that stem another name."
+        )
     if request.audio_format == "stem.m4a":
         names = sorted(names, key=lambda name: FADERS.index(name.lower() if name.lower() in FADERS else "other"))
-    return [MIX, *names]
+    return [MIX_TITLE, *names]
 
 
 def _joint_target(request: Separate, arrangement: Arrangement, track: Track) -> Path:
     if request.file is not None:
         return Path(request.file).expanduser().absolute()
-    return _laid_out({MIX: request}, arrangement, track)[MIX]
+    return _laid_out({MIX_TITLE: request}, arrangement, track)[MIX_TITLE]
 
 
 def _laid_out(
