@@ -1,6 +1,7 @@
 """Time of a recipe with three models against the time that its networks take by themselves.
 
-What a recipe adds is decoding, conversions, queues, writing and, where a pass ends, a file between passes.
+What a recipe adds is decoding, conversions, queues, writing and, where a pass ends, a file between passes. A `batch` does the
+same through files, job by job, in turns with it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,19 @@ STEPS: Mapping[str, Any] = {
     "left": {"residual": ["lead.vocals", "band.vocals"]},
 }
 OUTPUTS = {"lead": "lead.vocals", "band": "band.vocals", "left": "left"}
+CHAINED: Sequence[Mapping[str, Any]] = (
+    {"model": KINDS[0]},
+    {"model": KINDS[1], "input": {"from": 0, "stem": "vocals"}},
+    {"model": KINDS[2], "input": {"from": 0, "stem": "other"}},
+)
 
 
 class Timed(NamedTuple):
-    """One job: how long it took, and how long its networks computed."""
+    """One round: how long the recipe took, how long its networks computed, and how long the batch took."""
 
     elapsed_s: float
     networks_s: float
+    batch_s: float
 
 
 def measure(folder: Path, minutes: float, rounds: int) -> list[Timed]:
@@ -50,18 +57,31 @@ def measure(folder: Path, minutes: float, rounds: int) -> list[Timed]:
         for _ in range(rounds + 1):
             recipe = {"steps": STEPS, "outputs": OUTPUTS}
             out = str(folder / "stems")
-            worker.send({"cmd": "separate", "input": str(source), "output": out, "recipe": recipe, "progress": False})
+            asked = {"output": out, "progress": False}
+            worker.send({"cmd": "separate", "input": str(source), "recipe": recipe, **asked})
             done = worker.wait_for("done").content
-            found.append(Timed(done["elapsed"], done["timing"]["infer"]))
+            jobs = [{"cmd": "separate", "input": str(source), **asked, **job} for job in CHAINED]
+            worker.send({"cmd": "batch", "jobs": jobs})
+            chained = worker.wait_for("done").content
+            found.append(Timed(done["elapsed"], done["timing"]["infer"], chained["elapsed"]))
     return found[1:]
 
 
 def report(runs: Sequence[Timed]) -> str:
-    rows = [[f"{run.elapsed_s:.2f}", f"{run.networks_s:.2f}", f"{run.elapsed_s / run.networks_s:.3f}"] for run in runs]
-    ratio = statistics.median(run.elapsed_s / run.networks_s for run in runs)
+    rows = [
+        [
+            *(f"{seconds:.2f}" for seconds in (run.elapsed_s, run.networks_s, run.batch_s)),
+            *(f"{run.elapsed_s / seconds:.3f}" for seconds in (run.networks_s, run.batch_s)),
+        ]
+        for run in runs
+    ]
+    own, other = (
+        statistics.median(run.elapsed_s / seconds(run) for run in runs)
+        for seconds in (lambda run: run.networks_s, lambda run: run.batch_s)
+    )
     return (
-        table(["seconds of the job", "seconds of its networks", "ratio"], rows)
-        + f"\n\nMedian ratio: **{ratio:.3f}** (target: at most {TARGET:.2f})."
+        table(["the recipe s", "its networks s", "the batch s", "recipe / networks", "recipe / batch"], rows)
+        + f"\n\nMedians: **{own:.3f}** of its networks (target: at most {TARGET:.2f}), {other:.3f} of the batch."
     )
 
 
