@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from utils.core.bootstrap import limit_threads
+from utils.core.bootstrap import limit_threads, physical_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Started by nohup: go on ignoring it here, but workers under test must not inherit that they should.
     signal.signal(signal.SIGHUP, lambda number, frame: None)
-# As in a worker, and before any test imports torch.
-limit_threads(None)
+# Before any test imports torch. Where several processes test, they share the cores, and so do the workers that they start:
+# threads that have to wait for a core spin meanwhile, which made small networks many times slower.
+limit_threads(max(1, physical_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 # Stems are compared to 60 dB and better, on any processor. Tests of half precision ask for it. This is for workers.
 os.environ["DSU_DEFAULT_PRECISION"] = "fp32"
 # A busy machine takes its time; no test is judged by it.
