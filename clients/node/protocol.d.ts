@@ -670,6 +670,10 @@ export interface DemucsSeparate {
   repo?: string | null;
   /** Separate in segments; if false, the whole song at once, if the network and the memory allow it. */
   split?: boolean;
+  /** Average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long. */
+  bigshifts?: number;
+  /** Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band. */
+  pitch_shift?: number;
   /** How `two_stems` makes `no_STEM`: as the mix `minus` the stem, as the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu. */
   other_method?: "add" | "minus" | "none" | null;
   /** Name of the stem that `two_stems` makes of everything else; default `no_STEM`. */
@@ -1055,6 +1059,10 @@ export interface NetworkSeparate {
   use_fast?: boolean;
   /** Average with separations of swapped channels and of inverted polarity; takes 3 times as long. */
   use_tta?: boolean | null;
+  /** Average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long. */
+  bigshifts?: number;
+  /** Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band. */
+  pitch_shift?: number;
   /** Also write `instrumental`: the mix minus the vocals. */
   extract_instrumental?: boolean;
   /** Several networks instead of `model`, given by name or by their files. */
@@ -1194,6 +1202,10 @@ export interface AudioSeparatorSeparate {
   mdx_overlap?: number;
   /** MDX: run the network twice so that its own noise cancels out; takes twice as long. */
   mdx_enable_denoise?: boolean;
+  /** Not for VR: average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long. */
+  bigshifts?: number;
+  /** Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band. */
+  pitch_shift?: number;
   /** For an unknown model file: the stem that its network outputs. */
   primary_stem?: string | null;
   /** For an unknown model file: the stem that remains when the primary one is removed. */
@@ -1526,6 +1538,10 @@ export interface PackageSeparate {
   mdx_overlap?: number;
   /** MDX: run the network twice so that its own noise cancels out; takes twice as long. */
   mdx_enable_denoise?: boolean;
+  /** MDX and Demucs: average over so many separations whose chunks begin at different places. */
+  bigshifts?: number;
+  /** Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band. */
+  pitch_shift?: number;
   /** For an unknown model file: the stem that its network outputs. */
   primary_stem?: string | null;
   /** For an unknown model file: the stem that remains when the primary one is removed. */

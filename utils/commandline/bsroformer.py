@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from utils.commandline.existing import Results, expected_stems
 from utils.commandline.layout import (
+    BETTER,
     FORMAT,
     MODELS,
     SHARED,
@@ -88,7 +89,7 @@ FAMILY = Program(
             "your own model": ("model_path", "config_path", "model_type", "configs_dir"),
             "several models": ("ensemble", "ensemble_type", "ensemble_weights"),
             "output": ("output", "name_template", *FORMAT),
-            "separation": (STEMS, "extract_instrumental", "quality", "overlap", "chunk_seconds", "use_tta"),
+            "separation": (STEMS, "extract_instrumental", "quality", "overlap", "chunk_seconds", "use_tta", *BETTER),
         },
         options={
             "model": Option(

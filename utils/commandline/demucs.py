@@ -21,7 +21,7 @@ from msgspec import UNSET, Meta
 from utils.commandline.bars import Bars, open_bars
 from utils.commandline.existing import Results, expected_stems
 from utils.commandline.journal import Journal
-from utils.commandline.layout import FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
+from utils.commandline.layout import BETTER, FORMAT, MODELS, STEMS, Layout, Option, Run, closing, template_option
 from utils.commandline.options import LOSSY, Options, Typed, template_fields
 from utils.commandline.program import Listing, Program, Report, describe_model, separate_all
 from utils.commandline.wording import Wording
@@ -58,7 +58,7 @@ FAMILY = Program(
         groups={
             "model": ("model", "repo", *MODELS),
             "output": ("output", "name_template", *FORMAT),
-            "separation": (STEMS, "other_method", "shifts", "overlap", ("split", "segment"), "seed"),
+            "separation": (STEMS, "other_method", "shifts", "overlap", ("split", "segment"), "seed", *BETTER),
         },
         options={
             "model": Option(("-m", "--model"), f"default {DEFAULT_DEMUCS}", default=DEFAULT_DEMUCS),

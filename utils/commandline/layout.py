@@ -158,6 +158,7 @@ SHARED = {
         "the song and its results have not changed"
     ),
     "two_stems": Option(metavar="STEM"),
+    "pitch_shift": Option(metavar="SEMITONES"),
     "preview": Option(
         help="separate only this many seconds, from the beginning or from START",
         metavar="[START:]SECONDS",
@@ -172,6 +173,7 @@ FORMAT = (
     ("overwrite", "skip_existing", "resume"),
 )  # fmt: skip
 STEMS = ("stems", "two_stems")
+BETTER = ("bigshifts", "pitch_shift")
 
 
 def closing(worker: str) -> str:

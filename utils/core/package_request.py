@@ -88,6 +88,14 @@ class PackageSeparate(AudioSeparatorSeparate, frozen=True, kw_only=True, tag_fie
         str | None, Meta(description="The end of the file names; by default made from the names of the models.")
     ] = None
     mdx_segment_size: Annotated[int, Meta(ge=1, le=65536, description="MDX: frames per segment.")] = 256
+    bigshifts: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=32,
+            description="MDX and Demucs: average over so many separations whose chunks begin at different places.",
+        ),
+    ] = 1
     mdxc_segment_size: Annotated[
         int,
         Meta(ge=2, description="MDXC: frames per window, for short songs or with `mdxc_override_model_segment_size`."),

@@ -59,6 +59,24 @@ ModelType = Annotated[
     Meta(description="Type of the network in `model_path`; detected automatically by default."),
 ]
 
+# What makes separations better, for more work.
+BigShifts = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=32,
+        description="Average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long.",
+    ),
+]
+PitchShift = Annotated[
+    float,
+    Meta(
+        ge=-12,
+        le=12,
+        description="Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band.",
+    ),
+]
+
 # The files of an AudioSep model. Each is looked for in the models directory unless it is given.
 AudioSepConfigPath = Annotated[
     str | None, Meta(description="YAML configuration of the separation network; by default the public model's.")
@@ -573,6 +591,8 @@ class DemucsSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag="
             description="Separate in segments; if false, the whole song at once, if the network and the memory allow it."
         ),
     ] = True
+    bigshifts: BigShifts = 1
+    pitch_shift: PitchShift = 0.0
     other_method: (
         Annotated[
             OtherMethod,
@@ -640,6 +660,8 @@ class NetworkSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd", tag=
             description="Average with separations of swapped channels and of inverted polarity; takes 3 times as long."
         ),
     ] = None
+    bigshifts: BigShifts = 1
+    pitch_shift: PitchShift = 0.0
     extract_instrumental: Annotated[bool, Meta(description="Also write `instrumental`: the mix minus the vocals.")] = (
         False
     )
@@ -737,6 +759,15 @@ class AudioSeparatorSeparate(Separate, frozen=True, kw_only=True, tag_field="cmd
     mdx_enable_denoise: Annotated[
         bool, Meta(description="MDX: run the network twice so that its own noise cancels out; takes twice as long.")
     ] = False
+    bigshifts: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=32,
+            description="Not for VR: average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long.",
+        ),
+    ] = 1
+    pitch_shift: PitchShift = 0.0
     primary_stem: Annotated[
         str | None, Meta(description="For an unknown model file: the stem that its network outputs.")
     ] = None

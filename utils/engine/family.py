@@ -76,6 +76,17 @@ class Host:
         )
 
 
+Improved = requests.DemucsSeparate | requests.NetworkSeparate | requests.AudioSeparatorSeparate
+
+
+def improvements(request: Improved) -> dict[str, object]:
+    """What a request asks for to get better stems in any of these families, as `settings` tell it."""
+    return {
+        **({"bigshifts": request.bigshifts} if request.bigshifts > 1 else {}),
+        **({"pitch_shift": request.pitch_shift} if request.pitch_shift else {}),
+    }
+
+
 class ModelSource(Protocol):
     """Where a model comes from: its files on disk, and whatever else identifies it."""
 

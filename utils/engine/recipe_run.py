@@ -377,7 +377,7 @@ class RecipeRun:
                 self.sources[step].identifier,
                 lease.models[self.sources[step].identifier].size_bytes(),
                 arrangement.listens_first,
-                arrangement.sample_rate,
+                arrangement.stem_rate,
                 arrangement.channels,
                 file_rate if isinstance(file_rate, int) else None,
             )

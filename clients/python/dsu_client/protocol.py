@@ -409,6 +409,10 @@ class SeparateOptions(TypedDict, total=False):
     """Folder of local models: `.th` files, and `.yaml` files for bags."""
     split: bool
     """Separate in segments; if false, the whole song at once, if the network and the memory allow it."""
+    bigshifts: int
+    """Average over so many separations whose chunks begin at different places, evenly spaced; takes so many times as long."""
+    pitch_shift: float
+    """Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band."""
     other_method: Literal["add", "minus", "none"] | None
     """How `two_stems` makes `no_STEM`: as the mix `minus` the stem, as the sum of the other stems (`add`), or not at all (`none`); default `add` in dsu-demucs, `minus` in dsu."""
     rest_name: str | None
@@ -771,6 +775,10 @@ class PackageSeparateOptions(TypedDict, total=False):
     """MDX: overlap of adjacent chunks, as a fraction."""
     mdx_enable_denoise: bool
     """MDX: run the network twice so that its own noise cancels out; takes twice as long."""
+    bigshifts: int
+    """MDX and Demucs: average over so many separations whose chunks begin at different places."""
+    pitch_shift: float
+    """Let the network hear the song so many semitones higher (lower if negative) and so much faster; the stems are as before. For voices that are higher or lower than it knows. What is raised loses its highest frequencies: +12 leaves half the band."""
     primary_stem: str | None
     """For an unknown model file: the stem that its network outputs."""
     secondary_stem: str | None

@@ -30,7 +30,7 @@ OPTIONS_OF = {
         "vr_post_process",
         "vr_post_process_threshold",
     ),
-    "mdx": ("mdx_segment_size", "mdx_overlap", "mdx_enable_denoise", "invert_spect"),
+    "mdx": ("mdx_segment_size", "mdx_overlap", "bigshifts", "mdx_enable_denoise", "invert_spect"),
 }
 MODEL = Option(("-m", "--model"), "a name from --list-models, or your own file", "NAME")
 
@@ -109,7 +109,7 @@ FAMILY: Program[AudioSeparatorSeparate] = Program(
         groups={
             "model": ("model", "model_file_dir", *MODELS),
             "output": ("output", "name_template", *FORMAT),
-            "stems": ((*STEMS, "single_stem"),),
+            "stems": ((*STEMS, "single_stem"), "pitch_shift"),
             "VR models (.pth)": OPTIONS_OF["vr"],
             "MDX models (.onnx)": OPTIONS_OF["mdx"],
         },

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from utils.audio.scanning import AudioStats
 from utils.core.job import Job
@@ -47,12 +47,27 @@ class Arrangement:
     level: PeakRange | None = None  # that the song is brought to before the networks hear it
     main: str | None = None  # the stem that gets the file, where a request names one
     file_rate: int | Literal["source"] | None = None  # of stems, where the request does not say; None is the model's
+    own_rate: int | None = None  # of the networks, where the song is read at another, so that they hear another pitch
     free_memory: Callable[[], bool] = lambda: False  # release memory that the job does not need; False if there is none
 
     def request_for(self, stem: str, request: Separate) -> Separate:
         """The request as it is for one of the stems."""
         del stem
         return request
+
+    @property
+    def stem_rate(self) -> int:
+        """The rate of the stems, as far as the networks decide."""
+        return self.own_rate or self.sample_rate
+
+    def pitched(self, semitones: float) -> Self:
+        """The same for networks that hear the song so much higher: it is read at a rate that they take for their own.
+
+        Their stems have that rate, too, so they are as high and as long as the song.
+        """
+        if not semitones:
+            return self
+        return replace(self, sample_rate=round(self.sample_rate * 2 ** (-semitones / 12)), own_rate=self.stem_rate)
 
     @property
     def listens_first(self) -> bool:

@@ -7,8 +7,8 @@ length, overlap and batch size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,14 @@ class ChunkPlan:
                 total[low:high] += self.window[low - offset : high - offset]
         weights: Window = (self.window[: own.length] / total).astype(np.float32)
         return weights
+
+
+Plan = TypeVar("Plan", bound=ChunkPlan)
+
+
+def shifted(plan: Plan, count: int) -> list[Plan]:
+    """The plan, and others whose chunks start earlier by equal parts of a hop: `count` in all."""
+    return [replace(plan, origin=plan.origin - number * plan.hop // count, _cache={}) for number in range(count)]
 
 
 def triangle(length: int) -> Window:

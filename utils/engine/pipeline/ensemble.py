@@ -115,7 +115,7 @@ def chorus(members: Sequence[Member], algorithm: str, wanted: Sequence[str] | No
         steps[name] = Mixing(taps, partial(combined, algorithm, weights))
     return GraphArrangement(
         model="+".join(member.arrangement.model for member in members),
-        sample_rate=first.sample_rate,
+        sample_rate=first.stem_rate,
         channels=first.channels,
         selection=Selection(tuple(Output(name, ()) for name in kept), ()),
         lanes=lambda _: [],

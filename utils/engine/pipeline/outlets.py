@@ -209,7 +209,7 @@ def _output_format(request: Separate, arrangement: Arrangement, track: Track) ->
         name=request.audio_format,
         sample_type=request.sample_type_for(track.info.subtype),
         bitrate=request.bitrate,
-        sample_rate=rate or arrangement.sample_rate,
+        sample_rate=rate or arrangement.stem_rate,
         clip=request.clip,
         level=request.level,
     )

@@ -12,6 +12,7 @@ from utils.engine.pipeline.chunking import (
     plan_faded,
     plan_on_grid,
     plan_triangular,
+    shifted,
     triangle,
 )
 
@@ -33,6 +34,17 @@ def test_weights_sum_to_one_everywhere(total, chunk, overlap, before):
     """The cross-fades sum to one at every sample, for any length, chunk and overlap."""
     plan = plan_triangular(total, chunk=chunk, overlap=overlap, origin=-before)
     np.testing.assert_allclose(weight_sum(plan), 1.0, atol=1e-5)
+
+
+@given(total=LENGTHS, chunk=st.integers(2, 700), overlaps=st.integers(1, 8), count=st.integers(1, 9))
+def test_shifted_plans_begin_evenly_spaced_and_are_whole_themselves(total, chunk, overlaps, count):
+    """Each sums to one over the song; none begins a whole hop earlier, where its chunks would be those of the first."""
+    plan = plan_faded(total, chunk=chunk, overlaps=overlaps)
+    plans = shifted(plan, count)
+    earlier = [plan.origin - one.origin for one in plans]
+    assert earlier == [number * plan.hop // count for number in range(count)]
+    for one in plans:
+        np.testing.assert_allclose(weight_sum(one)[-one.origin :][:total], 1.0, atol=1e-5)
 
 
 def test_chunks_start_every_hop_and_end_with_the_song():

@@ -148,6 +148,11 @@ def _as_apollo(request: requests.Separate) -> requests.Apollo:
     """The request as an `apollo` request. The options of `separate` for chunks and the complement mean the same here."""
     if isinstance(request, requests.Apollo):
         return request
+    for field, usual in (("bigshifts", 1), ("pitch_shift", 0)):
+        if getattr(request, field, usual) != usual:
+            raise InvalidRequest(
+                f"`{field}` is for networks that separate; this one restores, whatever its chunks.", field=field
+            )
     chunk_s = getattr(request, "chunk_seconds", None)
     return requests.Apollo(
         batch_size=request.batch_size,

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from utils.core import catalogue, replies, requests
+from utils.core.errors import InvalidRequest
 from utils.core.job import Job
 from utils.core.package_request import PackageLoad, PackageRequest, PackageSeparate
 from utils.engine.families.demucs.bag import DemucsBag, SegmentView
 from utils.engine.families.demucs.package import DemucsNet
-from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.family import Asked, Host, ModelSource, improvements
 from utils.engine.pipeline.arrangement import Arrangement, Heard
-from utils.engine.pipeline.chunking import plan_triangular
+from utils.engine.pipeline.chunking import plan_triangular, shifted
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.song import Scale
@@ -122,6 +123,12 @@ class DemucsFamily:
         by_network = options.segment_s is None and longest_chunk_s is None
         whole = not options.split and longest_chunk_s is None
         longest_s = float(max(segments_s.values()))
+        if whole and options.bigshifts > 1:
+            raise InvalidRequest(
+                "`bigshifts` lets segments begin elsewhere, but with `split` false there is only one.",
+                hint="Leave out one of them; `shifts` moves a whole song.",
+                field="bigshifts",
+            )
         shifts = options.shifts if options.shifts is not None else int(model.source.name not in WITHOUT_SHIFTS)
         first = model.net(members[0])
 
@@ -137,11 +144,11 @@ class DemucsFamily:
                 if whole and frames > chunk and self._takes_whole(net, frames, job):
                     chunk, overlap = frames + int(LONGEST_SHIFT_S * net.sample_rate), 0.0
                 view = SegmentView(net, None if by_network else chunk, selection.needed)
-                gains = model.gains[member, list(selection.needed)] / max(1, shifts)
+                gains = model.gains[member, list(selection.needed)] / (max(1, shifts) * options.bigshifts)
                 longest = int(LONGEST_SHIFT_S * net.sample_rate)
                 for origin in [-chance.randint(0, longest) for _ in range(shifts)] or [0]:
                     plan = plan_triangular(frames, chunk=chunk, overlap=overlap, origin=origin)
-                    found.append(Lane(view, plan, gains, scale=scale))
+                    found += [Lane(view, each, gains, scale=scale) for each in shifted(plan, options.bigshifts)]
             return found
 
         compute = self._host.compute(
@@ -161,12 +168,13 @@ class DemucsFamily:
                 "batch_size": compute.batch_size,
                 "seed": options.seed,
                 "networks": len(members),
+                **improvements(options),
             },
             normalises=True,
             fits_length=whole,
             # Networks with a fixed segment cannot use a shorter one. From a whole song it is one step to segments.
             chunk_s=None if all(model.net(member).longest_segment_s for member in members) else longest_s * (1 + whole),
-        )
+        ).pitched(options.pitch_shift)
 
     def _takes_whole(self, net: DemucsNet, frames: int, job: Job) -> bool:
         """Whether a network can be given a song at once. Where it cannot, the user is told why."""
@@ -200,6 +208,8 @@ def _as_demucs(request: requests.Separate) -> requests.DemucsSeparate:
             overlap=request.demucs_overlap,
             segment=request.demucs_segment_s,
             split=request.demucs_split,
+            bigshifts=request.bigshifts,
+            pitch_shift=request.pitch_shift,
         )
     return cast(requests.DemucsSeparate, request)
 

@@ -23,7 +23,7 @@ from utils.engine.families.mdx.model import (
     mdx_lanes,
     plan_mdx,
 )
-from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.family import Asked, Host, ModelSource, improvements
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.track import Track
@@ -86,7 +86,8 @@ class MdxFamily:
     ) -> Arrangement:
         """Raises `InvalidRequest` for a segment that the model does not support."""
         del track, longest_chunk_s
-        options = MdxOptions.of(cast(requests.AudioSeparatorSeparate, request))
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        options = MdxOptions.of(asked)
         parameters = model.parameters
         inverted = options.invert_spectrum and 1 in selection.needed
         frames = options.segment_size or parameters.frames
@@ -106,8 +107,9 @@ class MdxFamily:
                 "mdx_overlap": options.overlap,
                 "mdx_enable_denoise": options.denoise,
                 "invert_spect": inverted,
+                **improvements(asked),
             },
             normalises=True,  # loud songs are attenuated
             level=request.level,
             blend=(lambda _: InvertedRest(parameters.compensation)) if inverted else None,
-        )
+        ).pitched(asked.pitch_shift)

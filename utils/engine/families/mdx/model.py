@@ -22,7 +22,7 @@ from utils.core.requests import AudioSeparatorSeparate
 from utils.core.settings import Arithmetic
 from utils.engine.backends.onnx import PARTS, OnnxBackend
 from utils.engine.pipeline.blending import SpectrumBlend
-from utils.engine.pipeline.chunking import SMALLEST_WEIGHT, ChunkPlan, Window
+from utils.engine.pipeline.chunking import SMALLEST_WEIGHT, ChunkPlan, Window, shifted
 from utils.engine.pipeline.demix import Lane, Stretch
 from utils.engine.pipeline.outputs import Output, Selection
 from utils.store.audio_separator_models import AudioSeparatorSource, MdxParameters
@@ -42,6 +42,7 @@ class MdxOptions:
     overlap: float = 0.25  # the fraction of a chunk that the next one covers too
     denoise: bool = False  # run the network twice, once with inverted polarity, so that its own noise cancels
     invert_spectrum: bool = False  # subtract the stem from the song per STFT bin, not per sample
+    shifts: int = 1  # separations whose chunks begin at different places
     loudest: float = LOUDEST  # the highest peak that the network is given
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class MdxOptions:
             overlap=request.mdx_overlap,
             denoise=request.mdx_enable_denoise,
             invert_spectrum=request.invert_spect,
+            shifts=request.bigshifts,
             loudest=LOUDEST if request.level is None else request.level.highest,
         )
 
@@ -190,11 +192,12 @@ def plan_mdx(samples: int, *, n_fft: int, frames: int, overlap: float) -> HannPl
 
 
 def mdx_lanes(model: MdxModel, options: MdxOptions, *, samples: int, peak: float) -> list[Lane]:
-    """The lane of a song with this length and peak: one row, the primary stem."""
+    """The lanes of a song with this length and peak: one row, the primary stem."""
     frames = options.segment_size or model.parameters.frames
     plan = plan_mdx(samples, n_fft=model.parameters.n_fft, frames=frames, overlap=options.overlap)
     gain = options.loudest / peak if peak > options.loudest else 1.0
-    return [Lane(MdxView(model, frames, gain, denoise=options.denoise), plan, np.ones(1))]
+    view = MdxView(model, frames, gain, denoise=options.denoise)
+    return [Lane(view, each, np.full(1, 1.0 / options.shifts)) for each in shifted(plan, options.shifts)]
 
 
 class MdxView:

@@ -13,8 +13,8 @@ from utils.core.job import Job
 from utils.core.package_request import PackageRequest, PackageSeparate
 from utils.engine.families.networks.effort import effort_of
 from utils.engine.families.networks.network import NetworkModel, load_network, network_lanes
-from utils.engine.families.networks.package import overlaps_of, package_lanes, package_offer, pitched_rate
-from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.families.networks.package import overlaps_of, package_lanes, package_offer
+from utils.engine.family import Asked, Host, ModelSource, improvements
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.track import STEREO, Track
@@ -159,9 +159,10 @@ class NetworksFamily:
                 "chunk_seconds": round(chunk / inference.sample_rate, 3),
                 "batch_size": compute.batch_size,
                 "use_tta": effort.tta,
+                **improvements(options),
             },
             chunk_s=chunk / inference.sample_rate,
-        )
+        ).pitched(options.pitch_shift)
 
     def _package_arrangement(self, model: NetworkModel, request: PackageSeparate, selection: Selection) -> Arrangement:
         inference = model.inference
@@ -170,7 +171,7 @@ class NetworksFamily:
         )
         return Arrangement(
             model=model.source.name,
-            sample_rate=pitched_rate(inference.sample_rate, request.mdxc_pitch_shift),
+            sample_rate=inference.sample_rate,
             channels=STEREO,
             selection=selection.narrowed(),
             lanes=lambda heard: package_lanes(model, heard, request, needed=selection.needed, mono=model.channels == 1),
@@ -181,8 +182,7 @@ class NetworksFamily:
                 "batch_size": compute.batch_size,
             },
             level=request.level,
-            file_rate=inference.sample_rate,
-        )
+        ).pitched(request.mdxc_pitch_shift + request.pitch_shift)
 
 
 def _is_network(source: ModelSource | None) -> bool:
@@ -193,5 +193,5 @@ def _as_networks(request: requests.Separate) -> requests.NetworkSeparate:
     """The request as one of this family. Options that dsu-audio-separator requests lack have their defaults."""
     if isinstance(request, requests.NetworkSeparate):
         return request
-    shared = {name: getattr(request, name) for name in requests.Separate.__struct_fields__}
-    return requests.NetworkSeparate(**shared)
+    names = (*requests.Separate.__struct_fields__, "bigshifts", "pitch_shift")
+    return requests.NetworkSeparate(**{name: getattr(request, name) for name in names})

@@ -18,7 +18,7 @@ from utils.engine.backends import Backend
 from utils.engine.backends.torch import TorchBackend, for_inference, without_data
 from utils.engine.families.networks.effort import Effort
 from utils.engine.pipeline.arrangement import Heard
-from utils.engine.pipeline.chunking import plan_faded
+from utils.engine.pipeline.chunking import plan_faded, shifted
 from utils.engine.pipeline.demix import Lane
 from utils.engine.pipeline.outputs import Complement
 from utils.engine.pipeline.song import UNSCALED, Scale
@@ -162,14 +162,14 @@ def network_lanes(
     needed: Sequence[int],
     mono: bool = False,
 ) -> list[Lane]:
-    """One lane per variant of the input, for the `needed` ones of the network's stems."""
+    """One lane per variant of the input and shift of the windows, for the `needed` ones of the network's stems."""
     variants = AUGMENTED if effort.tta else PLAIN
-    plan = plan_faded(heard.stats.frames, chunk=chunk, overlaps=effort.overlap)
-    gains = np.full(len(needed), 1.0 / len(variants))
+    plans = shifted(plan_faded(heard.stats.frames, chunk=chunk, overlaps=effort.overlap), effort.shifts)
+    gains = np.full(len(needed), 1.0 / (len(variants) * len(plans)))
     scale = Scale.of(heard.stats) if scaled else UNSCALED
     subset = None if list(needed) == list(range(stems)) else needed
     views = [NetworkView(backend, subset, mono=mono, **variant) for variant in variants]
-    return [Lane(view, plan, gains, mirrored=True, scale=scale) for view in views]
+    return [Lane(view, plan, gains, mirrored=True, scale=scale) for plan in plans for view in views]
 
 
 # Reading a configuration ------------------------------------------------------------------------------------------

@@ -58,11 +58,6 @@ def overlaps_of(inference: Inference, request: PackageSeparate) -> int:
     return request.mdxc_overlap or inference.overlaps or USUAL_OVERLAP
 
 
-def pitched_rate(sample_rate: int, semitones: int) -> int:
-    """The rate at which a song has to be read so that it sounds this much higher at the rate of the network."""
-    return round(sample_rate * 2 ** (-semitones / 12))
-
-
 @dataclass(frozen=True)
 class PlanToEnd(ChunkPlan):
     """A plan whose last chunk is moved forward, so that it ends with the song."""

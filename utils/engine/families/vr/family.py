@@ -16,7 +16,7 @@ from utils.core.job import Job
 from utils.engine.families.vr.lanes import geometry_of, loudest_bin, vr_lanes
 from utils.engine.families.vr.model import VrModel, load_vr
 from utils.engine.families.vr.options import VrOptions
-from utils.engine.family import Asked, Host, ModelSource
+from utils.engine.family import Asked, Host, ModelSource, improvements
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.outputs import Offer, Selection
 from utils.engine.pipeline.track import Track
@@ -91,7 +91,8 @@ class VrFamily:
     ) -> Arrangement:
         """Raises `InvalidRequest` for a window that the network does not support."""
         del track, job, longest_chunk_s
-        options = VrOptions.of(cast(requests.AudioSeparatorSeparate, request))
+        asked = cast(requests.AudioSeparatorSeparate, request)
+        options = VrOptions.of(asked)
         geometry_of(model, options)
         return Arrangement(
             model=model.source.name,
@@ -113,6 +114,7 @@ class VrFamily:
                 "vr_enable_tta": options.tta,
                 "vr_high_end_process": options.high_end,
                 "vr_post_process": options.post_process,
+                **improvements(asked),
             },
             file_rate=USUAL_RATE if model.sample_rate < USUAL_RATE else None,
-        )
+        ).pitched(asked.pitch_shift)

@@ -154,6 +154,24 @@ def test_jobs_do_not_change_the_stems(run):
     assert torch.get_num_threads() == 2
 
 
+def test_shifted_segments_are_averaged(run):
+    """Segments that begin elsewhere give other stems, and the mean of two is that of the separations by which they differ."""
+    once = run(shifts=0, segment=1)[1]
+    done, twice = run(shifts=0, segment=1, bigshifts=2)
+    assert done.settings["bigshifts"] == 2
+    other = {name: 2 * twice[name] - once[name] for name in once}
+    for name in once:
+        assert 0.5 < other[name].std() / once[name].std() < 2
+        assert sdr_db(once[name], other[name]) < 60
+
+
+def test_a_whole_song_has_no_segments_to_shift(run):
+    """And the error says what to leave out."""
+    with pytest.raises(InvalidRequest, match="only one") as caught:
+        run(split=False, bigshifts=2)
+    assert caught.value.field == "bigshifts"
+
+
 def test_pcm_stems_keep_their_sum_under_one_gain(run, tmp_path):
     """If stems would clip, all get the same gain, and the reply reports it with a warning."""
     write_song(tmp_path / "loud.wav", 2.0, level=3.0)

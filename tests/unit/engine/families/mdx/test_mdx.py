@@ -10,6 +10,7 @@ from vr_case import inside, inverted_by_hand, numbers, run, sdr_db, song
 
 from utils.core.errors import CheckpointMismatch, InvalidRequest
 from utils.engine.families.mdx.model import InvertedRest, MdxOptions, by_subtraction, load_mdx, mdx_lanes, plan_mdx
+from utils.engine.pipeline.chunking import shifted
 from utils.engine.pipeline.demix import Stretch
 from utils.engine.pipeline.outputs import select
 from utils.store.audio_separator_models import own_audio_separator
@@ -65,12 +66,26 @@ def test_denoising_cancels_what_does_not_depend_on_the_song(model):
 def test_chunks_that_end_at_any_sample(model):
     """The weights of all chunks sum to one for any length of the song."""
     for samples in (1, 1000, 31743, 31744, 31745, 54321, 100001):
-        plan = plan_mdx(samples, n_fft=2048, frames=32, overlap=0.25)
-        total = np.zeros(samples)
-        for chunk in (plan[index] for index in range(len(plan))):
-            low, high = max(0, chunk.start), min(samples, chunk.start + chunk.length)
-            total[low:high] += plan.weights(chunk.number)[low - chunk.start : high - chunk.start]
-        np.testing.assert_allclose(total, 1, atol=1e-5)
+        for plan in shifted(plan_mdx(samples, n_fft=2048, frames=32, overlap=0.25), 3):
+            total = np.zeros(samples)
+            for chunk in (plan[index] for index in range(len(plan))):
+                low, high = max(0, chunk.start), min(samples, chunk.start + chunk.length)
+                total[low:high] += plan.weights(chunk.number)[low - chunk.start : high - chunk.start]
+            np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+def test_shifted_chunks_are_averaged(model):
+    """As if the song had begun later, each time by a third of what chunks advance by."""
+    samples = song(3)
+    hop = plan_mdx(1, n_fft=model.parameters.n_fft, frames=model.parameters.frames, overlap=0.25).hop
+    by_hand = [
+        primary_of(model, np.pad(samples, ((0, 0), (number * hop // 3, 0))))[:, number * hop // 3 :]
+        for number in range(3)
+    ]
+    primary = primary_of(model, samples, MdxOptions(shifts=3))
+    middle = slice(samples.shape[1] // 3, -samples.shape[1] // 3)
+    assert sdr_db(np.mean(by_hand, axis=0)[:, middle], primary[:, middle]) > 100
+    assert sdr_db(by_hand[0][:, middle], by_hand[1][:, middle]) < 60
 
 
 def test_another_number_of_frames(model):

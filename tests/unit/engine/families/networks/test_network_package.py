@@ -17,7 +17,6 @@ from utils.core.settings import Settings
 from utils.engine.families.networks.package import (
     overlaps_of,
     package_offer,
-    pitched_rate,
     plan_alike,
     plan_to_end,
     window_samples,
@@ -71,11 +70,6 @@ def test_the_number_of_windows():
     assert overlaps_of(SimpleNamespace(overlaps=4), PackageSeparate(mdxc_overlap=2)) == 2
     assert overlaps_of(SimpleNamespace(overlaps=4), PackageSeparate()) == 4
     assert overlaps_of(SimpleNamespace(overlaps=None), PackageSeparate()) == 8
-
-
-def test_a_higher_pitch_is_a_song_with_fewer_samples():
-    """An octave halves them."""
-    assert [pitched_rate(44100, semitones) for semitones in (12, 0, -12)] == [22050, 44100, 88200]
 
 
 @pytest.mark.parametrize(
