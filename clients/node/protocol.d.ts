@@ -626,6 +626,10 @@ export interface DemucsSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -742,7 +746,7 @@ export interface Done {
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
+  /** Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed. */
   gain: number;
   /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
@@ -1011,6 +1015,10 @@ export interface NetworkSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1148,6 +1156,10 @@ export interface AudioSeparatorSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1261,6 +1273,10 @@ export interface Apollo {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1329,7 +1345,7 @@ export interface Restored {
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
+  /** Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed. */
   gain: number;
   /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
@@ -1484,6 +1500,10 @@ export interface PackageSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1687,6 +1707,10 @@ export interface AudioSepSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1759,7 +1783,7 @@ export interface AudioSepDone {
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
+  /** Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed. */
   gain: number;
   /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
@@ -1832,6 +1856,10 @@ export interface Denoise {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */
@@ -1898,7 +1926,7 @@ export interface Denoised {
   device: string;
   model_from_cache: boolean;
   timing: Timing;
-  /** Gain that was applied to all stems against clipping; 1 if none was needed. */
+  /** Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed. */
   gain: number;
   /** Settings that were used, such as shifts and overlap. */
   settings: Record<string, unknown>;
@@ -2047,6 +2075,10 @@ export interface DsuSeparate {
   output_sample_rate?: number | "source" | null;
   /** What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are. */
   clip?: "clamp" | "none" | "rescale" | "rescale_each";
+  /** Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song. */
+  loudness?: number | "input" | null;
+  /** The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain. */
+  true_peak?: number | null;
   /** Replace existing files; if false, an existing file is an error. */
   overwrite?: boolean;
   /** Skip files that an earlier job with `resume` has finished and that have not changed since. */

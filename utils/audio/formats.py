@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from utils.core.errors import UnsupportedFormat
-from utils.core.peaks import PeakRange
+from utils.core.peaks import Loudness, PeakRange
 from utils.core.requests import JOINT_FORMATS, AudioFormat, ClipMode, SampleType
 
 MAX_RIFF_BYTES = 0xFFFFFFFF - (64 << 20)  # leaves room for tags and a cover
@@ -77,7 +77,8 @@ class OutputFormat:
 
     A format that can be either is lossy without a `sample_type`; one that is always lossy has no use for it.
 
-    With a `level`, each stem gets a gain of its own before it is encoded, and `clip` has nothing left to do.
+    With a `level`, each stem gets a gain of its own before it is encoded, and `clip` has nothing left to do. With a `loudness`,
+    all get the same one, which is only known at the end.
     """
 
     name: AudioFormat
@@ -86,6 +87,7 @@ class OutputFormat:
     sample_rate: int
     clip: ClipMode
     level: PeakRange | None = None
+    loudness: Loudness | None = None
 
     @property
     def is_joint(self) -> bool:

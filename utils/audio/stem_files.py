@@ -15,6 +15,7 @@ from utils.audio.disk import output_error
 from utils.audio.encoders import Contents, Encoder, open_encoder
 from utils.audio.float_wav import SAMPLE_BYTES, FloatWav
 from utils.audio.formats import MAX_RIFF_BYTES, OutputFormat
+from utils.audio.loudness import TruePeakMeter
 from utils.audio.resampling import StreamResampler
 from utils.audio.temporary import HeldFile
 from utils.core.errors import UnsupportedFormat
@@ -49,7 +50,12 @@ class StemPlan:
         """Whether the gain of a stem depends on its last sample, or on that of another."""
         output = self.output
         own_gains = output.clip == "rescale_each" or output.level is not None
-        return self.waits or own_gains or (output.clip == "rescale" and not output.holds_overs)
+        return (
+            self.waits
+            or own_gains
+            or output.loudness is not None
+            or (output.clip == "rescale" and not output.holds_overs)
+        )
 
     @property
     def _grows(self) -> bool:
@@ -90,7 +96,8 @@ class StemLine:
         self._due = plan.frames
         self._given = 0
         self._channels = plan.channels
-        self._clamps = plan.output.clip == "clamp" and plan.output.level is None
+        output = plan.output
+        self._clamps = output.clip == "clamp" and output.level is None and output.loudness is None
         self._resampler = StreamResampler(plan.model_rate, plan.output.file_rate, plan.channels)
 
     def push(self, block: Block) -> Iterator[Block]:
@@ -181,7 +188,11 @@ class StemTrack:
 
     def __init__(self, file: StemFile, index: int) -> None:
         self.peak = 0.0
+        self.true_peak = 0.0  # where there is a ceiling for it; known at the end
         self.gain = 1.0  # what spooled samples are multiplied by
+        output = file.plan.output
+        is_limited = output.loudness is not None and output.loudness.true_peak_db is not None
+        self._meter = TruePeakMeter(output.file_rate, file.plan.channels) if is_limited else None
         self._file = file
         self._index = index
         self.line = StemLine(file.plan)
@@ -214,12 +225,17 @@ class StemTrack:
 
     def finish(self) -> list[Block]:
         """Append the rest. Returns it."""
-        return [self._append(ready) for ready in self.line.finish()]
+        rest = [self._append(ready) for ready in self.line.finish()]
+        if self._meter is not None:
+            self.true_peak = self._meter.finish()
+        return rest
 
     def _append(self, block: Block) -> Block:
         if self._spool is not None:
             if self._file.plan.has_late_gains:
                 self.peak = max(self.peak, float(np.abs(block).max()))
+            if self._meter is not None:
+                self._meter.add(block)
             self._spool.write(block)
         elif self._file.encoder is not None:
             self._file.encoder.write(block, self._index)
@@ -227,9 +243,12 @@ class StemTrack:
 
     def spooled(self) -> Iterator[Block]:
         """What waits on disk, times the gain."""
+        output = self._file.plan.output
+        clamps = output.clip == "clamp" and output.loudness is not None  # others were clamped before
         if self._spool is not None:
             for block in self._spool.blocks():
-                yield block if self.gain == 1.0 else block * np.float32(self.gain)
+                louder = block if self.gain == 1.0 else block * np.float32(self.gain)
+                yield np.clip(louder, -1.0, 1.0) if clamps else louder
 
     def discard_spool(self) -> None:
         if self._spool is not None and self._spool_part is not None:

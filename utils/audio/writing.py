@@ -243,14 +243,17 @@ class StemSet:
         on_progress: Callable[[float], None] | None = None,
         checkpoint: Callable[[], None] | None = None,
         on_publish: Callable[[], None] | None = None,
+        *,
+        gain: float = 1.0,
     ) -> Written:
         """Finish all files, then publish them. The callbacks are called from several threads, but never concurrently.
 
+        `gain` is the one for all stems, where their format has a `loudness`.
         `on_publish` is called when only the names are missing, after the last checkpoint.
         """
         if not self._is_finished:
             self.finish()
-        gain = self._choose_gains()
+        gain = self._choose_gains(gain)
         spooled = [plan.frames or 0 for plan in self._plans.values() if plan.is_spooled]
         if spooled:
             self._encode(_EncodingProgress(sum(spooled), on_progress, checkpoint))
@@ -264,8 +267,8 @@ class StemSet:
             on_progress(1.0)
         return Written(dict(self._targets), gain, list(self._warnings))
 
-    def _choose_gains(self) -> float:
-        """The gains that keep every stem within full scale, or at its level; 1 if they already are. Returns the lowest."""
+    def _choose_gains(self, asked: float) -> float:
+        """The gains that keep every stem within full scale, or at its level; those asked for if they do. Returns the lowest."""
         level = self.plan.output.level
         if level is not None:
             for stem in self._stems.values():
@@ -275,13 +278,22 @@ class StemSet:
             for stem in self._stems.values():
                 stem.gain = 1.0 / max(HEADROOM * stem.peak, 1.0)
             return min((stem.gain for stem in self._stems.values()), default=1.0)
+        gain, loudness = asked, self.plan.output.loudness
+        if loudness is not None:
+            gain = min(gain, loudness.gain_below(max((stem.true_peak for stem in self._stems.values()), default=0.0)))
+        reason = f"has a true peak above {loudness.true_peak_db:g} dB" if loudness and gain < asked else "clips"
         peak = max((stem.peak for stem in self._stems.values()), default=0.0)
-        if peak <= 1.0:
-            return 1.0
-        gain = min(full_scale(plan.output) for plan in self._plans.values()) / peak
+        may_clip = self.plan.output.clip == "rescale" and not all(
+            plan.output.holds_overs for plan in self._plans.values()
+        )
+        if may_clip and peak * gain > 1.0:
+            gain, reason = min(full_scale(plan.output) for plan in self._plans.values()) / peak, "clips"
         for stem in self._stems.values():
             stem.gain = gain
-        self._warnings.append(f"All stems were lowered by {-20 * math.log10(gain):.1f} dB so that none of them clips.")
+        if gain < asked:
+            by = f"{20 * math.log10(asked / gain):.1f} dB"
+            lowered = f"lowered by {by}" if asked == 1.0 else f"given {by} less than the loudness needs,"
+            self._warnings.append(f"All stems were {lowered} so that none of them {reason}.")
         return gain
 
     def _encode(self, progress: _EncodingProgress) -> None:
@@ -385,8 +397,10 @@ class UnwrittenStems:
         on_progress: Callable[[float], None] | None = None,
         checkpoint: Callable[[], None] | None = None,
         on_publish: Callable[[], None] | None = None,
+        *,
+        gain: float = 1.0,
     ) -> Written:
-        del on_progress, checkpoint, on_publish
+        del on_progress, checkpoint, on_publish, gain
         return Written({}, 1.0, notes(self.plan.output))
 
 

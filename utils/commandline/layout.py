@@ -117,6 +117,16 @@ def excerpt(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError(f"a number of seconds such as 30 or 60:30 is needed, not {text!r}") from error
 
 
+def loudness(text: str) -> float | str:
+    """A number, or `input`."""
+    if text == "input":
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a number such as -14 or `input` is needed, not {text!r}") from error
+
+
 # What can stand after an option; objects cannot.
 TYPABLE = (
     inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType, inspect.LiteralType, inspect.ListType,
@@ -152,6 +162,13 @@ SHARED = {
     "bitrate": Option(metavar="KBIT"),
     "output_sample_rate": Option(("--sample-rate",), metavar="HZ"),
     "clip": Option(("--clip-mode",)),
+    "loudness": Option(
+        help="one gain for all stems: that which brings the song to this loudness in LUFS, such as -14; or, with `input`, "
+        "makes the stems together as loud as the song",
+        metavar="LUFS",
+        read=loudness,
+    ),
+    "true_peak": Option(metavar="DB"),
     "overwrite": Option((), switches=(Switch("--overwrite", True, "replace existing results (the default)"),)),
     "resume": Option(
         help="skip songs that an earlier run with --resume already finished with the same settings and model, as long as "
@@ -168,7 +185,7 @@ SHARED = {
 # Parts of groups that programs share.
 MODELS = ("list_models", "download", "models_dir", "offline", "allow_unsafe_checkpoints")
 FORMAT = (
-    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "preview",
+    "format", "pcm_type", "bitrate", "output_sample_rate", "channels", "clip", "loudness", "true_peak", "preview",
     "report", "report_html", "report_theme", "report_scale",
     ("overwrite", "skip_existing", "resume"),
 )  # fmt: skip

@@ -59,6 +59,7 @@ OF_THE_JOB = frozenset(
             "bitrate",
         ),
         *("stems", "two_stems", "single_stem", "other_method", "rest_name", "output_sample_rate", "clip", "overwrite"),
+        *("loudness", "true_peak"),
         *("resume", "progress", "report", "report_html", "report_theme", "report_scale", "preview", "name_template"),
         *("channels", "ensemble", "ensemble_type", "ensemble_weights", "extract_instrumental", "residual", "use_fast"),
     }

@@ -568,7 +568,10 @@ class Done(Reply, frozen=True, kw_only=True, tag_field="status", tag="done"):
     model_from_cache: bool
     timing: Timing
     gain: Annotated[
-        float, Meta(description="Gain that was applied to all stems against clipping; 1 if none was needed.")
+        float,
+        Meta(
+            description="Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed."
+        ),
     ] = 1.0
     settings: Annotated[dict[str, Any], Meta(description="Settings that were used, such as shifts and overlap.")] = {}
     report: Annotated[str, Meta(description="Absolute path of `report.png`, if it was requested.")] | UnsetType = UNSET

@@ -17,7 +17,7 @@ from utils.core import catalogue
 from utils.core.catalogue import DEFAULT_FOLDER, DEFAULT_QUERY, RESIDUAL
 from utils.core.errors import InvalidRequest, UnsupportedFormat
 from utils.core.fields import BY_COMMAS
-from utils.core.peaks import PeakRange
+from utils.core.peaks import Loudness, PeakRange
 from utils.core.settings import Arithmetic
 
 RequestId = str | int | float
@@ -391,6 +391,23 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
             description="What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."
         ),
     ] = "rescale"
+    loudness: Annotated[
+        Annotated[float, Meta(ge=-60, le=0)] | Literal["input"] | None,
+        Meta(
+            description="Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song."
+        ),
+    ] = None
+    true_peak: (
+        Annotated[
+            float,
+            Meta(
+                ge=-40,
+                le=0,
+                description="The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain.",
+            ),
+        ]
+        | None
+    ) = None
     overwrite: Annotated[bool, Meta(description="Replace existing files; if false, an existing file is an error.")] = (
         True
     )
@@ -521,6 +538,22 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
     def level(self) -> PeakRange | None:
         """The level that each stem is brought to by a gain of its own, if any."""
         return None
+
+    @property
+    def asked_loudness(self) -> Loudness | None:
+        """The loudness that all stems are brought to by one gain, if any. Raises `InvalidRequest` where there cannot be one."""
+        if self.loudness is None and self.true_peak is None:
+            return None
+        field = "true_peak" if self.loudness is None else "loudness"
+        reasons = {
+            "each stem would get a gain of its own by `clip`": self.clip == "rescale_each",
+            "this command brings each stem to a level of its own": self.level is not None,
+            "listeners hear the samples before it is known": self.streaming is not None and not self.streaming.files,
+        }
+        for reason, is_so in reasons.items():
+            if is_so:
+                raise InvalidRequest(f"`{field}` gives all stems the same gain at the end, but {reason}.", field=field)
+        return Loudness(self.loudness, self.true_peak)
 
     def track_name(self, name: str) -> str:
         """The name of an input as its results have it."""

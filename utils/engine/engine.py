@@ -304,7 +304,8 @@ class Engine:
         """Separate one file. With `resume`, a job that was done before is skipped."""
         piped = request.input
         if isinstance(piped, requests.PipedInput):
-            _ = request.audio_format, request.report_look, request.streaming  # as below: before anything is read
+            # As below: before anything is read.
+            _ = request.audio_format, request.report_look, request.streaming, request.asked_loudness
             with arriving(piped, job) as frames:
                 return self._separate_piped(request, piped, frames, job, track or piped.name, index)
         request = self._completed(request)
@@ -343,7 +344,8 @@ class Engine:
 
     def _separate_song(self, request: requests.Separate, song: Track, job: Job) -> replies.Done:
         # What is wrong with these raises here, before a model is loaded.
-        _ = request.audio_format, request.template_of(None), request.report_look, request.streaming
+        _ = request.audio_format, request.template_of(None), request.report_look
+        _ = request.streaming, request.asked_loudness
         earlier = len(job.warnings)
         recipe: RecipeRun | None = None
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:

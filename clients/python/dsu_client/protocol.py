@@ -365,6 +365,10 @@ class SeparateOptions(TypedDict, total=False):
     """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
+    loudness: float | Literal["input"] | None
+    """Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song."""
+    true_peak: float | None
+    """The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain."""
     overwrite: bool
     """Replace existing files; if false, an existing file is an error."""
     resume: bool
@@ -601,6 +605,10 @@ class ApolloOptions(TypedDict, total=False):
     """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
+    loudness: float | Literal["input"] | None
+    """Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song."""
+    true_peak: float | None
+    """The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain."""
     overwrite: bool
     """Replace existing files; if false, an existing file is an error."""
     resume: bool
@@ -721,6 +729,10 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Sample rate of the stems in Hz; `source` keeps the rate of the input, as far as the format supports it; by default the model's own rate."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
+    loudness: float | Literal["input"] | None
+    """Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song."""
+    true_peak: float | None
+    """The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain."""
     overwrite: bool
     """Replace existing files; if false, an existing file is an error."""
     resume: bool
@@ -879,6 +891,10 @@ class DenoiseOptions(TypedDict, total=False):
     """Sample rate of the result in Hz; by default the input's."""
     clip: Literal["clamp", "none", "rescale", "rescale_each"]
     """What to do if stems would clip: `rescale` lowers all of them by the same gain, so that they still sum to the song; `rescale_each` lowers each by its own gain, as the demucs package does; `clamp` limits their samples; `none` leaves them as they are."""
+    loudness: float | Literal["input"] | None
+    """Give all stems one gain, so that they still sum: the one that brings the song to this loudness in LUFS (ITU-R BS.1770-4); or, with `input`, the one with which the stems that are written are together as loud as the song."""
+    true_peak: float | None
+    """The highest true peak of any stem, in dB below full scale (dBTP). If one were above it, all are lowered by the same gain."""
     overwrite: bool
     """Replace existing files; if false, an existing file is an error."""
     resume: bool
@@ -1443,7 +1459,7 @@ class Done(TypedDict):
     model_from_cache: bool
     timing: Timing
     gain: float
-    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    """Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed."""
     settings: dict[str, Any]
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
@@ -1570,7 +1586,7 @@ class Restored(TypedDict):
     model_from_cache: bool
     timing: Timing
     gain: float
-    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    """Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed."""
     settings: dict[str, Any]
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
@@ -1681,7 +1697,7 @@ class AudioSepDone(TypedDict):
     model_from_cache: bool
     timing: Timing
     gain: float
-    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    """Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed."""
     settings: dict[str, Any]
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]
@@ -1716,7 +1732,7 @@ class Denoised(TypedDict):
     model_from_cache: bool
     timing: Timing
     gain: float
-    """Gain that was applied to all stems against clipping; 1 if none was needed."""
+    """Gain that was applied to all stems, for `loudness` or against clipping; 1 if none was needed."""
     settings: dict[str, Any]
     """Settings that were used, such as shifts and overlap."""
     report: NotRequired[str]

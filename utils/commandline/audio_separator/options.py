@@ -214,6 +214,7 @@ LAYOUT = Layout(
             *("mdx_n_fft_scale_set", "mdx_dim_f_set", "mdx_dim_t_set", "compensate"),
             *("model_file_dir", "label", "ensemble", "demucs_segment_s", "demucs_split", "bitrate"),
             *("model_path", "config_path", "feature_dim", "layer", "chunk_overlap"),
+            *("loudness", "true_peak"),  # the package brings each stem to a level of its own
         }
     ),
     run=PackageRun,

@@ -42,6 +42,7 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         settings = {
             **arrangement.settings,
             **track.settings,
+            **outlets.loudness.settings,
             "precision": "fp32" if stems.spent.overflowed else arrangement.compute.precision,
         }
         reported = outlets.report.save(settings, job)

@@ -26,6 +26,7 @@ from utils.core.requests import Separate
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.chunking import ENDLESS
 from utils.engine.pipeline.live import Live
+from utils.engine.pipeline.loudness import JobLoudness
 from utils.engine.pipeline.report import JobReport
 from utils.engine.pipeline.song import Samples
 from utils.engine.pipeline.stream import Part
@@ -52,6 +53,7 @@ class Outlets:
         self.report = JobReport(request, arrangement, track, stats.frames, job)
         asked = {name: arrangement.request_for(name, request) for name in self._targets}
         self._outputs = {name: _output_format(each, arrangement, track) for name, each in asked.items()}
+        self.loudness = JobLoudness(request.asked_loudness, arrangement.sample_rate, self._file_channels)
         self._files = self._open_files(stats)
         self._canvas = self._open_canvas()
         self._live: Live | None = None
@@ -104,6 +106,7 @@ class Outlets:
             on_progress=lambda fraction: job.progress("write", fraction, 1.0),
             checkpoint=job.checkpoint,
             on_publish=job.settle,
+            gain=self.loudness.gain(job),
         )
         for warning in written.warnings:
             job.warn(warning)
@@ -111,13 +114,15 @@ class Outlets:
 
     def _write(self, part: Part) -> dict[str, list[Block]]:
         """Write the next part. Returns what that is in the files."""
-        written = {}
-        for name, samples in part.stems.items():
-            written[name] = self._files.write(name, self._fitted(samples))
-            self.report.add(name, samples)
+        written, mix = {}, self._fitted(part.mix)
+        stems = {name: self._fitted(samples) for name, samples in part.stems.items()}
+        for name, samples in stems.items():
+            written[name] = self._files.write(name, samples)
+            self.report.add(name, part.stems[name])
         if self._is_joint:
-            self._files.write(MIX_TITLE, self._fitted(part.mix))
+            self._files.write(MIX_TITLE, mix)
         self.report.add(MIX_TITLE, part.mix)
+        self.loudness.add(mix, list(stems.values()))
         return written
 
     def _fitted(self, samples: Samples) -> Samples:
@@ -136,7 +141,8 @@ class Outlets:
 
     @property
     def _needs_mix(self) -> bool:
-        return self._request.report or self._request.report_html or self._is_joint
+        request = self._request
+        return request.report or request.report_html or self._is_joint or request.loudness is not None
 
     def _open_files(self, stats: AudioStats) -> StemSet | UnwrittenStems:
         request, arrangement, track, streaming = self._request, self._arrangement, self._track, self._request.streaming
@@ -212,4 +218,5 @@ def _output_format(request: Separate, arrangement: Arrangement, track: Track) ->
         sample_rate=rate or arrangement.stem_rate,
         clip=request.clip,
         level=request.level,
+        loudness=request.asked_loudness,
     )
