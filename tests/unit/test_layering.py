@@ -67,12 +67,16 @@ LAYERS = {
         f"utils/engine/families/{family}": Layer((*FAMILY, f"utils.engine.families.{family}"), ANY)
         for family in ("demucs", "networks", "vr", "mdx", "apollo", "audiosep", "denoise")
     },
+    "utils/scoring": Layer(("utils.core", "utils.audio", "utils.scoring"), frozenset({"msgspec", "numpy"})),
     "utils/serving": Layer(("utils", "utils.core", "utils.serving"), frozenset({"msgspec"})),
     "utils/commandline": Layer(
         ("utils", "utils.core", "utils.commandline"), frozenset({"msgspec", "rich"}), late=("rich",)
     ),
     "utils/commandline/model_import": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
     "utils/commandline/model_files": Layer(("utils.core", "utils.commandline", "utils.store"), frozenset({"msgspec"})),
+    "utils/commandline/score": Layer(
+        ("utils.core", "utils.commandline", "utils.scoring"), frozenset({"msgspec"}), late=("utils.scoring",)
+    ),
     "utils/commandline/recipes": Layer(
         ("utils.core", "utils.commandline", "utils.store.recipes"), frozenset({"msgspec"})
     ),

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from utils import __version__
-from utils.commandline import audiosep, bsroformer, demucs, provider, recipes
+from utils.commandline import audiosep, bsroformer, demucs, provider, recipes, score
 from utils.commandline.audio_separator import families as audio_separator
 from utils.commandline.doctor import doctor
 from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run, Switch, template_option
@@ -55,6 +55,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu download [options] NAME ...
        dsu doctor [options]
        dsu recipe [options] list | show NAME ... | check NAME_OR_FILE ...
+       dsu score [options] REFERENCE ESTIMATE
        dsu worker [options]
        dsu jsonrpc [options]
 
@@ -66,6 +67,7 @@ commands:
   download    download models
   doctor      examine this machine: disks, codecs, graphics cards
   recipe      list, show and check recipes, which combine several models
+  score       compare separated stems with the true ones
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
 
@@ -96,6 +98,7 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
             recipes.LAYOUT.program, lambda: read(recipes.LAYOUT, rest), partial(recipes.look, listing=listing)
         ),
         "doctor": lambda: doctor(rest, make_engine),
+        "score": lambda: score.main(rest),
         "jsonrpc": lambda: provider.main(rest, make_engine, listing),
         "separate": lambda: separate(rest, make_engine, listing),
     }
