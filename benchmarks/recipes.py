@@ -75,10 +75,8 @@ def report(runs: Sequence[Timed]) -> str:
         ]
         for run in runs
     ]
-    own, other = (
-        statistics.median(run.elapsed_s / seconds(run) for run in runs)
-        for seconds in (lambda run: run.networks_s, lambda run: run.batch_s)
-    )
+    own = statistics.median(run.elapsed_s / run.networks_s for run in runs)
+    other = statistics.median(run.elapsed_s / run.batch_s for run in runs)
     return (
         table(["the recipe s", "its networks s", "the batch s", "recipe / networks", "recipe / batch"], rows)
         + f"\n\nMedians: **{own:.3f}** of its networks (target: at most {TARGET:.2f}), {other:.3f} of the batch."

@@ -95,11 +95,11 @@ def _rounded(value: float | None) -> float | None:
 def _in_step(pair: Pair, *, trim: bool) -> Iterator[tuple[Signal, Signal]]:
     """Blocks of both files, of the same samples. Raises `InvalidRequest` where one is longer, unless it is to be trimmed."""
     with ExitStack() as stack:
-        readers = []
+        readers: list[Iterator[Signal]] = []
         for path in (pair.reference, pair.estimate):
             info = probe(path)
-            reader = stack.enter_context(open_audio(path, sample_rate=info.sample_rate, channels=info.channels))
-            readers.append(iter(reader))
+            audio = stack.enter_context(open_audio(path, sample_rate=info.sample_rate, channels=info.channels))
+            readers.append(iter(audio))
         waiting: list[Signal | None] = [next(reader, None) for reader in readers]
         done = 0
         while (first := waiting[0]) is not None and (second := waiting[1]) is not None:
