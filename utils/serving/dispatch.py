@@ -37,7 +37,7 @@ class Dispatcher:
         self._most_bytes = most_bytes
         self._lock = threading.Condition()
         self._kept_bytes = 0
-        self._aside = _Aside()
+        self._aside = Aside()
         self._kept: list[InputLine | None] = []
         self._context: Context | None = None
         self._farewells: list[Reply] = []
@@ -67,7 +67,7 @@ class Dispatcher:
     def farewells(self) -> list[Reply]:
         """The replies to `exit`. Waits for the lines that arrived with it, since each of them gets an answer."""
         with self._lock:
-            self._aside.finish()
+            self._finish_asides()
             return list(self._farewells)
 
     def _handle(self, context: Context, line: InputLine | None) -> None:
@@ -95,12 +95,19 @@ class Dispatcher:
                 else:
                     self._writer.send(reply)
 
-            if command.reads_disk:
-                self._aside.do(functools.partial(self._answer, answer, to, debug=debug), context.settings)
+            if (aside := self._aside_for(command)) is not None:
+                aside.do(functools.partial(self._answer, answer, to, debug=debug), context.settings)
             else:
                 answer()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge: every line gets an answer
             self._send(to, error_reply(error, debug=debug))
+
+    def _aside_for(self, command: Command) -> Aside | None:
+        """Where a control command is answered that may take a while; None for those that are answered at once."""
+        return self._aside if command.reads_disk else None
+
+    def _finish_asides(self) -> None:
+        self._aside.finish()
 
     def _answer(self, answer: Callable[[], None], to: RequestId | None, *, debug: bool) -> None:
         try:
@@ -133,7 +140,7 @@ class Dispatcher:
         self._writer.send(messages.addressed(reply, to, warnings))
 
 
-class _Aside:
+class Aside:
     """Does one thing after another on a thread of its own, which may have to wait for a disk; the thread that reads must not."""
 
     def __init__(self) -> None:

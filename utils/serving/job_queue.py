@@ -44,8 +44,12 @@ class Ticket:
 
     def answer(self, reply: Reply) -> None:
         """Send the final line, unless it was sent already."""
-        if self._unanswered.acquire(blocking=False):
+        if self.claim():
             self.send(reply)
+
+    def claim(self) -> bool:
+        """Whether the caller is the one who answers: true for the first who asks."""
+        return self._unanswered.acquire(blocking=False)
 
 
 class Refusals:
@@ -73,7 +77,7 @@ class Counts(NamedTuple):
 
 
 class JobQueue:
-    """Tickets in the order they came; one runs at a time."""
+    """Tickets in the order they came. Whoever takes one gives it back with `finish` when it has ended."""
 
     def __init__(self, most_jobs: int | None = None, most_bytes: int | None = None) -> None:
         self._most_jobs = most_jobs
@@ -81,7 +85,7 @@ class JobQueue:
         self._changed = threading.Condition()
         self._waiting: deque[Ticket | Refusals] = deque()
         self._waiting_jobs = self._waiting_bytes = 0
-        self._running: Ticket | None = None
+        self._running: list[Ticket] = []  # in the order in which they began
         self._ended = False
         self._done = 0
         self._failed = 0
@@ -131,9 +135,9 @@ class JobQueue:
                 self._changed.wait_for(lambda: self._waiting or self._ended)
                 first = self._waiting.popleft() if self._waiting else None
                 if not isinstance(first, Refusals):
-                    self._running = first
                     if first is not None:
                         self._leave(first)
+                        self._running.append(first)
                     return first
             first.answer()
 
@@ -141,12 +145,13 @@ class JobQueue:
         self._waiting_jobs -= 1
         self._waiting_bytes -= ticket.size_bytes
 
-    def finish(self, *, done: bool = False, failed: bool = False) -> None:
-        """The running job has ended. A cancelled one is neither done nor failed."""
+    def finish(self, ticket: Ticket, *, done: bool = False, failed: bool = False) -> None:
+        """A running job has ended. A cancelled one is neither done nor failed."""
         with self._changed:
-            self._running = None
+            self._running.remove(ticket)
             self._done += done
             self._failed += failed
+            self._changed.notify_all()
 
     def end(self) -> None:
         """Accept no more jobs. Those that wait are still run."""
@@ -161,7 +166,7 @@ class JobQueue:
             if ticket is None:
                 return False
             ticket.job.cancel()
-            waiting = ticket is not self._running
+            waiting = ticket not in self._running
             if waiting:
                 self._waiting.remove(ticket)
                 self._leave(ticket)
@@ -181,7 +186,7 @@ class JobQueue:
                 ticket = self._find(or_else) or ticket
             if ticket is None:
                 return False
-            if ticket is self._running and not ticket.job.can_seek:
+            if ticket in self._running and not ticket.job.can_seek:
                 raise InvalidRequest(
                     "This job goes through its song from the start to the end.",
                     hint='Send the job with "stream":true and "start_at":0 to move it while it runs.',
@@ -191,18 +196,19 @@ class JobQueue:
 
     def _find(self, request_id: RequestId | None) -> Ticket | None:
         waiting = (one for one in self._waiting if isinstance(one, Ticket))
-        tickets = [*([self._running] if self._running is not None else []), *waiting]
-        return next((one for one in tickets if request_id is None or one.request_id == request_id), None)
+        return next(
+            (one for one in (*self._running, *waiting) if request_id is None or one.request_id == request_id), None
+        )
 
-    def cancel_all(self) -> Ticket | None:
-        """Cancel the running job and all that wait. Returns the running one, which answers at its next checkpoint."""
+    def cancel_all(self) -> list[Ticket]:
+        """Cancel what runs and all that wait. Returns the tickets that run, which are answered at their next checkpoints."""
         with self._changed:
             waiting = list(self._waiting)
             self._waiting.clear()
             self._waiting_jobs = self._waiting_bytes = 0
-            running = self._running
-            if running is not None:
-                running.job.cancel()
+            running = list(self._running)
+            for ticket in running:
+                ticket.job.cancel()
         for one in waiting:
             if isinstance(one, Ticket):
                 one.answer(Cancelled())
@@ -212,4 +218,4 @@ class JobQueue:
 
     def counts(self) -> Counts:
         with self._changed:
-            return Counts(self._running is not None, self._waiting_jobs, self._done, self._failed)
+            return Counts(bool(self._running), self._waiting_jobs, self._done, self._failed)

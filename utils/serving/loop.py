@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import UNSET
 
@@ -44,10 +45,12 @@ def serve(
     worker: Worker, settings: Settings, make_engine: Callable[[Settings], EngineApi], streams: Streams | None = None
 ) -> int:
     """Answer commands until `exit`, the end of the input, or a reason to shut down. Returns the exit status."""
-    return _Server(worker, settings, streams or claim_streams()).run(make_engine)
+    return Server(worker, settings, streams or claim_streams()).run(make_engine)
 
 
-class _Server:
+class Server:
+    """A worker with one engine, which does the jobs one by one on the main thread."""
+
     def __init__(self, worker: Worker, settings: Settings, streams: Streams) -> None:
         self._worker = worker
         self._settings = settings
@@ -126,7 +129,7 @@ class _Server:
             except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
                 reply = error_reply(error, debug=ticket.debug)
             failed = isinstance(reply, (Error, BatchFailed))
-            self._queue.finish(done=not failed and not isinstance(reply, Cancelled), failed=failed)
+            self._queue.finish(ticket, done=not failed and not isinstance(reply, Cancelled), failed=failed)
             ticket.answer(reply)
 
     # Stop ---------------------------------------------------------------------------------------------------------
@@ -146,15 +149,19 @@ class _Server:
         if self._over.wait(GRACE_S):
             return
         running = self._queue.cancel_all()
-        is_settled = running is not None and running.job.is_settled
+        is_settled = any(ticket.job.is_settled for ticket in running)
         if not is_settled:
             _within(STEP_S, cleanup.run_all)
         elif self._over.wait(STEP_S):  # its files have their names, or nearly, so its own answer is the true one
             return
-        if running is not None:
-            _within(STEP_S, lambda: running.answer(Cancelled(message=UNFINISHED) if is_settled else Cancelled()))
+        for ticket in running:
+            _within(STEP_S, partial(ticket.answer, Cancelled(message=UNFINISHED) if is_settled else Cancelled()))
         _within(STEP_S, lambda: self._writer.close(Shutdown(detail=reason.detail)))
+        self._abandon()
         os._exit(reason.status)
+
+    def _abandon(self) -> None:
+        """What else has to end with this process."""
 
 
 def _within(seconds: float, action: Callable[[], None]) -> None:

@@ -36,7 +36,11 @@ class Writer:
 
     def send(self, reply: Reply) -> None:
         """Write one line. It has left this process when the call returns."""
-        rest = memoryview(encode(reply))
+        self.send_line(encode(reply))
+
+    def send_line(self, line: bytes) -> None:
+        """The same for a line that is there already, with its line feed."""
+        rest = memoryview(line)
         with self._lock:
             if not self._open:
                 return

@@ -89,7 +89,7 @@ def test_cancel_all_empties_the_queue():
     for name in "abc":
         jobs.submit(ticket(name, answers))
     running = jobs.take()
-    assert jobs.cancel_all() is running
+    assert jobs.cancel_all() == [running]
     assert [name for name, _ in answers] == ["b", "c"]
     assert jobs.counts().queued == 0
 
@@ -116,13 +116,11 @@ def test_counts_follow_the_jobs():
     jobs, answers = JobQueue(), []
     for name in "abc":
         jobs.submit(ticket(name, answers))
-    jobs.take()
+    first = jobs.take()
     assert jobs.counts() == (True, 2, 0, 0)
-    jobs.finish(done=True)
-    jobs.take()
-    jobs.finish(failed=True)
-    jobs.take()
-    jobs.finish()
+    jobs.finish(first, done=True)
+    jobs.finish(jobs.take(), failed=True)
+    jobs.finish(jobs.take())
     assert jobs.counts() == (False, 0, 1, 1)
 
 
