@@ -16,10 +16,12 @@ export interface Loading {
 export interface Ready {
   status: "ready";
   id?: string | number;
-  /** Better devices that cannot be used, and what to do about it. */
+  /** Other devices that cannot be used, and what to do about it. */
   warnings?: Array<string>;
-  /** `cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`. */
+  /** `cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`; of several devices the first. */
   device: string;
+  /** With the setting `devices`: those that work. */
+  devices?: Array<ReadyDevice>;
   card?: Card;
   /** What `"precision":"auto"` of a request means here. */
   precision: "bf16" | "fp16" | "fp32";
@@ -30,6 +32,14 @@ export interface Ready {
   models_dir: string;
   version: string;
   protocol: number;
+}
+
+/** A device that is ready. */
+export interface ReadyDevice {
+  device: string;
+  card?: Card;
+  precision: "bf16" | "fp16" | "fp32";
+  threads: number;
 }
 
 /** The graphics card that computes. */
@@ -249,6 +259,8 @@ export interface Status {
   jobs_done: number;
   jobs_failed: number;
   card?: Card;
+  /** With the setting `devices`: each of them. The fields beside this one are their sums and unions. */
+  devices?: Array<DeviceState>;
   /** What this worker accepts; settings change it. */
   limits?: WorkerLimits;
 }
@@ -257,6 +269,22 @@ export interface Memory {
   rss_mb: number;
   device_allocated_mb: number | null;
   device_free_mb: number | null;
+}
+
+/** One of several devices, and the process that works on it. */
+export interface DeviceState {
+  device: string;
+  pid: number | null;
+  ready: boolean;
+  busy: boolean;
+  /** How often its process was started again. */
+  restarts: number;
+  /** Why it is not ready. */
+  fault?: string;
+  model_loaded: string | null;
+  cached_models: Array<string>;
+  memory: Memory | null;
+  card?: Card;
 }
 
 /** How much a worker accepts: the settings of these names. */
@@ -810,6 +838,8 @@ export interface CachedModel {
   stems: Array<string>;
   active: boolean;
   size_mb: number;
+  /** With the setting `devices`: where it is loaded. */
+  device?: string;
 }
 
 /** Unload all models. A running job keeps its model until it ends. */

@@ -266,7 +266,9 @@ def test_right_imports_are_allowed(source, text):
     assert complaints(text, source) == []
 
 
-@pytest.mark.parametrize("module", ["utils.serving.loop", "utils.commandline.demucs", "workers.launch"])
+@pytest.mark.parametrize(
+    "module", ["utils.serving.loop", "utils.serving.dealer", "utils.commandline.demucs", "workers.launch"]
+)
 def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
     """Importing a whole column leaves torch, numpy and rich alone, also by way of others."""
     code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"

@@ -107,10 +107,24 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     build: Annotated[str, Meta(description="The version of torch, which says what it was built for.")]
 
 
+class ReadyDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that is ready."""
+
+    device: str
+    card: Card | UnsetType = UNSET
+    precision: Arithmetic
+    threads: int
+
+
 class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     """The worker is ready for commands."""
 
-    device: Annotated[str, Meta(description="`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`.")]
+    device: Annotated[
+        str, Meta(description="`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`; of several devices the first.")
+    ]
+    devices: (
+        Annotated[list[ReadyDevice], Meta(description="With the setting `devices`: those that work.")] | UnsetType
+    ) = UNSET
     card: Card | UnsetType = UNSET
     precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
     threads: Annotated[
@@ -125,7 +139,7 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     version: str
     protocol: int
     warnings: (
-        Annotated[list[str], Meta(description="Better devices that cannot be used, and what to do about it.")]
+        Annotated[list[str], Meta(description="Other devices that cannot be used, and what to do about it.")]
         | UnsetType
     ) = UNSET
 
@@ -317,6 +331,21 @@ class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
     lowest_sample_rate: int
 
 
+class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several devices, and the process that works on it."""
+
+    device: str
+    pid: int | None
+    ready: bool
+    busy: bool
+    restarts: Annotated[int, Meta(description="How often its process was started again.")]
+    fault: Annotated[str, Meta(description="Why it is not ready.")] | UnsetType = UNSET
+    model_loaded: str | None = None
+    cached_models: list[str] = []
+    memory: Memory | None = None
+    card: Card | UnsetType = UNSET
+
+
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):
     model_loaded: str | None
     device: str
@@ -333,6 +362,15 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     jobs_done: int
     jobs_failed: int
     card: Card | UnsetType = UNSET
+    devices: (
+        Annotated[
+            list[DeviceState],
+            Meta(
+                description="With the setting `devices`: each of them. The fields beside this one are their sums and unions."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     limits: Annotated[WorkerLimits, Meta(description="What this worker accepts; settings change it.")] | UnsetType = (
         UNSET
     )
@@ -462,6 +500,7 @@ class CachedModel(msgspec.Struct, frozen=True, kw_only=True):
     stems: list[str]
     active: bool
     size_mb: float
+    device: Annotated[str, Meta(description="With the setting `devices`: where it is loaded.")] | UnsetType = UNSET
 
 
 class CachedModels(Reply, frozen=True, kw_only=True, tag_field="status", tag="cached_models"):

@@ -51,8 +51,27 @@ class Settings(msgspec.Struct, frozen=True):
             "works is used; `auto` uses CUDA if available, then XPU, then MPS, then the CPU.",
         ),
     ] = "auto"
+    devices: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Instead of `device`: several with commas, all of which work for this worker, in a process each "
+                "(`cuda:0,cuda:1`).",
+            ),
+        ]
+        | None
+    ) = None
     threads: (
-        Annotated[int, Meta(ge=1, description="Number of CPU threads; by default the number of physical cores.")] | None
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Number of CPU threads; by default the number of physical cores. With `devices`: of each process; by "
+                "default they share the cores.",
+            ),
+        ]
+        | None
     ) = None
     max_cached_models: Annotated[
         int, Meta(ge=0, description="How many models stay loaded; 0 turns the cache off; default 2.")
@@ -131,6 +150,11 @@ class Settings(msgspec.Struct, frozen=True):
         Meta(description="A folder with your own recipes; by default `recipes` in the models directory."),
     ] = None
 
+    @property
+    def every_device(self) -> list[str]:
+        """The names in `devices`."""
+        return [name for part in (self.devices or "").split(",") if (name := part.strip())]
+
 
 FIELDS = {field.name: field for field in fields_of(Settings)}
 # Only the person who types the command may allow checkpoints that can run code: a variable or a file is inherited.
@@ -157,16 +181,32 @@ def resolve(
 ) -> Settings:
     """The settings from all their sources. `flags` holds fields of `Settings`; `None` means that one was not given."""
     given = {"models_dir": Source(default_models_dir(), "The default of `models_dir`")}
-    given.update(_from_config(find_config(environ, config_files)))
-    given.update({field: Source(environ[name], name) for field, name in VARIABLES.items() if environ.get(name)})
-    for field, value in (flags or {}).items():
-        if value is not None:
-            given[field] = Source(value, f"--{field.replace('_', '-')}")
+    _prefer(_from_config(find_config(environ, config_files)), given)
+    _prefer({field: Source(environ[name], name) for field, name in VARIABLES.items() if environ.get(name)}, given)
+    typed = {field: value for field, value in (flags or {}).items() if value is not None}
+    _prefer({field: Source(value, f"--{field.replace('_', '-')}") for field, value in typed.items()}, given)
     values = {field: _normalized(source.value, FIELDS[field]) for field, source in given.items()}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_absolute_path)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_absolute_path)
     except msgspec.ValidationError as error:
         raise _malformed(given, error) from error
+    if not settings.devices:
+        return settings
+    # Where there can be one only, the first that works is meant. One device is no different from `device`.
+    return msgspec.structs.replace(
+        settings, device=settings.devices, devices=settings.devices if len(settings.every_device) > 1 else None
+    )
+
+
+def _prefer(better: Mapping[str, Source], given: dict[str, Source]) -> None:
+    """Replace what is given by what a better source says. `device` and `devices` are two ways to say one thing."""
+    if both := sorted(better.keys() & {"device", "devices"}):
+        if len(both) > 1:
+            one, other = (better[name].place for name in both)
+            raise ConfigInvalid(f"{one} and {other} exclude each other. Give one of them.")
+        for name in ("device", "devices"):
+            given.pop(name, None)
+    given.update(better)
 
 
 def default_models_dir() -> Path:

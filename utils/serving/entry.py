@@ -40,9 +40,14 @@ def run_worker(
         import logging
 
         logging.basicConfig(level=settings.log.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    from utils.serving.loop import serve
+    if settings.devices:
+        from utils.serving.dealer import serve_devices
 
-    status = serve(worker, settings, make_engine, streams)
+        status = serve_devices(worker, settings, arguments.flags, streams)
+    else:
+        from utils.serving.loop import serve
+
+        status = serve(worker, settings, make_engine, streams)
     # All lines are out and all files are closed. An ordinary exit would wait for the threads of libraries.
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -95,6 +95,7 @@ class Server:
                 Ready(
                     device=readiness.device,
                     card=readiness.card or UNSET,
+                    devices=list(readiness.devices) or UNSET,
                     precision=readiness.precision,
                     threads=readiness.threads,
                     cache_enabled=readiness.max_cached_models > 0,

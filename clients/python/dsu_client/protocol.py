@@ -968,9 +968,11 @@ class Ready(TypedDict):
     status: Literal["ready"]
     id: NotRequired[str | int | float]
     warnings: NotRequired[list[str]]
-    """Better devices that cannot be used, and what to do about it."""
+    """Other devices that cannot be used, and what to do about it."""
     device: str
-    """`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`."""
+    """`cpu`, `cuda`, `cuda:N`, `xpu`, `xpu:N` or `mps`; of several devices the first."""
+    devices: NotRequired[list[ReadyDevice]]
+    """With the setting `devices`: those that work."""
     card: NotRequired[Card]
     precision: Literal["bf16", "fp16", "fp32"]
     """What `"precision":"auto"` of a request means here."""
@@ -981,6 +983,15 @@ class Ready(TypedDict):
     models_dir: str
     version: str
     protocol: int
+
+
+class ReadyDevice(TypedDict):
+    """A device that is ready."""
+
+    device: str
+    card: NotRequired[Card]
+    precision: Literal["bf16", "fp16", "fp32"]
+    threads: int
 
 
 class Card(TypedDict):
@@ -1192,6 +1203,8 @@ class Status(TypedDict):
     jobs_done: int
     jobs_failed: int
     card: NotRequired[Card]
+    devices: NotRequired[list[DeviceState]]
+    """With the setting `devices`: each of them. The fields beside this one are their sums and unions."""
     limits: NotRequired[WorkerLimits]
     """What this worker accepts; settings change it."""
 
@@ -1200,6 +1213,23 @@ class Memory(TypedDict):
     rss_mb: float
     device_allocated_mb: float | None
     device_free_mb: float | None
+
+
+class DeviceState(TypedDict):
+    """One of several devices, and the process that works on it."""
+
+    device: str
+    pid: int | None
+    ready: bool
+    busy: bool
+    restarts: int
+    """How often its process was started again."""
+    fault: NotRequired[str]
+    """Why it is not ready."""
+    model_loaded: str | None
+    cached_models: list[str]
+    memory: Memory | None
+    card: NotRequired[Card]
 
 
 class WorkerLimits(TypedDict):
@@ -1513,6 +1543,8 @@ class CachedModel(TypedDict):
     stems: list[str]
     active: bool
     size_mb: float
+    device: NotRequired[str]
+    """With the setting `devices`: where it is loaded."""
 
 
 class CacheCleared(TypedDict):

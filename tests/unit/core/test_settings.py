@@ -79,9 +79,41 @@ def test_every_variable_is_read(tmp_path):
         "DSU_CONFIGS_DIR": str(tmp_path / "configs"),
     }
     expected = Settings(
-        tmp_path, "cuda:1", 4, 0, offline=True, strict=True, log="debug", configs_dir=tmp_path / "configs"
+        tmp_path,
+        device="cuda:1",
+        threads=4,
+        max_cached_models=0,
+        offline=True,
+        strict=True,
+        log="debug",
+        configs_dir=tmp_path / "configs",
     )
     assert resolve({}, environ, []) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "file", "device", "devices"),
+    [
+        ({"devices": "cuda:0, cuda:1"}, {}, {}, "cuda:0, cuda:1", ["cuda:0", "cuda:1"]),
+        ({"devices": "cuda:1,"}, {}, {}, "cuda:1,", []),
+        ({"device": "cpu"}, {"DSU_DEVICES": "cuda:0,cuda:1"}, {}, "cpu", []),
+        ({}, {"DSU_DEVICES": "cuda:0,cuda:1"}, {"device": "cpu"}, "cuda:0,cuda:1", ["cuda:0", "cuda:1"]),
+        ({}, {"DSU_DEVICE": "mps"}, {"devices": "cpu,cpu"}, "mps", []),
+    ],
+)
+def test_several_devices_take_the_place_of_one(config, flags, environ, file, device, devices):
+    """The better source says whether one or several work. Where only one can, it is the first that works; one is no list."""
+    resolved = resolve(flags, environ, config(file))
+    assert (resolved.device, resolved.every_device) == (device, devices)
+
+
+@pytest.mark.parametrize("source", ["flags", "file"])
+def test_one_source_gives_one_device_or_several(config, source):
+    """Both are an error that names them."""
+    both = {"device": "cpu", "devices": "cuda:0,cuda:1"}
+    flags, file = (both, {}) if source == "flags" else ({}, both)
+    with pytest.raises(ConfigInvalid, match="exclude each other"):
+        resolve(flags, {}, config(file))
 
 
 def test_only_the_command_line_allows_unsafe_checkpoints(config, caplog):

@@ -35,6 +35,9 @@ class FakeEngine:
 
     def start(self) -> Readiness:
         kind = os.environ.get("FAKE_START", "")
+        device, is_of_one, rest = kind.partition("=")
+        if is_of_one:
+            kind = rest if device == self.settings.device else ""
         if kind == "prints":
             print_everywhere()
         if kind == "no_device":
@@ -43,8 +46,11 @@ class FakeEngine:
             raise ImportError("libmissing.so")
         if kind.startswith("waits:"):
             wait_for(Path(kind.removeprefix("waits:")))
+        if kind.startswith("breaks_if:") and Path(kind.removeprefix("breaks_if:")).exists():
+            raise ImportError("libmissing.so")
         settings = self.settings
-        ready = Readiness("cpu", "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
+        name = "cpu" if settings.device == "auto" else settings.device
+        ready = Readiness(name, "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
         if kind == "other_card":
             self.card = CARD
             ready = ready._replace(device="cuda:1", card=CARD, warnings=[OTHER_CARD])
@@ -104,7 +110,7 @@ class FakeEngine:
     def separate(
         self, request: requests.Separate, job: Job, *, track: str | None = None, index: int = 1
     ) -> replies.Done:
-        model = request.model or "quick"
+        model = request.model or self.active or "quick"
         self.asked.append(f"{model}:{request.input}")
         source = Path(request.input or "")
         job.announce(replies.Separating(input=source.name))
@@ -130,7 +136,7 @@ class FakeEngine:
             speed=10.0,
             sample_rate=44100,
             model=model,
-            device="cpu",
+            device="cpu" if self.settings.device == "auto" else self.settings.device,
             model_from_cache=True,
             timing=replies.Timing(load=0.0, decode=0.0, infer=0.1, encode=0.0),
         )
@@ -160,6 +166,8 @@ def behave(model: str, request: requests.Separate, job: Job) -> None:
 
 
 def fail(model: str) -> None:
+    if model == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
     if model == "crashes":
         raise ValueError("wrong\nshape")
     if model == "exits":
