@@ -157,6 +157,8 @@ export interface LocateOptions {
 export interface WorkerOptions extends LocateOptions {
   /** What it computes on; `cuda:1` is the second card. Default `auto`: CUDA, then MPS, then the CPU. */
   device?: 'auto' | 'cuda' | 'mps' | 'cpu' | (string & {});
+  /** Instead of `device`: several that work at the same time, as `['cuda:0', 'cuda:1']`, in a process each. */
+  devices?: readonly string[];
   /** Where models are, and are downloaded to. */
   modelsDir?: string;
   /** CPU threads; by default the physical cores. */
@@ -387,7 +389,7 @@ export class WorkerPool implements AsyncDisposable {
   worker<K extends WorkerKind>(kind: K): DSUWorker<K>;
   /** The worker of a kind, once it is ready. */
   startWorker<K extends WorkerKind>(kind: K): Promise<DSUWorker<K>>;
-  /** Send a request to the worker of a kind. Jobs run one at a time, grouped by model; other commands are sent at once. */
+  /** Send a request to the worker of a kind. Jobs run one at a time, or one on each of its `devices`, grouped by model. */
   run<K extends WorkerKind, C extends CommandName<K>>(
     kind: K,
     request: { cmd: C } & RequestOf<K, C>,

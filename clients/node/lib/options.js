@@ -14,6 +14,7 @@ const DEFAULTS = Object.freeze({
 
 const FLAGS = [
   ['device', '--device'],
+  ['devices', '--devices'], // an array becomes a list with commas
   ['modelsDir', '--models-dir'],
   ['threads', '--threads'],
   ['maxCachedModels', '--max-cached-models'],

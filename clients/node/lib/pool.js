@@ -1,5 +1,6 @@
 'use strict';
-// One worker of each kind, started when needed and ended when idle. Jobs that use the same model run one after another.
+// One worker of each kind, started when needed and ended when idle. Jobs that use the same model run one after another, on each
+// of its devices.
 
 const { closeOnSignals } = require('./cleanup');
 const { CancelledError, DSUError } = require('./errors');
@@ -19,16 +20,24 @@ function modelKey({ cmd, model, model_path: modelPath, ensemble }) {
 class Lane {
   #create;
   #options;
+  #atOnce;
   #waiting = [];
-  #running = false;
+  #running = 0;
+  /** The model of the job that ended last: it is loaded on a device that is free. */
   #lastKey = null;
   #idle = null;
   /** Shutdowns of idle workers in progress. */
   #leaving = new Set();
 
-  constructor(create, options) {
+  /**
+   * @param {() => DSUWorker} create
+   * @param {object} options those of the pool
+   * @param {number} atOnce how many jobs the worker can do at the same time
+   */
+  constructor(create, options, atOnce) {
     this.#create = create;
     this.#options = options;
+    this.#atOnce = atOnce;
     this.current = null;
   }
 
@@ -64,7 +73,7 @@ class Lane {
   }
 
   #drained({ drain }) {
-    if (!drain || (this.#waiting.length === 0 && !this.#running)) return null;
+    if (!drain || (this.#waiting.length === 0 && this.#running === 0)) return null;
     return new Promise((resolve) => (this.onDrained = resolve));
   }
 
@@ -82,23 +91,27 @@ class Lane {
     job.stopListening = () => signal.removeEventListener('abort', drop);
   }
 
-  async #next() {
-    if (this.#running) return;
-    const job = this.#choose();
-    if (!job) {
-      this.onDrained?.();
-      this.#startIdling();
-      return;
+  #next() {
+    while (this.#running < this.#atOnce) {
+      const job = this.#choose();
+      if (!job) break;
+      this.#do(job);
     }
-    this.#running = true;
+    if (this.#running > 0) return;
+    this.onDrained?.();
+    this.#startIdling();
+  }
+
+  async #do(job) {
+    this.#running += 1;
     job.stopListening?.();
-    this.#lastKey = job.key;
     try {
       job.resolve(await this.worker().send(job.request, job.options));
     } catch (error) {
       job.reject(error);
     } finally {
-      this.#running = false;
+      this.#running -= 1;
+      this.#lastKey = job.key;
       this.#next();
     }
   }
@@ -122,7 +135,7 @@ class Lane {
   }
 
   #retire() {
-    if (this.#running || this.current?.busy) {
+    if (this.#running > 0 || this.current?.busy) {
       this.#startIdling();
       return;
     }
@@ -165,7 +178,7 @@ class WorkerPool {
     return worker;
   }
 
-  /** Jobs of one kind run one at a time, grouped by model; other commands are sent at once. */
+  /** Jobs of one kind run one at a time, or one on each of its `devices`, grouped by model; other commands are sent at once. */
   async run(kind, request, options = {}) {
     const lane = this.#lane(kind);
     return isJob(request) ? lane.run(request, options) : lane.worker().send(request, options);
@@ -210,8 +223,12 @@ class WorkerPool {
     const kind = kindOf(name) ?? name;
     if (!this.#lanes.has(kind)) {
       const { idleTimeoutMs, maxPassedOver, handleSignals, workers, ...shared } = this.#options;
-      const own = { restart: true, ...shared, ...workers?.[kind] };
-      this.#lanes.set(kind, new Lane(() => new DSUWorker(kind, own), this.#options));
+      const special = workers?.[kind] ?? {};
+      const { device, devices, ...common } = shared;
+      const places = 'device' in special || 'devices' in special ? {} : { device, devices };
+      const own = { restart: true, ...common, ...places, ...special };
+      const atOnce = String(own.devices ?? '').split(',').length;
+      this.#lanes.set(kind, new Lane(() => new DSUWorker(kind, own), this.#options, atOnce));
     }
     return this.#lanes.get(kind);
   }

@@ -45,6 +45,37 @@ test('a job is not passed over for ever', async (t) => {
   assert.equal(await orderOf(fakePool(t, { maxPassedOver: 2 }), jobs), 'acdbe');
 });
 
+test('a worker with several devices has a job for each', async (t) => {
+  const pool = fakePool(t, { device: 'cuda', workers: { demucs: { devices: ['cuda:0', 'cuda:1'] } } });
+  const began = [];
+  const jobs = ['a', 'b', 'c'].map((id) => {
+    const onLine = ({ status }) => status === 'separating' && began.push(id);
+    return assert.rejects(pool.separate('demucs', { model: 'begun', id }, { onLine }), { code: 'cancelled' });
+  });
+  const { argv } = await pool.run('demucs', { cmd: 'get_status' });
+  assert.deepEqual(argv, ['--worker', '--devices', 'cuda:0,cuda:1']);
+  assert.deepEqual(began, ['a', 'b']);
+  assert.equal(pool.stats().demucs.queued, 1);
+  await pool.worker('demucs').cancel('b');
+  await jobs[1];
+  await pool.run('demucs', { cmd: 'ping' });
+  assert.deepEqual(began, ['a', 'b', 'c']);
+  await Promise.all(['a', 'c'].map((id) => pool.worker('demucs').cancel(id)));
+  await Promise.all(jobs);
+});
+
+test('a free device gets a job of the model that it has', async (t) => {
+  const pool = fakePool(t, { devices: ['cuda:0', 'cuda:1'] });
+  const order = [];
+  const take = (input, model, fields) =>
+    pool.separate('demucs', { input, model, ...fields }, { onLine: ({ status }) => status === 'separating' && order.push(input) });
+  const held = assert.rejects(take('held', 'begun', { id: 'held' }), { code: 'cancelled' });
+  await Promise.all([take('a', 'good'), take('b', 'fetched'), take('c', 'good')]);
+  assert.deepEqual(order, ['held', 'a', 'c', 'b']);
+  await pool.worker('demucs').cancel('held');
+  await held;
+});
+
 test('commands that are no jobs are answered while one runs', async (t) => {
   const pool = fakePool(t);
   const quiet = assert.rejects(pool.separate('demucs', { model: 'silent', id: 1 }), { code: 'cancelled' });
