@@ -1,0 +1,43 @@
+// Builds the page into `dist`: one script, one sheet of styles, the mixer, and nothing from elsewhere.
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const dist = path.join(here, "dist");
+
+/** Bundles one entry and gives the address at which the page finds it. */
+async function bundle(entry, define = {}) {
+  const { metafile } = await build({
+    absWorkingDir: here,
+    entryPoints: [entry],
+    entryNames: "[name]-[hash]",
+    outdir: path.join(dist, "assets"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["chrome111", "firefox113", "safari16.4"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    define,
+    metafile: true,
+    logLevel: "warning",
+  });
+  return `/assets/${path.basename(Object.keys(metafile.outputs)[0])}`;
+}
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(path.join(dist, "assets"), { recursive: true });
+const mixer = await bundle("src/audio/worklet.ts");
+const addresses = {
+  script: await bundle("src/main.tsx", { MIXER_ADDRESS: JSON.stringify(mixer) }),
+  styles: await bundle("src/style.css"),
+  icon: "/assets/icon.svg",
+};
+await writeFile(path.join(dist, "assets", "icon.svg"), await readFile(path.join(here, "src", "icon.svg")));
+const page = await readFile(path.join(here, "src", "index.html"), "utf8");
+await writeFile(
+  path.join(dist, "index.html"),
+  page.replace(/\{(\w+)\}/g, (_, name) => addresses[name]),
+);

@@ -1,0 +1,114 @@
+// What can be done with a song, in words, and the request that does it.
+import type { Model, Models, Recipe, Tier } from "./server/types";
+
+export interface Aim {
+  id: string;
+  title: string;
+  about: string;
+  purpose?: string; // of models
+  recipes?: string[]; // that do it, too
+  both?: string; // the stem whose rest is wanted as well
+  text?: boolean; // whether it needs a description of the sounds
+}
+
+export const AIMS: readonly Aim[] = [
+  { id: "vocals", title: "Vocals and instrumental", about: "The singing, and the music without it", purpose: "vocals", both: "vocals" },
+  { id: "stems", title: "Four stems", about: "Vocals, drums, bass and the rest", purpose: "stems", recipes: ["dsu_mini"] },
+  { id: "six", title: "Six stems", about: "With guitar and piano apart", recipes: ["six_stems"] },
+  { id: "karaoke", title: "Karaoke", about: "Without the lead voice, backing vocals kept", purpose: "karaoke", recipes: ["karaoke", "lead_and_backing"] },
+  { id: "drumkit", title: "Drum kit", about: "Kick, snare, toms, hi-hat and cymbals", purpose: "drumkit", recipes: ["drum_kit"] },
+  { id: "restore", title: "Restore", about: "Put back what MP3 and the like took away", purpose: "restore" },
+  { id: "dereverb", title: "Take reverb away", about: "Dry the sound of rooms and echo", purpose: "dereverb" },
+  { id: "denoise", title: "Take noise away", about: "Hiss, hum and rustling", purpose: "denoise" },
+  { id: "film", title: "Speech, music, effects", about: "Of films, series and podcasts", purpose: "film", recipes: ["dialogue"] },
+  { id: "anything", title: "By a text", about: "Any sound that you can describe", purpose: "anything", text: true },
+];
+
+/** Aims for the purposes of the server that have none of their own above. */
+export function moreAims(purposes: Record<string, string>): Aim[] {
+  const known = new Set(AIMS.map((aim) => aim.purpose));
+  const title = (purpose: string) => purpose.replace(/^./, (letter) => letter.toUpperCase());
+  return Object.entries(purposes)
+    .filter(([purpose]) => !known.has(purpose))
+    .map(([purpose, about]) => ({ id: purpose, title: title(purpose), about: about.replace(/^./, (letter) => letter.toUpperCase()), purpose }));
+}
+
+export interface Choice {
+  kind: "model" | "recipe";
+  name: string;
+  about: string;
+  tier: Tier | null;
+  stems: string[];
+  size: number | null; // of what there is to download, or of the model
+  license: string;
+  commercial: boolean | null;
+  installed: boolean;
+  family: string; // whose options it has
+}
+
+const TIERS: readonly (Tier | null)[] = ["fast", "good", "best"];
+
+export function modelChoice(model: Model, purpose?: string): Choice {
+  return {
+    kind: "model",
+    name: model.name,
+    about: model.description,
+    tier: (purpose && model.recommended?.[purpose]) || null,
+    stems: model.stems,
+    size: model.size_bytes,
+    license: model.license ?? "licence not stated",
+    commercial: model.commercial_use ?? null,
+    installed: model.installed,
+    family: model.family,
+  };
+}
+
+export function recipeChoice(recipe: Recipe): Choice {
+  const sizes = recipe.models.map((model) => model.size_bytes);
+  const licenses = [...new Set(recipe.models.map((model) => model.license ?? "licence not stated"))];
+  return {
+    kind: "recipe",
+    name: recipe.name,
+    about: recipe.description,
+    tier: null,
+    stems: recipe.stems,
+    size: sizes.some((size) => size === null) ? null : sizes.reduce<number>((sum, size) => sum + size!, 0),
+    license: licenses.join(", "),
+    commercial: recipe.commercial,
+    installed: recipe.installed,
+    family: "recipe",
+  };
+}
+
+/** What is recommended for an aim: recipes and models, the quick ones first. */
+export function recommended(aim: Aim, { models }: Models, recipes: readonly Recipe[]): Choice[] {
+  const chosen = models.filter((model) => aim.purpose && model.recommended?.[aim.purpose]).map((model) => modelChoice(model, aim.purpose));
+  chosen.sort((a, b) => TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier));
+  const cooked = (aim.recipes ?? []).flatMap((name) => recipes.find((recipe) => recipe.name === name) ?? []).map(recipeChoice);
+  return [...cooked, ...chosen];
+}
+
+/** All others for it, the installed ones first. */
+export function others(aim: Aim, { models }: Models): Choice[] {
+  return models
+    .filter((model) => aim.purpose && model.purposes.includes(aim.purpose) && !model.recommended?.[aim.purpose])
+    .map((model) => modelChoice(model, aim.purpose))
+    .sort((a, b) => Number(b.installed) - Number(a.installed));
+}
+
+/** The one to begin with: installed if there is one, or else the middle of the recommended. */
+export function firstChoice(choices: readonly Choice[]): Choice | null {
+  return choices.findLast((choice) => choice.installed) ?? choices.find((choice) => choice.tier === "good") ?? choices[0] ?? null;
+}
+
+/** The fields of `separate` for a choice; `options` are the user's own and come last. */
+export function requestFor(aim: Aim, choice: Choice, texts: readonly string[], options: Record<string, unknown>): Record<string, unknown> {
+  if (choice.kind === "recipe") return { recipe: choice.name, ...options };
+  const request: Record<string, unknown> = { model: choice.name };
+  const stems = choice.stems.map((stem) => stem.toLowerCase());
+  const alone = aim.both && stems.includes(aim.both) && !stems.includes("instrumental");
+  if (alone && choice.family === "networks" && stems.length === 1) request["extract_instrumental"] = true;
+  else if (alone) request["two_stems"] = choice.stems[stems.indexOf(aim.both!)];
+  if (choice.family === "audiosep" && texts.length) request["texts"] = texts;
+  return { ...request, ...options };
+}
