@@ -101,10 +101,12 @@ export function firstChoice(choices: readonly Choice[]): Choice | null {
   return choices.findLast((choice) => choice.installed) ?? choices.find((choice) => choice.tier === "good") ?? choices[0] ?? null;
 }
 
+const MOVABLE = { start_at: 0 }; // so that the work can go where the listener goes
+
 /** The fields of `separate` for a choice; `options` are the user's own and come last. */
 export function requestFor(aim: Aim, choice: Choice, texts: readonly string[], options: Record<string, unknown>): Record<string, unknown> {
-  if (choice.kind === "recipe") return { recipe: choice.name, ...options };
-  const request: Record<string, unknown> = { model: choice.name };
+  if (choice.kind === "recipe") return { recipe: choice.name, ...MOVABLE, ...options };
+  const request: Record<string, unknown> = { model: choice.name, ...MOVABLE };
   const stems = choice.stems.map((stem) => stem.toLowerCase());
   const alone = aim.both && stems.includes(aim.both) && !stems.includes("instrumental");
   if (alone && choice.family === "networks" && stems.length === 1) request["extract_instrumental"] = true;

@@ -11,11 +11,12 @@ export type Field = { name: string; about: string; fallback: unknown } & (
 );
 
 // What the page itself says with its other parts, and what the server decides.
-const NOT_HERE = new Set(["cmd", "id", "strict", "debug", "input", "inputs", "output", "output_dir", "model", "recipe", "family", "progress", "stream", "text", "texts"]);
+const NOT_HERE = new Set(["cmd", "id", "strict", "debug", "input", "inputs", "output", "output_dir", "model", "recipe", "family", "progress", "stream", "start_at", "text", "texts"]);
 const ALIAS = /^(Another name for|Accepted for compatibility)/;
 
-export function fieldsOf(schema: Schema): Field[] {
-  return Object.entries(schema.properties ?? {})
+/** The options of a model of this family: those of all, and its own. */
+export function fieldsOf(schema: Schema, family: string): Field[] {
+  return Object.entries({ ...schema.properties, ...schema.families?.[family]?.properties })
     .filter(([name]) => !NOT_HERE.has(name))
     .map(([name, property]) => fieldOf(name, property, schema.definitions ?? {}))
     .filter((field) => !ALIAS.test(field.about));

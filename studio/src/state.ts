@@ -1,9 +1,9 @@
 // What the page knows. All of it is the server's, except what is being prepared and how it looks.
 import { computed, signal } from "@preact/signals";
-import { get, jobPath, newKey, send, troubleOf, upload } from "./server/client";
+import { get, jobPath, newKey, Problem, send, troubleOf, upload } from "./server/client";
 import { listen } from "./server/events";
-import type { Diagnosis, Job, Models, Recipe, Schema, State, Status, Stretch, Trouble, Upload } from "./server/types";
 import { merged } from "./ranges";
+import type { Diagnosis, Job, Models, Recipe, Schema, State, Status, Stretch, Trouble, Upload } from "./server/types";
 
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());
 export const loaded = signal(false);
@@ -12,12 +12,12 @@ export const status = signal<Status | null>(null);
 export const models = signal<Models>({ models: [], purposes: {} });
 export const recipes = signal<Recipe[]>([]);
 export const diagnosis = signal<Diagnosis | null>(null);
-export const schemas = signal<ReadonlyMap<string, Schema>>(new Map());
+export const schema = signal<Schema>({});
 export const chosenJob = signal<string | null>(null);
 
 const ENDED: readonly State[] = ["done", "failed", "cancelled"];
 export const hasEnded = (job: Job): boolean => ENDED.includes(job.state);
-export const isDownload = (job: Job): boolean => job.kind === "download" || /^(download|load|preload)_/.test(job.cmd);
+export const isDownload = (job: Job): boolean => /^(download|load)_model$/.test(job.cmd);
 
 const rank = (job: Job): number => (job.state === "running" ? 0 : job.state === "queued" ? 1 : 2);
 
@@ -92,14 +92,14 @@ function extend({ job: id, start, frames }: { job: string; start: number; frames
 export const framesOf = (job: Job): number => {
   const stem = job.stems[0];
   if (!stem) return 0;
-  return stem.frames ?? Math.max(Math.round((job.duration_s ?? 0) * stem.sample_rate), readyOf(job).at(-1)?.[1] ?? 0);
+  return stem.frames ?? Math.max(Math.round((job.input.duration_s ?? 0) * stem.sample_rate), readyOf(job).at(-1)?.[1] ?? 0);
 };
 
 export function readyOf(job: Job): Stretch[] {
   const stem = job.stems[0];
   if (!stem) return [];
   if (job.state === "done") return stem.frames ? [[0, stem.frames]] : [[0, stem.frames_ready]];
-  return job.ready ?? (stem.frames_ready ? [[0, stem.frames_ready]] : []);
+  return job.ready;
 }
 
 export function choose(id: string | null): void {
@@ -185,14 +185,17 @@ async function readModels(): Promise<void> {
   recipes.value = cooked.recipes;
 }
 
-export async function readSchema(family: string): Promise<void> {
-  if (schemas.value.has(family)) return;
-  const schema = await attempt(() => get<Schema>(`/v1/schema?family=${encodeURIComponent(family)}`));
-  if (schema) schemas.value = new Map(schemas.value).set(family, schema);
+const readSchema = (): Promise<void> => get<Schema>("/v1/schema").then((found) => void (schema.value = found));
+const readStatus = (): Promise<void> => get<Status>("/v1/status").then((now) => void (status.value = now));
+
+async function readDiagnosis(): Promise<void> {
+  try {
+    diagnosis.value = await get<Diagnosis>("/v1/doctor");
+  } catch (reason) {
+    if (!(reason instanceof Problem && reason.status === 404)) throw reason; // it has not been asked yet
+  }
 }
 
-export const readStatus = (): Promise<void> => get<Status>("/v1/status").then((now) => void (status.value = now));
-export const readDiagnosis = (): Promise<void> => get<Diagnosis | null>("/v1/doctor").then((last) => void (diagnosis.value = last));
 
 const STATUS_EVERY_MS = 10000;
 
@@ -200,10 +203,10 @@ const STATUS_EVERY_MS = 10000;
 export function follow(): void {
   listen(
     "/v1/events",
-    { job: put as (data: never) => void, segment: extend as (data: never) => void, removed: (({ job }: { job: string }) => drop(job)) as (data: never) => void },
+    { job: put as (data: never) => void, segment: extend as (data: never) => void, removed: (({ id }: { id: string }) => drop(id)) as (data: never) => void },
     (yes) => {
       connected.value = yes;
-      if (yes) void Promise.all([readJobs(), readModels(), readStatus(), readDiagnosis()]).catch(complain);
+      if (yes) void Promise.all([readJobs(), readModels(), readSchema(), readStatus(), readDiagnosis()]).catch(complain);
     },
   );
   window.setInterval(() => {

@@ -56,14 +56,16 @@ const SCHEMA = {
     stems: { description: "Write only these stems.", anyOf: [{ type: "array", items: { type: "string" } }, { type: "null" }], default: null },
     output_sample_rate: { description: "Sample rate of the stems in Hz.", anyOf: [{ type: "integer", minimum: 8000, maximum: 384000 }, { enum: ["source"] }, { type: "null" }], default: null },
     clip: { description: "What to do if stems would clip.", enum: ["clamp", "none", "rescale", "rescale_each"], default: "rescale" },
+    format: { description: "File format of the stems.", enum: ["flac", "mp3", "wav"], default: "wav" },
+    batch_size: { anyOf: [{ description: "Number of chunks that run together.", type: "integer", minimum: 1, maximum: 256 }, { type: "null" }], default: null },
+  },
+  families: { networks: { properties: {
     quality: { description: "Preset for `overlap` and `use_tta`.", anyOf: [{ enum: ["balanced", "best", "fast"] }, { type: "null" }], default: null },
     overlap: { anyOf: [{ description: "Number of windows that cover each sample.", type: "integer", minimum: 1, maximum: 50 }, { type: "null" }], default: null },
     num_overlap: { anyOf: [{ description: "Another name for `overlap`.", type: "integer" }, { type: "null" }], default: null },
     use_tta: { description: "Average with separations of swapped channels; takes 3 times as long.", type: "boolean", default: false },
-    batch_size: { anyOf: [{ description: "Number of chunks that run together.", type: "integer", minimum: 1, maximum: 256 }, { type: "null" }], default: null },
-  },
+  } } },
 };
-const FORMATS = { wav: ["PCM_16", "PCM_24", "PCM_32", "FLOAT"], flac: ["PCM_16", "PCM_24"], mp3: [], opus: [] };
 const DIAGNOSIS = {
   status: "diagnosis", healthy: true, version: "0.1.0", system: "Linux, Python 3.11",
   findings: [
@@ -140,10 +142,11 @@ export class StandIn {
   addJob(fields = {}, request = { model: "dsu_mini" }) {
     const id = `job-${++this.#count}`;
     const job = {
-      id, state: "queued", title: "Song", cmd: "separate", input: {}, position: null, percent: 0, stage: "waiting", eta: null,
+      id, state: "queued", title: "Song", cmd: "separate", position: null, percent: 0, stage: "waiting", eta: null,
       created: Date.now() / 1000, started: null, ended: null, request, settings: {}, stems: [], ready: [], movable: true,
-      duration_s: this.seconds, warnings: [], error: null, size_bytes: 0, ...fields,
+      input: {}, warnings: [], error: null, size_bytes: 0, ...fields,
     };
+    job.input = { duration_s: this.seconds, ...job.input };
     this.jobs.set(id, job);
     this.#renumber();
     if (job.state === "done") this.#finish(job);
@@ -158,7 +161,7 @@ export class StandIn {
   }
 
   #begin(job) {
-    const frames = Math.round(job.duration_s * RATE);
+    const frames = Math.round(job.input.duration_s * RATE);
     job.state = "running";
     job.started = Date.now() / 1000;
     job.stage = "separate";
@@ -276,7 +279,7 @@ export class StandIn {
         const key = request.headers["idempotency-key"];
         if (this.#keys.has(key)) return json(202, this.#keys.get(key));
         const { input, title, request: asked } = content();
-        const made = this.addJob({ title, input, upload: input.upload }, asked);
+        const made = this.addJob({ title, input }, asked);
         this.#keys.set(key, made);
         return json(202, made);
       }
@@ -287,7 +290,7 @@ export class StandIn {
           this.#tell("job", job);
         } else {
           this.jobs.delete(id);
-          this.#tell("removed", { job: id });
+          this.#tell("removed", { id });
         }
         return json(200, job);
       case "POST jobs/ID/retry":
@@ -325,7 +328,7 @@ export class StandIn {
           for (let pair = 0; pair < pairs.length / 2; pair++) {
             const start = Math.round((from + pair / perSecond) * RATE);
             if (start >= frames || !ready(start)) continue;
-            const step = Math.max(1, Math.floor(RATE / perSecond / 48));
+            const step = Math.max(1, Math.floor(RATE / perSecond / 12));
             for (let frame = start; frame < start + RATE / perSecond; frame += step) {
               const value = Math.max(-127, Math.min(127, Math.round(127 * sound(stem, frame))));
               pairs[2 * pair] = Math.min(pairs[2 * pair], value);
@@ -342,7 +345,7 @@ export class StandIn {
             const frame = Math.round((from + ((to - from) * column) / columns) * RATE);
             if (frame >= frames || !ready(frame)) continue;
             let loud = 0;
-            for (let step = 0; step < 24; step++) loud = Math.max(loud, Math.abs(sound(stem, frame + step * 90)));
+            for (let step = 0; step < 6; step++) loud = Math.max(loud, Math.abs(sound(stem, frame + step * 97)));
             for (let band = 0; band < bands; band++) {
               const harmonics = 0.6 + 0.4 * Math.cos(band * (stem === "drums" ? 0.2 : 1.1));
               picture[column * bands + band] = Math.max(0, Math.min(255, (90 + 20 * Math.log10(loud * harmonics + 1e-4) - 70 * Math.abs(band / bands - centre)) * 2.8));
@@ -360,7 +363,7 @@ export class StandIn {
       case "GET models":
         return json(200, { models: MODELS, purposes: PURPOSES });
       case "POST models/ID/download":
-        return json(202, this.addJob({ title: `Download ${id}`, cmd: "download_model", kind: "download", model: id, duration_s: null }, { model: id }));
+        return json(202, this.addJob({ title: `Download ${id}`, cmd: "download_model" }, { model: id }));
       case "GET recipes":
         return json(200, { recipes: RECIPES });
       case "GET recipes/ID": {
@@ -377,11 +380,10 @@ export class StandIn {
         return json(200, SCHEMA);
       case "GET status":
         return json(200, {
-          version: "0.1.0", device: "cpu", precision: "fp32", threads: 2, memory: { rss_mb: 812, device_allocated_mb: null, device_free_mb: null }, memory_total_mb: 16000,
-          models_dir: "/music/models", cached_models: ["dsu_mini"], max_cache_size: 2, disk: { used_bytes: 1.2e9, limit_bytes: 20e9 }, loopback: true, formats: FORMATS,
+          version: "0.1.0", device: "cpu", precision: "fp32", threads: 2, memory: { rss_mb: 812, device_allocated_mb: null, device_free_mb: null },           models_dir: "/music/models", cached_models: ["dsu_mini"], max_cache_size: 2, server: { kept_bytes: 1.2e9, is_loopback: true, limits: { disk_bytes: 20e9 } },
         });
       case "GET doctor":
-        return json(200, this.#diagnosis);
+        return this.#diagnosis ? json(200, this.#diagnosis) : refuse(404, "not_found", "The machine has not been examined yet.");
       case "POST doctor":
         this.#diagnosis = DIAGNOSIS;
         return json(200, DIAGNOSIS);

@@ -10,7 +10,7 @@ export interface View {
   stop: number;
 }
 
-const PEAK_LEVELS = [1, 4, 16, 64, 256, 1024];
+const PEAK_LEVELS = [1, 4, 16, 64, 256, 1000];
 const PEAKS_PER_TILE = 1024;
 const COLUMN_LEVELS = [1, 4, 16, 64];
 const COLUMNS_PER_TILE = 512;
@@ -76,41 +76,37 @@ export class Sound {
     for (let index = Math.max(0, Math.floor(view.start / seconds)); index * seconds < Math.min(view.stop, this.frames / this.rate); index++) {
       tiles.set(index, this.#peaks.get(level, index, this.#version(ready, index * seconds, (index + 1) * seconds)));
     }
-    const [low, high] = [new Float32Array(width), new Float32Array(width)];
-    for (let x = 0; x < width; x++) {
-      const from = (view.start + x / perSecond) * level;
-      const [min, max] = this.#extremes(level, from, Math.max(from + 1, from + level / perSecond), tiles);
-      [low[x], high[x]] = [min, max];
-    }
     const [middle, reach] = [height / 2, height / 2 - 1];
     paint.fillStyle = colour;
-    paint.beginPath();
-    for (let x = 0; x < width; x++) paint.lineTo(x, middle - Math.max((high[x]! / FULL_SCALE) * reach, 0.5));
-    for (let x = width - 1; x >= 0; x--) paint.lineTo(x, middle - Math.min((low[x]! / FULL_SCALE) * reach, -0.5));
-    paint.closePath();
-    paint.fill();
+    for (let x = 0; x < width; x++) {
+      const from = (view.start + x / perSecond) * level;
+      const extremes = this.#extremes(level, from, Math.max(from + 1, from + level / perSecond), tiles);
+      if (!extremes) continue;
+      const [top, bottom] = [Math.max((extremes[1] / FULL_SCALE) * reach, 0.5), Math.min((extremes[0] / FULL_SCALE) * reach, -0.5)];
+      paint.fillRect(x, middle - top, 1, top - bottom);
+    }
   }
 
-  /** The lowest and the highest of the pairs from `from` to `stop`; of a coarser level where this one has not come yet. */
-  #extremes(level: number, from: number, stop: number, tiles: Map<number, Int8Array | null>): [number, number] {
-    let [min, max] = [0, 0];
+  /** The lowest and the highest of the pairs from `from` to `stop`; of a coarser level where this one has not come yet, or nothing. */
+  #extremes(level: number, from: number, stop: number, tiles: Map<number, Int8Array | null>): [number, number] | null {
+    let [min, max, known] = [0, 0, false];
     for (let pair = Math.max(0, Math.floor(from)); pair < Math.ceil(stop); pair++) {
       const index = Math.floor(pair / PEAKS_PER_TILE);
       const tile = tiles.get(index);
       const at = 2 * (pair - index * PEAKS_PER_TILE);
-      if (tile) [min, max] = [Math.min(min, tile[at] ?? 0), Math.max(max, tile[at + 1] ?? 0)];
+      if (tile) [min, max, known] = [Math.min(min, tile[at] ?? 0), Math.max(max, tile[at + 1] ?? 0), true];
       else {
         for (const coarser of PEAK_LEVELS.filter((one) => one < level).reverse()) {
           const other = Math.floor((pair * coarser) / level);
           const found = this.#peaks.peek(coarser, Math.floor(other / PEAKS_PER_TILE));
           if (!found) continue;
           const place = 2 * (other % PEAKS_PER_TILE);
-          [min, max] = [Math.min(min, found[place] ?? 0), Math.max(max, found[place + 1] ?? 0)];
+          [min, max, known] = [Math.min(min, found[place] ?? 0), Math.max(max, found[place + 1] ?? 0), true];
           break;
         }
       }
     }
-    return [min, max];
+    return known ? [min, max] : null;
   }
 
   #drawSpectrogram(paint: CanvasRenderingContext2D, width: number, height: number, view: View, ready: readonly Stretch[], dark: boolean): void {

@@ -36,7 +36,7 @@ export function Listening({ job }: { job: Job }) {
               <Icon name="again" /> Try again
             </button>
           )}
-          {status.value?.loopback && job.state === "done" && (
+          {status.value?.server?.is_loopback && job.state === "done" && (
             <button type="button" class="plain" onClick={folder}>
               <Icon name="folder" /> <span class="wide-only">Open folder</span>
               <span class="narrow-only sr">Open folder</span>
@@ -111,7 +111,7 @@ function Tracks({ job, exporting }: { job: Job; exporting: { value: boolean } })
       <Transport player={player} view={view} zoom={zoom} fit={() => show(0, player.seconds)} />
       {player.trouble.value && <Wrong trouble={player.trouble.value} />}
       <Timeline player={player} view={view} />
-      <div class="tracks" role="list" aria-label="Tracks">
+      <div class="tracks" role="list" aria-label="Tracks" style={{ "--count": player.tracks.length }}>
         {player.tracks.map((track, index) => (
           <TrackRow key={track.name} job={job} player={player} track={track} index={index} ready={track.name === "mix" && job.state !== "running" ? [[0, frames]] : ready} view={view} zoom={zoom} scroll={scroll} onSeek={() => (following.current = true)} />
         ))}
@@ -149,11 +149,11 @@ function Transport({ player, view, zoom, fit }: { player: Player; view: { value:
       </span>
       <button type="button" class="toggle" aria-pressed={player.comparing.value} onClick={() => (player.comparing.value = !player.comparing.value)} title="Hear the song instead of its stems (B)">
         <Icon name="compare" />
-        <span>Song</span>
+        <span class="word">Song</span>
       </button>
       <button type="button" class="toggle" aria-pressed={player.loop.value !== null} onClick={() => toggleLoop(player, view.value)} title="Repeat a part (L)">
         <Icon name="loop" />
-        <span>Loop</span>
+        <span class="word">Loop</span>
       </button>
       {player.loop.value && <LoopTimes player={player} />}
       <span class="push" />

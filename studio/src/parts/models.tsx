@@ -10,7 +10,7 @@ const SHOWN = 60;
 
 /** The download of a model that is under way. */
 const downloadOf = (name: string) =>
-  [...jobs.value.values()].find((job) => isDownload(job) && (job.model ?? job.request["model"]) === name && (job.state === "running" || job.state === "queued"));
+  [...jobs.value.values()].find((job) => isDownload(job) && job.request["model"] === name && (job.state === "running" || job.state === "queued"));
 
 /** Size, licence, and whether it is there. */
 export function ChoiceFacts({ choice }: { choice: Choice }) {

@@ -1,10 +1,10 @@
 // New work: songs, what is to be done with them in words, by which model, and how.
-import { computed, effect, signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { AIMS, type Aim, type Choice, firstChoice, moreAims, others, recipeChoice, recommended, requestFor } from "../choices";
 import { isSong } from "../files";
 import { aimId, openRecipes, ownRecipe } from "../preparing";
-import { addSongs, attempt, models, readSchema, recipes, say, schemas, type Song, songs, startJobs, takeBack } from "../state";
+import { addSongs, attempt, models, recipes, say, schema, type Song, songs, startJobs, takeBack } from "../state";
 import { fieldsOf } from "../options";
 import { clock, count, size, words } from "../wording";
 import { Bar, IconButton, Wrong } from "./common";
@@ -32,13 +32,10 @@ const best = computed(() => {
 });
 const more = computed(() => others(aim.value, models.value));
 const choice = computed((): Choice | null => [...best.value, ...more.value].find((one) => one.name === chosenName.value) ?? firstChoice(best.value) ?? more.value[0] ?? null);
-effect(() => {
-  if (songs.value.length && choice.value) void readSchema(choice.value.family);
-});
 
 async function start(): Promise<void> {
   if (!choice.value || starting.value) return;
-  const fields = fieldsOf(schemas.value.get(choice.value.family) ?? {});
+  const fields = fieldsOf(schema.value, choice.value.family);
   const texts = text.value.split(",").map((one) => one.trim()).filter(Boolean);
   const request = requestFor(aim.value, choice.value, texts, optionValues(fields).values);
   if (aim.value.id === "recipe" && ownRecipe.value?.document) request["recipe"] = ownRecipe.value.document;
@@ -83,7 +80,7 @@ function Preparation() {
   const there = songs.value.filter((song) => song.upload).length;
   const coming = songs.value.some((song) => !song.upload && !song.trouble);
   const now = choice.value;
-  const fields = now ? fieldsOf(schemas.value.get(now.family) ?? {}) : [];
+  const fields = now ? fieldsOf(schema.value, now.family) : [];
   const wrong = Object.keys(optionValues(fields).errors).length > 0;
   const wordless = aim.value.text && !text.value.trim();
   return (
@@ -100,7 +97,7 @@ function Preparation() {
       </ul>
       <fieldset class="aims">
         <legend>What to do</legend>
-        <div class="aim-grid">
+        <div class="aim-list">
           {aims.value.map((one) => (
             <label key={one.id} class="aim">
               <input
@@ -113,13 +110,13 @@ function Preparation() {
                   chosenName.value = null;
                 }}
               />
-              <span>
-                <strong>{one.title}</strong>
-                <small>{one.about}</small>
-              </span>
+              <span>{one.title}</span>
             </label>
           ))}
         </div>
+        <p class="hint" aria-live="polite">
+          {aim.value.about}.
+        </p>
       </fieldset>
       {aim.value.text && (
         <label class="field">
@@ -153,11 +150,14 @@ function Preparation() {
           <OptionFields fields={fields} />
         </details>
       )}
-      <button type="submit" class="primary" disabled={!there || !now || wrong || wordless || starting.value}>
-        {there ? `Separate ${count(there, "song")}` : coming ? "Sending…" : "Separate"}
-      </button>
-      {wordless && <p class="hint">Say first which sounds you want.</p>}
-      {there > 0 && coming && <p class="hint">The songs that are still being sent stay here.</p>}
+      <div class="go">
+        <button type="submit" class="primary" disabled={!there || !now || wrong || wordless || starting.value}>
+          {there ? `Separate ${count(there, "song")}` : coming ? "Sending…" : "Separate"}
+        </button>
+        {wordless && <p class="hint">Say first which sounds you want.</p>}
+        {wrong && <p class="error">An option is not right yet.</p>}
+        {there > 0 && coming && <p class="hint">The songs that are still being sent stay here.</p>}
+      </div>
     </form>
   );
 }
@@ -184,7 +184,7 @@ const ChoiceRow = ({ choice: one }: { choice: Choice }) => (
     <span>
       <span class="row spread">
         <strong>{one.name}</strong>
-        {(one.tier || one.kind === "recipe") && <em class={`tier ${one.tier ?? "recipe"}`}>{one.tier ? TIERS[one.tier] : "Recipe"}</em>}
+        {(one.tier || one.kind === "recipe") && <em class="tier">{one.tier ? TIERS[one.tier] : "Recipe"}</em>}
       </span>
       <small>{one.about}</small>
       <ChoiceFacts choice={one} />

@@ -22,7 +22,7 @@ export function Queue({ shown }: { shown: string | null }) {
 /** What a job does, in a few words. */
 export function madeBy(job: Job): string {
   const recipe = job.request["recipe"];
-  const name = job.recipe ?? (typeof recipe === "string" ? recipe : recipe ? "your recipe" : null) ?? job.model ?? job.request["model"] ?? job.settings?.["model"];
+  const name = (typeof recipe === "string" ? recipe : recipe ? "your recipe" : null) ?? job.request["model"] ?? job.settings?.["model"];
   return typeof name === "string" ? name : "";
 }
 

@@ -23,9 +23,6 @@ export interface Job {
   state: State;
   title: string;
   cmd: string;
-  kind?: string;
-  model?: string | null;
-  recipe?: string | null;
   position: number | null;
   percent: number;
   stage: string | null;
@@ -36,9 +33,9 @@ export interface Job {
   request: Record<string, unknown>;
   settings: Record<string, unknown> | null;
   stems: Stem[];
-  ready?: Stretch[];
-  duration_s?: number | null;
-  movable?: boolean;
+  ready: Stretch[];
+  input: { upload?: string; path?: string; name?: string; duration_s?: number | null };
+  movable: boolean;
   warnings: string[];
   error: Trouble | null;
   size_bytes: number | null;
@@ -111,13 +108,10 @@ export interface Status {
   precision?: string;
   threads?: number;
   memory?: { rss_mb?: number | null; device_allocated_mb?: number | null; device_free_mb?: number | null };
-  memory_total_mb?: number | null;
   models_dir?: string;
   cached_models?: (string | { model?: string; name?: string })[];
   max_cache_size?: number;
-  disk?: { used_bytes: number; limit_bytes?: number | null };
-  loopback?: boolean;
-  formats?: Record<string, string[]>;
+  server?: { kept_bytes: number; free_bytes?: number; is_loopback: boolean; limits?: { disk_bytes?: number | null } };
 }
 
 export interface Finding {
@@ -146,6 +140,7 @@ export interface Schema {
   items?: Schema;
   anyOf?: Schema[];
   properties?: Record<string, Schema>;
+  families?: Record<string, Schema>;
   definitions?: Record<string, Schema>;
   $ref?: string;
 }
