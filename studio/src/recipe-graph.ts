@@ -5,7 +5,7 @@ export interface Box {
   id: string;
   title: string;
   note: string;
-  kind: "mix" | "model" | "blend" | "output";
+  kind: "mix" | "model" | "blend" | "output" | "way"; // a way leads a wire past a column
   column: number;
   row: number;
 }
@@ -44,22 +44,57 @@ export function graphOf(document: RecipeDocument): Graph {
     const note = typeof step["model"] === "string" ? step["model"] : (blend?.replace("_", " ") ?? "");
     boxes.push({ id: name, title: name, note, kind: blend ? "blend" : "model", column: depth(name), row: 0 });
   }
-  const wires = [...heard].flatMap(([to, sources]) => sources.map((from) => ({ from, to })));
+  const direct = [...heard].flatMap(([to, sources]) => sources.map((from) => ({ from, to })));
   const last = Math.max(0, ...boxes.map((box) => box.column)) + 1;
   for (const [name, output] of Object.entries(document.outputs ?? {})) {
     const reference = typeof output === "string" ? output : output?.from;
     boxes.push({ id: `→${name}`, title: name, note: "", kind: "output", column: last, row: 0 });
     const from = reference && stepOf(reference, steps);
-    if (from) wires.push({ from, to: `→${name}` });
+    if (from) direct.push({ from, to: `→${name}` });
   }
-  const filled = new Map<number, number>();
-  for (const box of boxes) {
-    box.row = filled.get(box.column) ?? 0;
-    filled.set(box.column, box.row + 1);
+  const wires = led(direct, boxes);
+  return { boxes, wires, columns: last + 1, rows: arrange(boxes, wires, last + 1) };
+}
+
+/** Wires from column to column: longer ones go over ways, which those of one box share. */
+function led(direct: readonly Wire[], boxes: Box[]): Wire[] {
+  const byId = new Map(boxes.map((box) => [box.id, box]));
+  const wires = new Map<string, Wire>();
+  for (const { from, to } of direct) {
+    let previous = from;
+    for (let column = byId.get(from)!.column + 1; column < byId.get(to)!.column; column++) {
+      const id = `${from}→${column}`;
+      if (!byId.has(id)) {
+        const way: Box = { id, title: "", note: "", kind: "way", column, row: 0 };
+        byId.set(id, way);
+        boxes.push(way);
+      }
+      wires.set(`${previous} ${id}`, { from: previous, to: id });
+      previous = id;
+    }
+    wires.set(`${previous} ${to}`, { from: previous, to });
   }
-  const rows = Math.max(...filled.values());
-  for (const box of boxes) box.row += (rows - filled.get(box.column)!) / 2;
-  return { boxes, wires, columns: last + 1, rows };
+  return [...wires.values()];
+}
+
+/** Puts each box beside what it hears, and gives the number of rows. */
+function arrange(boxes: readonly Box[], wires: readonly Wire[], columns: number): number {
+  const inColumn = Array.from({ length: columns }, (_, column) => boxes.filter((box) => box.column === column));
+  const rows = Math.max(...inColumn.map((some) => some.length));
+  const placed = new Map<string, number>();
+  for (const some of inColumn) {
+    const wish = new Map<Box, number>();
+    for (const box of some) {
+      const sources = wires.flatMap(({ from, to }) => (to === box.id ? (placed.get(from) ?? []) : []));
+      wish.set(box, sources.length ? sources.reduce((sum, row) => sum + row, 0) / sources.length : 0);
+    }
+    some.sort((a, b) => wish.get(a)! - wish.get(b)!);
+    some.forEach((box, index) => {
+      box.row = index + (rows - some.length) / 2;
+      placed.set(box.id, box.row);
+    });
+  }
+  return rows;
 }
 
 function sourcesOf(step: Record<string, unknown>, steps: ReadonlyMap<string, unknown>): string[] {

@@ -167,7 +167,7 @@ function Graph({ document }: { document: RecipeDocument }) {
   const { boxes, wires, columns, rows } = graphOf(document);
   const places = new Map(boxes.map((box) => [box.id, [box.column * (BOX_WIDTH + GAP_X) + 1, box.row * (BOX_HEIGHT + GAP_Y) + 1] as const]));
   const [width, height] = [columns * (BOX_WIDTH + GAP_X) - GAP_X + 2, rows * (BOX_HEIGHT + GAP_Y) - GAP_Y + 2];
-  const about = wires.map(({ from, to }) => `${words(from)} to ${words(to.replace("→", ""))}`).join(", ");
+  const about = boxes.filter((box) => box.kind !== "way").map((box) => [words(box.title), box.note].filter(Boolean).join(": ")).join(", ");
   return (
     <div class="graph" tabIndex={0} role="region" aria-label="The recipe as a graph">
       <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img" aria-label={about}>
@@ -178,6 +178,7 @@ function Graph({ document }: { document: RecipeDocument }) {
         })}
         {boxes.map((box) => {
           const [x, y] = places.get(box.id)!;
+          if (box.kind === "way") return <path key={box.id} class="wire" d={`M${x} ${y + BOX_HEIGHT / 2}h${BOX_WIDTH}`} />;
           return (
             <g key={box.id} class={`box ${box.kind}`} transform={`translate(${x} ${y})`}>
               <title>{[box.title, box.note].filter(Boolean).join(": ")}</title>
