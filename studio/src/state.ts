@@ -1,6 +1,6 @@
 // What the page knows. All of it is the server's, except what is being prepared and how it looks.
 import { computed, signal } from "@preact/signals";
-import { get, jobPath, newKey, Problem, send, troubleOf, upload } from "./server/client";
+import { get, jobPath, newKey, send, troubleOf, upload } from "./server/client";
 import { listen } from "./server/events";
 import { merged } from "./ranges";
 import type { Diagnosis, Job, Models, Recipe, Schema, State, Status, Stretch, Trouble, Upload } from "./server/types";
@@ -92,7 +92,7 @@ function extend({ job: id, start, frames }: { job: string; start: number; frames
 export const framesOf = (job: Job): number => {
   const stem = job.stems[0];
   if (!stem) return 0;
-  return stem.frames ?? Math.max(Math.round((job.input.duration_s ?? 0) * stem.sample_rate), readyOf(job).at(-1)?.[1] ?? 0);
+  return stem.frames ?? Math.max(Math.round((job.duration_s ?? 0) * stem.sample_rate), readyOf(job).at(-1)?.[1] ?? 0);
 };
 
 export function readyOf(job: Job): Stretch[] {
@@ -187,14 +187,7 @@ async function readModels(): Promise<void> {
 
 const readSchema = (): Promise<void> => get<Schema>("/v1/schema").then((found) => void (schema.value = found));
 const readStatus = (): Promise<void> => get<Status>("/v1/status").then((now) => void (status.value = now));
-
-async function readDiagnosis(): Promise<void> {
-  try {
-    diagnosis.value = await get<Diagnosis>("/v1/doctor");
-  } catch (reason) {
-    if (!(reason instanceof Problem && reason.status === 404)) throw reason; // it has not been asked yet
-  }
-}
+const readDiagnosis = (): Promise<void> => get<Diagnosis | null>("/v1/doctor").then((last) => void (diagnosis.value = last));
 
 
 const STATUS_EVERY_MS = 10000;
@@ -203,7 +196,7 @@ const STATUS_EVERY_MS = 10000;
 export function follow(): void {
   listen(
     "/v1/events",
-    { job: put as (data: never) => void, segment: extend as (data: never) => void, removed: (({ id }: { id: string }) => drop(id)) as (data: never) => void },
+    { job: put as (data: never) => void, segment: extend as (data: never) => void, removed: (({ job }: { job: string }) => drop(job)) as (data: never) => void },
     (yes) => {
       connected.value = yes;
       if (yes) void Promise.all([readJobs(), readModels(), readSchema(), readStatus(), readDiagnosis()]).catch(complain);

@@ -144,9 +144,8 @@ export class StandIn {
     const job = {
       id, state: "queued", title: "Song", cmd: "separate", position: null, percent: 0, stage: "waiting", eta: null,
       created: Date.now() / 1000, started: null, ended: null, request, settings: {}, stems: [], ready: [], movable: true,
-      input: {}, warnings: [], error: null, size_bytes: 0, ...fields,
+      duration_s: this.seconds, warnings: [], error: null, size_bytes: 0, ...fields,
     };
-    job.input = { duration_s: this.seconds, ...job.input };
     this.jobs.set(id, job);
     this.#renumber();
     if (job.state === "done") this.#finish(job);
@@ -161,7 +160,7 @@ export class StandIn {
   }
 
   #begin(job) {
-    const frames = Math.round(job.input.duration_s * RATE);
+    const frames = Math.round(job.duration_s * RATE);
     job.state = "running";
     job.started = Date.now() / 1000;
     job.stage = "separate";
@@ -290,7 +289,7 @@ export class StandIn {
           this.#tell("job", job);
         } else {
           this.jobs.delete(id);
-          this.#tell("removed", { id });
+          this.#tell("removed", { job: id });
         }
         return json(200, job);
       case "POST jobs/ID/retry":
@@ -380,10 +379,11 @@ export class StandIn {
         return json(200, SCHEMA);
       case "GET status":
         return json(200, {
-          version: "0.1.0", device: "cpu", precision: "fp32", threads: 2, memory: { rss_mb: 812, device_allocated_mb: null, device_free_mb: null },           models_dir: "/music/models", cached_models: ["dsu_mini"], max_cache_size: 2, server: { kept_bytes: 1.2e9, is_loopback: true, limits: { disk_bytes: 20e9 } },
+          version: "0.1.0", device: "cpu", precision: "fp32", threads: 2, memory: { rss_mb: 812, device_allocated_mb: null, device_free_mb: null },           models_dir: "/music/models", cached_models: ["dsu_mini"], max_cache_size: 2, formats: { wav: ["PCM_16", "PCM_24", "FLOAT"], flac: ["PCM_16", "PCM_24"], mp3: [] },
+          disk: { used_bytes: 1.2e9, limit_bytes: 20e9 }, loopback: true,
         });
       case "GET doctor":
-        return this.#diagnosis ? json(200, this.#diagnosis) : refuse(404, "not_found", "The machine has not been examined yet.");
+        return json(200, this.#diagnosis);
       case "POST doctor":
         this.#diagnosis = DIAGNOSIS;
         return json(200, DIAGNOSIS);

@@ -4,7 +4,7 @@ import type { Player } from "../audio/player";
 import { gains } from "../audio/supply";
 import { jobPath } from "../server/client";
 import type { Job } from "../server/types";
-import { schema } from "../state";
+import { status } from "../state";
 import { count, titled } from "../wording";
 import { Dialog } from "./common";
 import { Icon } from "./icons";
@@ -17,8 +17,6 @@ export interface Wish {
   zip?: boolean;
 }
 
-// The others have none to choose: they are lossy, or take what the depth of the song asks for.
-const SAMPLES_OF: Record<string, string[]> = { wav: ["PCM_16", "PCM_24", "PCM_32", "FLOAT"], aiff: ["PCM_16", "PCM_24", "PCM_32"], flac: ["PCM_16", "PCM_24"] };
 const SAMPLES: Record<string, string> = { PCM_16: "16 bit", PCM_24: "24 bit", PCM_32: "32 bit", FLOAT: "32 bit float" };
 
 export function exportAddress(job: Job, { stems, mix, format, sample, zip }: Wish): string {
@@ -34,13 +32,14 @@ export function faders(player: Player): string[] {
 }
 
 export function ExportWindow({ job, player, close }: { job: Job; player: Player; close: () => void }) {
-  const formats = (schema.value.properties?.["format"]?.enum ?? ["flac", "wav"]).map(String);
+  const types = status.value?.formats ?? { flac: ["PCM_16", "PCM_24"] };
+  const formats = Object.keys(types);
   const names = job.stems.map((stem) => stem.name);
   const [what, setWhat] = useState<"stems" | "mix">("stems");
   const [chosen, setChosen] = useState<readonly string[]>(names);
   const [format, setFormat] = useState(() => (typeof job.request["format"] === "string" && formats.includes(job.request["format"]) ? job.request["format"] : "flac"));
   const [sample, setSample] = useState("PCM_24");
-  const samples = SAMPLES_OF[format] ?? [];
+  const samples = types[format] ?? [];
   const mix = faders(player);
   const used = samples.includes(sample) ? sample : (samples[0] ?? "");
   const enough = what === "stems" ? chosen.length > 0 : mix.length > 0;

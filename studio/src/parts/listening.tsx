@@ -36,7 +36,7 @@ export function Listening({ job }: { job: Job }) {
               <Icon name="again" /> Try again
             </button>
           )}
-          {status.value?.server?.is_loopback && job.state === "done" && (
+          {status.value?.loopback && job.state === "done" && (
             <button type="button" class="plain" onClick={folder}>
               <Icon name="folder" /> <span class="wide-only">Open folder</span>
               <span class="narrow-only sr">Open folder</span>

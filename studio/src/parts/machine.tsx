@@ -25,7 +25,7 @@ export function Machine({ close }: { close: () => void }) {
         ["Memory", now.memory?.rss_mb != null ? `${megabytes(now.memory.rss_mb)} in use` : null],
         ["Free on the card", now.memory?.device_free_mb != null ? megabytes(now.memory.device_free_mb) : null],
         ["Loaded models", now.cached_models?.map((model) => (typeof model === "string" ? model : (model.model ?? model.name))).join(", ") || "none"],
-        ["Songs and stems", now.server ? `${size(now.server.kept_bytes)}${now.server.limits?.disk_bytes ? ` of ${size(now.server.limits.disk_bytes)}` : ""}` : null],
+        ["Songs and stems", now.disk ? `${size(now.disk.used_bytes)}${now.disk.limit_bytes ? ` of ${size(now.disk.limit_bytes)}` : ""}` : null],
         ["Models folder", now.models_dir],
         ["Version", now.version],
       ]

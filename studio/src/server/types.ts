@@ -34,7 +34,7 @@ export interface Job {
   settings: Record<string, unknown> | null;
   stems: Stem[];
   ready: Stretch[];
-  input: { upload?: string; path?: string; name?: string; duration_s?: number | null };
+  duration_s: number | null;
   movable: boolean;
   warnings: string[];
   error: Trouble | null;
@@ -111,7 +111,9 @@ export interface Status {
   models_dir?: string;
   cached_models?: (string | { model?: string; name?: string })[];
   max_cache_size?: number;
-  server?: { kept_bytes: number; free_bytes?: number; is_loopback: boolean; limits?: { disk_bytes?: number | null } };
+  formats?: Record<string, string[]>; // of exports, with their sample types
+  disk?: { used_bytes: number; limit_bytes?: number | null };
+  loopback?: boolean; // whether the server can open a folder for whoever sits before it
 }
 
 export interface Finding {
