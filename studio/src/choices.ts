@@ -13,7 +13,7 @@ export interface Aim {
 
 export const AIMS: readonly Aim[] = [
   { id: "vocals", title: "Vocals and instrumental", about: "The singing, and the music without it", purpose: "vocals", both: "vocals" },
-  { id: "stems", title: "Four stems", about: "Vocals, drums, bass and the rest", purpose: "stems", recipes: ["dsu_mini"] },
+  { id: "stems", title: "Four stems", about: "Vocals, drums, bass and the rest", purpose: "stems" },
   { id: "six", title: "Six stems", about: "With guitar and piano apart", recipes: ["six_stems"] },
   { id: "karaoke", title: "Karaoke", about: "Without the lead voice, backing vocals kept", purpose: "karaoke", recipes: ["karaoke", "lead_and_backing"] },
   { id: "drumkit", title: "Drum kit", about: "Kick, snare, toms, hi-hat and cymbals", purpose: "drumkit", recipes: ["drum_kit"] },
@@ -46,7 +46,7 @@ export interface Choice {
   family: string; // whose options it has
 }
 
-const TIERS: readonly (Tier | null)[] = ["fast", "good", "best"];
+const TIERS: readonly (Tier | null)[] = [null, "fast", "good", "best"];
 
 export function modelChoice(model: Model, purpose?: string): Choice {
   return {
@@ -80,21 +80,17 @@ export function recipeChoice(recipe: Recipe): Choice {
   };
 }
 
-/** What is recommended for an aim: recipes and models, the quick ones first. */
-export function recommended(aim: Aim, { models }: Models, recipes: readonly Recipe[]): Choice[] {
-  const chosen = models.filter((model) => aim.purpose && model.recommended?.[aim.purpose]).map((model) => modelChoice(model, aim.purpose));
-  chosen.sort((a, b) => TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier));
+/** What to show first for an aim: its recipes, what is installed, and what is recommended, the quick ones before the others. */
+export function recommended(aim: Aim, all: Models, recipes: readonly Recipe[]): Choice[] {
   const cooked = (aim.recipes ?? []).flatMap((name) => recipes.find((recipe) => recipe.name === name) ?? []).map(recipeChoice);
-  return [...cooked, ...chosen];
+  const suitable = choicesFor(aim, all).filter((choice) => choice.installed || choice.tier);
+  return [...cooked, ...suitable.sort((a, b) => TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier))];
 }
 
-/** All others for it, the installed ones first. */
-export function others(aim: Aim, { models }: Models): Choice[] {
-  return models
-    .filter((model) => aim.purpose && model.purposes.includes(aim.purpose) && !model.recommended?.[aim.purpose])
-    .map((model) => modelChoice(model, aim.purpose))
-    .sort((a, b) => Number(b.installed) - Number(a.installed));
-}
+/** All others for it. */
+export const others = (aim: Aim, all: Models): Choice[] => choicesFor(aim, all).filter((choice) => !choice.installed && !choice.tier);
+
+const choicesFor = ({ purpose }: Aim, { models }: Models): Choice[] => models.filter((model) => purpose && model.purposes.includes(purpose)).map((model) => modelChoice(model, purpose));
 
 /** The one to begin with: installed if there is one, or else the middle of the recommended. */
 export function firstChoice(choices: readonly Choice[]): Choice | null {

@@ -6,7 +6,7 @@ import { isSong } from "../files";
 import { aimId, openRecipes, ownRecipe } from "../preparing";
 import { addSongs, attempt, models, recipes, say, schema, type Song, songs, startJobs, takeBack } from "../state";
 import { fieldsOf } from "../options";
-import { clock, count, size, words } from "../wording";
+import { clock, count, size, titled } from "../wording";
 import { Bar, IconButton, Wrong } from "./common";
 import { Icon } from "./icons";
 import { ChoiceFacts } from "./models";
@@ -15,12 +15,14 @@ import { OptionFields, optionValues, typed } from "./option-fields";
 const chosenName = signal<string | null>(null);
 const text = signal("");
 const starting = signal(false);
+const allAims = signal(false);
 
 const aims = computed((): Aim[] => {
   const own = ownRecipe.value;
-  const recipe: Aim[] = own ? [{ id: "recipe", title: words(own.name), about: own.document ? "Your recipe" : "A recipe", recipes: [own.name] }] : [];
-  return [...recipe, ...AIMS.filter((aim) => aim.purpose || aim.recipes?.some((name) => recipes.value.some((one) => one.name === name))), ...moreAims(models.value.purposes)];
+  const recipe: Aim[] = own ? [{ id: "recipe", title: titled(own.name), about: own.document ? "Your recipe" : "A recipe", recipes: [own.name] }] : [];
+  return [...recipe, ...AIMS, ...moreAims(models.value.purposes)];
 });
+const shownAims = computed(() => aims.value.filter((one) => allAims.value || one.id === "recipe" || AIMS.includes(one) || one.id === aimId.value));
 const aim = computed(() => aims.value.find((one) => one.id === aimId.value) ?? aims.value[0]!);
 const best = computed(() => {
   const own = ownRecipe.value;
@@ -98,7 +100,7 @@ function Preparation() {
       <fieldset class="aims">
         <legend>What to do</legend>
         <div class="aim-list">
-          {aims.value.map((one) => (
+          {shownAims.value.map((one) => (
             <label key={one.id} class="aim">
               <input
                 type="radio"
@@ -113,6 +115,11 @@ function Preparation() {
               <span>{one.title}</span>
             </label>
           ))}
+          {shownAims.value.length < aims.value.length && (
+            <button type="button" class="plain" onClick={() => (allAims.value = true)}>
+              {aims.value.length - shownAims.value.length} more
+            </button>
+          )}
         </div>
         <p class="hint" aria-live="polite">
           {aim.value.about}.

@@ -12,15 +12,15 @@ const model = (name: string, more: Partial<Model> = {}): Model => ({
 });
 const recipe = (more: Partial<Recipe> = {}): Recipe => ({ name: "dsu_mini", description: "", steps: [], stems: ["vocals"], models: [], installed: true, commercial: true, ...more });
 
-test("the recommended come from quick to good, recipes before them, and the others do not come twice", () => {
+test("what is there comes first, then the recommended from quick to good, and none comes twice", () => {
   const models = [
     model("b", { recommended: { vocals: "best" } }), model("f", { recommended: { vocals: "fast" } }), model("plain"),
     model("there", { installed: true }), model("drums", { purposes: ["stems"] }),
   ];
   const all = { models, purposes: {} };
-  assert.deepEqual(recommended(aim("vocals"), all, []).map((one) => one.name), ["f", "b"]);
-  assert.deepEqual(others(aim("vocals"), all).map((one) => one.name), ["there", "plain"]);
-  assert.deepEqual(recommended(aim("stems"), all, [recipe()]).map((one) => [one.kind, one.name]), [["recipe", "dsu_mini"]]);
+  assert.deepEqual(recommended(aim("vocals"), all, []).map((one) => one.name), ["there", "f", "b"]);
+  assert.deepEqual(others(aim("vocals"), all).map((one) => one.name), ["plain"]);
+  assert.deepEqual(recommended(aim("six"), all, [recipe({ name: "six_stems" })]).map((one) => [one.kind, one.name]), [["recipe", "six_stems"]]);
 });
 
 test("what is installed is chosen first, and otherwise the middle way", () => {

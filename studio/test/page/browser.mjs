@@ -1,0 +1,49 @@
+// A Chromium for the tests, and what they often do with a page.
+import { accessSync, constants } from "node:fs";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** The path of a browser, or null. */
+export function findBrowser() {
+  const folders = (process.env.PATH ?? "").split(path.delimiter);
+  return NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isProgram) ?? null;
+}
+
+function isProgram(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why the tests of the page are left out, or false; where every change is tested, a browser must be there. */
+export const leftOut = findBrowser() || process.env.CI ? false : "There is no Chromium on the PATH.";
+
+export const openBrowser = () => chromium.launch({ executablePath: findBrowser() ?? undefined, args: ARGS });
+
+/** A page that keeps what went wrong in it, and what it fetched from elsewhere. */
+export async function openPage(browser, address, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: "dark", reducedMotion: "reduce", ...options });
+  page.setDefaultTimeout(60000);
+  page.wrongs = [];
+  page.on("console", (message) => message.type() === "error" && page.wrongs.push(message.text()));
+  page.on("pageerror", (error) => page.wrongs.push(String(error)));
+  page.on("request", (request) => new URL(request.url()).origin === new URL(address).origin || page.wrongs.push(`fetched ${request.url()}`));
+  await page.goto(address);
+  await page.getByRole("heading", { name: "DSU Studio" }).waitFor();
+  return page;
+}
+
+/** Waits until something holds, however long a busy machine takes. */
+export async function until(holds, what) {
+  const end = Date.now() + 60000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`This never came about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
