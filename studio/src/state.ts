@@ -65,7 +65,11 @@ export async function attempt<T>(work: () => Promise<T>): Promise<T | undefined>
 
 // Jobs ---------------------------------------------------------------------------------------------------------------
 
+/** The jobs that were told of since the list was asked for: what is known of them is newer than the list. */
+let newer = new Set<string>();
+
 function put(job: Job): void {
+  newer.add(job.id);
   const before = jobs.value.get(job.id);
   const next = new Map(jobs.value).set(job.id, job);
   jobs.value = next;
@@ -77,6 +81,7 @@ function put(job: Job): void {
 }
 
 function drop(id: string): void {
+  newer.add(id);
   const next = new Map(jobs.value);
   next.delete(id);
   jobs.value = next;
@@ -174,8 +179,11 @@ export async function startJobs(request: Record<string, unknown>): Promise<void>
 // The server ----------------------------------------------------------------------------------------------------------
 
 async function readJobs(): Promise<void> {
-  const found = await get<{ jobs: Job[] } | Job[]>("/v1/jobs");
-  jobs.value = new Map((Array.isArray(found) ? found : found.jobs).map((job) => [job.id, job]));
+  newer = new Set();
+  const mine = newer;
+  const found = await get<{ jobs: Job[] }>("/v1/jobs");
+  const kept = [...jobs.value].filter(([id]) => mine.has(id));
+  jobs.value = new Map([...found.jobs.filter(({ id }) => !mine.has(id)).map((job) => [job.id, job] as const), ...kept]);
   loaded.value = true;
 }
 

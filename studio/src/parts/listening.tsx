@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Player } from "../audio/player";
 import type { View } from "../drawing/sound";
 import { jobPath, send } from "../server/client";
-import type { Job } from "../server/types";
+import type { Job, Stretch } from "../server/types";
 import { attempt, cancel, framesOf, hasEnded, readyOf, retry, status } from "../state";
 import { clock, secondsOf } from "../wording";
 import { Bar, IconButton, Marked, Wrong } from "./common";
@@ -75,9 +75,11 @@ function Tracks({ job, exporting }: { job: Job; exporting: { value: boolean } })
   const player = useMemo(() => new Player(job.id, job.stems, frames), [job.id, names, frames]);
   const view = useSignal<View>({ start: 0, stop: player.seconds });
   const following = useRef(true);
-  const ready = readyOf(job);
+  const known = JSON.stringify(readyOf(job)); // most news of a job are not about this, and drawing is work
+  const ready = useMemo(() => readyOf(job), [known]);
+  const whole = useMemo((): Stretch[] => [[0, frames]], [frames]);
   useEffect(() => () => player.leave(), [player]);
-  useEffect(() => player.update(job, ready), [player, job]);
+  useEffect(() => player.update(job, ready), [player, job.state, ready]);
   useEffect(() => void (view.value = { start: 0, stop: player.seconds }), [player]);
 
   const show = (start: number, length: number) => {
@@ -113,7 +115,7 @@ function Tracks({ job, exporting }: { job: Job; exporting: { value: boolean } })
       <Timeline player={player} view={view} />
       <div class="tracks" role="list" aria-label="Tracks" style={{ "--count": player.tracks.length }}>
         {player.tracks.map((track, index) => (
-          <TrackRow key={track.name} job={job} player={player} track={track} index={index} ready={track.name === "mix" && job.state !== "running" ? [[0, frames]] : ready} view={view} zoom={zoom} scroll={scroll} onSeek={() => (following.current = true)} />
+          <TrackRow key={track.name} job={job} player={player} track={track} index={index} ready={track.name === "mix" && job.state !== "running" ? whole : ready} view={view} zoom={zoom} scroll={scroll} onSeek={() => (following.current = true)} />
         ))}
       </div>
       <Scroller view={view} seconds={player.seconds} show={show} left={() => (following.current = false)} />

@@ -48,7 +48,7 @@ describe("in a browser", { skip: leftOut }, () => {
 
   test("songs are sent, separated and heard", withPage({}, async () => {
     await page.getByLabel("Songs", { exact: true }).setInputFiles([song("One.flac"), song("Two.flac")]);
-    await page.getByText("Four stems").click();
+    await page.locator(".aim", { hasText: "Four stems" }).click();
     await page.locator(".choice", { hasText: "htdemucs_ft" }).click();
     await page.getByText("Options").click();
     await page.getByLabel("Batch size").fill("0");
