@@ -105,7 +105,7 @@ FUZZER = ROOT / ".fuzzer"
 FUZZER_LOCK = "locks/fuzzer.txt"
 
 MADE_HERE = (
-    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "tests/audio", "tests/node_output", "tests/benchmark_output",
+    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output", "tests/benchmark_output",
     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
