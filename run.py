@@ -105,8 +105,8 @@ FUZZER = ROOT / ".fuzzer"
 FUZZER_LOCK = "locks/fuzzer.txt"
 
 MADE_HERE = (
-    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output", "tests/benchmark_output",
-    ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output",
+    "tests/benchmark_output", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
 # What pip and venv print when something outside this project is wrong, and how to fix it. The first match counts.
