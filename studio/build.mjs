@@ -7,6 +7,8 @@ import { build } from "esbuild";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, "dist");
 
+const packages = new Set(); // that came into the page
+
 /** Bundles one entry and gives the address at which the page finds it. */
 async function bundle(entry, define = {}) {
   const { metafile } = await build({
@@ -24,6 +26,10 @@ async function bundle(entry, define = {}) {
     metafile: true,
     logLevel: "warning",
   });
+  for (const input of Object.keys(metafile.inputs)) {
+    const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1];
+    if (name) packages.add(name);
+  }
   return `/assets/${path.basename(Object.keys(metafile.outputs)[0])}`;
 }
 
@@ -36,6 +42,8 @@ const addresses = {
   icon: "/assets/icon.svg",
 };
 await writeFile(path.join(dist, "assets", "icon.svg"), await readFile(path.join(here, "src", "icon.svg")));
+const licenses = [...packages].sort().map(async (name) => `${name}\n\n${await readFile(path.join(here, "node_modules", name, "LICENSE"), "utf8")}`);
+await writeFile(path.join(dist, "assets", "licenses.txt"), (await Promise.all(licenses)).join("\n\n"));
 const page = await readFile(path.join(here, "src", "index.html"), "utf8");
 await writeFile(
   path.join(dist, "index.html"),

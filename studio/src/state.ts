@@ -142,6 +142,11 @@ export const takeBack = (song: Song): void => {
   songs.value = songs.value.filter((one) => one.key !== song.key);
 };
 
+export function sendAgain(song: Song): void {
+  takeBack(song);
+  addSongs([song.file]);
+}
+
 let sending: Promise<void> = Promise.resolve();
 
 /** Songs are sent one after another, so that the first can be worked on while the others come. */

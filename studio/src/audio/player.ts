@@ -35,13 +35,13 @@ export class Player {
   readonly #pieceFrames: number;
   readonly #held: Map<number, "coming" | "there">[];
   #ready: Stretch[] = [];
-  #running = 0;
+  #isMovable = false;
   #context: AudioContext | null = null;
   #node: AudioWorkletNode | null = null;
   #starting: Promise<void> | null = null;
   #left = false;
   #stopEffects: () => void = () => {};
-  #asked = -1;
+  #turn = 0;
 
   constructor(
     readonly job: string,
@@ -62,7 +62,7 @@ export class Player {
   /** More of the song is there. */
   update(job: Job, ready: Stretch[]): void {
     this.#ready = ready;
-    this.#running = job.state === "running" ? 1 : 0;
+    this.#isMovable = job.state === "running" && job.movable;
     this.#supply();
   }
 
@@ -89,11 +89,10 @@ export class Player {
   seek(seconds: number): void {
     const frame = Math.max(0, Math.min(Math.round(seconds * this.rate), this.frames));
     this.position.value = frame;
-    this.#asked = frame;
-    this.#tell({ seek: frame });
+    this.#tell({ seek: frame, turn: ++this.#turn });
     this.#supply();
     const piece = Math.min(Math.floor(frame / this.#pieceFrames), Math.floor((this.frames - 1) / this.#pieceFrames));
-    if (this.#running && !pieceIsReady(piece, this.#ready, this.frames, this.#pieceFrames)) void this.#moveWork(frame);
+    if (this.#isMovable && !pieceIsReady(piece, this.#ready, this.frames, this.#pieceFrames)) void this.#moveWork(frame);
   }
 
   setLoop(loop: Loop | null): void {
@@ -113,7 +112,7 @@ export class Player {
     try {
       await send("POST", jobPath(this.job, "seek"), { position_s: frame / this.rate });
     } catch {
-      // Not every model can begin elsewhere; then the place comes in its turn.
+      // The job has just ended, and then the place is there.
     }
   }
 
@@ -133,7 +132,7 @@ export class Player {
       this.trouble.value = { code: "no_sound", message: `The browser could not open its sound output: ${troubleOf(reason).message}`, hint: "Check that another program does not hold the sound card." };
       throw reason;
     }
-    this.#tell({ seek: this.position.value });
+    this.#tell({ seek: this.position.value, turn: this.#turn });
     this.#tell({ loop: this.loop.value });
     this.#stopEffects = effect(() => {
       const levels = gains(
@@ -145,10 +144,8 @@ export class Player {
     this.#supply();
   }
 
-  #hear({ position, playing, starving, ended }: Whereabouts): void {
-    // What was said before our latest jump arrived does not count.
-    if (this.#asked >= 0 && Math.abs(position - this.#asked) > this.rate) return;
-    this.#asked = -1;
+  #hear({ turn, position, playing, starving, ended }: Whereabouts): void {
+    if (turn !== this.#turn) return; // it was said before our latest jump arrived
     if (ended) {
       this.playing.value = false;
       this.position.value = this.frames;

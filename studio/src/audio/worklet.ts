@@ -11,11 +11,12 @@ export type Order =
   | { keep: number[]; track: number }
   | { level: [left: number, right: number]; track: number }
   | { play: boolean }
-  | { seek: number }
+  | { seek: number; turn: number }
   | { loop: Loop | null }
   | { leave: true };
 
 export interface Whereabouts {
+  turn: number; // of the latest jump that it has heard of
   position: number;
   playing: boolean;
   starving: boolean;
@@ -34,6 +35,7 @@ const TOLD_EVERY = 8; // blocks of 128 frames
 class MixerProcessor extends AudioWorkletProcessor {
   readonly #mixer: Mixer;
   #blocks = 0;
+  #turn = 0;
   #left = false;
 
   constructor({ processorOptions: song }: { processorOptions: Song }) {
@@ -48,9 +50,11 @@ class MixerProcessor extends AudioWorkletProcessor {
     else if ("keep" in order) mixer.keep(order.track, new Set(order.keep));
     else if ("level" in order) mixer.setLevel(order.track, ...order.level);
     else if ("play" in order) order.play ? mixer.play() : mixer.pause();
-    else if ("seek" in order) mixer.seek(order.seek);
     else if ("loop" in order) mixer.setLoop(order.loop);
-    else this.#left = true;
+    else if ("seek" in order) {
+      mixer.seek(order.seek);
+      this.#turn = order.turn;
+    } else this.#left = true;
   }
 
   process(_inputs: Float32Array[][], [output]: Float32Array[][]): boolean {
@@ -58,7 +62,7 @@ class MixerProcessor extends AudioWorkletProcessor {
     const ended = this.#mixer.render(left!, right ?? new Float32Array(left!.length));
     if (ended || ++this.#blocks % TOLD_EVERY === 0) {
       const { position, playing, starving } = this.#mixer;
-      this.port.postMessage({ position, playing, starving, ended } satisfies Whereabouts);
+      this.port.postMessage({ turn: this.#turn, position, playing, starving, ended } satisfies Whereabouts);
     }
     return !this.#left;
   }

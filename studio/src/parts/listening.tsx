@@ -79,7 +79,7 @@ function Tracks({ job, exporting }: { job: Job; exporting: { value: boolean } })
   const ready = useMemo(() => readyOf(job), [known]);
   const whole = useMemo((): Stretch[] => [[0, frames]], [frames]);
   useEffect(() => () => player.leave(), [player]);
-  useEffect(() => player.update(job, ready), [player, job.state, ready]);
+  useEffect(() => player.update(job, ready), [player, job.state, job.movable, ready]);
   useEffect(() => void (view.value = { start: 0, stop: player.seconds }), [player]);
 
   const show = (start: number, length: number) => {

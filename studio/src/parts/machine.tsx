@@ -69,6 +69,9 @@ export function Machine({ close }: { close: () => void }) {
           ))}
         </ul>
       </section>
+      <p class="hint">
+        This page contains <a href="/assets/licenses.txt">software of others</a>.
+      </p>
     </Dialog>
   );
 }

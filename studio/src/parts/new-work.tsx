@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { AIMS, type Aim, type Choice, firstChoice, moreAims, others, recipeChoice, recommended, requestFor } from "../choices";
 import { isSong } from "../files";
 import { aimId, openRecipes, ownRecipe } from "../preparing";
-import { addSongs, attempt, models, recipes, say, schema, type Song, songs, startJobs, takeBack } from "../state";
+import { addSongs, attempt, models, recipes, say, schema, sendAgain, type Song, songs, startJobs, takeBack } from "../state";
 import { fieldsOf } from "../options";
 import { clock, count, size, titled } from "../wording";
 import { Bar, IconButton, Wrong } from "./common";
@@ -176,6 +176,7 @@ const SongRow = ({ song }: { song: Song }) => (
         {song.file.name}
       </span>
       <span class="muted">{song.upload?.duration_s ? clock(song.upload.duration_s) : size(song.file.size)}</span>
+      {song.trouble && <IconButton icon="again" label={`Send ${song.file.name} again`} onClick={() => sendAgain(song)} />}
       <IconButton icon="close" label={`Take ${song.file.name} back`} onClick={() => takeBack(song)} />
     </div>
     {!song.upload && !song.trouble && <Bar share={song.share} label={`Sending ${song.file.name}`} />}
