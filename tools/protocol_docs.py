@@ -58,6 +58,7 @@ CODE_MEANINGS = {
     "device_unavailable": "The device is not available; the message lists those that are.",
     "out_of_memory": "Memory ran out, even with smaller batches, smaller chunks and an empty cache; or the models of a job would "
     "take more than the worker's limits allow.",
+    "device_lost": "The graphics card failed, and only a new process can use it: the worker ends with status 3.",
     "internal": "An unexpected error. Please report it.",
 }
 

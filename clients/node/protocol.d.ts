@@ -59,7 +59,7 @@ export interface Shutdown {
   status: "shutdown";
   id?: string | number;
   warnings?: Array<string>;
-  /** `SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`. */
+  /** `SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died`, `output_closed` or `device_lost`. */
   detail: string;
   reason: string;
 }
@@ -214,7 +214,7 @@ export interface Pong {
   apollo_model?: string | null;
 }
 
-/** A request failed. The worker can still be used. */
+/** A request failed. The worker can still be used, unless the code is `device_lost`. */
 export interface ErrorReply {
   status: "error";
   id?: string | number;
@@ -2148,7 +2148,7 @@ export interface DsuSeparate {
 }
 
 /** The `code` of an error from a worker. */
-export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "internal";
+export type WorkerErrorCode = "invalid_request" | "invalid_json" | "unknown_command" | "busy" | "unknown_model" | "model_not_installed" | "config_invalid" | "checkpoint_invalid" | "checkpoint_unsafe" | "checkpoint_mismatch" | "load_timeout" | "download_failed" | "checksum_mismatch" | "input_unreadable" | "input_not_found" | "input_empty" | "output_not_writable" | "unsupported_format" | "disk_full" | "device_unavailable" | "out_of_memory" | "device_lost" | "internal";
 
 /** Any line from a worker. */
 export type Line = Loading | Ready | Shutdown | Denoising | Downloading | FileDone | LoadingModel | PreloadingModel | Progress | Restoring | Segment | Separating | StreamBegun | Pong | ErrorReply | Status | CancelRequested | SeekRequested | Description | Diagnosis | Cancelled | Exiting | Models | ModelLoaded | ModelPreloaded | ModelDownloaded | Done | ManyDone | CachedModels | CacheCleared | CacheSizeUpdated | StorageConfigured | BatchDone | BatchFailed | Restored | ApolloLoaded | PackageModels | PackageModelLoaded | AudioSepDone | Denoised | Recipes;

@@ -7,11 +7,11 @@
                         DownloadFailed ChecksumMismatch
       InputError        InputNotFound InputUnreadable InputEmpty
       OutputError       UnsupportedFormat OutputNotWritable DiskFull
-      DeviceError       DeviceUnavailable OutOfMemory
+      DeviceError       DeviceUnavailable OutOfMemory DeviceLost
 
 Raise the narrowest class where the fact is known, `from` its cause. The message is one or two plain sentences that say
 what is wrong and what to do; a hint may add how to find out more. Any other exception becomes `internal`, or
-`out_of_memory` for a `MemoryError` (see `utils.core.failures`).
+`out_of_memory` for a `MemoryError`, or `device_lost` for what a driver says (see `utils.core.failures`).
 """
 
 from __future__ import annotations
@@ -144,6 +144,10 @@ class DeviceUnavailable(DeviceError):
 
 class OutOfMemory(DeviceError):
     code = "out_of_memory"
+
+
+class DeviceLost(DeviceError):
+    code = "device_lost"
 
 
 def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:

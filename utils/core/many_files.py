@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from utils.core.api import EngineApi
 from utils.core.errors import DsuError, InputNotFound, InvalidRequest
-from utils.core.failures import error_reply
+from utils.core.failures import error_reply, is_device_lost
 from utils.core.job import Job, JobCancelled, PartOfJob
 from utils.core.package_request import PackageSeparate
 from utils.core.replies import Done, Error, FileDone, ManyDone, Reply
@@ -150,7 +150,9 @@ def separate_each(
             done = engine.separate(one, part, track=None if track == path.stem else track, index=index + 1)
         except JobCancelled as cancelled:
             raise JobCancelled(results, cancelled.message) from cancelled
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a library does with one file, the rest go on
+        except (Exception, SystemExit) as error:
+            if is_device_lost(error):  # none of the rest could go on
+                raise
             traceback.clear_frames(error.__traceback__)  # the frames may hold large arrays, and more files follow
             first_error = first_error or error
             results.append(error_reply(error, debug=debug))

@@ -152,13 +152,14 @@ class Shutdown(Reply, frozen=True, kw_only=True, tag_field="status", tag="shutdo
     """The last line when the worker shuts down for another reason than `exit` or the end of its input."""
 
     detail: Annotated[
-        str, Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`.")
+        str,
+        Meta(description="`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died`, `output_closed` or `device_lost`."),
     ]
     reason: str = "signal_or_parent_died"
 
 
 class Error(Reply, frozen=True, kw_only=True, tag_field="status", tag="error"):
-    """A request failed. The worker can still be used."""
+    """A request failed. The worker can still be used, unless the code is `device_lost`."""
 
     message: str
     code: str

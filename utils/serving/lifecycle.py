@@ -20,6 +20,8 @@ from utils.serving.guard import guarded
 
 # A signal gives the exit status 128 + its number. This one is for a worker that nobody uses any more.
 ABANDONED_STATUS = 1
+# A new process may have more luck.
+LOST_STATUS = 3
 
 
 class StopReason(NamedTuple):
@@ -31,6 +33,7 @@ class StopReason(NamedTuple):
 
 PARENT_DIED = StopReason("parent_died", ABANDONED_STATUS)
 OUTPUT_CLOSED = StopReason("output_closed", ABANDONED_STATUS)
+DEVICE_LOST = StopReason("device_lost", LOST_STATUS)
 Stop = Callable[[StopReason], None]
 
 

@@ -21,7 +21,7 @@ from utils.core.api import EngineApi
 from utils.core.bootstrap import Streams, claim_streams
 from utils.core.catalogue import Worker
 from utils.core.errors import DeviceUnavailable
-from utils.core.failures import cancelled_reply, error_reply
+from utils.core.failures import cancelled_reply, error_reply, is_device_lost
 from utils.core.job import JobCancelled
 from utils.core.replies import BatchFailed, Cancelled, Error, Exiting, Loading, Ready, Shutdown
 from utils.core.settings import Settings
@@ -29,7 +29,7 @@ from utils.serving.commands import Context
 from utils.serving.commands.table import commands_of
 from utils.serving.dispatch import Dispatcher
 from utils.serving.job_queue import JobQueue
-from utils.serving.lifecycle import OUTPUT_CLOSED, StopReason, watching
+from utils.serving.lifecycle import DEVICE_LOST, OUTPUT_CLOSED, StopReason, watching
 from utils.serving.stdio import Writer, read_lines
 
 # How long the main thread has to reach its next checkpoint, and then each step of shutting down without it. Together
@@ -121,17 +121,25 @@ class Server:
         return 0
 
     def _run_jobs(self) -> None:
-        """Run jobs until no more will come. Whatever happens in one becomes its reply, even a library's `SystemExit`."""
-        while (ticket := self._queue.take()) is not None:
+        """Run jobs until no more will come. Whatever happens in one becomes its reply, even a library's `SystemExit`.
+
+        Where a job has lost the device, those that wait are left: who sent them sees the process end, and sends them to another.
+        """
+        lost = False
+        while not lost and (ticket := self._queue.take()) is not None:
             try:
                 reply = ticket.run(ticket.job)
             except JobCancelled as cancelled:
                 reply = cancelled_reply(cancelled)
             except BaseException as error:  # noqa: BLE001 - the edge: no job ends the worker
                 reply = error_reply(error, debug=ticket.debug)
+                lost = is_device_lost(error)
             failed = isinstance(reply, (Error, BatchFailed))
             self._queue.finish(ticket, done=not failed and not isinstance(reply, Cancelled), failed=failed)
             ticket.answer(reply)
+        if lost:
+            with self._stopping:
+                self._reason = self._reason or DEVICE_LOST
 
     # Stop ---------------------------------------------------------------------------------------------------------
 

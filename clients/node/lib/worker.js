@@ -11,6 +11,9 @@ const { METHODS } = require('./protocol');
 const { Pending, encode } = require('./requests');
 const { Watchdog } = require('./watchdog');
 
+/** The exit status of a worker that has lost its graphics card. */
+const LOST_STATUS = 3;
+
 /**
  * Events: `loading`, `ready`, `line` (every line), `progress`, `junk` (text that is not a line of the protocol),
  * `stderr` (text), `restart` (the error that made it necessary), `exit` ({code, signal, expected}).
@@ -287,11 +290,14 @@ class DSUWorker extends EventEmitter {
     return new DSUError('worker_died', message, { exitCode: code, signal, stderr });
   }
 
-  /** The running job may be what ended the worker, so it fails; the jobs queued behind it are sent again. */
+  /**
+   * The running job may be what ended the worker, so it fails; the jobs queued behind it are sent again. A worker that has lost
+   * its graphics card has answered the job in which that happened.
+   */
   #restart(error) {
     this.#restarts += 1;
     const waiting = [...this.#pending.values()];
-    const first = waiting.find((pending) => pending.job);
+    const first = error.exitCode === LOST_STATUS ? undefined : waiting.find((pending) => pending.job);
     const isLost = (pending) => !pending.job || pending === first || pending.aborted;
     this.#failAll(error, waiting.filter(isLost));
     this.emit('restart', error);

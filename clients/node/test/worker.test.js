@@ -236,6 +236,14 @@ test('with restart only the job that ran is lost', async (t) => {
   assert.equal(pids.size, 2);
 });
 
+test('with restart no other job is lost with the graphics card', async (t) => {
+  const worker = fakeWorker(t, { restart: true });
+  const lost = assert.rejects(worker.separate({ model: 'loses' }), { code: 'device_lost' });
+  const kept = [1, 2].map((input) => worker.separate({ model: 'echo', input }));
+  await lost;
+  assert.deepEqual((await Promise.all(kept)).map(({ request }) => request.input), [1, 2]);
+});
+
 test('a worker that dies again and again is given up', async (t) => {
   const worker = fakeWorker(t, { restart: true, maxRestarts: 2 });
   const jobs = Array.from({ length: 5 }, () => worker.separate({ model: 'die' }));

@@ -48,6 +48,11 @@ const BEHAVIOURS = {
     fs.writeSync(2, 'Segmentation fault (core dumped)\n');
     process.exit(139);
   },
+  loses: (request) => {
+    send({ status: 'error', ...id(request), code: 'device_lost', message: 'The graphics card was lost during the job.' });
+    send({ status: 'shutdown', reason: 'signal_or_parent_died', detail: 'device_lost' });
+    process.exit(3);
+  },
   killed: () => process.kill(process.pid, 'SIGKILL'),
   error: (request) => send({ status: 'error', ...id(request), code: 'input_not_found', message: 'No.', hint: 'Look.' }),
   stranger: (request) => {

@@ -92,6 +92,7 @@ FAMILIES: dict[str, str] = {
     "disk_full": "OutputError",
     "device_unavailable": "DeviceError",
     "out_of_memory": "DeviceError",
+    "device_lost": "DeviceError",
     "internal": "DSUError",
 }
 
@@ -1014,7 +1015,7 @@ class Shutdown(TypedDict):
     id: NotRequired[str | int | float]
     warnings: NotRequired[list[str]]
     detail: str
-    """`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died` or `output_closed`."""
+    """`SIGTERM`, `SIGINT`, `SIGBREAK`, `SIGHUP`, `parent_died`, `output_closed` or `device_lost`."""
     reason: str
 
 
@@ -1169,7 +1170,7 @@ class Pong(TypedDict):
 
 
 class ErrorReply(TypedDict):
-    """A request failed. The worker can still be used."""
+    """A request failed. The worker can still be used, unless the code is `device_lost`."""
 
     status: Literal["error"]
     id: NotRequired[str | int | float]

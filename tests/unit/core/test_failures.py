@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from utils.core.errors import UnknownModel
+from utils.core.errors import DeviceLost, UnknownModel
 from utils.core.failures import error_reply
 
 
@@ -32,6 +32,25 @@ def test_our_errors_are_told_in_full():
         (MemoryError(), "out_of_memory", "not enough memory"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", "not enough memory"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+            "out_of_memory",
+            "not enough",
+        ),
+        (
+            RuntimeError("level_zero backend failed with error: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)"),
+            "out_of_memory",
+            "",
+        ),
+        (
+            RuntimeError("CUDA error: unspecified launch failure\nCompile with"),
+            "device_lost",
+            "CUDA error: unspecified launch failure. Only",
+        ),
+        (RuntimeError("level_zero backend failed with error: 20 (UR_RESULT_ERROR_DEVICE_LOST)"), "device_lost", "lost"),
+        (DeviceLost("It is gone."), "device_lost", "It is gone."),
+        (ValueError("unspecified launch failure"), "internal", "ValueError"),
+        (RuntimeError("CUDA error: invalid argument"), "internal", "invalid argument"),
         (RuntimeError("shape mismatch"), "internal", "shape mismatch"),
         (ValueError("the value is out of memory range"), "internal", "ValueError"),
     ],

@@ -176,6 +176,8 @@ def fail(model: str) -> None:
         raise KeyboardInterrupt
     if model == "memory":
         raise MemoryError
+    if model == "loses":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with `TORCH_USE_CUDA_DSA`")
     if model == "recurses":
         fail(model)
 

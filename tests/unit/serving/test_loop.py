@@ -351,6 +351,22 @@ def test_no_job_ends_the_worker(worker, model, code):
     assert worker.stderr == ""
 
 
+@pytest.mark.parametrize("many", [{}, {"inputs": ["a.wav", "b.wav"]}, {"cmd": "batch"}], ids=["one", "files", "batch"])
+def test_a_job_that_loses_the_device_is_the_last_of_its_worker(worker, many):
+    """Its answer says so at once, whatever it had left to do. Jobs that wait are left for the next worker."""
+    lost = job("loses", id=1)
+    if many.get("cmd") == "batch":
+        lost = {"cmd": "batch", "id": 1, "jobs": [job("loses"), job()], "continue_on_error": True}
+    elif many:
+        lost = {key: value for key, value in lost.items() if key != "input"} | many
+    worker.send(lost, job(id=2))
+    error = worker.expect("error")
+    assert (error["id"], error["code"]) == (1, "device_lost")
+    assert "an illegal memory access was encountered. Only" in error["message"]
+    assert [(line["status"], line.get("detail")) for line in worker.rest()] == [("shutdown", "device_lost")]
+    assert worker.wait() == 3
+
+
 def test_tracebacks_are_for_those_who_ask(start):
     """`debug` in the request, `--debug` and DSU_DEBUG each add one."""
     asked = start()

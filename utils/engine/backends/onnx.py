@@ -17,7 +17,7 @@ from torch import Tensor
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest
 from utils.core.job import current_job
 from utils.core.settings import Arithmetic
-from utils.engine.backends.onnx_session import ON_CPU, open_network
+from utils.engine.backends.onnx_session import ON_CPU, open_network, raise_for_device
 
 SpectrumBatch = npt.NDArray[
     np.float32
@@ -109,8 +109,7 @@ class OnnxBackend:
                 output: SpectrumBatch = session.run(None, {node.name: spectra}, options)[0]
         except Exception as error:
             text = str(error)
-            if "allocate memory" in text or "out of memory" in text:
-                raise MemoryError(text) from error
+            raise_for_device(error)
             raise self._failure(text.splitlines()[0][:200]) from error
         if output.shape != spectra.shape:
             raise self._failure(f"its output has shape {output.shape}, its input {spectra.shape}")

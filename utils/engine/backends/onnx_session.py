@@ -13,6 +13,7 @@ from typing import Any
 
 from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, ModelNotInstalled
+from utils.core.failures import device_lost, is_device_lost
 from utils.store.known_hashes import is_vouched
 from utils.store.onnx_graphs import Refused, read_graph
 from utils.store.onnx_sizes import require_bounded
@@ -124,11 +125,21 @@ def _session(
         with stopped_by(lambda: options.set_load_cancellation_flag(True)):
             return onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:
+        raise_for_device(error)
         reason = str(error).splitlines()[0][:200]
         raise CheckpointInvalid(
             f"onnxruntime cannot read the network `{path.name}`: {reason}.",
             hint="Delete it and download the model again.",
         ) from error
+
+
+def raise_for_device(error: Exception) -> None:
+    """Raise as what it is an error that is not the fault of the file. The runtime has a class of its own for all errors."""
+    text = str(error)
+    if "allocate memory" in text or "out of memory" in text:
+        raise MemoryError(text) from error
+    if is_device_lost(RuntimeError(text)):
+        raise device_lost(text) from error
 
 
 def _providers(device: str, available: Sequence[str]) -> list[Any]:

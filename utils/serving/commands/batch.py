@@ -17,7 +17,7 @@ import msgspec
 from utils.core import replies, requests
 from utils.core.api import EngineApi
 from utils.core.errors import InputNotFound, InvalidRequest, ModelError, RequestError, did_you_mean, nearest
-from utils.core.failures import cancelled_reply, error_reply
+from utils.core.failures import cancelled_reply, error_reply, is_device_lost
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import hand_over_warnings, part_of
 from utils.core.replies import BatchDone, BatchFailed, Cancelled, Done, Error, Reply
@@ -223,7 +223,9 @@ def _run_step(context: Context, step: Step, results: Mapping[int, Reply], job: J
         if step.input is not None:
             request = msgspec.structs.replace(request, input=_path_of(step.input, results))
         return step.command.run(context, request, job)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - each job has its own result, whatever happens in it
+    except (Exception, SystemExit) as error:  # each job has its own result, whatever happens in it
+        if is_device_lost(error):  # but none of the rest could run
+            raise
         return error_reply(error, debug=step.request.debug or context.settings.debug)
 
 

@@ -13,10 +13,11 @@ import torch
 from tests.aids import harm
 from tests.aids.onnx_writer import end, model, node, untyped
 from utils.core import isolation
-from utils.core.errors import CheckpointInvalid, CheckpointMismatch, InvalidRequest
+from utils.core.errors import CheckpointInvalid, CheckpointMismatch, DeviceLost, InvalidRequest
 from utils.core.job import Job, JobCancelled, working_on
 from utils.engine.backends import onnx_session
 from utils.engine.backends.onnx import OnnxBackend
+from utils.engine.backends.onnx_session import raise_for_device
 from utils.store import onnx_wire
 from utils.store.onnx_wire import fields, packed, varint
 
@@ -245,3 +246,18 @@ def test_a_child_imports_no_torch():
     """It should be there soon."""
     code = "import sys, utils.engine.backends.onnx_session; assert not {'torch', 'onnxruntime'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[4], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Failed to allocate memory for requested buffer of size 12", MemoryError),
+        ("CUDA failure 2: out of memory ; GPU=0", MemoryError),
+        ("CUDA failure 719: unspecified launch failure ; GPU=0", DeviceLost),
+    ],
+)
+def test_what_a_card_cannot_do_is_not_the_fault_of_the_file(text, error):
+    """The runtime has one class for all errors; those of the device are told apart by their words."""
+    with pytest.raises(error, match=text.partition(":")[0]):
+        raise_for_device(Exception(text))
+    raise_for_device(Exception("Non-zero status code returned while running Conv"))
