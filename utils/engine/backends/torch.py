@@ -6,7 +6,7 @@ import copy
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -36,6 +36,9 @@ PRODUCTS = (
     nn.ConvTranspose1d,
     nn.ConvTranspose2d,
 )
+# Devices that have no kernels for some convolutions: before macOS 15.1, for those with more than 65,536 channels or positions.
+INCOMPLETE_DEVICES = frozenset({"mps"})
+CONVOLUTIONS = frozenset({torch.conv1d, torch.conv2d, torch.conv_transpose1d, torch.conv_transpose2d})
 
 
 class TorchBackend:
@@ -82,7 +85,9 @@ class TorchBackend:
         self._placed(DTYPES[precision] if self.halves else torch.float32)
 
     def _run(self, dtype: torch.dtype, *inputs: Any, **options: Any) -> Tensor:
-        output: Tensor = getattr(self._placed(dtype), self._method)(*inputs, **options)
+        net = self._placed(dtype)
+        with _WithHelp() if self._device in INCOMPLETE_DEVICES else nullcontext():
+            output: Tensor = getattr(net, self._method)(*inputs, **options)
         return output
 
     def _placed(self, dtype: torch.dtype) -> nn.Module:
@@ -93,6 +98,30 @@ class TorchBackend:
             if dtype not in self._copies:
                 self._copies[dtype] = copied(self._net, self._device, dtype)
             return self._copies[dtype]
+
+
+class _WithHelp(TorchFunctionMode):
+    """The processor computes the convolutions for which the device has no kernel."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return func(*args, **(kwargs or {}))
+        except NotImplementedError:
+            if func not in CONVOLUTIONS:
+                raise
+        current_job().warn(
+            "This graphics processor has no kernels for some convolutions of this model, which are large, so the CPU computes "
+            "them. With macOS 15.1 or newer it has."
+        )
+        features, weight = args[:2]
+        on_cpu = [each.float().cpu() if isinstance(each, Tensor) else each for each in args]
+        return func(*on_cpu, **(kwargs or {})).to(features.device, weight.dtype)
 
 
 def _checkpoint(_: nn.Module, __: tuple[Any, ...]) -> None:
