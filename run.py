@@ -96,6 +96,7 @@ LONG_TESTS = ("tests/reliability", "--long")
 LONG_TESTS_HOURS = 3
 QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")
 BROWSER_TESTS = "tests/browser"
+DEVICE_TESTS = "tests/device"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # The first run of all tests makes this environment, for the program that ours is compared with.
 PEERS = ROOT / ".peers"
@@ -428,6 +429,7 @@ def test(words: list[str]) -> int:
     run.py test --quick      the unit tests that start no worker and are not slow
     run.py test --frozen     the end-to-end tests of dist/dsu and its programs
     run.py test --browser    the report of a separation, in Chromium
+    run.py test --device X   what only a real device shows: cuda, mps, xpu
     run.py test --long       faults, kills and hostile files by the thousands;
                              writes docs/reliability.md (--scale 0.1: a tenth)
     run.py test tests/unit   some tests; all other arguments go to pytest, too:
@@ -447,6 +449,8 @@ def test(words: list[str]) -> int:
     elif browser:
         rest += [BROWSER_TESTS, "--browser", find_browser()]
         title = "Testing reports in Chromium; under a minute."
+    elif "--device" in rest:
+        return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest, DEVICE_TESTS], cwd=ROOT)
     elif any((ROOT / word.partition("::")[0]).exists() for word in rest):
         return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
     else:

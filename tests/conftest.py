@@ -37,6 +37,7 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the reliability tests: try everything that they know")
     parser.addoption("--scale", type=float, default=1.0, help="with --long: the share of their numbers to try")
     parser.addoption("--record", type=Path, help="a folder in which each of them writes down what it tried")
+    parser.addoption("--device", help="a device that is there, such as cuda: the tests of devices try it")
     parser.addoption("--browser", help="a browser of the Chromium family, to test the page of a report in")
 
 

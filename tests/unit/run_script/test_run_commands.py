@@ -53,6 +53,12 @@ def test_test_passes_its_arguments_to_pytest(started):
     assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
 
 
+def test_tests_of_a_device_run_alone(started):
+    """One after another: they measure the memory of the device that they name."""
+    run.main(["test", "--device", "cuda:1", "-x"])
+    assert started[1][0] == ["-m", "pytest", "--device", "cuda:1", "-x", "tests/device"]
+
+
 def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
     """The end-to-end tests and those of the folder itself; other arguments go to pytest."""
     monkeypatch.setattr(run, "FROZEN", tmp_path)
