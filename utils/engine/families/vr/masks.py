@@ -59,8 +59,8 @@ class Sharpness:
 
     def apply(self, mask: Tensor) -> Tensor:
         """Sharpen or soften a mask (..., 2, bins, frames)."""
-        low = mask.new_tensor(self.low)[:, None, None]
-        high = mask.new_tensor(self.high)[:, None, None]
+        low = torch.tensor(self.low, dtype=mask.dtype).to(mask.device)[:, None, None]
+        high = torch.tensor(self.high, dtype=mask.dtype).to(mask.device)[:, None, None]
         return torch.cat((mask[..., : self.split_bin, :] ** low, mask[..., self.split_bin :, :] ** high), dim=-2)
 
 
