@@ -41,6 +41,10 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
         start_engine = partial(make_engine, worker.name)
         return run_worker(worker, argv, start_engine, lambda models_dir: [model.name for model in models(models_dir)])
     end_with_parent()
+    if worker.name == "dsu" and argv[:1] in (["serve"], ["studio"]):
+        from utils.web.program import main as serve_web
+
+        return bootstrap.end(worker.name, serve_web(f"dsu {argv[0]}", argv[1:]))
     start_engine = partial(make_engine, worker.for_people or worker.name)
     try:
         command_line: Any = importlib.import_module(worker.command_line)

@@ -56,6 +56,8 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu doctor [options]
        dsu recipe [options] list | show NAME ... | check NAME_OR_FILE ...
        dsu score [options] REFERENCE ESTIMATE
+       dsu studio [options]
+       dsu serve [options]
        dsu worker [options]
        dsu jsonrpc [options]
 
@@ -68,6 +70,8 @@ commands:
   doctor      examine this machine: disks, codecs, graphics cards
   recipe      list, show and check recipes, which combine several models
   score       compare separated stems with the true ones
+  studio      separate songs in the browser
+  serve       answer HTTP requests, for programs elsewhere
   worker      answer JSON commands from standard input, for programs
   jsonrpc     answer JSON-RPC requests, for USDB Syncer
 

@@ -1,0 +1,670 @@
+"""The server's addresses and what each does. The OpenAPI document is made from the same table."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import mimetypes
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from utils import __version__
+from utils.core.requests import JOINT_FORMATS
+from utils.core.settings import resolve
+from utils.web import asking, metrics, openapi
+from utils.web.asking import number, seconds
+from utils.web.child import Reader
+from utils.web.database import Database
+from utils.web.folders import Folders
+from utils.web.jobs import Jobs
+from utils.web.options import Options
+from utils.web.problems import Problem, invalid, not_found
+from utils.web.security import Guard
+from utils.web.sending import Part, part_of
+from utils.web.shapes import Health, Job, Moment, NewJob, Place, RecipeToCheck, Upload
+from utils.web.shapes import Jobs as AllJobs
+from utils.web.sweeping import sweep_for_ever
+from utils.web.uploads import Uploads
+from utils.web.worker import Worker
+
+S = TypeVar("S", bound=msgspec.Struct)
+QUICK_S, SLOW_S = 60.0, 1800.0  # what a reader may take
+MOST_SAMPLES_S = 60
+MOST_PEAKS = 1 << 20
+LONGEST_KEY = 200
+LONGEST_BODY_BYTES = 1 << 20  # of requests that are no upload
+JSON = "application/json"
+
+
+@dataclass
+class Endpoint:
+    """An address, and what the OpenAPI document says of it."""
+
+    method: str
+    path: str
+    does: Callable[[Request], Awaitable[Response]]
+    title: str
+    answers: Mapping[int, type | str] = field(default_factory=dict)  # a type, or what kind of content
+    body: type | str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_documented: bool = True
+
+
+class Server:
+    """Everything that a running server has."""
+
+    def __init__(self, options: Options, token: str, port: int) -> None:
+        self.options = options
+        self.limits = options.limits
+        self.folders = Folders(options.data)
+        self.database = Database(self.folders.database)
+        self.models_dir = resolve({"models_dir": options.models_dir}).models_dir
+        self.worker = Worker(options.worker, self.folders.work, options.worker_command)
+        self.quick = Reader(self.folders.work, patience_s=QUICK_S)
+        self.slow = Reader(self.folders.work, patience_s=SLOW_S)
+        self.uploads = Uploads(self.limits, self.folders, self.database, self.quick)
+        self.jobs = Jobs(options, self.folders, self.database, self.worker, self.quick, self.slow, self.models_dir)
+        self.begun_s = time.time()
+        self.diagnosis: dict[str, Any] | None = None
+        self.endpoints = self._endpoints()
+        self.app = Starlette(
+            routes=[Route(each.path, each.does, methods=[each.method]) for each in self.endpoints],
+            exception_handlers=HANDLERS,
+            lifespan=self._living,
+        )
+        self.guard = Guard(
+            self.app,
+            token=token,
+            port=port,
+            names=(*options.names, *(() if options.host in ("0.0.0.0", "::") else (_in_address(options.host),))),  # noqa: S104
+            origins=options.origins,
+            patience_s=self.limits.patience_s,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _living(self, app: Starlette) -> AsyncIterator[None]:
+        """The work beside the requests, from the start of the server to its end."""
+        del app
+        tasks = [
+            asyncio.create_task(self.jobs.work()),
+            asyncio.create_task(self._learn()),
+            asyncio.create_task(sweep_for_ever(self)),
+        ]
+        try:
+            yield
+        finally:
+            self.jobs.broker.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(self.worker.stop(), self.quick.stop(), self.slow.stop())
+            self.database.close()
+            self.folders.close()
+
+    async def _learn(self) -> None:
+        """Start the worker, and learn which models there are."""
+        await self.worker.start()
+        with contextlib.suppress(Problem):
+            await self._list_models({})
+
+    async def _list_models(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        line = await self.worker.ask({"cmd": "list_models", "details": True, **fields})
+        self.jobs.families.types.update({model["name"]: model["type"] for model in line.get("details") or []})
+        return line
+
+    def remove_upload(self, name: str) -> None:
+        self.database.remove_upload(name)
+        self.folders.discard(self.folders.uploads / name)
+
+    # Songs and jobs -------------------------------------------------------------------------------------------------
+
+    async def upload(self, request: Request) -> Response:
+        self._require_room(request)
+        upload = await self.uploads.take(request.stream(), request.query_params.get("name", "song"))
+        return told(upload, 201)
+
+    def _require_room(self, request: Request) -> None:
+        length = request.headers.get("content-length", "0")
+        self.uploads.require_room(int(length) if length.isdigit() and len(length) < 18 else 0, self.jobs.kept_bytes)
+
+    async def add_job(self, request: Request) -> Response:
+        key = request.headers.get("idempotency-key")
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            raise invalid(f"`Idempotency-Key` must have 1 to {LONGEST_KEY} characters.", "idempotency-key")
+        kind = request.headers.get("content-type", "")
+        if kind.lower().startswith("multipart/form-data"):
+            self._require_room(request)
+            upload, text = await self.uploads.take_form(request.stream(), kind)
+            asked = decoded(text, dict[str, Any]) if text.strip() else {}
+            asked = asked if "request" in asked or not asked else {"request": asked}
+            new = converted({**asked, "input": {"upload": upload.id}}, NewJob)
+        else:
+            new = await body_of(request, NewJob)
+        record, is_new = await self.jobs.add(new, key)
+        return told(self.jobs.job(record.id), 202 if is_new else 200, {"location": f"/v1/jobs/{record.id}"})
+
+    async def list_jobs(self, request: Request) -> Response:
+        del request
+        return told(AllJobs(jobs=self.jobs.jobs()))
+
+    async def show_job(self, request: Request) -> Response:
+        return told(self.jobs.job(request.path_params["job"]))
+
+    async def end_job(self, request: Request) -> Response:
+        record = self.jobs.end(request.path_params["job"])
+        return Response(status_code=204) if record is None else told(self.jobs.job(record.id), 202)
+
+    async def retry_job(self, request: Request) -> Response:
+        return told(self.jobs.job(self.jobs.retry(request.path_params["job"]).id), 202)
+
+    async def move_job(self, request: Request) -> Response:
+        place = await body_of(request, Place)
+        return told(self.jobs.job(self.jobs.move(request.path_params["job"], place.position).id))
+
+    async def seek_job(self, request: Request) -> Response:
+        moment = await body_of(request, Moment)
+        return told(self.jobs.job(self.jobs.seek(request.path_params["job"], moment.position_s).id))
+
+    async def events(self, request: Request) -> Response:
+        name = request.path_params.get("job")
+        if name is not None:
+            self.jobs.get(name)
+        if self.jobs.broker.listeners >= self.limits.listeners:
+            raise Problem(429, "busy", "Too many are listening already.", headers={"Retry-After": "10"})
+        stream = self.jobs.broker.listen(name, request.headers.get("last-event-id", ""))
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    # Stems ----------------------------------------------------------------------------------------------------------
+
+    async def stem(self, request: Request) -> Response:
+        found = await self._readable(request)
+        is_whole = found.ready is None
+        size = found.path.stat().st_size if is_whole else found.bytes_ready
+        tag = f'"{size:x}-{found.path.stat().st_mtime_ns:x}"' if is_whole else ""
+        asked = request.headers.get("range")
+        if request.headers.get("if-range", tag) != tag:
+            asked = None
+        return part_of(found.path, size, asked, "audio/wav", total=size if is_whole else None, tag=tag)
+
+    async def _readable(self, request: Request) -> Any:
+        return await self.jobs.readable(request.path_params["job"], request.path_params["stem"])
+
+    async def samples(self, request: Request) -> Response:
+        found = await self._readable(request)
+        layout = found.layout
+        start = number(request.query_params, "start", 0, 1 << 48, 0) or 0
+        most = MOST_SAMPLES_S * layout.sample_rate
+        frames = number(request.query_params, "frames", 1, most, min(most, max(layout.frames - start, 1))) or 0
+        stop = min(start + frames, layout.frames) if found.ready is None else start + frames
+        if stop <= start or not found.has(start, stop):
+            raise Problem(
+                416,
+                "range",
+                "These samples are not there, or not there yet.",
+                more={"frames_ready": found.frames_ready, "ready": found.ready or [[0, layout.frames]]},
+            )
+        first = layout.offset + start * layout.frame_bytes
+        last = layout.offset + stop * layout.frame_bytes
+        headers = {"x-sample-rate": str(layout.sample_rate), "x-channels": str(layout.channels)}
+        return Part(found.path, first, last, 200, headers, "audio/x-float32")
+
+    async def peaks(self, request: Request) -> Response:
+        found = await self._readable(request)
+        layout = found.layout
+        per_second = number(request.query_params, "per_second", 1, 1000, 50) or 50
+        start = round(min(seconds(request.query_params, "start_s", 0.0) * layout.sample_rate, layout.frames))
+        end_s = layout.frames / layout.sample_rate
+        stop = round(min(seconds(request.query_params, "stop_s", end_s) * layout.sample_rate, layout.frames))
+        if (stop - start) / layout.sample_rate * per_second > MOST_PEAKS:
+            raise invalid(
+                f"That is more than {MOST_PEAKS} columns. Ask for fewer in a second, or for a part.", "per_second"
+            )
+        if stop <= start:
+            return Response(b"", media_type="application/octet-stream")
+        answer = await self.quick.ask(
+            "peaks", path=str(found.path), start=start, stop=stop, per_second=per_second, ready=found.ready
+        )
+        return Response(base64.b64decode(answer["bytes"]), media_type="application/octet-stream")
+
+    async def spectrogram(self, request: Request) -> Response:
+        found = await self._readable(request)
+        end_s = found.layout.frames / found.layout.sample_rate
+        start_s = seconds(request.query_params, "start_s", 0.0)
+        stop_s = seconds(request.query_params, "stop_s", end_s)
+        if stop_s <= start_s:
+            raise invalid("`stop_s` must be after `start_s`.", "stop_s")
+        answer = await self.quick.ask(
+            "spectrogram",
+            path=str(found.path),
+            start_s=start_s,
+            stop_s=stop_s,
+            columns=number(request.query_params, "columns", 1, 4096, 800),
+            bands=number(request.query_params, "bands", 1, 512, 128),
+        )
+        return Response(base64.b64decode(answer["bytes"]), media_type="application/octet-stream")
+
+    async def export(self, request: Request) -> Response:
+        query = request.query_params
+        record = self.jobs.get(request.path_params["job"])
+        if record.state != "done" or not record.stems:
+            raise Problem(409, "not_ready", "Only the stems of a job that is done can be exported.")
+        form = asking.export_of(query, record.request)
+        gains = _gains(query["mix"]) if "mix" in query else None
+        names = list(
+            gains or (query["stems"].split(",") if query.get("stems") else [each["name"] for each in record.stems])
+        )
+        if form.form in JOINT_FORMATS and gains is None and "mix" not in names:
+            names.insert(0, "mix")
+        sources = {name: str((await self.jobs.readable(record.id, name)).path) for name in dict.fromkeys(names)}
+        needed = sum(Path(path).stat().st_size for path in sources.values()) * 2
+        if self.folders.free_bytes() < self.limits.free_bytes + needed:
+            raise Problem(507, "disk_full", "The server has no room for the export. Remove jobs, or try again later.")
+        folder = self.folders.new_incoming()
+        folder.mkdir()
+        self.uploads.coming.add(folder)
+
+        def tidy() -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.uploads.coming.discard(folder)
+
+        try:
+            answer = await self.slow.ask(
+                "export",
+                sources=sources,
+                folder=str(folder),
+                title=record.title,
+                form=form.form,
+                sample=form.sample,
+                bitrate=form.bitrate,
+                sample_rate=form.sample_rate,
+                gains=gains,
+                archive=query.get("zip", "0") not in ("0", "false", ""),
+            )
+        except BaseException:
+            tidy()
+            raise
+        file = Path(answer["file"])
+        name = f"{record.title} {file.name}" if len(names) == 1 or gains else f"{record.title}{''.join(file.suffixes)}"
+        return FileResponse(file, filename=name, background=BackgroundTask(tidy), media_type=_kind_of(file))
+
+    async def open_folder(self, request: Request) -> Response:
+        record = self.jobs.get(request.path_params["job"])
+        if not self.options.is_loopback:
+            raise Problem(403, "forbidden", "Folders are opened only on the server's own machine.")
+        if record.result is None:
+            raise Problem(409, "not_ready", "This job has no result yet.")
+        program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+        try:
+            await asyncio.create_subprocess_exec(
+                program,
+                str(self.folders.results / record.result),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise Problem(
+                501,
+                "unsupported",
+                f"There is no program `{program}` that opens folders.",
+                more={"folder": record.result},
+            ) from error
+        return Response(status_code=204)
+
+    # Models, recipes, and what the server is ------------------------------------------------------------------------
+
+    async def models(self, request: Request) -> Response:
+        query = request.query_params
+        fields: dict[str, Any] = {"purpose": query.get("for"), "speed": query.get("speed"), "model": query.get("model")}
+        if "installed" in query:
+            fields["installed"] = query["installed"] in ("1", "true", "yes")
+        if query.get("commercial_use") in ("1", "true", "yes"):
+            fields["commercial_use"] = True
+        line = await self._list_models({name: value for name, value in fields.items() if value})
+        return told({"models": line.get("details", []), "warnings": line.get("warnings", [])})
+
+    async def download(self, request: Request) -> Response:
+        name = request.path_params["model"]
+        known = await self._list_models({"model": name})
+        if not known.get("details"):
+            raise not_found("model")
+        return told(self.jobs.job(self.jobs.add_download(name).id), 202)
+
+    async def recipes(self, request: Request) -> Response:
+        del request
+        line = await self.worker.ask({"cmd": "list_recipes"})
+        return told({"recipes": line["recipes"], "warnings": line.get("warnings", [])})
+
+    async def recipe(self, request: Request) -> Response:
+        name = request.path_params["recipe"]
+        if asking.is_path(name):
+            raise not_found("recipe")
+        line = await self.worker.ask({"cmd": "list_recipes", "recipe": name})
+        document = await self.quick.ask("show", name=name, models_dir=str(self.models_dir))
+        return told({**line["recipes"][0], "document": document})
+
+    async def check_recipe(self, request: Request) -> Response:
+        asked = await body_of(request, RecipeToCheck)
+        asking.refuse_files(asked.recipe, "recipe")
+        return told(await self.quick.ask("check", recipe=asked.recipe, models_dir=str(self.models_dir)))
+
+    async def schema(self, request: Request) -> Response:
+        del request
+        return told(openapi.request_schema())
+
+    async def health(self, request: Request) -> Response:
+        del request
+        state = self.worker.state
+        return told(
+            Health(
+                ok=state != "stopped", worker=state, queued=len(self.jobs.queue), running=self.jobs.running is not None
+            )
+        )
+
+    async def status(self, request: Request) -> Response:
+        del request
+        line = await self.worker.ask({"cmd": "get_status"})
+        about = {name: value for name, value in line.items() if name not in ("status", "id")}
+        about |= {
+            "version": __version__,
+            "models_dir": str(self.models_dir),
+            "server": {
+                "uptime": time.time() - self.begun_s,
+                "kept_bytes": self.jobs.kept_bytes + self.uploads.kept_bytes,
+                "free_bytes": self.folders.free_bytes(),
+                "is_loopback": self.options.is_loopback,
+                "limits": {
+                    "upload_bytes": self.limits.upload_bytes,
+                    "song_s": self.limits.song_s,
+                    "queued": self.limits.queued,
+                    "disk_bytes": self.limits.disk_bytes,
+                    "keep_s": self.limits.keep_s,
+                },
+            },
+        }
+        return told(about)
+
+    async def examine(self, request: Request) -> Response:
+        del request
+        line = await self.worker.ask({"cmd": "doctor", "progress": False})
+        self.diagnosis = {name: value for name, value in line.items() if name not in ("status", "id")}
+        return told(self.diagnosis)
+
+    async def show_diagnosis(self, request: Request) -> Response:
+        del request
+        if self.diagnosis is None:
+            raise Problem(404, "not_found", "The machine has not been examined yet.", hint="`POST /v1/doctor` does it.")
+        return told(self.diagnosis)
+
+    async def measures(self, request: Request) -> Response:
+        del request
+        return Response(metrics.text(self), media_type="text/plain; version=0.0.4")
+
+    async def document(self, request: Request) -> Response:
+        del request
+        return told(openapi.document(self.endpoints))
+
+    async def page(self, request: Request) -> Response:
+        """A file of the page. Names are looked up among the files that are there, so none leads elsewhere."""
+        name = request.path_params.get("file", "index.html")
+        folder = self.options.page
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")} if folder else {}
+        path = files.get(f"assets/{name}" if "file" in request.path_params else name)
+        if path is None or not path.is_file() or path.is_symlink():
+            if "file" in request.path_params:
+                raise not_found("file")
+            return Response(f"DSU {__version__}. This server has no page; its API is described by /openapi.json.\n")
+        kept = "public, max-age=31536000, immutable" if "file" in request.path_params else "no-cache"
+        return FileResponse(path, headers={"cache-control": kept}, media_type=_kind_of(path))
+
+    def _endpoints(self) -> list[Endpoint]:
+        binary = "application/octet-stream"
+        part = {"start_s": "Where it begins, in seconds.", "stop_s": "Where it ends."}
+        stem = "/v1/jobs/{job}/stems/{stem}"
+        return [
+            Endpoint(
+                "POST",
+                "/v1/uploads",
+                self.upload,
+                "Send a song: its bytes are the body.",
+                {201: Upload},
+                binary,
+                {"name": "Name of the file."},
+            ),
+            Endpoint(
+                "POST",
+                "/v1/jobs",
+                self.add_job,
+                "Add a job to the queue; as a form, with its song in `file`.",
+                {202: Job, 200: Job},
+                NewJob,
+                headers={"Idempotency-Key": "A request that is sent again with the same key makes no second job."},
+            ),
+            Endpoint("GET", "/v1/jobs", self.list_jobs, "All jobs.", {200: AllJobs}),
+            Endpoint("GET", "/v1/jobs/{job}", self.show_job, "A job.", {200: Job}),
+            Endpoint(
+                "DELETE",
+                "/v1/jobs/{job}",
+                self.end_job,
+                "Cancel a job, or remove one that has ended.",
+                {202: Job, 204: ""},
+            ),
+            Endpoint(
+                "POST",
+                "/v1/jobs/{job}/retry",
+                self.retry_job,
+                "Do a job again that failed or was cancelled.",
+                {202: Job},
+            ),
+            Endpoint("POST", "/v1/jobs/{job}/move", self.move_job, "Move a job that waits.", {200: Job}, Place),
+            Endpoint(
+                "POST", "/v1/jobs/{job}/seek", self.seek_job, "Move the work of a job that runs.", {200: Job}, Moment
+            ),
+            Endpoint(
+                "GET",
+                "/v1/events",
+                self.events,
+                "What happens to all jobs, as server-sent events.",
+                {200: "text/event-stream"},
+                headers={"Last-Event-ID": "Go on after this event."},
+            ),
+            Endpoint(
+                "GET",
+                "/v1/jobs/{job}/events",
+                self.events,
+                "What happens to a job, as server-sent events.",
+                {200: "text/event-stream"},
+                headers={"Last-Event-ID": "Go on after this event."},
+            ),
+            Endpoint(
+                "GET",
+                stem,
+                self.stem,
+                "A stem, or `mix`, as a WAV file of floats, which grows while the job runs.",
+                {200: "audio/wav", 206: "audio/wav"},
+                headers={"Range": "A part of it."},
+            ),
+            Endpoint(
+                "GET",
+                f"{stem}/samples",
+                self.samples,
+                "Samples of a stem: 32-bit floats, least significant byte first, interleaved.",
+                {200: "audio/x-float32"},
+                query={"start": "First sample of each channel.", "frames": "How many; at most 60 s."},
+            ),
+            Endpoint(
+                "GET",
+                f"{stem}/peaks",
+                self.peaks,
+                "The lowest and the highest sample of each column, as pairs of int8.",
+                {200: binary},
+                query={"per_second": "Columns in a second.", **part},
+            ),
+            Endpoint(
+                "GET",
+                f"{stem}/spectrogram",
+                self.spectrogram,
+                "The level of each band in each column, one byte each: 0 is -90 dB, 255 is 0 dB.",
+                {200: binary},
+                query={"columns": "How many columns.", "bands": "How many bands of the mel scale.", **part},
+            ),
+            Endpoint(
+                "GET",
+                "/v1/jobs/{job}/export",
+                self.export,
+                "The stems as files of another format, or a mix of them.",
+                {200: binary},
+                query={
+                    "stems": "Their names, with commas; by default all.",
+                    "mix": "Instead: `NAME:GAIN:PAN` of each stem of a mix, with commas.",
+                    "format": "As in the protocol.",
+                    "sample": "Sample type.",
+                    "bitrate": "In kbit/s.",
+                    "sample_rate": "In Hz.",
+                    "zip": "1 for an archive; several files always come in one.",
+                },
+            ),
+            Endpoint("POST", "/v1/jobs/{job}/open-folder", self.open_folder, "Show the result in a window.", {204: ""}),
+            Endpoint(
+                "GET",
+                "/v1/models",
+                self.models,
+                "The models.",
+                {200: JSON},
+                query={
+                    "for": "What they are good for.",
+                    "installed": "1 or 0.",
+                    "speed": "At least as fast as this.",
+                    "commercial_use": "1: their licence allows it.",
+                    "model": "Only this one.",
+                },
+            ),
+            Endpoint("POST", "/v1/models/{model}/download", self.download, "Fetch a model, as a job.", {202: Job}),
+            Endpoint("GET", "/v1/recipes", self.recipes, "The recipes.", {200: JSON}),
+            Endpoint("POST", "/v1/recipes/check", self.check_recipe, "Check a recipe.", {200: JSON}, RecipeToCheck),
+            Endpoint("GET", "/v1/recipes/{recipe}", self.recipe, "A recipe with its document.", {200: JSON}),
+            Endpoint("GET", "/v1/schema", self.schema, "The fields of a job's `request`, as JSON Schema.", {200: JSON}),
+            Endpoint("GET", "/v1/health", self.health, "Whether the server works; needs no token.", {200: Health}),
+            Endpoint("GET", "/v1/status", self.status, "Device, memory, models in memory, limits.", {200: JSON}),
+            Endpoint("GET", "/v1/doctor", self.show_diagnosis, "The last examination of the machine.", {200: JSON}),
+            Endpoint("POST", "/v1/doctor", self.examine, "Examine the machine.", {200: JSON}),
+            Endpoint("GET", "/metrics", self.measures, "Measures for Prometheus.", {200: "text/plain"}),
+            Endpoint("GET", "/openapi.json", self.document, "This document.", {200: JSON}),
+            Endpoint("GET", "/", self.page, "The page.", is_documented=False),
+            Endpoint("GET", "/assets/{file:path}", self.page, "Parts of the page.", is_documented=False),
+        ]
+
+
+# Bodies and errors --------------------------------------------------------------------------------------------------
+
+
+def told(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, JSON)
+
+
+async def body_of(request: Request, kind: type[S]) -> S:
+    """The body of a request. Raises `Problem`."""
+    limit = LONGEST_BODY_BYTES
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > limit:
+            raise Problem(413, "too_large", f"The request is longer than {limit} bytes.")
+    return decoded(bytes(data), kind)
+
+
+def decoded(data: bytes, kind: type[Any]) -> Any:
+    """JSON as a type. Raises `Problem`."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise _wrong(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
+
+
+def converted(content: object, kind: type[S]) -> S:
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise _wrong(error) from error
+
+
+def _wrong(error: msgspec.ValidationError) -> Problem:
+    message, _, place = str(error).partition(" - at `$.")
+    return invalid(f"{message}.", place.rstrip("`"))
+
+
+def _failed(problem: Problem) -> Response:
+    return told({"error": {**problem.error, **problem.more}}, problem.status, problem.headers)
+
+
+async def _on_problem(request: Request, problem: Problem) -> Response:
+    del request
+    return _failed(problem)
+
+
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    code = {404: "not_found", 405: "invalid_request"}.get(error.status_code, "invalid_request")
+    text = {404: "There is nothing at this address.", 405: f"This address has no `{request.method}`."}
+    return _failed(
+        Problem(error.status_code, code, text.get(error.status_code, str(error.detail)), headers=error.headers)
+    )
+
+
+async def _on_left(request: Request, error: ClientDisconnect) -> Response:
+    del request, error
+    return Response(status_code=400)  # nobody reads it
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    """The edge: the client is told as little as is useful, and whoever runs the server everything."""
+    sys.stderr.write(f"{request.method} {request.url.path} failed:\n{''.join(traceback.format_exception(error))}")
+    return _failed(Problem(500, "internal", "The server has made a mistake. Its standard error says more."))
+
+
+HANDLERS: Any = {Problem: _on_problem, HTTPException: _on_http, ClientDisconnect: _on_left, Exception: _on_bug}
+
+
+def _gains(text: str) -> dict[str, tuple[float, float]]:
+    """`vocals:0.8:0.0,drums:1:-0.2` as gains and places between left (-1) and right (1). Raises `Problem`."""
+    found = {}
+    for part in text.replace("\N{MINUS SIGN}", "-").split(","):
+        name, *numbers = part.split(":")
+        try:
+            gain, pan = (*map(float, numbers), 1.0, 0.0)[:2] if len(numbers) != 1 else (float(numbers[0]), 0.0)
+        except ValueError:
+            gain, pan = -1.0, 0.0
+        if not name or not 0 <= gain <= 16 or not -1 <= pan <= 1:
+            raise invalid(
+                "`mix` must be like `vocals:0.8:0,drums:1:-0.2`: names, gains up to 16, places from -1 to 1.", "mix"
+            )
+        found[name] = (gain, pan)
+    return found
+
+
+def _kind_of(path: Path) -> str:
+    own = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    audio = {".flac": "audio/flac", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".m4a": "audio/mp4", ".wav": "audio/wav"}
+    own |= {**audio, ".html": "text/html; charset=utf-8", ".wasm": "application/wasm", ".woff2": "font/woff2"}
+    return own.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host.lower()

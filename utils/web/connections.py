@@ -1,0 +1,48 @@
+"""Connections that do not wait forever: the head of a request has to come in time, and nothing but HTTP is spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class Connection(H11Protocol):
+    """A connection of uvicorn that is closed when the head of its request is late."""
+
+    patience_s: ClassVar[float] = 20.0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            if self._late is None:
+                self._expect_head()
+        elif self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and self._late is None and not self.transport.is_closing():
+            self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._late = self.loop.call_later(self.patience_s, self._close_late)
+
+    def _close_late(self) -> None:
+        self._late = None
+        if not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,359 @@
+"""The child that reads songs for the server: what a file is, its samples as pictures, and files in other formats.
+
+It opens what strangers have sent, so it is a process of its own with limits: a file that crashes a library ends the child, and
+gets an error. Requests come as lines; each names one of `TASKS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import queue
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from utils import __version__
+from utils.core import bootstrap
+from utils.core.errors import DsuError, InputUnreadable
+from utils.core.requests import JOINT_FORMATS
+from utils.web.wav import Layout, layout_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MEMORY_BYTES = 4 << 30
+BLOCK_FRAMES = 1 << 18
+FFT = 2048
+WINDOWS = 4  # for each column of a spectrogram, at most
+LOWEST_DB = -90.0
+LOWEST_HZ = 30.0
+MOST_MODEL_FILES = 20_000
+
+
+def serve() -> int:
+    """Answer lines until the input ends: with it ends whoever asked."""
+    streams = bootstrap.claim_streams()
+    _limit_memory()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(streams.input_fd, lines), daemon=True).start()
+    while True:
+        request = msgspec.json.decode(lines.get())
+        try:
+            answer = {"answer": TASKS[request["do"]](**request["with"])}
+        except DsuError as error:
+            answer = {"error": _told(error)}
+        except MemoryError:
+            answer = {"error": _told(InputUnreadable("The song is too large to be read here."))}
+        except Exception as error:  # noqa: BLE001 - what a file makes of a library is told, whatever it is
+            text = f"Reading the song failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            answer = {"error": _told(InputUnreadable(text))}
+        data = memoryview(msgspec.json.encode({"id": request["id"], **answer}) + b"\n")
+        while data:
+            data = data[os.write(streams.output_fd, data) :]
+
+
+def _read_lines(descriptor: int, lines: queue.SimpleQueue[bytes]) -> None:
+    with open(descriptor, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        for line in pipe:
+            lines.put(line)
+    os._exit(0)
+
+
+def _told(error: DsuError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "hint": error.hint, "field": error.field}
+
+
+def _limit_memory() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):  # macOS refuses
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+# Songs --------------------------------------------------------------------------------------------------------------
+
+
+def probe(path: str) -> dict[str, Any]:
+    """What the header of a song says."""
+    from utils.audio.reading import probe as probed
+
+    info = probed(Path(path))
+    duration_s = None if info.frames is None else info.frames / info.sample_rate
+    return {"duration_s": duration_s, "sample_rate": info.sample_rate, "channels": info.channels}
+
+
+def decode(
+    path: str, target: str, sample_rate: int, channels: int, start_s: float, duration_s: float | None
+) -> dict[str, Any]:
+    """Write a song, or a part of it, as a WAV file of floats."""
+    from utils.audio.float_wav import FloatWav
+    from utils.audio.reading import open_audio
+
+    part = Path(f"{target}.part")
+    wav = FloatWav(part, sample_rate, channels)
+    try:
+        with open_audio(
+            Path(path), sample_rate=sample_rate, channels=channels, start_s=start_s, duration_s=duration_s
+        ) as reader:
+            for block in reader:
+                wav.write(block.T)
+        wav.close()
+        part.replace(target)
+    finally:
+        wav.abandon()
+        part.unlink(missing_ok=True)
+    return {}
+
+
+def content(path: str) -> dict[str, Any]:
+    """What identifies the content of a file on the server."""
+    with open(path, "rb") as file:  # noqa: PTH123 - an absolute path
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+# Models and recipes ---------------------------------------------------------------------------------------------------
+
+
+def identify(models: Sequence[str], models_dir: str, *, whole: bool) -> dict[str, Any]:
+    """What identifies the files of these models, or of all that are there: other files, another text."""
+    from utils.store.folders import ModelFolders
+    from utils.store.registry import Registry
+
+    registry, folders = Registry.load(), ModelFolders(Path(models_dir))
+    found: list[Any] = [__version__]
+    for name in models:
+        records = (registry.find(name, worker) for worker in ("bsroformer", "demucs", "audio-separator", "audiosep"))
+        record = next((each for each in records if each is not None), None)
+        if record is None or any(file.sha256 is None for file in record.files):
+            whole = True
+        else:
+            found += [name, *(file.sha256 for file in record.files)]
+    if whole:
+        found += sorted(_states(Path(models_dir)))
+    del folders
+    return {"identity": hashlib.sha256(json.dumps(found).encode()).hexdigest()}
+
+
+def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
+    count = 0
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in files:
+            count += 1
+            if count > MOST_MODEL_FILES:
+                return
+            with contextlib.suppress(OSError):
+                state = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118 - there are many
+                yield os.path.relpath(os.path.join(root, name), folder), state.st_size, state.st_mtime_ns  # noqa: PTH118
+
+
+def check(recipe: dict[str, Any], models_dir: str) -> dict[str, Any]:
+    """What a recipe does. Raises `InvalidRequest` with the place of what is wrong in it."""
+    from utils.core.recipe_checks import check_recipe, described
+    from utils.core.recipes import read_recipe
+    from utils.store.listing import list_models
+
+    details = described(check_recipe(read_recipe(recipe, "recipe"), list_models("dsu", Path(models_dir))))
+    return dict(msgspec.to_builtins(details))
+
+
+def show(name: str, models_dir: str) -> dict[str, Any]:
+    """The document of a recipe."""
+    from utils.core.settings import resolve
+    from utils.store.recipes import find_recipe
+
+    return dict(msgspec.to_builtins(find_recipe(name, resolve({"models_dir": models_dir})).document))
+
+
+# Pictures -------------------------------------------------------------------------------------------------------------
+
+
+def peaks(path: str, start: int, stop: int, per_second: int, ready: list[list[int]] | None) -> dict[str, Any]:
+    """The lowest and highest sample of each column, of the mean of the channels, as pairs of int8."""
+    import numpy as np
+
+    layout = layout_of(Path(path))
+    columns = -(-(stop - start) * per_second // layout.sample_rate)
+    edges = start + (np.arange(columns + 1, dtype=np.int64) * layout.sample_rate) // per_second
+    edges[-1] = stop
+    out = np.zeros((columns, 2), np.int8)
+    step = max(1, BLOCK_FRAMES * per_second // layout.sample_rate)
+    for first in range(0, columns, step):
+        last = min(first + step, columns)
+        mono = _mono(path, layout, int(edges[first]), int(edges[last]))
+        if len(mono) == 0:
+            break
+        places = edges[first:last] - edges[first]
+        places = places[places < len(mono)]
+        scaled = np.clip(np.rint(mono * 127), -128, 127)
+        out[first : first + len(places), 0] = np.minimum.reduceat(scaled, places)
+        out[first : first + len(places), 1] = np.maximum.reduceat(scaled, places)
+    if ready is not None:
+        is_ready = np.zeros(columns, bool)
+        for begin, end in ready:
+            is_ready |= (edges[:-1] >= begin) & (edges[1:] <= end)
+        out[~is_ready] = 0
+    return {"bytes": _text(out.tobytes()), "columns": columns}
+
+
+def spectrogram(path: str, start_s: float, stop_s: float, columns: int, bands: int) -> dict[str, Any]:
+    """The level of each band of the mel scale in each column, one byte each: 0 is -90 dB or less, 255 is 0 dB."""
+    import numpy as np
+
+    layout = layout_of(Path(path))
+    bank = _mel_bank(layout.sample_rate, bands)
+    window = np.hanning(FFT).astype(np.float32)
+    width_s = (stop_s - start_s) / columns
+    times = max(1, min(WINDOWS, math.ceil(width_s * layout.sample_rate / FFT)))
+    out = np.zeros((columns, bands), np.uint8)
+    for column in range(columns):
+        power = np.zeros(FFT // 2 + 1)
+        for turn in range(times):
+            centre = round((start_s + width_s * (column + (turn + 0.5) / times)) * layout.sample_rate)
+            first = centre - FFT // 2
+            mono = _mono(path, layout, max(first, 0), max(centre + FFT // 2, 0))
+            piece = np.zeros(FFT, np.float32)
+            offset = max(-first, 0)
+            piece[offset : offset + len(mono)] = mono
+            power += np.abs(np.fft.rfft(piece * window)) ** 2
+        level = 10 * np.log10(bank @ (power / times) / (window.sum() / 2) ** 2 + 1e-12)
+        out[column] = np.clip(np.rint((level - LOWEST_DB) * 255 / -LOWEST_DB), 0, 255)
+    return {"bytes": _text(out.tobytes())}
+
+
+def _mel_bank(rate: int, bands: int) -> NDArray[np.float64]:
+    """Triangles that add the bins of a spectrum up to bands; each bin counts at least once."""
+    import numpy as np
+
+    def mel(hertz: float) -> float:
+        return 2595 * math.log10(1 + hertz / 700)
+
+    edges = 700 * (10 ** (np.linspace(mel(LOWEST_HZ), mel(rate / 2), bands + 2) / 2595) - 1)
+    bins = np.linspace(0, rate / 2, FFT // 2 + 1)
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    bank = np.clip(np.minimum(rising, falling), 0, None)
+    nearest = np.clip(np.rint(edges[1:-1] * FFT / rate).astype(int), 0, FFT // 2)
+    bank[np.arange(bands), nearest] = np.maximum(bank[np.arange(bands), nearest], 1.0)  # narrow bands have no other bin
+    return bank
+
+
+def _mono(path: str, layout: Layout, start: int, stop: int) -> NDArray[np.float32]:
+    return _frames(path, layout, start, stop).mean(axis=1)
+
+
+def _frames(path: str, layout: Layout, start: int, stop: int) -> NDArray[np.float32]:
+    """Samples (frames, channels); fewer at the end of the file."""
+    import numpy as np
+
+    count = max(min(stop, layout.frames) - start, 0) * layout.channels
+    offset = layout.offset + start * layout.frame_bytes
+    return np.fromfile(path, "<f4", count, offset=offset).reshape(-1, layout.channels)
+
+
+def _text(data: bytes) -> str:
+    import base64
+
+    return base64.b64encode(data).decode()
+
+
+# Exports ----------------------------------------------------------------------------------------------------------------
+
+
+def export(
+    sources: Mapping[str, str],
+    folder: str,
+    title: str,
+    form: str,
+    sample: str | None,
+    bitrate: int | None,
+    sample_rate: int | None,
+    gains: Mapping[str, Sequence[float]] | None,
+    archive: bool,  # noqa: FBT001 - it comes by its name
+) -> dict[str, Any]:
+    """Write stems in another format, or one mix of them, and say which file it is."""
+    from utils.audio.naming import safe_name
+    from utils.audio.writing import OutputFormat, open_stems
+
+    layouts = {name: layout_of(Path(path)) for name, path in sources.items()}
+    first = next(iter(layouts.values()))
+    if any(layout[2:] != first[2:] for layout in layouts.values()):
+        raise InputUnreadable("These stems have different rates or channels, so they have no common file.")
+    is_joint = form in JOINT_FORMATS
+    output: Any = OutputFormat(
+        form,  # type: ignore[arg-type]  checked by the server
+        sample or (None if is_joint else "PCM_16"),  # type: ignore[arg-type]
+        bitrate,
+        sample_rate or first.sample_rate,
+        "rescale",
+    )
+    frames = max(layout.frames for layout in layouts.values())
+    names = ["mix"] if gains is not None else list(sources)
+    root = Path(folder)
+    targets = {name: root / f"{safe_name(title if is_joint else name)}.{form}" for name in names}
+    with open_stems(
+        targets,
+        folder=root,
+        output=output,
+        model_rate=first.sample_rate,
+        channels=first.channels,
+        frames=frames,
+        tags=None,
+    ) as stems:
+        for start in range(0, frames, BLOCK_FRAMES):
+            stop = min(start + BLOCK_FRAMES, frames)
+            for name, block in _blocks(sources, layouts, gains, start, stop):
+                stems.write(name, block)
+        stems.commit()
+    files = list(dict.fromkeys(targets.values()))
+    if not archive and len(files) == 1:
+        return {"file": str(files[0])}
+    packed = root / "stems.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as zipped:
+        for file in files:
+            zipped.write(file, f"{safe_name(title)}/{file.name}")
+            file.unlink()
+    return {"file": str(packed)}
+
+
+def _blocks(
+    sources: Mapping[str, str],
+    layouts: Mapping[str, Layout],
+    gains: Mapping[str, Sequence[float]] | None,
+    start: int,
+    stop: int,
+) -> Iterator[tuple[str, Any]]:
+    """Each stem's samples of a stretch (channels, frames), or those of the mix."""
+    import numpy as np
+
+    mix = None
+    for name, path in sources.items():
+        read = _frames(path, layouts[name], start, stop)
+        block = np.zeros((read.shape[1], stop - start), np.float32)  # a stem may be shorter than another
+        block[:, : len(read)] = read.T
+        if gains is None:
+            yield name, block
+            continue
+        gain, pan = gains[name]
+        block *= gain
+        if len(block) == 2:
+            block *= np.array([[min(1.0, 1 - pan)], [min(1.0, 1 + pan)]], np.float32)
+        mix = block if mix is None else mix + block
+    if mix is not None:
+        yield "mix", mix
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    task.__name__: task for task in (probe, decode, content, identify, check, show, peaks, spectrogram, export)
+}

@@ -1,0 +1,204 @@
+"""Who may use the server: whoever has its token, by an address of ours, from a page of ours.
+
+A page from elsewhere in the same browser can send requests here too. It is kept out three times: its requests carry no token,
+since the cookie is `SameSite=Strict`; whatever it asks to change is refused by its `Origin`; and a name of its own that leads
+here (DNS rebinding) is no name of this server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import time
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, quote
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from utils.web.problems import Problem
+
+OPEN_PATHS = ("/v1/health",)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+HEADERS = {
+    "content-security-policy": "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; img-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+SLOWEST_BYTES_PER_S = 1024  # on the average, of a body that takes long
+ALLOWED_METHODS = "GET, HEAD, POST, DELETE"
+ALLOWED_HEADERS = "authorization, content-type, idempotency-key, last-event-id, range"
+
+
+class Guard:
+    """Stands before everything else."""
+
+    def __init__(
+        self, app: ASGIApp, *, token: str, port: int, names: Iterable[str], origins: Iterable[str], patience_s: float
+    ) -> None:
+        self._app = app
+        self._token = token
+        # Not the token itself: whoever sees the cookie cannot use it as a program would.
+        self._session = hmac.new(token.encode(), b"dsu studio", hashlib.sha256).hexdigest()
+        self.cookie = f"dsu-{port}"  # cookies do not tell ports apart, and there may be another server
+        self._hosts = frozenset(host for name in (*LOOPBACK_NAMES, *names) for host in (name, f"{name}:{port}"))
+        self._origins = frozenset(origins)
+        self._patience_s = patience_s
+        self.refused = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin", "").lower()
+        guarded = self._guarded(send, origin)
+        try:
+            cookie = self._check(scope, headers, origin)
+        except Problem as problem:
+            self.refused += 1
+            await answer(guarded, problem.status, {"error": problem.error}, problem.headers)
+            return
+        if cookie is not None:  # the token leaves the address
+            await answer(
+                guarded, 303, {}, {"location": _here(scope["path"]), "set-cookie": cookie, "cache-control": "no-store"}
+            )
+        elif scope["method"] == "OPTIONS":
+            await answer(guarded, 204, None, {"allow": ALLOWED_METHODS})
+        else:
+            with contextlib.suppress(TimeoutError):  # its connection is closed, since there is no end of the answer
+                await self._app(scope, self._patient(receive), guarded)
+
+    def _check(self, scope: Scope, headers: Headers, origin: str) -> str | None:
+        """The cookie that a visitor with a token in the address gets, if any. Raises `Problem`."""
+        if headers.get("host", "").lower() not in self._hosts or len(headers.getlist("host")) != 1:
+            raise Problem(
+                421, "forbidden", "This is no name of this server.", hint="`--allow-name NAME` adds one, as of a proxy."
+            )
+        method = scope["method"]
+        if method == "OPTIONS" and origin in self._origins:
+            return None  # a browser asks whether it may ask
+        is_own = origin in self._own_origins(headers) or origin in self._origins
+        by_bearer = self._has_bearer(headers)
+        if origin and not is_own and not (by_bearer and origin == "null"):
+            raise Problem(
+                403, "forbidden", "Pages from elsewhere may not use this server.", hint="`--allow-origin` names some."
+            )
+        if not origin and headers.get("sec-fetch-site", "none") in ("cross-site", "same-site") and not by_bearer:
+            is_visit = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+            if not is_visit:
+                raise Problem(403, "forbidden", "Pages from elsewhere may not use this server.")
+        if scope["path"] in OPEN_PATHS and method in SAFE_METHODS:
+            return None
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", []) if method == "GET" else []
+        if given and not scope["path"].startswith("/v1/"):
+            if not self._is_token(given[0]):
+                raise self._unauthorized()
+            return f"{self.cookie}={self._session}; Path=/; HttpOnly; SameSite=Strict"
+        if by_bearer:
+            return None
+        if not self._has_cookie(headers):
+            raise self._unauthorized()
+        if method not in SAFE_METHODS and not origin and headers.get("sec-fetch-site") != "same-origin":
+            raise Problem(403, "forbidden", "A change needs an `Origin`, or `Authorization: Bearer TOKEN`.")
+        return None
+
+    @staticmethod
+    def _own_origins(headers: Headers) -> tuple[str, str]:
+        host = headers.get("host", "").lower()
+        return f"http://{host}", f"https://{host}"
+
+    def _has_bearer(self, headers: Headers) -> bool:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and self._is_token(token.strip())
+
+    def _is_token(self, text: str) -> bool:
+        return hmac.compare_digest(text.encode(), self._token.encode())
+
+    def _has_cookie(self, headers: Headers) -> bool:
+        try:
+            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+        except CookieError:
+            return False
+        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self._session.encode())
+
+    @staticmethod
+    def _unauthorized() -> Problem:
+        return Problem(
+            401,
+            "unauthorized",
+            "This server needs its token.",
+            hint="Open the address that `dsu studio` shows, or send `Authorization: Bearer TOKEN`.",
+            headers={"www-authenticate": "Bearer"},
+        )
+
+    def _guarded(self, send: Send, origin: str) -> Send:
+        """Adds the headers that keep browsers in bounds, and does not wait forever for a client that reads nothing."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-store")
+                if origin in self._origins:
+                    headers["access-control-allow-origin"] = origin
+                    headers["access-control-allow-methods"] = ALLOWED_METHODS
+                    headers["access-control-allow-headers"] = ALLOWED_HEADERS
+                    headers["cross-origin-resource-policy"] = "cross-origin"
+                headers.add_vary_header("Origin")
+            async with asyncio.timeout(self._patience_s * 3):
+                await send(message)
+
+        return sending
+
+    def _patient(self, receive: Receive) -> Receive:
+        """Gives a client up that does not send the next part of its body."""
+        is_over = False
+        begun_s, size_bytes = time.monotonic(), 0
+
+        async def receiving() -> Message:
+            nonlocal is_over, size_bytes
+            if is_over:  # waits for the client to leave
+                return await receive()
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    message = await receive()
+            except TimeoutError as late:
+                raise _too_slow() from late
+            size_bytes += len(message.get("body", b""))
+            if size_bytes < SLOWEST_BYTES_PER_S * (time.monotonic() - begun_s - 3 * self._patience_s):
+                raise _too_slow()
+            is_over = message["type"] == "http.disconnect" or not message.get("more_body", False)
+            return message
+
+        return receiving
+
+
+def _too_slow() -> Problem:
+    return Problem(408, "too_slow", "The body did not come in time. Send it again.", headers={"connection": "close"})
+
+
+def _here(path: str) -> str:
+    """A path of this server as an address: two slashes at its start would lead to another one."""
+    return "/" + quote(path.lstrip("/\\"))
+
+
+async def answer(send: Send, status: int, content: object, headers: dict[str, str]) -> None:
+    body = b"" if content is None else msgspec.json.encode(content)
+    told = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    told += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body})
