@@ -167,6 +167,11 @@ def _limits_of(name: AudioFormat) -> _Limits:
     return _LOSSLESS.get(name) or _LOSSY[name]
 
 
+def sample_types_of(name: AudioFormat) -> tuple[SampleType, ...]:
+    """What samples without loss can be in this format; none if it is always lossy."""
+    return _LOSSLESS[name].sample_types if name in _LOSSLESS else ()
+
+
 def check_output(output: OutputFormat, *, channels: int) -> None:
     """Raise `UnsupportedFormat` for what the format cannot hold, with the nearest that it can."""
     limits, title = output.limits, _title(output)

@@ -66,7 +66,7 @@ def read_yaml(path: Path, largest_bytes: int = LARGEST_BYTES) -> Any:
         raise ConfigInvalid(f"The configuration `{path}` cannot be read: {error.strerror}.") from error
     if len(content) > largest_bytes:
         raise ConfigInvalid(f"`{path.name}` is too large for a configuration; the limit is {largest_bytes} bytes.")
-    return _parsed(content, path)
+    return parse_yaml(content, path)
 
 
 def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def output_stems(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     raise ConfigInvalid(f"In `{path.name}`, `training` must name the stems: `instruments`, or one `target_instrument`.")
 
 
-def _parsed(content: bytes, path: Path) -> Any:
+def parse_yaml(content: bytes, path: Path) -> Any:
     try:
         return yaml.load(content, Loader=_Loader)  # noqa: S506 - it is a safe loader
     except yaml.MarkedYAMLError as error:

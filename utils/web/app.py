@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import math
 import mimetypes
+import re
 import shutil
 import sys
 import time
@@ -24,6 +26,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from utils import __version__
+from utils.core.catalogue import PURPOSES, family_of
 from utils.core.requests import JOINT_FORMATS
 from utils.core.settings import resolve
 from utils.web import asking, metrics, openapi
@@ -82,6 +85,7 @@ class Server:
         self.jobs = Jobs(options, self.folders, self.database, self.worker, self.quick, self.slow, self.models_dir)
         self.begun_s = time.time()
         self.diagnosis: dict[str, Any] | None = None
+        self.formats: dict[str, list[str]] = {}  # of exports, once somebody has asked
         self.endpoints = self._endpoints()
         self.app = Starlette(
             routes=[Route(each.path, each.does, methods=[each.method]) for each in self.endpoints],
@@ -226,27 +230,25 @@ class Server:
 
     async def peaks(self, request: Request) -> Response:
         found = await self._readable(request)
-        layout = found.layout
         per_second = number(request.query_params, "per_second", 1, 1000, 50) or 50
-        start = round(min(seconds(request.query_params, "start_s", 0.0) * layout.sample_rate, layout.frames))
-        end_s = layout.frames / layout.sample_rate
-        stop = round(min(seconds(request.query_params, "stop_s", end_s) * layout.sample_rate, layout.frames))
-        if (stop - start) / layout.sample_rate * per_second > MOST_PEAKS:
+        start_s = seconds(request.query_params, "start_s", 0.0)
+        stop_s = seconds(request.query_params, "stop_s", found.seconds)
+        columns = max(math.ceil((stop_s - start_s) * per_second - 1e-9), 0)
+        if columns > MOST_PEAKS:
             raise invalid(
                 f"That is more than {MOST_PEAKS} columns. Ask for fewer in a second, or for a part.", "per_second"
             )
-        if stop <= start:
+        if columns == 0:
             return Response(b"", media_type="application/octet-stream")
         answer = await self.quick.ask(
-            "peaks", path=str(found.path), start=start, stop=stop, per_second=per_second, ready=found.ready
+            "peaks", path=str(found.path), start_s=start_s, columns=columns, per_second=per_second, ready=found.ready
         )
         return Response(base64.b64decode(answer["bytes"]), media_type="application/octet-stream")
 
     async def spectrogram(self, request: Request) -> Response:
         found = await self._readable(request)
-        end_s = found.layout.frames / found.layout.sample_rate
         start_s = seconds(request.query_params, "start_s", 0.0)
-        stop_s = seconds(request.query_params, "stop_s", end_s)
+        stop_s = seconds(request.query_params, "stop_s", found.seconds)
         if stop_s <= start_s:
             raise invalid("`stop_s` must be after `start_s`.", "stop_s")
         answer = await self.quick.ask(
@@ -337,7 +339,9 @@ class Server:
         if query.get("commercial_use") in ("1", "true", "yes"):
             fields["commercial_use"] = True
         line = await self._list_models({name: value for name, value in fields.items() if value})
-        return told({"models": line.get("details", []), "warnings": line.get("warnings", [])})
+        models = [{**model, "family": family_of(model["type"])} for model in line.get("details", [])]
+        purposes = {purpose: facts.meaning for purpose, facts in PURPOSES.items()}
+        return told({"models": models, "purposes": purposes, "warnings": line.get("warnings", [])})
 
     async def download(self, request: Request) -> Response:
         name = request.path_params["model"]
@@ -356,17 +360,28 @@ class Server:
         if asking.is_path(name):
             raise not_found("recipe")
         line = await self.worker.ask({"cmd": "list_recipes", "recipe": name})
-        document = await self.quick.ask("show", name=name, models_dir=str(self.models_dir))
-        return told({**line["recipes"][0], "document": document})
+        shown = await self.quick.ask("show", name=name, models_dir=str(self.models_dir))
+        return told({**line["recipes"][0], **shown})
 
     async def check_recipe(self, request: Request) -> Response:
         asked = await body_of(request, RecipeToCheck)
-        asking.refuse_files(asked.recipe, "recipe")
-        return told(await self.quick.ask("check", recipe=asked.recipe, models_dir=str(self.models_dir)))
+        if (asked.text is None) == (asked.recipe is None):
+            raise invalid("Give either `text` or `recipe`.", "text")
+        try:
+            found = await self.quick.ask("check", text=asked.text, recipe=asked.recipe, models_dir=str(self.models_dir))
+            asking.refuse_files(found["document"], "recipe")
+        except Problem as problem:
+            if problem.status != 422:
+                raise
+            line = re.search(r"\bline (\d+)", problem.message)
+            return told({"ok": False, "error": {**problem.error, **({"line": int(line[1])} if line else {})}})
+        return told({"ok": True, **found})
 
     async def schema(self, request: Request) -> Response:
-        del request
-        return told(openapi.request_schema())
+        family = request.query_params.get("family")
+        if family not in (None, *openapi.FAMILIES):
+            raise invalid(f"`family` must be one of {', '.join(openapi.FAMILIES)}.", "family")
+        return told(openapi.request_schema() if family is None else openapi.family_schema(family))
 
     async def health(self, request: Request) -> Response:
         del request
@@ -380,20 +395,24 @@ class Server:
     async def status(self, request: Request) -> Response:
         del request
         line = await self.worker.ask({"cmd": "get_status"})
+        self.formats = self.formats or await self.quick.ask("formats")
         about = {name: value for name, value in line.items() if name not in ("status", "id")}
         about |= {
             "version": __version__,
             "models_dir": str(self.models_dir),
+            "formats": self.formats,
+            "loopback": self.options.is_loopback,
+            "disk": {
+                "used_bytes": self.jobs.kept_bytes + self.uploads.kept_bytes,
+                "limit_bytes": self.limits.disk_bytes,
+                "free_bytes": self.folders.free_bytes(),
+            },
             "server": {
                 "uptime": time.time() - self.begun_s,
-                "kept_bytes": self.jobs.kept_bytes + self.uploads.kept_bytes,
-                "free_bytes": self.folders.free_bytes(),
-                "is_loopback": self.options.is_loopback,
                 "limits": {
                     "upload_bytes": self.limits.upload_bytes,
                     "song_s": self.limits.song_s,
                     "queued": self.limits.queued,
-                    "disk_bytes": self.limits.disk_bytes,
                     "keep_s": self.limits.keep_s,
                 },
             },
@@ -408,8 +427,6 @@ class Server:
 
     async def show_diagnosis(self, request: Request) -> Response:
         del request
-        if self.diagnosis is None:
-            raise Problem(404, "not_found", "The machine has not been examined yet.", hint="`POST /v1/doctor` does it.")
         return told(self.diagnosis)
 
     async def measures(self, request: Request) -> Response:
@@ -559,10 +576,19 @@ class Server:
             Endpoint("GET", "/v1/recipes", self.recipes, "The recipes.", {200: JSON}),
             Endpoint("POST", "/v1/recipes/check", self.check_recipe, "Check a recipe.", {200: JSON}, RecipeToCheck),
             Endpoint("GET", "/v1/recipes/{recipe}", self.recipe, "A recipe with its document.", {200: JSON}),
-            Endpoint("GET", "/v1/schema", self.schema, "The fields of a job's `request`, as JSON Schema.", {200: JSON}),
+            Endpoint(
+                "GET",
+                "/v1/schema",
+                self.schema,
+                "The fields of a job's `request`, as JSON Schema.",
+                {200: JSON},
+                query={"family": "Only those of this family's models, or of `recipe`."},
+            ),
             Endpoint("GET", "/v1/health", self.health, "Whether the server works; needs no token.", {200: Health}),
             Endpoint("GET", "/v1/status", self.status, "Device, memory, models in memory, limits.", {200: JSON}),
-            Endpoint("GET", "/v1/doctor", self.show_diagnosis, "The last examination of the machine.", {200: JSON}),
+            Endpoint(
+                "GET", "/v1/doctor", self.show_diagnosis, "The last examination of the machine, or null.", {200: JSON}
+            ),
             Endpoint("POST", "/v1/doctor", self.examine, "Examine the machine.", {200: JSON}),
             Endpoint("GET", "/metrics", self.measures, "Measures for Prometheus.", {200: "text/plain"}),
             Endpoint("GET", "/openapi.json", self.document, "This document.", {200: JSON}),

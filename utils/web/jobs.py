@@ -35,6 +35,7 @@ from utils.web.worker import Worker
 PAUSE_S = 0.25  # between two events about a job
 EVERY_S = 0.5  # of a song, that a segment has at least
 MOST_DEATHS = 1  # of the worker, after which a job is tried again
+DOWNLOAD = "download_model"
 RESULT = "result.json"
 MIX = "mix"
 IDENTITY_S = 10.0
@@ -77,7 +78,13 @@ class Readable:
 
     path: Path
     layout: Layout
-    ready: list[list[int]] | None  # None is all of it
+    ready: list[list[int]] | None = None  # None is all of it
+    total: int | None = None  # the samples of each channel that it will have, while it grows
+
+    @property
+    def seconds(self) -> float:
+        """How long it is, or will be."""
+        return (self.total or self.layout.frames) / self.layout.sample_rate
 
     @property
     def frames_ready(self) -> int:
@@ -175,8 +182,12 @@ class Jobs:
             id=record.id,
             state=record.state,
             title=record.title,
+            kind="download" if record.cmd == DOWNLOAD else "separate",
             cmd=record.cmd,
-            input=record.input,
+            upload=record.input.get("upload"),
+            duration_s=record.input.get("duration_s"),
+            model=_text(record.request.get("model")),
+            recipe=_text(record.request.get("recipe")),
             position=positions.get(record.id),
             percent=100.0 if done else running.percent if running else 0.0,
             stage=running.stage if running else "",
@@ -225,7 +236,7 @@ class Jobs:
     def _snapshot(self, name: str | None) -> list[tuple[str, object]]:
         if name is None:
             return [("job", job) for job in self.jobs()]
-        return [("job", self.job(name))] if name in self._records else [("removed", {"id": name})]
+        return [("job", self.job(name))] if name in self._records else [("removed", {"job": name})]
 
     def touch(self, *names: str) -> None:
         """These jobs have changed: tell it, but not too often."""
@@ -269,9 +280,9 @@ class Jobs:
     def add_download(self, model: str) -> Record:
         """A job that fetches a model; the one that is there already, if there is one."""
         for record in self._records.values():
-            if record.cmd == "download_model" and record.request == {"model": model} and record.state not in ENDED:
+            if record.cmd == DOWNLOAD and record.request == {"model": model} and record.state not in ENDED:
                 return record
-        record = self._new(model, "download_model", {}, {"model": model})
+        record = self._new(model, DOWNLOAD, {}, {"model": model})
         self._enter(record)
         return record
 
@@ -328,7 +339,7 @@ class Jobs:
         self._database.remove(record)
         if record.result and not any(each.result == record.result for each in self._records.values()):
             self._folders.discard(self._folders.results / record.result)
-        self.broker.publish("removed", record.id, {"id": record.id})
+        self.broker.publish("removed", record.id, {"job": record.id})
 
     def retry(self, name: str) -> Record:
         """Do a job that has failed or was cancelled once more. Raises `Problem`."""
@@ -400,7 +411,7 @@ class Jobs:
         record.movable = "start_at" in record.request
         self._database.save(record)
         self.touch(record.id, *(each.id for each in self.queue))
-        is_separation = record.cmd != "download_model"
+        is_separation = record.cmd != DOWNLOAD
         if is_separation and await self._reuse(record):
             self._close(record, "done")
             return
@@ -428,7 +439,7 @@ class Jobs:
             request |= {
                 "input": str(await self._song(record)),
                 "output_dir": str(running.folder),
-                **{"format": "wav", "pcm_type": "FLOAT", "clip": "none", "name_template": "{stem}"},
+                "format": "wav", "pcm_type": "FLOAT", "clip": "none", "name_template": "{stem}",
                 "stream": {"every_s": EVERY_S},
             }
         while True:
@@ -573,18 +584,15 @@ class Jobs:
             return await self._mix(record)
         running = self.running if self.running and self.running.record is record else None
         if running and stem in running.growing:
-            with contextlib.suppress(OSError, ValueError):
-                path = Path(running.growing[stem])
-                return Readable(path, layout_of(path), [list(stretch) for stretch in running.ready])
-            # It has got its final name, and the line that says so is on its way.
-            path = running.folder / f"{stem}.wav"
-            with contextlib.suppress(OSError, ValueError):
-                return Readable(path, layout_of(path), [list(stretch) for stretch in running.ready])
+            # When it has got its final name, the line that says so may still be on its way.
+            for path in (Path(running.growing[stem]), running.folder / f"{stem}.wav"):
+                with contextlib.suppress(OSError, ValueError):
+                    return Readable(path, layout_of(path), [list(each) for each in running.ready], running.frames)
         for each in record.stems:
             if each["name"] == stem and record.result:
                 path = self._folders.results / record.result / each["path"]
                 try:
-                    return Readable(path, layout_of(path), None)
+                    return Readable(path, layout_of(path))
                 except (OSError, ValueError) as error:
                     raise Problem(410, "gone", "The result is not there any more. Send the job again.") from error
         raise (
@@ -622,7 +630,11 @@ class Jobs:
                         raise
         if not target.is_file():  # the job has ended meanwhile, and its folder has another name
             return await self._mix(record)
-        return Readable(target, layout_of(target), None)
+        return Readable(target, layout_of(target))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def merged(stretches: Iterable[list[int]], start: int, stop: int) -> list[list[int]]:

@@ -125,6 +125,21 @@ def request_schema() -> Schema:
     }
 
 
+FAMILIES = (*FORMS, "recipe")
+# Which model or recipe it is says the form of the job, not its options.
+CHOICES = frozenset({"model", "recipe", "family", "policy", "ensemble", "ensemble_type", "ensemble_weights"})
+
+
+def family_schema(family: str) -> Schema:
+    """The options of a family's models, or of recipes."""
+    form = DsuSeparate if family == "recipe" else next(form for name, form in FORMS.items() if name == family)
+    _, definitions = msgspec.json.schema_components([form], ref_template="#/definitions/{name}")
+    without = CHOICES | ({"stems", "two_stems"} if family == "recipe" else set())
+    fields = _fields(definitions.pop(form.__name__))
+    properties = {name: field for name, field in fields.items() if name not in without}
+    return {"type": "object", "properties": properties, "definitions": definitions}
+
+
 def _fields(schema: Mapping[str, Any]) -> Schema:
     """The fields that clients may set, each with a title."""
     return {

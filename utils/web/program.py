@@ -38,7 +38,7 @@ def main(program: str, argv: Sequence[str]) -> int:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "python_multipart"):
             raise
         sys.stderr.write(
-            f"{program}: The package {error.name} is missing. `python3 run.py {program.split()[-1]}` installs what the server "
+            f"{program}: The package {error.name} is missing. `python3 run.py {program.rsplit(maxsplit=1)[-1]}` installs what the server "
             "needs, or `pip install -r requirements-studio.txt`.\n"
         )
         return 2

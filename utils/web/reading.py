@@ -17,14 +17,14 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from utils import __version__
 from utils.core import bootstrap
 from utils.core.errors import DsuError, InputUnreadable
-from utils.core.requests import JOINT_FORMATS
+from utils.core.requests import JOINT_FORMATS, AudioFormat
 from utils.web.wav import Layout, layout_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def serve() -> int:
 
 
 def _read_lines(descriptor: int, lines: queue.SimpleQueue[bytes]) -> None:
-    with open(descriptor, "rb") as pipe:  # noqa: PTH123 - a descriptor
+    with open(descriptor, "rb") as pipe:
         for line in pipe:
             lines.put(line)
     os._exit(0)
@@ -158,35 +158,46 @@ def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
                 yield os.path.relpath(os.path.join(root, name), folder), state.st_size, state.st_mtime_ns  # noqa: PTH118
 
 
-def check(recipe: dict[str, Any], models_dir: str) -> dict[str, Any]:
-    """What a recipe does. Raises `InvalidRequest` with the place of what is wrong in it."""
+def check(text: str | None, recipe: dict[str, Any] | None, models_dir: str) -> dict[str, Any]:
+    """What a recipe does. Raises the error with the place of what is wrong in it."""
     from utils.core.recipe_checks import check_recipe, described
     from utils.core.recipes import read_recipe
     from utils.store.listing import list_models
+    from utils.store.network_config import parse_yaml
 
-    details = described(check_recipe(read_recipe(recipe, "recipe"), list_models("dsu", Path(models_dir))))
-    return dict(msgspec.to_builtins(details))
+    content = recipe if text is None else parse_yaml(text.encode(), Path("recipe"))
+    found = read_recipe(content, "recipe")
+    details = described(check_recipe(found, list_models("dsu", Path(models_dir))))
+    return {"recipe": msgspec.to_builtins(details), "document": found.document}
 
 
 def show(name: str, models_dir: str) -> dict[str, Any]:
-    """The document of a recipe."""
+    """The document of a recipe, and the text that it was written in."""
     from utils.core.settings import resolve
-    from utils.store.recipes import find_recipe
+    from utils.store.recipes import find_recipe, recipe_files
 
-    return dict(msgspec.to_builtins(find_recipe(name, resolve({"models_dir": models_dir})).document))
+    settings = resolve({"models_dir": models_dir})
+    document = find_recipe(name, settings).document
+    return {"document": document, "text": recipe_files(settings)[name].read_text(encoding="utf-8")}
+
+
+def formats() -> dict[str, Any]:
+    """The sample types of each format; none of those that are lossy."""
+    from utils.audio.formats import sample_types_of
+
+    return {name: list(sample_types_of(name)) for name in get_args(AudioFormat)}
 
 
 # Pictures -------------------------------------------------------------------------------------------------------------
 
 
-def peaks(path: str, start: int, stop: int, per_second: int, ready: list[list[int]] | None) -> dict[str, Any]:
-    """The lowest and highest sample of each column, of the mean of the channels, as pairs of int8."""
+def peaks(path: str, start_s: float, columns: int, per_second: int, ready: list[list[int]] | None) -> dict[str, Any]:
+    """The lowest and highest sample of each column, of the mean of the channels, as pairs of int8: 127 is full scale."""
     import numpy as np
 
     layout = layout_of(Path(path))
-    columns = -(-(stop - start) * per_second // layout.sample_rate)
+    start = round(start_s * layout.sample_rate)
     edges = start + (np.arange(columns + 1, dtype=np.int64) * layout.sample_rate) // per_second
-    edges[-1] = stop
     out = np.zeros((columns, 2), np.int8)
     step = max(1, BLOCK_FRAMES * per_second // layout.sample_rate)
     for first in range(0, columns, step):
@@ -196,15 +207,15 @@ def peaks(path: str, start: int, stop: int, per_second: int, ready: list[list[in
             break
         places = edges[first:last] - edges[first]
         places = places[places < len(mono)]
-        scaled = np.clip(np.rint(mono * 127), -128, 127)
+        scaled = np.clip(np.rint(mono * 127), -127, 127)
         out[first : first + len(places), 0] = np.minimum.reduceat(scaled, places)
         out[first : first + len(places), 1] = np.maximum.reduceat(scaled, places)
     if ready is not None:
         is_ready = np.zeros(columns, bool)
         for begin, end in ready:
-            is_ready |= (edges[:-1] >= begin) & (edges[1:] <= end)
+            is_ready |= (edges[:-1] >= begin) & (np.minimum(edges[1:], max(end, layout.frames)) <= end)
         out[~is_ready] = 0
-    return {"bytes": _text(out.tobytes()), "columns": columns}
+    return {"bytes": _text(out.tobytes())}
 
 
 def spectrogram(path: str, start_s: float, stop_s: float, columns: int, bands: int) -> dict[str, Any]:
@@ -280,7 +291,7 @@ def export(
     bitrate: int | None,
     sample_rate: int | None,
     gains: Mapping[str, Sequence[float]] | None,
-    archive: bool,  # noqa: FBT001 - it comes by its name
+    archive: bool,
 ) -> dict[str, Any]:
     """Write stems in another format, or one mix of them, and say which file it is."""
     from utils.audio.naming import safe_name
@@ -355,5 +366,5 @@ def _blocks(
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
-    task.__name__: task for task in (probe, decode, content, identify, check, show, peaks, spectrogram, export)
+    task.__name__: task for task in (probe, decode, content, identify, check, show, formats, peaks, spectrogram, export)
 }

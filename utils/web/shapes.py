@@ -73,9 +73,10 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RecipeToCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recipe that is to be checked."""
+    """A recipe that is to be checked: as YAML or JSON, or as an object."""
 
-    recipe: dict[str, Any]
+    text: Annotated[str, Meta(max_length=65536)] | None = None
+    recipe: dict[str, Any] | None = None
 
 
 class Stem(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +96,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     state: State
     title: str
+    kind: Literal["separate", "download"]
     cmd: str
-    input: dict[str, Any]
+    upload: str | None
+    duration_s: Annotated[float | None, Meta(description="Length of the song, if its header says it.")]
+    model: str | None
+    recipe: Annotated[str | None, Meta(description="Name of the recipe, if it has one.")]
     position: Annotated[int | None, Meta(description="Place in the queue; 0 is the next one.")]
     percent: float
     stage: str
