@@ -33,6 +33,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
+STUDIO_LOCK = "locks/studio.txt"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
 # Two builds of onnxruntime in one environment overwrite each other's files, so each flavor has exactly one.
@@ -63,7 +64,7 @@ FLAVORS = {
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {
-    RUNTIME_LOCK: 107, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
 }  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
@@ -314,10 +315,11 @@ def read_stamp() -> dict[str, Any]:
     return stamp if whole else {}
 
 
-def fingerprints(flavor: str, *, dev: bool, build: bool = False) -> dict[str, str]:
+def fingerprints(flavor: str, *, dev: bool, build: bool = False, studio: bool = False) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
     names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
     names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
+    names += [STUDIO_LOCK] if dev or build or studio else []
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
@@ -374,13 +376,13 @@ def install(files: Sequence[str], flavor: str) -> None:
             must_succeed(f"Installing torch ({flavor})", [*pip, *index_of_torch(flavor), torch])
 
 
-def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False) -> Path:
+def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False) -> Path:
     """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
     check_flavor(flavor)
-    files = fingerprints(flavor, dev=dev, build=build)
+    files = fingerprints(flavor, dev=dev, build=build, studio=studio)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -602,10 +604,24 @@ def worker(words: list[str]) -> int:
     by_name = {name: row for key, row in WORKERS.items() for name in (key, row.name)}
     if not words or words[0] not in by_name:
         raise Failure(f"Choose a program with `python3 run.py worker NAME`: {', '.join(WORKERS)}.")
-    argv = [str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]]
+    return become([str(set_up()), str(ROOT / by_name[words[0]].script), *words[1:]])
+
+
+def become(argv: list[str]) -> int:
+    """Run a program in our place: with the same process id, streams and signals, where the system can do that."""
     if not WINDOWS:
-        os.execv(argv[0], argv)  # noqa: S606  the worker replaces us: same process id, streams and signals
+        os.execv(argv[0], argv)  # noqa: S606  that is what it is for
     return run_openly(argv)
+
+
+def studio(words: list[str]) -> int:
+    """separate songs in the browser; `studio --help` has its options"""
+    return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "studio", *words])
+
+
+def serve(words: list[str]) -> int:
+    """answer HTTP requests, for programs elsewhere; docs/http.md"""
+    return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "serve", *words])
 
 
 def doctor(words: list[str]) -> int:
@@ -642,7 +658,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (demo, test, check, bench, gen, lock, build, worker, doctor, clean)
+    command.__name__: command for command in (demo, studio, serve, test, check, bench, gen, lock, build, worker, doctor, clean)
 }
 
 
@@ -674,7 +690,7 @@ def main(argv: list[str]) -> int:
     if command is None:
         say(f"There is no command {argv[0]!r}.\n\n{usage()}", end="")
         return 2
-    if argv[1:] in (["-h"], ["--help"]) and command is not demo:
+    if argv[1:] in (["-h"], ["--help"]) and command not in (demo, studio, serve):
         sys.stdout.write(help_of(argv[0]))
         return 0
     try:

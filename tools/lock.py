@@ -67,6 +67,7 @@ class Lock(NamedTuple):
 # Each lock adds to the ones before it: no package is in two of them.
 LOCKS = (
     Lock(run.RUNTIME_LOCK, ("requirements-cpu.txt",), ("requirements-alone.txt",)),
+    Lock(run.STUDIO_LOCK, ("requirements-studio.txt",)),
     Lock(run.BUILD_LOCK, ("requirements-build.txt",)),
     Lock(run.DEV_LOCK, ("requirements-dev.txt",), ("requirements-dev-alone.txt",)),
 )

@@ -86,8 +86,14 @@ class Worker:
     def download(self, line):
         for percent in (0, 50, 100):
             self.say(
-                status="downloading", id=line["id"], model=line["model"], file="f", percent=percent,
-                received_bytes=percent, total_bytes=100, eta=None,
+                status="downloading",
+                id=line["id"],
+                model=line["model"],
+                file="f",
+                percent=percent,
+                received_bytes=percent,
+                total_bytes=100,
+                eta=None,
             )
         self.say(status="model_downloaded", id=line["id"], model=line["model"])
 
@@ -139,9 +145,19 @@ class Worker:
             part.rename(folder / f"{stem}.wav")
         paths = {stem: str(folder / f"{stem}.wav") for stem in parts}
         self.say(
-            status="done", id=name, warnings=[], elapsed=0.1, output_dir=str(folder),
-            files=list(paths), stems=list(paths), paths=paths, duration=1.0, sample_rate=RATE,
-            model=line.get("model"), device="cpu", settings={"seed": kind, "sought": self.sought},
+            status="done",
+            id=name,
+            warnings=[],
+            elapsed=0.1,
+            output_dir=str(folder),
+            files=list(paths),
+            stems=list(paths),
+            paths=paths,
+            duration=1.0,
+            sample_rate=RATE,
+            model=line.get("model"),
+            device="cpu",
+            settings={"seed": kind, "sought": self.sought},
         )
 
     def check(self, name):

@@ -53,7 +53,7 @@ class WebServer:
         command = (sys.executable, str(FAKE)) if fake else None
         code = CODE.format(root=str(ROOT), limits=limits, command=command)
         self.data = Path(data)
-        self.errors = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - read after its end, too
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, program, "--data", str(data), "--port", "0", *map(str, words)],
             stdout=subprocess.PIPE,

@@ -83,13 +83,29 @@ LAYERS = {
     "utils/commandline/audio_separator": Layer(
         ("utils", "utils.core", "utils.commandline", "utils.store.package_catalogue"), frozenset({"msgspec"})
     ),
+    "utils/web": Layer(
+        ("utils", "utils.core", "utils.serving", "utils.web", "utils.store.locks"),
+        frozenset({"msgspec", "starlette", "psutil", "platformdirs"}),
+        late=("psutil", "platformdirs"),
+    ),
+    "utils/web/connections": Layer((), frozenset({"uvicorn", "h11"})),
+    "utils/web/program": Layer(("utils.core", "utils.web"), frozenset({"uvicorn"}), late=("uvicorn", "utils.web.app")),
+    "utils/web/uploads": Layer(("utils.web",), frozenset({"msgspec", "python_multipart"})),
+    "utils/web/reading": Layer(
+        ("utils", "utils.core", "utils.audio", "utils.store", "utils.web.wav"),
+        frozenset({"msgspec", "numpy"}),
+        late=("numpy", "utils.audio", "utils.store"),
+    ),
     "models": Layer(("models",), ANY),
     "models/architectures": Layer((), frozenset()),
     "workers/__init__": Layer(("utils.core",), frozenset()),
     "workers": Layer(
-        ("workers", "utils", "utils.core", "utils.serving", "utils.commandline", "utils.engine", "utils.store"),
+        (
+            *("workers", "utils", "utils.core"),
+            *("utils.serving", "utils.commandline", "utils.engine", "utils.store", "utils.web"),
+        ),
         frozenset({"msgspec"}),
-        late=("utils.serving", "utils.commandline", "utils.engine", "utils.store"),
+        late=("utils.serving", "utils.commandline", "utils.engine", "utils.store", "utils.web"),
     ),
     "tools": Layer((*LIBRARY, "tools"), ANY),
     "tools/command_line": Layer(("utils.core.bootstrap", "utils.core.errors"), frozenset()),
@@ -214,6 +230,10 @@ def test_imports_stay_within_the_layers(source):
         ("utils/engine/families/demucs/bag", "from utils.engine.cache import ModelCache"),
         ("utils/engine/cache", "if True:\n    from workers import WORKERS"),
         ("utils/serving/loop", "import numpy"),
+        ("utils/web/app", "import numpy"),
+        ("utils/web/jobs", "from utils.engine import programs"),
+        ("utils/web/reading", "import numpy"),
+        ("utils/web/program", "import uvicorn"),
         ("utils/serving/loop", "from workers import WORKERS"),
         ("utils/serving/loop", "from utils.engine import programs"),
         ("utils/commandline/demucs", "import torch"),
@@ -268,10 +288,11 @@ def test_right_imports_are_allowed(source, text):
 
 @pytest.mark.parametrize(
     "module", ["utils.serving.loop", "utils.serving.dealer", "utils.commandline.demucs", "workers.launch"]
+    "module", ["utils.serving.loop", "utils.commandline.demucs", "workers.launch", "utils.web.app", "utils.web.program"]
 )
 def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
     """Importing a whole column leaves torch, numpy and rich alone, also by way of others."""
-    code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"
+    code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'rich', 'av'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

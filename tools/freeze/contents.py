@@ -28,6 +28,7 @@ BY_NAME = (
     "demucs.demucs",
     "audio_separator.separator.uvr_lib_v5.vr_network.nets",
     "audio_separator.separator.uvr_lib_v5.vr_network.nets_new",
+    "uvicorn.lifespan.on",
 )
 
 # Goes in if it is installed: not everyone can compile it, and its licence forbids commercial use.
@@ -97,7 +98,6 @@ MODULES_LEFT_OUT = (
             "_curses",
             "readline",
             "sqlite3",
-            "_sqlite3",
             "lib2to3",
             "xmlrpc",
             "distutils",

@@ -12,8 +12,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,13 +34,15 @@ from utils.web.child import Reader
 from utils.web.database import Database
 from utils.web.folders import Folders
 from utils.web.jobs import Jobs
+from utils.web.metrics import Measure
+from utils.web.openapi import Endpoint
 from utils.web.options import Options
 from utils.web.problems import Problem, invalid, not_found
 from utils.web.security import Guard
 from utils.web.sending import Part, part_of
 from utils.web.shapes import Health, Job, Moment, NewJob, Place, RecipeToCheck, Upload
 from utils.web.shapes import Jobs as AllJobs
-from utils.web.sweeping import sweep_for_ever
+from utils.web.sweeping import Sweeper
 from utils.web.uploads import Uploads
 from utils.web.worker import Worker
 
@@ -52,21 +53,6 @@ MOST_PEAKS = 1 << 20
 LONGEST_KEY = 200
 LONGEST_BODY_BYTES = 1 << 20  # of requests that are no upload
 JSON = "application/json"
-
-
-@dataclass
-class Endpoint:
-    """An address, and what the OpenAPI document says of it."""
-
-    method: str
-    path: str
-    does: Callable[[Request], Awaitable[Response]]
-    title: str
-    answers: Mapping[int, type | str] = field(default_factory=dict)  # a type, or what kind of content
-    body: type | str | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    is_documented: bool = True
 
 
 class Server:
@@ -83,6 +69,7 @@ class Server:
         self.slow = Reader(self.folders.work, patience_s=SLOW_S)
         self.uploads = Uploads(self.limits, self.folders, self.database, self.quick)
         self.jobs = Jobs(options, self.folders, self.database, self.worker, self.quick, self.slow, self.models_dir)
+        self.sweeper = Sweeper(self.limits, self.folders, self.database, self.jobs, self.uploads)
         self.begun_s = time.time()
         self.diagnosis: dict[str, Any] | None = None
         self.formats: dict[str, list[str]] = {}  # of exports, once somebody has asked
@@ -108,7 +95,7 @@ class Server:
         tasks = [
             asyncio.create_task(self.jobs.work()),
             asyncio.create_task(self._learn()),
-            asyncio.create_task(sweep_for_ever(self)),
+            asyncio.create_task(self.sweeper.work()),
         ]
         try:
             yield
@@ -132,10 +119,6 @@ class Server:
         self.jobs.families.types.update({model["name"]: model["type"] for model in line.get("details") or []})
         return line
 
-    def remove_upload(self, name: str) -> None:
-        self.database.remove_upload(name)
-        self.folders.discard(self.folders.uploads / name)
-
     # Songs and jobs -------------------------------------------------------------------------------------------------
 
     async def upload(self, request: Request) -> Response:
@@ -145,7 +128,10 @@ class Server:
 
     def _require_room(self, request: Request) -> None:
         length = request.headers.get("content-length", "0")
-        self.uploads.require_room(int(length) if length.isdigit() and len(length) < 18 else 0, self.jobs.kept_bytes)
+        size_bytes = int(length) if length.isdigit() and len(length) < 18 else 0
+        if size_bytes <= self.limits.upload_bytes:
+            self.sweeper.sweep(size_bytes)
+        self.uploads.require_room(size_bytes, self.jobs.kept_bytes)
 
     async def add_job(self, request: Request) -> Response:
         key = request.headers.get("idempotency-key")
@@ -431,7 +417,31 @@ class Server:
 
     async def measures(self, request: Request) -> Response:
         del request
-        return Response(metrics.text(self), media_type="text/plain; version=0.0.4")
+        return Response(metrics.text(self._measures()), media_type="text/plain; version=0.0.4")
+
+    def _measures(self) -> Iterator[Measure]:
+        """All measures, as they are now."""
+        jobs, uploads = self.jobs, self.uploads
+        yield Measure("dsu_info", "gauge", "The version of the server.", {f'version="{__version__}"': 1})
+        yield Measure("dsu_uptime_seconds", "gauge", "Since the server was started.", time.time() - self.begun_s)
+        yield Measure("dsu_jobs_queued", "gauge", "Jobs that wait.", len(jobs.queue))
+        yield Measure("dsu_jobs_running", "gauge", "Jobs that run.", int(jobs.running is not None))
+        ended = {f'state="{state}"': float(count) for state, count in jobs.finished.items()}
+        yield Measure("dsu_jobs_ended_total", "counter", "Jobs that have ended.", ended)
+        yield Measure("dsu_jobs_reused_total", "counter", "Jobs whose result was there already.", jobs.reused)
+        yield Measure("dsu_uploads_total", "counter", "Songs that were received.", uploads.received)
+        yield Measure("dsu_upload_bytes_total", "counter", "Their bytes.", uploads.received_bytes)
+        yield Measure("dsu_uploads_coming", "gauge", "Songs on their way.", len(uploads.coming))
+        yield Measure("dsu_listeners", "gauge", "Open event streams.", jobs.broker.listeners)
+        yield Measure("dsu_refused_total", "counter", "Requests that were kept out.", self.guard.refused)
+        yield Measure("dsu_worker_starts_total", "counter", "How often the worker was started.", self.worker.starts)
+        yield Measure("dsu_worker_ready", "gauge", "Whether the worker is ready.", int(self.worker.state == "ready"))
+        kept = {'what="results"': float(jobs.kept_bytes), 'what="uploads"': float(uploads.kept_bytes)}
+        yield Measure("dsu_kept_bytes", "gauge", "What is kept on the disk.", kept)
+        yield Measure("dsu_free_bytes", "gauge", "What is free on the disk.", self.folders.free_bytes())
+        yield Measure(
+            "process_resident_memory_bytes", "gauge", "Memory of the server itself.", metrics.resident_bytes()
+        )
 
     async def document(self, request: Request) -> Response:
         del request

@@ -44,9 +44,9 @@ class Child:
         command: Sequence[str],
         *,
         cwd: Path,
-        is_last: Callable[[Line, Line], bool] = lambda request, line: True,
-        told: Callable[[Line], None] = lambda line: None,
-        gone: Callable[[], None] = lambda: None,
+        is_last: Callable[[Line], bool] | None = None,
+        told: Callable[[Line], None] | None = None,
+        gone: Callable[[], None] | None = None,
     ) -> None:
         self._command = list(command)
         self._cwd = cwd
@@ -56,7 +56,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._ids = itertools.count(1)
-        self._waiting: dict[str, tuple[Line, Callable[[Line], None], asyncio.Future[Line]]] = {}
+        self._waiting: dict[str, tuple[Line, Callable[[Line], None] | None, asyncio.Future[Line]]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._stderr = bytearray()
         self.starts = 0
@@ -65,7 +65,7 @@ class Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def ask(self, request: Mapping[str, Any], on_line: Callable[[Line], None] = lambda line: None) -> Line:
+    async def ask(self, request: Mapping[str, Any], on_line: Callable[[Line], None] | None = None) -> Line:
         """The line that ends a request. Raises `Died`."""
         await self.start()
         name = str(next(self._ids))
@@ -140,7 +140,8 @@ class Child:
             for _, _, answer in list(self._waiting.values()):
                 if not answer.done():
                     answer.set_exception(reason)
-            self._gone()
+            if self._gone:
+                self._gone()
 
     def _take(self, text: bytes) -> None:
         try:
@@ -151,13 +152,14 @@ class Child:
             return
         waiting = self._waiting.get(str(line.get("id")))
         if waiting is None:
-            self._told(line)
+            if self._told:
+                self._told(line)
             return
-        request, on_line, answer = waiting
-        if self._is_last(request, line):
+        _, on_line, answer = waiting
+        if self._is_last is None or self._is_last(line):
             if not answer.done():
                 answer.set_result(line)
-        else:
+        elif on_line:
             on_line(line)
 
     async def _read_errors(self, process: asyncio.subprocess.Process) -> None:

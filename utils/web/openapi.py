@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
 
 from utils import __version__
 from utils.core.recipe_checks import FORMS
 from utils.core.requests import DsuSeparate, Separate
 from utils.web.asking import FILES, OWN
 from utils.web.shapes import Failure, NewJob
-
-if TYPE_CHECKING:
-    from utils.web.app import Endpoint
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
@@ -28,6 +28,21 @@ FORM_BODY = {
         "request": {"type": "string", "description": "JSON: the fields of the worker's command."},
     },
 }
+@dataclass
+class Endpoint:
+    """An address, and what the OpenAPI document says of it."""
+
+    method: str
+    path: str
+    does: Callable[[Request], Awaitable[Response]]
+    title: str
+    answers: Mapping[int, type | str] = field(default_factory=dict)  # a type, or what kind of content
+    body: type | str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_documented: bool = True
+
+
 # What may come instead of an answer, whatever is asked.
 FAILURES = {
     "4XX": "The request is wrong, not allowed, or too much.",

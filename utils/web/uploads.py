@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from utils.web.child import Reader
@@ -45,25 +46,14 @@ class Uploads:
     def require_room(self, size_bytes: int, kept_bytes: int) -> None:
         """Raise `Problem` if there is no room for an upload of this size, as far as that is known."""
         if size_bytes > self._limits.upload_bytes:
-            raise self._too_large()
+            raise too_large(self._limits)
         if len(self.coming) >= self._limits.uploads_at_once:
             raise Problem(
                 429, "busy", "Too many songs are being sent at once. Try again soon.", headers={"Retry-After": "5"}
             )
         room = self._limits.disk_bytes - kept_bytes - self.kept_bytes - self.coming_bytes
         if size_bytes > room or self._folders.free_bytes() < self._limits.free_bytes + size_bytes:
-            raise self._full()
-
-    def _too_large(self) -> Problem:
-        return Problem(
-            413,
-            "too_large",
-            f"The song is larger than the {self._limits.upload_bytes >> 20} MB that this server allows.",
-        )
-
-    @staticmethod
-    def _full() -> Problem:
-        return Problem(507, "disk_full", "The server has no room for the song. Remove jobs, or try again later.")
+            raise full()
 
     async def take(self, chunks: AsyncIterator[bytes], name: str) -> Upload:
         """A song in the body of a request. Raises `Problem`."""
@@ -133,6 +123,14 @@ class Uploads:
         return upload
 
 
+def too_large(limits: Limits) -> Problem:
+    return Problem(413, "too_large", f"The song is larger than the {limits.upload_bytes >> 20} MB that this server allows.")
+
+
+def full() -> Problem:
+    return Problem(507, "disk_full", "The server has no room for the song. Remove jobs, or try again later.")
+
+
 class Incoming:
     """One song that is being received."""
 
@@ -156,7 +154,7 @@ class Incoming:
         self.size_bytes += len(chunk)
         self._uploads.coming_bytes += len(chunk)
         if self.size_bytes > self._limits.upload_bytes:
-            raise self._uploads._too_large()  # noqa: SLF001 - a part of it
+            raise too_large(self._limits)
         self._waiting += chunk
 
     async def write(self) -> None:
@@ -164,12 +162,12 @@ class Incoming:
         if not self._waiting:
             return
         if self._folders.free_bytes() < self._limits.free_bytes + len(self._waiting):
-            raise self._uploads._full()  # noqa: SLF001 - a part of it
+            raise full()
         data, self._waiting = self._waiting, bytearray()
         try:
             await asyncio.to_thread(self._write, data)
         except OSError as error:
-            raise self._uploads._full() from error  # noqa: SLF001 - a part of it
+            raise full() from error
 
     def _write(self, data: bytearray) -> None:
         self._digest.update(data)
@@ -250,8 +248,6 @@ class Form:
 
 @contextlib.contextmanager
 def _readable_form() -> Iterator[None]:
-    from python_multipart.exceptions import FormParserError
-
     try:
         yield
     except FormParserError as error:

@@ -100,7 +100,7 @@ class Worker:
         await self._child.stop()
 
     @staticmethod
-    def _is_last(request: Line, line: Line) -> bool:
+    def _is_last(line: Line) -> bool:
         status = line.get("status")
         # The answer to a `cancel` has the id of the job, which is answered by a line of its own.
         return status not in EVENTS and status != "cancel_requested"
