@@ -97,7 +97,6 @@ MODULES_LEFT_OUT = (
             "curses",
             "_curses",
             "readline",
-            "sqlite3",
             "lib2to3",
             "xmlrpc",
             "distutils",

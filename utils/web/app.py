@@ -7,6 +7,7 @@ import base64
 import contextlib
 import math
 import mimetypes
+import os
 import re
 import shutil
 import sys
@@ -260,7 +261,7 @@ class Server:
         if form.form in JOINT_FORMATS and gains is None and "mix" not in names:
             names.insert(0, "mix")
         sources = {name: str((await self.jobs.readable(record.id, name)).path) for name in dict.fromkeys(names)}
-        needed = sum(Path(path).stat().st_size for path in sources.values()) * 2
+        needed = sum(os.path.getsize(path) for path in sources.values()) * 2  # noqa: PTH202, ASYNC240 - a local disk
         if self.folders.free_bytes() < self.limits.free_bytes + needed:
             raise Problem(507, "disk_full", "The server has no room for the export. Remove jobs, or try again later.")
         folder = self.folders.new_incoming()

@@ -439,7 +439,10 @@ class Jobs:
             request |= {
                 "input": str(await self._song(record)),
                 "output_dir": str(running.folder),
-                "format": "wav", "pcm_type": "FLOAT", "clip": "none", "name_template": "{stem}",
+                "format": "wav",
+                "pcm_type": "FLOAT",
+                "clip": "none",
+                "name_template": "{stem}",
                 "stream": {"every_s": EVERY_S},
             }
         while True:

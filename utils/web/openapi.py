@@ -28,6 +28,8 @@ FORM_BODY = {
         "request": {"type": "string", "description": "JSON: the fields of the worker's command."},
     },
 }
+
+
 @dataclass
 class Endpoint:
     """An address, and what the OpenAPI document says of it."""

@@ -83,23 +83,11 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Headers, origin: str) -> str | None:
         """The cookie that a visitor with a token in the address gets, if any. Raises `Problem`."""
-        if headers.get("host", "").lower() not in self._hosts or len(headers.getlist("host")) != 1:
-            raise Problem(
-                421, "forbidden", "This is no name of this server.", hint="`--allow-name NAME` adds one, as of a proxy."
-            )
-        method = scope["method"]
+        self._require_own_name(headers)
+        method, by_bearer = scope["method"], self._has_bearer(headers)
         if method == "OPTIONS" and origin in self._origins:
             return None  # a browser asks whether it may ask
-        is_own = origin in self._own_origins(headers) or origin in self._origins
-        by_bearer = self._has_bearer(headers)
-        if origin and not is_own and not (by_bearer and origin == "null"):
-            raise Problem(
-                403, "forbidden", "Pages from elsewhere may not use this server.", hint="`--allow-origin` names some."
-            )
-        if not origin and headers.get("sec-fetch-site", "none") in ("cross-site", "same-site") and not by_bearer:
-            is_visit = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-            if not is_visit:
-                raise Problem(403, "forbidden", "Pages from elsewhere may not use this server.")
+        self._require_own_page(headers, origin, is_visit=method == "GET", by_bearer=by_bearer)
         if scope["path"] in OPEN_PATHS and method in SAFE_METHODS:
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", []) if method == "GET" else []
@@ -115,10 +103,25 @@ class Guard:
             raise Problem(403, "forbidden", "A change needs an `Origin`, or `Authorization: Bearer TOKEN`.")
         return None
 
-    @staticmethod
-    def _own_origins(headers: Headers) -> tuple[str, str]:
-        host = headers.get("host", "").lower()
-        return f"http://{host}", f"https://{host}"
+    def _require_own_name(self, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            raise Problem(
+                421, "forbidden", "This is no name of this server.", hint="`--allow-name NAME` adds one, as of a proxy."
+            )
+
+    def _require_own_page(self, headers: Headers, origin: str, *, is_visit: bool, by_bearer: bool) -> None:
+        """Refuse what a page from elsewhere asks, but for an allowed one; a link that is followed is a visit."""
+        host = headers["host"].lower()
+        if origin:
+            is_own = origin in (f"http://{host}", f"https://{host}") or origin in self._origins
+        else:
+            is_elsewhere = headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
+            is_own = not is_elsewhere or by_bearer or (is_visit and headers.get("sec-fetch-mode") == "navigate")
+        if not is_own:
+            raise Problem(
+                403, "forbidden", "Pages from elsewhere may not use this server.", hint="`--allow-origin URL` lets one."
+            )
 
     def _has_bearer(self, headers: Headers) -> bool:
         kind, _, token = headers.get("authorization", "").partition(" ")

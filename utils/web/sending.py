@@ -27,6 +27,7 @@ class Part(Response):
         self._path, self._start, self._stop = path, start, stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
         file = await asyncio.to_thread(self._path.open, "rb")
         with file:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -124,7 +124,9 @@ class Uploads:
 
 
 def too_large(limits: Limits) -> Problem:
-    return Problem(413, "too_large", f"The song is larger than the {limits.upload_bytes >> 20} MB that this server allows.")
+    return Problem(
+        413, "too_large", f"The song is larger than the {limits.upload_bytes >> 20} MB that this server allows."
+    )
 
 
 def full() -> Problem:
