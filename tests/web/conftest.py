@@ -1,9 +1,6 @@
 """Servers and songs for the tests of `dsu serve`."""
 
 import pytest
-
-pytest.importorskip("starlette", reason="the packages of requirements-studio.txt are not installed")
-
 from web_server import WebServer, write_song
 
 

@@ -468,8 +468,7 @@ class Jobs:
                 and line.get("field") == "start_at"
                 and request.pop("start_at", None) is not None
             ):
-                record.movable = False
-                record.warnings = [f"The work cannot be moved: {line['message']}"]
+                record.movable = False  # these models cannot begin elsewhere
                 continue
             return line
 
@@ -570,7 +569,7 @@ class Jobs:
             **{name: line[name] for name in ("model", "device", "elapsed", "speed", "duration") if name in line},
         }
         size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        warnings = [*record.warnings, *(line.get("warnings") or [])]
+        warnings = line.get("warnings") or []
         result = Result(stems=stems, settings=settings, warnings=warnings, size_bytes=size_bytes)
         (folder / RESULT).write_bytes(msgspec.json.encode(result))
         key = await self._key(record)
