@@ -115,7 +115,7 @@ class Worker:
         samples = array.array("h", data[: len(data) // 2 * 2])
         floats = array.array("f", [sample / 32768 for sample in samples])
         folder.mkdir(parents=True, exist_ok=True)
-        parts = {stem: folder / f".{stem}.wav.part" for stem in ("one", "two")}
+        parts = {stem: folder / f".{stem}.wav.0{number}.part" for number, stem in enumerate(("one", "two"))}
         files = {}
         for stem, part in parts.items():
             files[stem] = part.open("w+b")

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -40,11 +39,11 @@ from utils.web.openapi import Endpoint
 from utils.web.options import Options
 from utils.web.problems import Problem, invalid, not_found
 from utils.web.security import Guard
-from utils.web.sending import Part, part_of
+from utils.web.sending import Part, Passing, part_of
 from utils.web.shapes import Health, Job, Moment, NewJob, Place, RecipeToCheck, Upload
 from utils.web.shapes import Jobs as AllJobs
 from utils.web.sweeping import Sweeper
-from utils.web.uploads import Uploads
+from utils.web.uploads import Uploads, plain_name
 from utils.web.worker import Worker
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -176,6 +175,8 @@ class Server:
         name = request.path_params.get("job")
         if name is not None:
             self.jobs.get(name)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.jobs.broker.listeners >= self.limits.listeners:
             raise Problem(429, "busy", "Too many are listening already.", headers={"Retry-After": "10"})
         stream = self.jobs.broker.listen(name, request.headers.get("last-event-id", ""))
@@ -290,7 +291,7 @@ class Server:
             raise
         file = Path(answer["file"])
         name = f"{record.title} {file.name}" if len(names) == 1 or gains else f"{record.title}{''.join(file.suffixes)}"
-        return FileResponse(file, filename=name, background=BackgroundTask(tidy), media_type=_kind_of(file))
+        return Passing(file, plain_name(name.replace("/", "-")), _kind_of(file), tidy)
 
     async def open_folder(self, request: Request) -> Response:
         record = self.jobs.get(request.path_params["job"])
@@ -325,7 +326,7 @@ class Server:
             fields["installed"] = query["installed"] in ("1", "true", "yes")
         if query.get("commercial_use") in ("1", "true", "yes"):
             fields["commercial_use"] = True
-        line = await self._list_models({name: value for name, value in fields.items() if value})
+        line = await self._list_models({name: value for name, value in fields.items() if value is not None})
         models = [{**model, "family": family_of(model["type"])} for model in line.get("details", [])]
         purposes = {purpose: facts.meaning for purpose, facts in PURPOSES.items()}
         return told({"models": models, "purposes": purposes, "warnings": line.get("warnings", [])})
@@ -375,7 +376,10 @@ class Server:
         state = self.worker.state
         return told(
             Health(
-                ok=state != "stopped", worker=state, queued=len(self.jobs.queue), running=self.jobs.running is not None
+                ok=self.worker.fault is None,
+                worker=state,
+                queued=len(self.jobs.queue),
+                running=self.jobs.running is not None,
             )
         )
 
@@ -672,6 +676,8 @@ async def _on_left(request: Request, error: ClientDisconnect) -> Response:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     """The edge: the client is told as little as is useful, and whoever runs the server everything."""
+    if isinstance(error, TimeoutError):  # of a client that does not read its answer
+        return Response(status_code=408)
     sys.stderr.write(f"{request.method} {request.url.path} failed:\n{''.join(traceback.format_exception(error))}")
     return _failed(Problem(500, "internal", "The server has made a mistake. Its standard error says more."))
 

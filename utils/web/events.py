@@ -61,10 +61,11 @@ class Broker:
                         yield text
                     yield b": up to date\n\n"
                 news = self._news
-                fresh = [event for event in self._ring if event.number > cursor] if cursor < self._number else []
-                if fresh and fresh[0].number > cursor + 1:
+                missed = self._number - cursor
+                if missed > len(self._ring):
                     cursor = None
                     continue
+                fresh = [self._ring[place] for place in range(-missed, 0)]
                 for event in fresh:
                     cursor = event.number
                     if job in (None, event.job):

@@ -23,6 +23,7 @@ class Folders:
         self.work = root / "work"  # of the job that runs, and what is being removed
         self.database = root / "jobs.sqlite"
         try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in (self.uploads, self.incoming, self.results, self.work):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

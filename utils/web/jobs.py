@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -39,6 +40,7 @@ DOWNLOAD = "download_model"
 RESULT = "result.json"
 MIX = "mix"
 IDENTITY_S = 10.0
+PART = re.compile(r"^\.(.+\.wav)\.[0-9a-f]+\.part$")  # how the worker calls the file of a stem while it grows
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -208,29 +210,28 @@ class Jobs:
 
     @staticmethod
     def _stems(record: Record, running: Running | None) -> list[Stem]:
-        address = f"/v1/jobs/{record.id}/stems/"
         if running:
             return [
                 Stem(
                     name=name,
-                    file=address + quote(name, safe=""),
+                    file=_address(record, number, name),
                     frames=running.frames,
                     sample_rate=running.sample_rate,
                     channels=running.channels,
                     frames_ready=running.frames_ready,
                 )
-                for name in running.growing
+                for number, name in enumerate(running.growing)
             ]
         return [
             Stem(
                 name=stem["name"],
-                file=address + quote(stem["name"], safe=""),
+                file=_address(record, number, stem["name"]),
                 frames=stem["frames"],
                 sample_rate=stem["sample_rate"],
                 channels=stem["channels"],
                 frames_ready=stem["frames"],
             )
-            for stem in record.stems
+            for number, stem in enumerate(record.stems)
         ]
 
     def _snapshot(self, name: str | None) -> list[tuple[str, object]]:
@@ -289,6 +290,7 @@ class Jobs:
     def _new(self, title: str, cmd: str, source: dict[str, Any], fields: dict[str, Any]) -> Record:
         place = max((record.place for record in self._records.values()), default=0.0) + 1
         name = secrets.token_hex(8)
+        title = "".join(letter for letter in title if letter.isprintable()) or "song"
         return Record(
             id=name,
             state="queued",
@@ -585,9 +587,13 @@ class Jobs:
         if stem == MIX and not any(each["name"] == MIX for each in record.stems):
             return await self._mix(record)
         running = self.running if self.running and self.running.record is record else None
+        names = list(running.growing) if running else [each["name"] for each in record.stems]
+        if stem not in names and stem.isascii() and stem.isdigit() and int(stem[:9]) < len(names):
+            stem = names[int(stem[:9])]
         if running and stem in running.growing:
             # When it has got its final name, the line that says so may still be on its way.
-            for path in (Path(running.growing[stem]), running.folder / f"{stem}.wav"):
+            growing = Path(running.growing[stem])
+            for path in (growing, growing.with_name(PART.sub(r"\1", growing.name))):
                 with contextlib.suppress(OSError, ValueError):
                     return Readable(path, layout_of(path), [list(each) for each in running.ready], running.frames)
         for each in record.stems:
@@ -597,11 +603,9 @@ class Jobs:
                     return Readable(path, layout_of(path))
                 except (OSError, ValueError) as error:
                     raise Problem(410, "gone", "The result is not there any more. Send the job again.") from error
-        raise (
-            not_found("stem of this job")
-            if record.stems or running
-            else Problem(409, "not_ready", "This job has no stems yet.")
-        )
+        if record.stems or (running and running.growing):
+            raise not_found("stem of this job")
+        raise Problem(409, "not_ready", "This job has no stems yet.")
 
     async def _mix(self, record: Record) -> Readable:
         """The song, decoded to the rate of the stems; it is kept beside them, or in the folder of the job that runs."""
@@ -633,6 +637,11 @@ class Jobs:
         if not target.is_file():  # the job has ended meanwhile, and its folder has another name
             return await self._mix(record)
         return Readable(target, layout_of(target))
+
+
+def _address(record: Record, number: int, stem: str) -> str:
+    """Where a stem is. A text that was separated may have a slash in it, which no part of an address can; then it is its number."""
+    return f"/v1/jobs/{record.id}/stems/{number if '/' in stem else quote(stem, safe='')}"
 
 
 def _text(value: object) -> str | None:

@@ -28,7 +28,7 @@ class Limits:
     keep_s: float = 30 * 86400
     uploads_at_once: int = 64
     listeners: int = 200
-    connections: int = 1000
+    connections: int = 400
     header_bytes: int = 32 << 10
     patience_s: float = 20.0  # for the head of a request, and for the next part of its body or answer
 

@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -148,4 +149,4 @@ def _say(options: Options, program: str, port: int, token: str) -> None:
     sys.stdout.write("Ctrl+C ends it; jobs that wait go on after the next start.\n")
     sys.stdout.flush()
     if options.opens:
-        webbrowser.open(with_token)
+        threading.Thread(target=webbrowser.open, args=(with_token,), daemon=True).start()  # it may wait for the browser

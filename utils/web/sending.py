@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from utils.web.problems import Problem
@@ -40,6 +40,20 @@ class Part(Response):
                 position += len(data)
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+
+
+class Passing(FileResponse):
+    """A file that is there only to be sent: in a folder that is gone afterwards, also if the client has left."""
+
+    def __init__(self, path: Path, name: str, media_type: str, tidy: Callable[[], None]) -> None:
+        super().__init__(path, filename=name, media_type=media_type)
+        self._tidy = tidy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._tidy()
 
 
 def part_of(path: Path, size_bytes: int, asked: str | None, media_type: str, *, total: int | None, tag: str) -> Part:

@@ -29,7 +29,7 @@ class Sweeper:
     async def work(self) -> None:
         """Sweep now and then."""
         while True:
-            await asyncio.to_thread(self.sweep_leftovers)
+            self.sweep_leftovers()
             self.sweep()
             await asyncio.sleep(EVERY_S)
 

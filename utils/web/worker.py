@@ -45,6 +45,11 @@ class Worker:
         return "ready" if self.facts else "starting"
 
     @property
+    def fault(self) -> str | None:
+        """Why it cannot be started, if that is so."""
+        return str(self._error.get("message")) if self._error else None
+
+    @property
     def pid(self) -> int | None:
         return self._child.pid
 
