@@ -30,21 +30,20 @@ from utils.core.requests import JOINT_FORMATS
 from utils.core.settings import resolve
 from utils.web import asking, metrics, openapi
 from utils.web.asking import number, seconds
-from utils.web.child import Reader
+from utils.web.child import SongReader
 from utils.web.database import Database
 from utils.web.folders import Folders
-from utils.web.jobs import Jobs
+from utils.web.jobs import JobList
 from utils.web.metrics import Measure
 from utils.web.openapi import Endpoint
-from utils.web.options import Options
+from utils.web.options import WebOptions
 from utils.web.problems import Problem, invalid, not_found
 from utils.web.security import Guard
-from utils.web.sending import Part, Passing, part_of
-from utils.web.shapes import Health, Job, Moment, NewJob, Place, RecipeToCheck, Upload
-from utils.web.shapes import Jobs as AllJobs
+from utils.web.sending import FilePart, Passing, part_of
+from utils.web.shapes import JobView, JobViews, Moment, NewJob, QueuePlace, RecipeToCheck, ServerHealth, Upload
 from utils.web.sweeping import Sweeper
 from utils.web.uploads import Uploads, plain_name
-from utils.web.worker import Worker
+from utils.web.worker import JobWorker
 
 S = TypeVar("S", bound=msgspec.Struct)
 QUICK_S, SLOW_S = 60.0, 1800.0  # what a reader may take
@@ -55,20 +54,20 @@ LONGEST_BODY_BYTES = 1 << 20  # of requests that are no upload
 JSON = "application/json"
 
 
-class Server:
+class WebServer:
     """Everything that a running server has."""
 
-    def __init__(self, options: Options, token: str, port: int) -> None:
+    def __init__(self, options: WebOptions, token: str, port: int) -> None:
         self.options = options
         self.limits = options.limits
         self.folders = Folders(options.data)
         self.database = Database(self.folders.database)
         self.models_dir = resolve({"models_dir": options.models_dir}).models_dir
-        self.worker = Worker(options.worker, self.folders.work, options.worker_command)
-        self.quick = Reader(self.folders.work, patience_s=QUICK_S)
-        self.slow = Reader(self.folders.work, patience_s=SLOW_S)
+        self.worker = JobWorker(options.worker, self.folders.work, options.worker_command)
+        self.quick = SongReader(self.folders.work, patience_s=QUICK_S)
+        self.slow = SongReader(self.folders.work, patience_s=SLOW_S)
         self.uploads = Uploads(self.limits, self.folders, self.database, self.quick)
-        self.jobs = Jobs(options, self.folders, self.database, self.worker, self.quick, self.slow, self.models_dir)
+        self.jobs = JobList(options, self.folders, self.database, self.worker, self.quick, self.slow, self.models_dir)
         self.sweeper = Sweeper(self.limits, self.folders, self.database, self.jobs, self.uploads)
         self.begun_s = time.time()
         self.diagnosis: dict[str, Any] | None = None
@@ -151,7 +150,7 @@ class Server:
 
     async def list_jobs(self, request: Request) -> Response:
         del request
-        return told(AllJobs(jobs=self.jobs.jobs()))
+        return told(JobViews(jobs=self.jobs.jobs()))
 
     async def show_job(self, request: Request) -> Response:
         return told(self.jobs.job(request.path_params["job"]))
@@ -164,7 +163,7 @@ class Server:
         return told(self.jobs.job(self.jobs.retry(request.path_params["job"]).id), 202)
 
     async def move_job(self, request: Request) -> Response:
-        place = await body_of(request, Place)
+        place = await body_of(request, QueuePlace)
         return told(self.jobs.job(self.jobs.move(request.path_params["job"], place.position).id))
 
     async def seek_job(self, request: Request) -> Response:
@@ -214,7 +213,7 @@ class Server:
         first = layout.offset + start * layout.frame_bytes
         last = layout.offset + stop * layout.frame_bytes
         headers = {"x-sample-rate": str(layout.sample_rate), "x-channels": str(layout.channels)}
-        return Part(found.path, first, last, 200, headers, "audio/x-float32")
+        return FilePart(found.path, first, last, 200, headers, "audio/x-float32")
 
     async def peaks(self, request: Request) -> Response:
         found = await self._readable(request)
@@ -375,7 +374,7 @@ class Server:
         del request
         state = self.worker.state
         return told(
-            Health(
+            ServerHealth(
                 ok=self.worker.fault is None,
                 worker=state,
                 queued=len(self.jobs.queue),
@@ -484,29 +483,36 @@ class Server:
                 "/v1/jobs",
                 self.add_job,
                 "Add a job to the queue; as a form, with its song in `file`.",
-                {202: Job, 200: Job},
+                {202: JobView, 200: JobView},
                 NewJob,
                 headers={"Idempotency-Key": "A request that is sent again with the same key makes no second job."},
             ),
-            Endpoint("GET", "/v1/jobs", self.list_jobs, "All jobs.", {200: AllJobs}),
-            Endpoint("GET", "/v1/jobs/{job}", self.show_job, "A job.", {200: Job}),
+            Endpoint("GET", "/v1/jobs", self.list_jobs, "All jobs.", {200: JobViews}),
+            Endpoint("GET", "/v1/jobs/{job}", self.show_job, "A job.", {200: JobView}),
             Endpoint(
                 "DELETE",
                 "/v1/jobs/{job}",
                 self.end_job,
                 "Cancel a job, or remove one that has ended.",
-                {202: Job, 204: ""},
+                {202: JobView, 204: ""},
             ),
             Endpoint(
                 "POST",
                 "/v1/jobs/{job}/retry",
                 self.retry_job,
                 "Do a job again that failed or was cancelled.",
-                {202: Job},
+                {202: JobView},
             ),
-            Endpoint("POST", "/v1/jobs/{job}/move", self.move_job, "Move a job that waits.", {200: Job}, Place),
             Endpoint(
-                "POST", "/v1/jobs/{job}/seek", self.seek_job, "Move the work of a job that runs.", {200: Job}, Moment
+                "POST", "/v1/jobs/{job}/move", self.move_job, "Move a job that waits.", {200: JobView}, QueuePlace
+            ),
+            Endpoint(
+                "POST",
+                "/v1/jobs/{job}/seek",
+                self.seek_job,
+                "Move the work of a job that runs.",
+                {200: JobView},
+                Moment,
             ),
             Endpoint(
                 "GET",
@@ -587,7 +593,7 @@ class Server:
                     "model": "Only this one.",
                 },
             ),
-            Endpoint("POST", "/v1/models/{model}/download", self.download, "Fetch a model, as a job.", {202: Job}),
+            Endpoint("POST", "/v1/models/{model}/download", self.download, "Fetch a model, as a job.", {202: JobView}),
             Endpoint("GET", "/v1/recipes", self.recipes, "The recipes.", {200: JSON}),
             Endpoint("POST", "/v1/recipes/check", self.check_recipe, "Check a recipe.", {200: JSON}, RecipeToCheck),
             Endpoint("GET", "/v1/recipes/{recipe}", self.recipe, "A recipe with its document.", {200: JSON}),
@@ -599,7 +605,9 @@ class Server:
                 {200: JSON},
                 query={"family": "Only those of this family's models, or of `recipe`."},
             ),
-            Endpoint("GET", "/v1/health", self.health, "Whether the server works; needs no token.", {200: Health}),
+            Endpoint(
+                "GET", "/v1/health", self.health, "Whether the server works; needs no token.", {200: ServerHealth}
+            ),
             Endpoint("GET", "/v1/status", self.status, "Device, memory, models in memory, limits.", {200: JSON}),
             Endpoint(
                 "GET", "/v1/doctor", self.show_diagnosis, "The last examination of the machine, or null.", {200: JSON}

@@ -56,7 +56,7 @@ class Families:
         return None if kind is None else family_of(kind)
 
 
-class Models(NamedTuple):
+class MeantModels(NamedTuple):
     """The models that a request means by name; not `exactly` where it means others as well."""
 
     names: tuple[str, ...]
@@ -120,12 +120,12 @@ def settings_text(cmd: str, fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode([cmd, kept], order="deterministic").decode()
 
 
-def models_of(fields: Mapping[str, Any]) -> Models:
+def models_of(fields: Mapping[str, Any]) -> MeantModels:
     """Which models a request means."""
     model = fields.get("model")
     if isinstance(model, str) and not (fields.keys() & {"recipe", "ensemble"}):
-        return Models((model,), exactly=True)
-    return Models((), exactly=False)
+        return MeantModels((model,), exactly=True)
+    return MeantModels((), exactly=False)
 
 
 def within(path: str, roots: tuple[Path, ...]) -> Path:

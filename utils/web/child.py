@@ -192,7 +192,7 @@ def _apart() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-class Reader:
+class SongReader:
     """A child that reads songs, for one request after another, and ends when nobody has needed it for a while."""
 
     def __init__(self, cwd: Path, *, patience_s: float, idle_s: float = 30.0) -> None:

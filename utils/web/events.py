@@ -18,7 +18,7 @@ KEPT = 2048
 HEARTBEAT_S = 15.0
 
 
-class Event(NamedTuple):
+class PastEvent(NamedTuple):
     number: int
     job: str
     text: bytes
@@ -30,7 +30,7 @@ class Broker:
     def __init__(self, snapshot: Callable[[str | None], list[tuple[str, object]]]) -> None:
         self._snapshot = snapshot
         self._run = secrets.token_hex(4)  # numbers of an earlier run of the server mean nothing in this one
-        self._ring: deque[Event] = deque(maxlen=KEPT)
+        self._ring: deque[PastEvent] = deque(maxlen=KEPT)
         self._number = 0
         self._news = asyncio.Event()
         self._closed = False
@@ -38,7 +38,7 @@ class Broker:
 
     def publish(self, kind: str, job: str, content: object) -> None:
         self._number += 1
-        self._ring.append(Event(self._number, job, self._text(kind, content)))
+        self._ring.append(PastEvent(self._number, job, self._text(kind, content)))
         news, self._news = self._news, asyncio.Event()
         news.set()
 

@@ -23,15 +23,15 @@ import msgspec
 
 from utils.web import asking
 from utils.web.asking import Families
-from utils.web.child import Died, Line, Reader
+from utils.web.child import Died, Line, SongReader
 from utils.web.database import Database, Record
 from utils.web.events import Broker
 from utils.web.folders import Folders
-from utils.web.options import Limits, Options
+from utils.web.options import WebLimits, WebOptions
 from utils.web.problems import Problem, invalid, not_found
-from utils.web.shapes import ENDED, Error, Job, NewJob, Stem
-from utils.web.wav import Layout, layout_of
-from utils.web.worker import Worker
+from utils.web.shapes import ENDED, ErrorBody, JobView, NewJob, Stem
+from utils.web.wav import WavLayout, layout_of
+from utils.web.worker import JobWorker
 
 PAUSE_S = 0.25  # between two events about a job
 EVERY_S = 0.5  # of a song, that a segment has at least
@@ -75,11 +75,11 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Readable:
+class ReadableStem:
     """A stem's file, and what of it can be read."""
 
     path: Path
-    layout: Layout
+    layout: WavLayout
     ready: list[list[int]] | None = None  # None is all of it
     total: int | None = None  # the samples of each channel that it will have, while it grows
 
@@ -105,17 +105,17 @@ class Readable:
         return any(begin <= start and stop <= end for begin, end in stretches)
 
 
-class Jobs:
+class JobList:
     """All jobs of a server."""
 
     def __init__(
         self,
-        options: Options,
+        options: WebOptions,
         folders: Folders,
         database: Database,
-        worker: Worker,
-        quick: Reader,
-        slow: Reader,
+        worker: JobWorker,
+        quick: SongReader,
+        slow: SongReader,
         models_dir: Path,
     ) -> None:
         self._folders = folders
@@ -125,7 +125,7 @@ class Jobs:
         self._slow = slow
         self._models_dir = str(models_dir)
         self._roots = options.roots
-        self.limits: Limits = options.limits
+        self.limits: WebLimits = options.limits
         self.families = Families()
         self.broker = Broker(self._snapshot)
         self.running: Running | None = None
@@ -165,10 +165,10 @@ class Jobs:
             raise not_found("job")
         return record
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> JobView:
         return self._view(self.get(name), self._positions())
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[JobView]:
         positions = self._positions()
         order = {"queued": 2, "running": 1}
         records = sorted(self._records.values(), key=lambda each: (order.get(each.state, 0), each.ended or each.place))
@@ -177,10 +177,10 @@ class Jobs:
     def _positions(self) -> dict[str, int]:
         return {record.id: position for position, record in enumerate(self.queue)}
 
-    def _view(self, record: Record, positions: dict[str, int]) -> Job:
+    def _view(self, record: Record, positions: dict[str, int]) -> JobView:
         running = self.running if self.running and self.running.record is record else None
         done = record.state == "done"
-        return Job(
+        return JobView(
             id=record.id,
             state=record.state,
             title=record.title,
@@ -204,7 +204,7 @@ class Jobs:
             movable=record.movable,
             reused=record.reused,
             warnings=record.warnings,
-            error=msgspec.convert(record.error, Error) if record.error else None,
+            error=msgspec.convert(record.error, ErrorBody) if record.error else None,
             size_bytes=record.size_bytes,
         )
 
@@ -581,7 +581,7 @@ class Jobs:
         folder.rename(target)
         self._take(record, key)
 
-    async def readable(self, name: str, stem: str) -> Readable:
+    async def readable(self, name: str, stem: str) -> ReadableStem:
         """A stem, or `mix`, and what of it can be read. Raises `Problem`."""
         record = self.get(name)
         if stem == MIX and not any(each["name"] == MIX for each in record.stems):
@@ -595,19 +595,26 @@ class Jobs:
             growing = Path(running.growing[stem])
             for path in (growing, growing.with_name(PART.sub(r"\1", growing.name))):
                 with contextlib.suppress(OSError, ValueError):
-                    return Readable(path, layout_of(path), [list(each) for each in running.ready], running.frames)
+                    return ReadableStem(path, layout_of(path), [list(each) for each in running.ready], running.frames)
         for each in record.stems:
             if each["name"] == stem and record.result:
                 path = self._folders.results / record.result / each["path"]
                 try:
-                    return Readable(path, layout_of(path))
+                    return ReadableStem(path, layout_of(path))
                 except (OSError, ValueError) as error:
-                    raise Problem(410, "gone", "The result is not there any more. Send the job again.") from error
+                    raise _gone() from error
         if record.stems or (running and running.growing):
             raise not_found("stem of this job")
         raise Problem(409, "not_ready", "This job has no stems yet.")
 
-    async def _mix(self, record: Record) -> Readable:
+    def _grow(self, record: Record, added: Path) -> None:
+        """A file was added to the result of a job: it counts, too."""
+        for each in self._records.values():
+            if record.result and each.result == record.result and added.is_file():
+                each.size_bytes += added.stat().st_size
+                self._database.save(each)
+
+    async def _mix(self, record: Record) -> ReadableStem:
         """The song, decoded to the rate of the stems; it is kept beside them, or in the folder of the job that runs."""
         running = self.running if self.running and self.running.record is record else None
         if running and running.growing:
@@ -634,9 +641,17 @@ class Jobs:
                 except Problem:
                     if folder.is_dir():
                         raise
-        if not target.is_file():  # the job has ended meanwhile, and its folder has another name
+                else:
+                    self._grow(record, target)
+        if not target.is_file() and running:  # the job has ended meanwhile, and its folder has another name
             return await self._mix(record)
-        return Readable(target, layout_of(target))
+        if not target.is_file():
+            raise _gone()
+        return ReadableStem(target, layout_of(target))
+
+
+def _gone() -> Problem:
+    return Problem(410, "gone", "The result is not there any more. Send the job again.")
 
 
 def _address(record: Record, number: int, stem: str) -> str:
@@ -659,5 +674,5 @@ def merged(stretches: Iterable[list[int]], start: int, stop: int) -> list[list[i
     return found
 
 
-def _facts(layout: Layout) -> dict[str, int]:
+def _facts(layout: WavLayout) -> dict[str, int]:
     return {"frames": layout.frames, "sample_rate": layout.sample_rate, "channels": layout.channels}

@@ -16,7 +16,7 @@ SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
-class Limits:
+class WebLimits:
     """How much the server takes."""
 
     upload_bytes: int = 2 << 30
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Options:
+class WebOptions:
     """What was asked for, understood."""
 
     data: Path
@@ -49,7 +49,7 @@ class Options:
     worker: tuple[str, ...] = ()
     models_dir: str | None = None
     worker_command: tuple[str, ...] | None = None  # of a worker other than that of this program, for tests
-    limits: Limits = field(default_factory=Limits)
+    limits: WebLimits = field(default_factory=WebLimits)
 
     @property
     def is_loopback(self) -> bool:
@@ -63,10 +63,10 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def read(program: str, argv: Sequence[str]) -> Options:
+def read(program: str, argv: Sequence[str]) -> WebOptions:
     """Understand the arguments. Raises `InvalidRequest`; `--help` ends the program."""
     typed = _parser(program).parse_args(argv)
-    options = Options(
+    options = WebOptions(
         data=(typed.data or _usual_folder()).expanduser().absolute(),
         host=typed.host,
         port=typed.port,
@@ -78,7 +78,7 @@ def read(program: str, argv: Sequence[str]) -> Options:
         opens=program == "dsu studio" and not typed.no_browser,
         worker=_worker_options(typed),
         models_dir=typed.models_dir,
-        limits=Limits(
+        limits=WebLimits(
             upload_bytes=typed.max_upload_mb << 20,
             song_s=typed.max_minutes * 60.0,
             queued=typed.max_queue,

@@ -16,7 +16,7 @@ from typing import Any
 
 from utils.core.bootstrap import is_frozen
 from utils.core.errors import DsuError, InvalidRequest
-from utils.web.options import PORT, Options, is_loopback, read, read_token
+from utils.web.options import PORT, WebOptions, is_loopback, read, read_token
 
 READER = "--reader"  # by which the server starts the program once more, to read songs
 GOODBYE_S = 3
@@ -45,11 +45,11 @@ def main(program: str, argv: Sequence[str]) -> int:
         return 2
 
 
-def serve(options: Options, program: str) -> int:
+def serve(options: WebOptions, program: str) -> int:
     """Listen until a signal comes."""
     import uvicorn
 
-    from utils.web.app import Server
+    from utils.web.app import WebServer
     from utils.web.connections import Connection
 
     listening = _listen(options)
@@ -70,7 +70,7 @@ def serve(options: Options, program: str) -> int:
 
     async def run() -> None:
         nonlocal server
-        server = Server(options, token, port)
+        server = WebServer(options, token, port)
         config = uvicorn.Config(
             server.guard,
             http=Connection,  # type: ignore[arg-type]  a protocol of asyncio, as its own are
@@ -104,7 +104,7 @@ def serve(options: Options, program: str) -> int:
     return 0
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(options: WebOptions) -> socket.socket:
     """The socket. If the usual port is taken, and nobody asked for it, any other will do for a page."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     for port in (options.port, *([0] if options.opens and options.port == PORT else [])):
@@ -126,7 +126,7 @@ def _listen(options: Options) -> socket.socket:
     )
 
 
-def _with_page(options: Options) -> Options:
+def _with_page(options: WebOptions) -> WebOptions:
     """With the page that comes with the program, if it does."""
     from dataclasses import replace
 
@@ -135,7 +135,7 @@ def _with_page(options: Options) -> Options:
     return replace(options, page=folder) if folder.is_dir() else options
 
 
-def _say(options: Options, program: str, port: int, token: str) -> None:
+def _say(options: WebOptions, program: str, port: int, token: str) -> None:
     """Say where the server is; with the token where that was made for this run, as nobody else knows it."""
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{'localhost' if options.host == '127.0.0.1' else host}:{port}/"

@@ -25,7 +25,7 @@ from utils import __version__
 from utils.core import bootstrap
 from utils.core.errors import DsuError, InputUnreadable
 from utils.core.requests import JOINT_FORMATS, AudioFormat
-from utils.web.wav import Layout, layout_of
+from utils.web.wav import WavLayout, layout_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -260,11 +260,11 @@ def _mel_bank(rate: int, bands: int) -> NDArray[np.float64]:
     return bank
 
 
-def _mono(path: str, layout: Layout, start: int, stop: int) -> NDArray[np.float32]:
+def _mono(path: str, layout: WavLayout, start: int, stop: int) -> NDArray[np.float32]:
     return _frames(path, layout, start, stop).mean(axis=1)
 
 
-def _frames(path: str, layout: Layout, start: int, stop: int) -> NDArray[np.float32]:
+def _frames(path: str, layout: WavLayout, start: int, stop: int) -> NDArray[np.float32]:
     """Samples (frames, channels); fewer at the end of the file."""
     import numpy as np
 
@@ -340,7 +340,7 @@ def export(
 
 def _blocks(
     sources: Mapping[str, str],
-    layouts: Mapping[str, Layout],
+    layouts: Mapping[str, WavLayout],
     gains: Mapping[str, Sequence[float]] | None,
     start: int,
     stop: int,

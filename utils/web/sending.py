@@ -16,7 +16,7 @@ BLOCK_BYTES = 1 << 18
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-class Part(Response):
+class FilePart(Response):
     """The bytes `[start, stop)` of a file, read as the client takes them."""
 
     def __init__(
@@ -56,7 +56,9 @@ class Passing(FileResponse):
             self._tidy()
 
 
-def part_of(path: Path, size_bytes: int, asked: str | None, media_type: str, *, total: int | None, tag: str) -> Part:
+def part_of(
+    path: Path, size_bytes: int, asked: str | None, media_type: str, *, total: int | None, tag: str
+) -> FilePart:
     """What a `Range` asks for of the first `size_bytes` of a file; all of them without one. `total` is None while it grows.
 
     Raises `Problem`. Several ranges at once, and units that are not bytes, get the whole, as HTTP has it.
@@ -64,7 +66,7 @@ def part_of(path: Path, size_bytes: int, asked: str | None, media_type: str, *, 
     headers = {"accept-ranges": "bytes"} | ({"etag": tag} if tag else {})
     found = RANGE.fullmatch((asked or "").replace(" ", ""))
     if found is None or found[0] == "bytes=-":
-        return Part(path, 0, size_bytes, 200, headers, media_type)
+        return FilePart(path, 0, size_bytes, 200, headers, media_type)
     first, last = found[1], found[2]
     if first:
         start = int(first)
@@ -81,4 +83,4 @@ def part_of(path: Path, size_bytes: int, asked: str | None, media_type: str, *, 
             headers={"content-range": f"bytes */{told}"},
         )
     headers["content-range"] = f"bytes {start}-{stop - 1}/{told}"
-    return Part(path, start, stop, 206, headers, media_type)
+    return FilePart(path, start, stop, 206, headers, media_type)

@@ -12,7 +12,7 @@ Command = Literal["separate", "apollo"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
-class Error(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong, with a code of the protocol."""
 
     code: str
@@ -24,7 +24,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every answer that is an error."""
 
-    error: Error
+    error: ErrorBody
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = {}
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QueuePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a job is to be in the queue."""
 
     position: Annotated[int, Meta(ge=0, le=1_000_000, description="0 is the next one.")]
@@ -90,7 +90,7 @@ class Stem(msgspec.Struct, frozen=True, kw_only=True):
     frames_ready: Annotated[int, Meta(description="Samples of each channel that are ready from the beginning on.")]
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A job, as it is now."""
 
     id: str
@@ -116,17 +116,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     movable: Annotated[bool, Meta(description="Whether `seek` moves its work.")]
     reused: Annotated[bool, Meta(description="The result is that of an earlier job with the same content.")]
     warnings: list[str]
-    error: Error | None
+    error: ErrorBody | None
     size_bytes: int
 
 
-class Jobs(msgspec.Struct, frozen=True, kw_only=True):
+class JobViews(msgspec.Struct, frozen=True, kw_only=True):
     """All jobs: those that have ended by their end, then the one that runs, then the queue."""
 
-    jobs: list[Job]
+    jobs: list[JobView]
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
+class ServerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server can work."""
 
     ok: bool

@@ -7,8 +7,8 @@ import time
 
 from utils.web.database import Database, Record
 from utils.web.folders import Folders
-from utils.web.jobs import Jobs
-from utils.web.options import Limits
+from utils.web.jobs import JobList
+from utils.web.options import WebLimits
 from utils.web.shapes import ENDED
 from utils.web.uploads import Uploads
 
@@ -19,7 +19,9 @@ YOUNGEST_S = 3600.0  # a song that no job uses yet is left alone for so long, un
 class Sweeper:
     """Removes from the data folder what its limits do not allow to stay."""
 
-    def __init__(self, limits: Limits, folders: Folders, database: Database, jobs: Jobs, uploads: Uploads) -> None:
+    def __init__(
+        self, limits: WebLimits, folders: Folders, database: Database, jobs: JobList, uploads: Uploads
+    ) -> None:
         self._limits = limits
         self._folders = folders
         self._database = database

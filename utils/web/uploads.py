@@ -13,10 +13,10 @@ import msgspec
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from utils.web.child import Reader
+from utils.web.child import SongReader
 from utils.web.database import Database
 from utils.web.folders import Folders
-from utils.web.options import Limits
+from utils.web.options import WebLimits
 from utils.web.problems import Problem
 from utils.web.shapes import Upload
 
@@ -29,7 +29,7 @@ LONGEST_REQUEST_BYTES = 1 << 20
 class Uploads:
     """Takes songs, as many at once and as large as the limits say."""
 
-    def __init__(self, limits: Limits, folders: Folders, database: Database, reader: Reader) -> None:
+    def __init__(self, limits: WebLimits, folders: Folders, database: Database, reader: SongReader) -> None:
         self._limits = limits
         self._folders = folders
         self._database = database
@@ -123,7 +123,7 @@ class Uploads:
         return upload
 
 
-def too_large(limits: Limits) -> Problem:
+def too_large(limits: WebLimits) -> Problem:
     return Problem(
         413, "too_large", f"The song is larger than the {limits.upload_bytes >> 20} MB that this server allows."
     )
@@ -136,7 +136,7 @@ def full() -> Problem:
 class Incoming:
     """One song that is being received."""
 
-    def __init__(self, uploads: Uploads, limits: Limits, folders: Folders) -> None:
+    def __init__(self, uploads: Uploads, limits: WebLimits, folders: Folders) -> None:
         self.path = folders.new_incoming()
         self.size_bytes = 0
         self._uploads = uploads

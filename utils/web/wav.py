@@ -11,7 +11,7 @@ _MOST_CHUNKS = 32
 _SIZE_IN_DS64 = 0xFFFFFFFF
 
 
-class Layout(NamedTuple):
+class WavLayout(NamedTuple):
     """The samples of a file: 32-bit floats, interleaved, from `offset` on."""
 
     offset: int
@@ -24,7 +24,7 @@ class Layout(NamedTuple):
         return 4 * self.channels
 
 
-def layout_of(path: Path) -> Layout:
+def layout_of(path: Path) -> WavLayout:
     """Read the header. Raises `ValueError` for any other kind of file, and `OSError`."""
     with path.open("rb") as file:
         riff, _, wave = struct.unpack("<4sI4s", _exactly(file.read(12), 12))
@@ -37,7 +37,7 @@ def layout_of(path: Path) -> Layout:
                 if not channels:
                     break
                 size = long_size if size == _SIZE_IN_DS64 else size
-                return Layout(file.tell(), size // (4 * channels), rate, channels)
+                return WavLayout(file.tell(), size // (4 * channels), rate, channels)
             start = file.tell()
             if kind == b"ds64":
                 _, long_size, _, _ = struct.unpack("<QQQI", _exactly(file.read(28), 28))

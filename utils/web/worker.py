@@ -23,7 +23,7 @@ CANCEL_PATIENCE_S = 30.0
 QUESTION_PATIENCE_S = 120.0
 
 
-class Worker:
+class JobWorker:
     """One process of the worker. A job is told to it when its turn has come, never before."""
 
     def __init__(self, options: Sequence[str], cwd: Path, command: Sequence[str] | None = None) -> None:
