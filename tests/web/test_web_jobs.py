@@ -3,6 +3,7 @@
 import array
 import io
 import json
+import re
 import wave
 import zipfile
 
@@ -213,6 +214,18 @@ def test_the_rest_of_the_addresses(server):
     assert server.get("/v1/doctor").json is None
     assert server.get("/v1/nothing").code == "not_found"
     assert server.get("/v1/jobs/none").code == "not_found"
+
+
+def test_the_document_is_made_of_the_requests(server):
+    """OpenAPI has the fields of all families, as the worker's own types have them, and every reference leads somewhere."""
+    document = server.get("/openapi.json").json
+    schemas = document["components"]["schemas"]
+    options = schemas["SeparateOptions"]["properties"]
+    assert {"model", "shifts", "vr_aggression", "text"} <= options.keys()
+    assert not {"input", "output", "model_path", "stream"} & options.keys()
+    found = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert found <= schemas.keys()
+    assert document["paths"]["/v1/jobs/{job}"].keys() == {"get", "delete"}
 
 
 def test_events_tell_of_a_job_as_it_goes(data, song):

@@ -20,6 +20,7 @@ from utils.web.shapes import Failure, NewJob
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
 JSON = "application/json"
+OPTIONS = "SeparateOptions"
 FORM_BODY = {
     "type": "object",
     "required": ["file"],
@@ -60,7 +61,18 @@ def document(endpoints: Iterable[Endpoint]) -> Schema:
         types.update(
             dict.fromkeys(kind for kind in (*endpoint.answers.values(), endpoint.body) if isinstance(kind, type))
         )
-    _, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    forms = (DsuSeparate, *dict.fromkeys(FORMS.values()))
+    _, schemas = msgspec.json.schema_components([*types, *forms], ref_template=REFERENCE)
+    options: dict[str, list[Schema]] = {}
+    for form in forms:
+        for name, option in _fields(schemas.pop(form.__name__)).items():
+            options.setdefault(name, []).append(option)
+    schemas[OPTIONS] = {
+        "type": "object",
+        "description": "Fields of the worker's commands. Which of them a job may have depends on its model: see `/v1/schema`.",
+        "properties": {name: _any_of(found) for name, found in options.items()},
+    }
+    schemas[NewJob.__name__]["properties"]["request"]["$ref"] = REFERENCE.format(name=OPTIONS)
     paths: dict[str, Schema] = {}
     for endpoint in shown:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -77,6 +89,12 @@ def document(endpoints: Iterable[Endpoint]) -> Schema:
             },
         },
     }
+
+
+def _any_of(schemas: list[Schema]) -> Schema:
+    """One schema for a field that families may have in different forms."""
+    different = [schema for number, schema in enumerate(schemas) if schema not in schemas[:number]]
+    return different[0] if len(different) == 1 else {"anyOf": different}
 
 
 def _operation(endpoint: Endpoint) -> Schema:
