@@ -66,13 +66,16 @@ def test_old_jobs_and_songs_are_swept(data, song):
         jobs = until(lambda: server.get("/v1/jobs").json["jobs"], lambda jobs: len(jobs) == 2)
         assert [job["id"] for job in jobs] == names[1:]
     with WebServer(data, disk_bytes=size // 2) as server:
-        until(lambda: server.get("/v1/jobs").json["jobs"], lambda jobs: len(jobs) == 1)
-        until(lambda: [path.name for path in (data / "uploads").iterdir()], lambda found: found == [upload])
-        assert idle != upload
+        jobs = until(lambda: server.get("/v1/jobs").json["jobs"], lambda jobs: len(jobs) == 1)
+        assert jobs[0]["id"] == names[2]
         until(lambda: len(list((data / "results").iterdir())), lambda count: count == 1)
-    with WebServer(data, keep_s=0.0) as server:
+        assert {path.name for path in (data / "uploads").iterdir()} == {upload, idle}
+    with WebServer(data, disk_bytes=20_000) as server:  # there is room for one song
         until(lambda: server.get("/v1/jobs").json["jobs"], lambda jobs: jobs == [])
+        until(lambda: [path.name for path in (data / "uploads").iterdir()], lambda found: found == [upload])
         until(lambda: list((data / "results").iterdir()), lambda left: not left)
+    with WebServer(data, keep_s=0.0) as server:
+        until(lambda: list((data / "uploads").iterdir()), lambda left: not left)
 
 
 def test_many_clients_at_once(data, tmp_path):

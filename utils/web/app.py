@@ -460,7 +460,10 @@ class WebServer:
         if path is None or not path.is_file() or path.is_symlink():
             if "file" in request.path_params:
                 raise not_found("file")
-            return Response(f"DSU {__version__}. This server has no page; its API is described by /openapi.json.\n")
+            return Response(
+                f"DSU {__version__}. This server has no page; its API is described by /openapi.json.\n",
+                media_type="text/plain",
+            )
         kept = "public, max-age=31536000, immutable" if "file" in request.path_params else "no-cache"
         return FileResponse(path, headers={"cache-control": kept}, media_type=_kind_of(path))
 

@@ -35,6 +35,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+DRAIN_S, DRAINED_BYTES = 1.0, 1 << 20
 SLOWEST_BYTES_PER_S = 1024  # on the average, of a body that takes long
 ALLOWED_METHODS = "GET, HEAD, POST, DELETE"
 ALLOWED_HEADERS = "authorization, content-type, idempotency-key, last-event-id, range"
@@ -64,7 +65,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin", "").lower()
-        guarded = self._guarded(send, origin)
+        body = Body(receive, self._patience_s)
+        guarded = self._guarded(send, origin, body)
         try:
             cookie = self._check(scope, headers, origin)
         except Problem as problem:
@@ -79,7 +81,7 @@ class Guard:
             await answer(guarded, 204, None, {"allow": ALLOWED_METHODS})
         else:
             with contextlib.suppress(TimeoutError):  # its connection is closed, since there is no end of the answer
-                await self._app(scope, self._patient(receive), guarded)
+                await self._app(scope, body, guarded)
 
     def _check(self, scope: Scope, headers: Headers, origin: str) -> str | None:
         """The cookie that a visitor with a token in the address gets, if any. Raises `Problem`."""
@@ -147,11 +149,13 @@ class Guard:
             headers={"www-authenticate": "Bearer"},
         )
 
-    def _guarded(self, send: Send, origin: str) -> Send:
+    def _guarded(self, send: Send, origin: str, body: Body) -> Send:
         """Adds the headers that keep browsers in bounds, and does not wait forever for a client that reads nothing."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if message["status"] >= 400:
+                    await body.drain()
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -167,27 +171,38 @@ class Guard:
 
         return sending
 
-    def _patient(self, receive: Receive) -> Receive:
-        """Gives a client up that does not send the next part of its body."""
-        is_over = False
-        begun_s, size_bytes = time.monotonic(), 0
 
-        async def receiving() -> Message:
-            nonlocal is_over, size_bytes
-            if is_over:  # waits for the client to leave
-                return await receive()
-            try:
-                async with asyncio.timeout(self._patience_s):
-                    message = await receive()
-            except TimeoutError as late:
-                raise _too_slow() from late
-            size_bytes += len(message.get("body", b""))
-            if size_bytes < SLOWEST_BYTES_PER_S * (time.monotonic() - begun_s - 3 * self._patience_s):
-                raise _too_slow()
-            is_over = message["type"] == "http.disconnect" or not message.get("more_body", False)
-            return message
+class Body:
+    """The body of a request, as the app receives it: a client that does not send the next part of it in time is given up."""
 
-        return receiving
+    def __init__(self, receive: Receive, patience_s: float) -> None:
+        self._receive = receive
+        self._patience_s = patience_s
+        self._begun_s = time.monotonic()
+        self._size_bytes = 0
+        self._is_over = False
+
+    async def __call__(self) -> Message:
+        if self._is_over:  # waits for the client to leave
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                message = await self._receive()
+        except TimeoutError as late:
+            raise _too_slow() from late
+        self._size_bytes += len(message.get("body", b""))
+        if self._size_bytes < SLOWEST_BYTES_PER_S * (time.monotonic() - self._begun_s - 3 * self._patience_s):
+            raise _too_slow()
+        self._is_over = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Take a little of what is left: who still sends when the connection is closed does not get to see the error."""
+        with contextlib.suppress(TimeoutError, Problem):
+            async with asyncio.timeout(min(DRAIN_S, self._patience_s)):
+                end_bytes = self._size_bytes + DRAINED_BYTES
+                while not self._is_over and self._size_bytes < end_bytes:
+                    await self()
 
 
 def _too_slow() -> Problem:
