@@ -102,7 +102,7 @@ def target(system: str, machine: str, torch_version: str, installed: Sequence[st
 
 def requirements(built: Target) -> list[str]:
     """The requirements files whose packages go into the folder."""
-    return [f"requirements-{built.flavor}.txt", "requirements-alone.txt"]
+    return [f"requirements-{built.flavor}.txt", "requirements-studio.txt", "requirements-alone.txt"]
 
 
 # Freezing ---------------------------------------------------------------------------------------------------------

@@ -50,13 +50,13 @@ def test_each_build_has_its_requirements(flavor):
     built = build_dsu.Target("mac", "arm") if flavor == "mac-mps" else build_dsu.Target("linux", flavor)
     files = build_dsu.requirements(built)
     assert all((ROOT / file).is_file() for file in files)
-    assert files == [f"requirements-{flavor}.txt", "requirements-alone.txt"]
+    assert files == [f"requirements-{flavor}.txt", "requirements-studio.txt", "requirements-alone.txt"]
 
 
 @pytest.fixture
 def sources():
     """What may go in from the current environment."""
-    return build_dsu.Sources.of(["requirements-cpu.txt", "requirements-alone.txt"], distributions.installed())
+    return build_dsu.Sources.of(["requirements-cpu.txt", "requirements-studio.txt", "requirements-alone.txt"], distributions.installed())
 
 
 def test_only_what_is_required_may_go_in(sources):

@@ -13,7 +13,17 @@ from tools.freeze.slimming import files
 
 MANIFEST = "MANIFEST.json"
 # What the frozen programs are made from. Documents, tests and tools may change without a new build.
-SOURCES = ("build_dsu.py", "configs", "embedded", "locks/runtime.txt", "models", "tools/freeze", "utils", "workers")
+SOURCES = (
+    "build_dsu.py",
+    "configs",
+    "embedded",
+    "locks/runtime.txt",
+    "locks/studio.txt",
+    "models",
+    "tools/freeze",
+    "utils",
+    "workers",
+)
 SOURCE_SUFFIXES = frozenset({".py", ".json", ".yaml", ".yml", ".safetensors", ".txt", ".md", ".html", ".css", ".js"})
 
 
