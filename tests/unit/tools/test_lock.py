@@ -23,6 +23,7 @@ FILES = {
     "requirements-cuda.txt": "# CUDA\n-r requirements-common.txt\ntorch==2.0\nOnnxruntime_gpu==1.0\n",
     "requirements-common.txt": "app==1.0\n",
     "requirements-alone.txt": "alone==1.0\n",
+    "requirements-studio.txt": "web==1.0\n",
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
     "requirements-dev-alone.txt": "peer==1.0\n",
@@ -44,6 +45,7 @@ def packages():
         "base": package('windows-only; sys_platform == "win32"', 'other; extra == "more"'),
         "windows-only": package(),
         "filelock": package(),
+        "web": package("base"),
         "freezer": package('backport; python_version < "3.14"', "base"),
         "backport": package(),
         "tester": package("base", "alone"),
@@ -59,6 +61,7 @@ def project(monkeypatch, tmp_path):
         (tmp_path / name).write_text(content, encoding="utf-8")
     entries = {
         run.RUNTIME_LOCK: ["app", "base", "filelock", "alone", 'windows-only; sys_platform == "nowhere"'],
+        run.STUDIO_LOCK: ["web"],
         run.BUILD_LOCK: ["freezer", "backport"],
         run.DEV_LOCK: ["tester", "peer"],
     }
