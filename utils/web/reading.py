@@ -127,10 +127,9 @@ def content(path: str) -> dict[str, Any]:
 
 def identify(models: Sequence[str], models_dir: str, *, whole: bool) -> dict[str, Any]:
     """What identifies the files of these models, or of all that are there: other files, another text."""
-    from utils.store.folders import ModelFolders
     from utils.store.registry import Registry
 
-    registry, folders = Registry.load(), ModelFolders(Path(models_dir))
+    registry = Registry.load()
     found: list[Any] = [__version__]
     for name in models:
         records = (registry.find(name, worker) for worker in ("bsroformer", "demucs", "audio-separator", "audiosep"))
@@ -141,7 +140,6 @@ def identify(models: Sequence[str], models_dir: str, *, whole: bool) -> dict[str
             found += [name, *(file.sha256 for file in record.files)]
     if whole:
         found += sorted(_states(Path(models_dir)))
-    del folders
     return {"identity": hashlib.sha256(json.dumps(found).encode()).hexdigest()}
 
 
