@@ -59,6 +59,7 @@ class Child:
         self._waiting: dict[str, tuple[Line, Callable[[Line], None] | None, asyncio.Future[Line]]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._stderr = bytearray()
+        self._is_over = False
         self.starts = 0
 
     @property
@@ -90,9 +91,12 @@ class Child:
 
     async def start(self) -> None:
         async with self._starting:
+            if self._reader is not None and self._is_over:  # it has closed its output, and is ending
+                await asyncio.shield(self._reader)
             if self._process is not None:
                 return
             self._stderr.clear()
+            self._is_over = False
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
@@ -128,6 +132,7 @@ class Child:
         except ValueError:  # a line without an end
             pass
         finally:
+            self._is_over = True
             try:  # it has closed its output, so it is ending by itself
                 status = await asyncio.wait_for(process.wait(), END_S)
             except TimeoutError:
@@ -208,6 +213,8 @@ class SongReader:
         async with self._turn:
             if self._end:
                 self._end.cancel()
+            if self._ending:
+                await self._ending
             is_over = False
             try:
                 line = await asyncio.wait_for(self._child.ask({"do": do, "with": arguments}), self._patience_s)
