@@ -46,7 +46,7 @@ from utils.web.uploads import Uploads, plain_name
 from utils.web.worker import JobWorker
 
 S = TypeVar("S", bound=msgspec.Struct)
-QUICK_S, SLOW_S = 60.0, 1800.0  # what a reader may take
+QUICK_S, SLOW_S = 120.0, 1800.0  # what a reader may take
 MOST_SAMPLES_S = 60
 MOST_PEAKS = 1 << 20
 LONGEST_KEY = 200
@@ -358,7 +358,7 @@ class WebServer:
             found = await self.quick.ask("check", text=asked.text, recipe=asked.recipe, models_dir=str(self.models_dir))
             asking.refuse_files(found["document"], "recipe")
         except Problem as problem:
-            if problem.status != 422:
+            if problem.status != 422 or problem.code == "input_unreadable":  # the second is said of the child itself
                 raise
             line = re.search(r"\bline (\d+)", problem.message)
             return told({"ok": False, "error": {**problem.error, **({"line": int(line[1])} if line else {})}})
