@@ -73,7 +73,7 @@ def serve(options: WebOptions, program: str) -> int:
         server = WebServer(options, token, port)
         config = uvicorn.Config(
             server.guard,
-            http=Connection,  # type: ignore[arg-type]  a protocol of asyncio, as its own are
+            http=Connection,
             ws="none",
             lifespan="on",
             interface="asgi3",

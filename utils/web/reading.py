@@ -259,7 +259,8 @@ def _mel_bank(rate: int, bands: int) -> NDArray[np.float64]:
 
 
 def _mono(path: str, layout: WavLayout, start: int, stop: int) -> NDArray[np.float32]:
-    return _frames(path, layout, start, stop).mean(axis=1)
+    mean: NDArray[np.float32] = _frames(path, layout, start, stop).mean(axis=1)
+    return mean
 
 
 def _frames(path: str, layout: WavLayout, start: int, stop: int) -> NDArray[np.float32]:

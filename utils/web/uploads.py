@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 from python_multipart.exceptions import FormParserError
@@ -19,6 +19,9 @@ from utils.web.folders import Folders
 from utils.web.options import WebLimits
 from utils.web.problems import Problem
 from utils.web.shapes import Upload
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 BLOCK_BYTES = 1 << 20
 LONGEST_NAME = 200
@@ -203,7 +206,7 @@ class Form:
         self._value = bytearray()
         self._field = ""
 
-    def callbacks(self) -> dict[str, object]:
+    def callbacks(self) -> MultipartCallbacks:
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self._grow(self._header, data[start:end]),
