@@ -65,6 +65,7 @@ class WebServer:
         found = re.search(r"listens on http://[^ ]*:(\d+)/(?:\?token=(\S+))?", line)
         if found is None:
             self.process.wait()
+            self._end()
             raise AssertionError(line + self.stderr)
         self.port, self.token = int(found[1]), found[2]
 
@@ -76,8 +77,16 @@ class WebServer:
 
     @property
     def stderr(self):
-        self.errors.seek(0)
-        return self.errors.read().decode()
+        """What it has written to its standard error; also after its end."""
+        if not self.errors.closed:
+            self.errors.seek(0)
+            self._said = self.errors.read().decode()
+        return self._said
+
+    def _end(self):
+        self._said = self.stderr
+        self.errors.close()
+        self.process.stdout.close()
 
     def stop(self, number=signal.SIGTERM):
         """End the process by a signal, and return its status."""
@@ -87,7 +96,8 @@ class WebServer:
             return self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
-            self.process.stdout.close()
+            self.process.wait()
+            self._end()
 
     def connect(self, timeout=PATIENCE_S):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -151,6 +161,9 @@ class Listener:
         headers = {"Authorization": f"Bearer {server.token}"} | ({"Last-Event-ID": last_id} if last_id else {})
         self._connection.request("GET", path, headers=headers)
         self.response = self._connection.getresponse()
+        if self.response.status != 200:
+            self.response.close()
+            self._connection.close()
         assert self.response.status == 200
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -176,6 +189,7 @@ class Listener:
             self._connection.sock.shutdown(2)
         self._connection.close()
         self._thread.join(PATIENCE_S)
+        self.response.close()
 
 
 def until(get, condition):
