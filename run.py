@@ -658,7 +658,8 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (demo, studio, serve, test, check, bench, gen, lock, build, worker, doctor, clean)
+    command.__name__: command
+    for command in (demo, studio, serve, test, check, bench, gen, lock, build, worker, doctor, clean)
 }
 
 

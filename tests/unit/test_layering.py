@@ -287,8 +287,11 @@ def test_right_imports_are_allowed(source, text):
 
 
 @pytest.mark.parametrize(
-    "module", ["utils.serving.loop", "utils.serving.dealer", "utils.commandline.demucs", "workers.launch"]
-    "module", ["utils.serving.loop", "utils.commandline.demucs", "workers.launch", "utils.web.app", "utils.web.program"]
+    "module",
+    [
+        *("utils.serving.loop", "utils.serving.dealer", "utils.commandline.demucs", "workers.launch"),
+        *("utils.web.app", "utils.web.program"),
+    ],
 )
 def test_nothing_heavy_is_imported_on_the_way_to_the_first_answer(module):
     """Importing a whole column leaves torch, numpy and rich alone, also by way of others."""
