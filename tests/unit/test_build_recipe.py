@@ -56,7 +56,9 @@ def test_each_build_has_its_requirements(flavor):
 @pytest.fixture
 def sources():
     """What may go in from the current environment."""
-    return build_dsu.Sources.of(["requirements-cpu.txt", "requirements-studio.txt", "requirements-alone.txt"], distributions.installed())
+    return build_dsu.Sources.of(
+        ["requirements-cpu.txt", "requirements-studio.txt", "requirements-alone.txt"], distributions.installed()
+    )
 
 
 def test_only_what_is_required_may_go_in(sources):

@@ -30,7 +30,9 @@ def test_flavors_differ_only_in_torch_and_onnxruntime(flavor):
     assert onnx == ("onnxruntime-gpu" if flavor == "cuda" else "onnxruntime", pins("cpu")["onnxruntime"])
 
 
-@pytest.mark.parametrize("name", [*run.FLAVORS, "common", "alone", "studio", "build", "dev", "dev-alone", "peers", "fuzzer"])
+@pytest.mark.parametrize(
+    "name", [*run.FLAVORS, "common", "alone", "studio", "build", "dev", "dev-alone", "peers", "fuzzer"]
+)
 def test_packages_that_break_installations_stay_out(name):
     """torchaudio and torchvision must match torch's build exactly, and DSU does not need them."""
     assert not NEVER & pins(name).keys()
