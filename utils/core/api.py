@@ -43,7 +43,14 @@ class Readiness(NamedTuple):
     devices: Sequence[replies.ReadyDevice] = ()  # where there are several
 
 
-class EngineApi(Protocol):
+class KnowsFamilies(Protocol):
+    """Who can say which family a model is of."""
+
+    def family_of(self, model: str | None) -> FamilyName | None:
+        """The family of the model called `model`; of None, that of the active model. Raises `UnknownModel`."""
+
+
+class EngineApi(KnowsFamilies, Protocol):
     """Everything about models, audio and files; nothing about JSON."""
 
     settings: Settings

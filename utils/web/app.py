@@ -46,6 +46,7 @@ from utils.web.uploads import Uploads, plain_name
 from utils.web.worker import JobWorker
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 QUICK_S, SLOW_S = 120.0, 1800.0  # what a reader may take
 MOST_SAMPLES_S = 60
 MOST_PEAKS = 1 << 20
@@ -641,7 +642,7 @@ async def body_of(request: Request, kind: type[S]) -> S:
     return decoded(bytes(data), kind)
 
 
-def decoded(data: bytes, kind: type[Any]) -> Any:
+def decoded(data: bytes, kind: type[T]) -> T:
     """JSON as a type. Raises `Problem`."""
     try:
         return msgspec.json.decode(data, type=kind)

@@ -74,7 +74,7 @@ def checked(cmd: str, request: Mapping[str, Any], families: Families) -> dict[st
         fields["model"] = DEFAULT_NETWORK
     try:
         command: Command = GROUP.commands[cmd]
-        form, own = command.form_of(fields, families)  # type: ignore[arg-type]  all of the engine that it asks
+        form, own = command.form_of(fields, families)
         decoded = messages.decode({**own, "input": "song", "output_dir": "stems", "stream": True}, form.request)
         form.check(decoded.request)
     except DsuError as error:

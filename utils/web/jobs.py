@@ -135,7 +135,7 @@ class JobList:
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
         self._flush: asyncio.TimerHandle | None = None
-        self._identities: dict[asking.Models, tuple[float, str]] = {}
+        self._identities: dict[asking.MeantModels, tuple[float, str]] = {}
         self._decoding = asyncio.Lock()
         for record in self._records.values():
             if record.state == "running":  # the server ended meanwhile
@@ -476,7 +476,7 @@ class JobList:
 
     async def _song(self, record: Record) -> Path:
         if "upload" in record.input:
-            return self._folders.uploads / record.input["upload"]
+            return self._folders.uploads / str(record.input["upload"])
         return asking.within(record.input["path"], self._roots)
 
     def _follow(self, running: Running, line: Line) -> None:

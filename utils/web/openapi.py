@@ -56,16 +56,17 @@ FAILURES = {
 def document(endpoints: Iterable[Endpoint]) -> Schema:
     """The OpenAPI document."""
     shown = [endpoint for endpoint in endpoints if endpoint.is_documented]
-    types: dict[type, None] = {Failure: None}
+    types: dict[type[msgspec.Struct], None] = {Failure: None}
     for endpoint in shown:
         types.update(
             dict.fromkeys(kind for kind in (*endpoint.answers.values(), endpoint.body) if isinstance(kind, type))
         )
-    forms = (DsuSeparate, *dict.fromkeys(FORMS.values()))
+    forms: list[type[Separate]] = [DsuSeparate, *dict.fromkeys(FORMS.values())]
     _, schemas = msgspec.json.schema_components([*types, *forms], ref_template=REFERENCE)
     options: dict[str, list[Schema]] = {}
     for form in forms:
-        for name, option in _fields(schemas.pop(form.__name__)).items():
+        own: Schema = schemas.pop(form.__name__)
+        for name, option in _fields(own).items():
             options.setdefault(name, []).append(option)
     schemas[OPTIONS] = {
         "type": "object",
@@ -138,7 +139,7 @@ def _content(kind: type | str) -> Schema:
 
 def request_schema() -> Schema:
     """The fields that `request` of a job may have: those of all models, and those of each family's."""
-    types: dict[str, type[Separate]] = {"common": DsuSeparate, **FORMS}
+    types: dict[str, type[Separate]] = {"common": DsuSeparate, **{str(family): form for family, form in FORMS.items()}}
     _, definitions = msgspec.json.schema_components(types.values(), ref_template="#/definitions/{name}")
     common = _fields(definitions[DsuSeparate.__name__])
     families = {

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from utils.core.errors import InvalidRequest
 
@@ -98,7 +99,7 @@ def read(program: str, argv: Sequence[str]) -> WebOptions:
 
 def _parser(program: str) -> argparse.ArgumentParser:
     class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> object:  # type: ignore[override]  it raises
+        def error(self, message: str) -> NoReturn:
             raise InvalidRequest(f"{message}.", hint=f"`{program} --help` lists the options.")
 
     what = (

@@ -61,6 +61,8 @@ def serve(options: WebOptions, program: str) -> int:
     asyncio_loop = asyncio.new_event_loop()
     asyncio.set_event_loop(asyncio_loop)
 
+    server: Any = None
+
     class Listening(uvicorn.Server):
         """The server of uvicorn, which lets listeners go when it is told to end."""
 
@@ -93,7 +95,6 @@ def serve(options: WebOptions, program: str) -> int:
         _say(options, program, port, token)
         await Listening(config).serve(sockets=[listening])
 
-    server: Any = None
     try:
         asyncio_loop.run_until_complete(run())
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ import msgspec
 from utils import __version__
 from utils.core import bootstrap
 from utils.core.errors import DsuError, InputUnreadable
-from utils.core.requests import JOINT_FORMATS, AudioFormat
+from utils.core.requests import JOINT_FORMATS, AudioFormat, SampleType
 from utils.web.wav import WavLayout, layout_of
 
 if TYPE_CHECKING:
@@ -285,8 +285,8 @@ def export(
     sources: Mapping[str, str],
     folder: str,
     title: str,
-    form: str,
-    sample: str | None,
+    form: AudioFormat,
+    sample: SampleType | None,
     bitrate: int | None,
     sample_rate: int | None,
     gains: Mapping[str, Sequence[float]] | None,
@@ -302,8 +302,8 @@ def export(
         raise InputUnreadable("These stems have different rates or channels, so they have no common file.")
     is_joint = form in JOINT_FORMATS
     output: Any = OutputFormat(
-        form,  # type: ignore[arg-type]  checked by the server
-        sample or (None if is_joint else "PCM_16"),  # type: ignore[arg-type]
+        form,
+        sample or (None if is_joint else "PCM_16"),
         bitrate,
         sample_rate or first.sample_rate,
         "rescale",

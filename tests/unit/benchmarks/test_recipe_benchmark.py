@@ -12,6 +12,7 @@ def test_what_is_measured_is_a_recipe():
 
 
 def test_the_ratio_is_the_middle_one():
-    """Of the whole job to its networks."""
-    text = recipes.report([recipes.Timed(2.0, 2.0), recipes.Timed(3.0, 2.0), recipes.Timed(2.2, 2.0)])
-    assert "Median ratio: **1.100**" in text
+    """Of the whole job to its networks, and to the batch."""
+    text = recipes.report([recipes.Timed(2.0, 2.0, 4.0), recipes.Timed(3.0, 2.0, 4.0), recipes.Timed(2.2, 2.0, 4.0)])
+    assert "**1.100** of its networks" in text
+    assert "0.550 of the batch" in text

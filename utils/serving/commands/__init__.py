@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from utils.core.api import EngineApi
+from utils.core.api import EngineApi, KnowsFamilies
 from utils.core.catalogue import FamilyName, Worker
 from utils.core.errors import InvalidRequest
 from utils.core.job import Job
@@ -43,7 +43,7 @@ class Command:
     by_family: Mapping[FamilyName, Command] = field(default_factory=dict)  # of `dsu`: the command as each family has it
     alone_with: str | None = None  # the field with which no family is meant
 
-    def form_of(self, fields: Fields, engine: EngineApi) -> tuple[Command, Fields]:
+    def form_of(self, fields: Fields, engine: KnowsFamilies) -> tuple[Command, Fields]:
         """The command of the family that a request means, and the request's fields there.
 
         That is the command itself where only the model that is active at its turn decides.
@@ -63,7 +63,7 @@ class Command:
             )
         return form, {name: value for name, value in fields.items() if name != "family"}
 
-    def _family_meant(self, fields: Fields, engine: EngineApi) -> FamilyName | None:
+    def _family_meant(self, fields: Fields, engine: KnowsFamilies) -> FamilyName | None:
         """The family of a request that does not say it: by a field that one family alone has, or by the model's name.
 
         Fields that several families have mean the active model if it is of one of them, otherwise the first of them.
