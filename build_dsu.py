@@ -26,6 +26,7 @@ from utils import PROTOCOL_VERSION, __version__
 from workers import WORKERS
 
 ROOT = Path(__file__).resolve().parent
+PAGE = ROOT / "studio" / "dist"
 OUTPUT = ROOT / "dist"
 FOLDER = "dsu"
 # The time of all files and archive entries, 2026-01-01, unless SOURCE_DATE_EPOCH is set.
@@ -180,8 +181,14 @@ def without_traces() -> Any:
 
 
 def copy_data(folder: Path) -> None:
-    """Copy the configurations, the models that come with DSU, and our own licence."""
+    """Copy the configurations, the models that come with DSU, the page of the studio, and our own licence."""
     shutil.copytree(ROOT / "configs", folder / "configs")
+    if PAGE.is_dir():
+        shutil.copytree(PAGE, folder / "studio")
+    else:
+        step(
+            f"The folder has no page for `dsu studio`: {PAGE.relative_to(ROOT)} is not there. `npm run build` in studio/ makes it."
+        )
     for model in sorted((ROOT / "embedded").glob("*.safetensors")):
         (folder / "embedded").mkdir(exist_ok=True)
         shutil.copyfile(model, folder / "embedded" / model.name)

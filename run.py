@@ -34,6 +34,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
 STUDIO_LOCK = "locks/studio.txt"
+STUDIO = ROOT / "studio"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
 # Two builds of onnxruntime in one environment overwrite each other's files, so each flavor has exactly one.
@@ -588,6 +589,7 @@ def build(words: list[str]) -> int:
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []
     python = set_up(flavor, build=True)
+    make_page()
     say(f"Building the frozen folder; about {'a minute' if '--archive' in rest else 'half a minute'} on two cores.")
     return run_openly([python, ROOT / "build_dsu.py", *asked, *rest])
 
@@ -614,9 +616,29 @@ def become(argv: list[str]) -> int:
     return run_openly(argv)
 
 
+def make_page() -> bool:
+    """Make the page of the studio, unless it is newer than what it is made of. Returns whether it is there."""
+    sources = [path for path in (STUDIO / "src").rglob("*") if path.is_file()]
+    sources += [STUDIO / name for name in ("build.mjs", "package-lock.json")]
+    page = STUDIO / "dist" / "index.html"
+    if page.is_file() and page.stat().st_mtime >= max(path.stat().st_mtime for path in sources):
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        return page.is_file()
+    for title, words in (("Installing what the page is made with", ("ci",)), ("Making the page", ("run", "build"))):
+        must_succeed(title, [npm, "--prefix", STUDIO, "--no-audit", "--no-fund", *words])
+    return True
+
+
 def studio(words: list[str]) -> int:
     """separate songs in the browser; `studio --help` has its options"""
-    return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "studio", *words])
+    python = set_up(studio=True)
+    if not make_page():
+        raise Failure(
+            "The page is made with npm, which comes with Node.js 20 or newer. Install that, or use a build of DSU."
+        )
+    return become([str(python), str(ROOT / "workers" / "dsu_worker.py"), "studio", *words])
 
 
 def serve(words: list[str]) -> int:

@@ -20,11 +20,16 @@ SOURCES = (
     "locks/runtime.txt",
     "locks/studio.txt",
     "models",
+    "studio/build.mjs",
+    "studio/package-lock.json",
+    "studio/src",
     "tools/freeze",
     "utils",
     "workers",
 )
-SOURCE_SUFFIXES = frozenset({".py", ".json", ".yaml", ".yml", ".safetensors", ".txt", ".md", ".html", ".css", ".js"})
+SOURCE_SUFFIXES = frozenset(
+    (*(".py", ".json", ".yaml", ".yml", ".safetensors", ".txt", ".md", ".html", ".css", ".js"), ".svg", ".ts", ".tsx")
+)
 
 
 def sources_digest(root: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,6 +23,9 @@ from utils.web.shapes import Upload
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
+
+# What it finds in a form is the client's to know, and not for stderr.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 BLOCK_BYTES = 1 << 20
 LONGEST_NAME = 200
