@@ -43,11 +43,12 @@ function MachineButton() {
   const memory = now?.memory?.rss_mb;
   const state = !connected.value ? "problem" : diagnosis.value && !diagnosis.value.healthy ? "warning" : "good";
   const text = connected.value ? (now?.device ?? "…").toUpperCase() : "Reconnecting…";
+  const size = connected.value && memory != null ? `${(memory / 1000).toFixed(1)} GB` : "";
   return (
-    <button type="button" class="plain machine-button" onClick={() => (machineOpen.value = true)} aria-label={`This machine: ${text}`}>
+    <button type="button" class="plain machine-button" onClick={() => (machineOpen.value = true)} aria-label={`This machine: ${text} ${size}`.trim()}>
       <span class={`dot ${state}`} />
-      <span>{text}</span>
-      {connected.value && memory != null && <span class="muted wide-only">{(memory / 1000).toFixed(1)} GB</span>}
+      <span>{text}</span>{" "}
+      {size && <span class="muted wide-only">{size}</span>}
     </button>
   );
 }
