@@ -1,6 +1,7 @@
 """What stays when the server or its worker is killed, when the disk fills up, and when many come at once."""
 
 import array
+import signal
 import threading
 import time
 
@@ -31,6 +32,17 @@ def test_a_killed_server_goes_on(data, song):
         assert server.get(f"/v1/jobs/{running}/stems/one/samples?frames=10").status == 200
         until(lambda: list((data / "work").iterdir()), lambda left: not left)
         assert len(list((data / "results").iterdir())) == 3
+
+
+def test_ctrl_c_ends_a_server_that_has_read_files(data, tmp_path):
+    """The page's files are read by threads, which do not hold up the end."""
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<p>page</p>", encoding="utf-8")
+    server = WebServer(data, "--page", page)
+    assert server.get("/").body == b"<p>page</p>"
+    assert server.stop(signal.SIGINT) == 128 + signal.SIGINT
+    assert server.stderr == ""
 
 
 def test_a_folder_has_one_server(data):

@@ -101,6 +101,8 @@ def serve(options: WebOptions, program: str) -> int:
         return 128 + signal.SIGINT
     finally:
         listening.close()
+        # Threads that have read files end when the loop has told them to, and Ctrl-C has stopped it.
+        asyncio_loop.run_until_complete(asyncio_loop.shutdown_asyncgens())
         asyncio_loop.close()
     return 0
 
