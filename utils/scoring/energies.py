@@ -15,7 +15,7 @@ EPSILON = 1e-8
 
 
 @dataclass
-class Energies:
+class PairEnergies:
     """Sums over samples, of which ratios are made."""
 
     truth: float = 0.0
@@ -46,12 +46,12 @@ class Energies:
 
 
 @dataclass
-class Frames:
+class SecondBySecond:
     """The SDR of each second, one after another. What is left at the end is no frame."""
 
     length: int
     values: list[float] = field(default_factory=list)
-    _current: Energies = field(default_factory=Energies)
+    _current: PairEnergies = field(default_factory=PairEnergies)
     _taken: int = 0
 
     def add(self, truth: Signal, estimate: Signal) -> None:
@@ -65,7 +65,7 @@ class Frames:
                 sdr = self._current.sdr
                 if sdr is not None and self._current.estimate:
                     self.values.append(sdr)
-                self._current, self._taken = Energies(), 0
+                self._current, self._taken = PairEnergies(), 0
 
     @property
     def median(self) -> float | None:

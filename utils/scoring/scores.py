@@ -11,7 +11,7 @@ import numpy as np
 from utils.audio.paths import shown
 from utils.audio.reading import open_audio, probe
 from utils.core.errors import InvalidRequest
-from utils.scoring.energies import Energies, Frames, Signal
+from utils.scoring.energies import PairEnergies, SecondBySecond, Signal
 from utils.scoring.pairs import Pair
 from utils.scoring.spectra import Differences, MelFrames, Spectrogram, mel_filters
 
@@ -48,7 +48,7 @@ def score(pair: Pair, *, trim: bool = False) -> Scores:
                 hint="Only files of the same form can be compared. `dsu separate` keeps the rate of the song.",
             )
     filters = mel_filters(info.sample_rate)
-    energies, frames, samples = Energies(), Frames(info.sample_rate), 0
+    energies, frames, samples = PairEnergies(), SecondBySecond(info.sample_rate), 0
     spectra = [MelFrames(filters, info.channels) for _ in range(2)]
     loudest = [0.0, 0.0]
 

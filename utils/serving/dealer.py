@@ -29,7 +29,7 @@ from utils.serving.commands import Command, Context, tag_of
 from utils.serving.dealt_queue import DealtJob, DealtQueue, DealtTicket, models_of
 from utils.serving.description import replies_of
 from utils.serving.device_process import Line, own_command, text_of
-from utils.serving.device_runner import ANSWER_S, Common, Device, decoded, error_of
+from utils.serving.device_runner import ANSWER_S, Common, DeviceRunner, decoded, error_of
 from utils.serving.dispatch import Aside, Dispatcher
 from utils.serving.job_queue import Ticket
 from utils.serving.lifecycle import StopReason
@@ -125,7 +125,7 @@ class Dealer:
         self._common = common
         self._stopped = False
         names = settings.every_device
-        self._devices = [Device(name, _command(settings, flags, name), common, self._refuse) for name in names]
+        self._devices = [DeviceRunner(name, _command(settings, flags, name), common, self._refuse) for name in names]
 
     # Start and end ------------------------------------------------------------------------------------------------
 
@@ -279,7 +279,7 @@ class Dealer:
         supported = all(answer.mmap_supported for _, answer in answers)
         return replies.StorageConfigured(type=kind, mmap_enabled=kind == "ssd" and supported, mmap_supported=supported)
 
-    def _ask(self, request: requests.Request, kind: type[R]) -> list[tuple[Device, R]]:
+    def _ask(self, request: requests.Request, kind: type[R]) -> list[tuple[DeviceRunner, R]]:
         """What the devices answer that are ready, as far as they do so in time. They are asked at once."""
         fields = msgspec.to_builtins(request)
         asked = [(device, device.process.ask(fields)) for device in self._devices if device.ready and device.process]
@@ -320,7 +320,7 @@ def _command(settings: Settings, flags: Mapping[str, Any], device: str) -> list[
     return words
 
 
-def _state_of(device: Device) -> replies.DeviceState:
+def _state_of(device: DeviceRunner) -> replies.DeviceState:
     process, ready, status = device.process, device.ready, device.status
     return replies.DeviceState(
         device=ready.device if ready is not None else device.name,

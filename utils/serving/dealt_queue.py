@@ -25,7 +25,7 @@ MOST_PASSED_OVER = 16
 NAMES = ("model", "model_path", "checkpoint_path", "ensemble", "recipe")
 
 
-class Models(NamedTuple):
+class NeededModels(NamedTuple):
     """What a request says about models."""
 
     key: bytes | None = None  # equal for requests that use the same
@@ -33,12 +33,12 @@ class Models(NamedTuple):
     follows: bool = False  # it means the active model
 
 
-def models_of(fields: Fields, commands: Mapping[str, Command]) -> Models:
+def models_of(fields: Fields, commands: Mapping[str, Command]) -> NeededModels:
     """What a job says about models. However wrong it is, there is an answer."""
     if fields.get("cmd") == "batch":
         jobs = fields.get("jobs")
         parts = [models_of(job, commands) for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
-        return Models(
+        return NeededModels(
             next((part.key for part in parts if part.key is not None), None),
             next((part.activates for part in reversed(parts) if part.activates is not None), None),
             any(part.follows for part in parts),
@@ -51,17 +51,17 @@ def models_of(fields: Fields, commands: Mapping[str, Command]) -> Models:
     named = any(name in said for name in NAMES)
     key = msgspec.json.encode(said, order="deterministic") if named else None
     if fields.get("cmd") == "load_model":
-        return Models(key, said)
+        return NeededModels(key, said)
     if fields.get("cmd") != "separate":
-        return Models(key)
+        return NeededModels(key)
     if not named:
-        return Models(follows=True)
+        return NeededModels(follows=True)
     if "recipe" in said:
-        return Models(key)
+        return NeededModels(key)
     if ensemble := said.pop("ensemble", None):  # its first model becomes the active one
         members = ensemble.split(",") if isinstance(ensemble, str) else ensemble
         said |= {"model": members[0]} if isinstance(members, Sequence) else {}
-    return Models(key, said)
+    return NeededModels(key, said)
 
 
 class ActiveModel(NamedTuple):
@@ -98,7 +98,7 @@ class DealtTicket(Ticket):
         *,
         line: bytes,
         last: frozenset[str],
-        models: Models,
+        models: NeededModels,
         once: bool,
         debug: bool,
     ) -> None:

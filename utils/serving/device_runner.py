@@ -47,7 +47,7 @@ class Common:
     changed: threading.Condition = field(default_factory=threading.Condition)  # a device has started, or failed to
 
 
-class Device(Taker):
+class DeviceRunner(Taker):
     """A device by the name that it was asked for, and its process while that runs."""
 
     def __init__(self, name: str, command: Sequence[str], common: Common, on_lost: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from worker_process import TIMEOUT_S, WorkerProcess, is_running, statuses, wait_
 
 from utils.serving import device_runner
 from utils.serving.dealt_queue import DealtJob, DealtQueue, DealtTicket, Models
-from utils.serving.device_runner import Common, Device
+from utils.serving.device_runner import Common, DeviceRunner
 from utils.serving.stdio import Writer
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals to one process")
@@ -333,7 +333,7 @@ def alone(monkeypatch, tmp_path):
     common = Common(DealtQueue(), Writer(fd), 2)
 
     def start_alone(program):
-        device = Device("gpu:0", [sys.executable, "-S", "-c", program], common, lambda: None)
+        device = DeviceRunner("gpu:0", [sys.executable, "-S", "-c", program], common, lambda: None)
         device.thread.start()
         devices.append(device)
         return device
