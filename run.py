@@ -632,7 +632,12 @@ def make_page() -> bool:
 
 
 def studio(words: list[str]) -> int:
-    """separate songs in the browser; `studio --help` has its options"""
+    """separate songs in the browser
+
+    run.py studio              starts a server here and opens its page
+    run.py studio --data DIR   keeps songs and stems there; docs/http.md has all
+                               options
+    """
     python = set_up(studio=True)
     if not make_page():
         raise Failure(
@@ -642,7 +647,11 @@ def studio(words: list[str]) -> int:
 
 
 def serve(words: list[str]) -> int:
-    """answer HTTP requests, for programs elsewhere; docs/http.md"""
+    """answer HTTP requests of programs elsewhere
+
+    run.py serve --host ADDRESS --token-file FILE   for other machines, too;
+                                                    docs/http.md has all options
+    """
     return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "serve", *words])
 
 
@@ -713,7 +722,7 @@ def main(argv: list[str]) -> int:
     if command is None:
         say(f"There is no command {argv[0]!r}.\n\n{usage()}", end="")
         return 2
-    if argv[1:] in (["-h"], ["--help"]) and command not in (demo, studio, serve):
+    if argv[1:] in (["-h"], ["--help"]) and command is not demo:
         sys.stdout.write(help_of(argv[0]))
         return 0
     try:

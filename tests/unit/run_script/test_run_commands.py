@@ -1,5 +1,6 @@
 """The commands of `run.py`: which program each of them starts. Nothing is installed or started here."""
 
+import os
 import re
 import sys
 from contextlib import nullcontext
@@ -20,8 +21,8 @@ def started(monkeypatch):
     """The command lines that would have been run, with their folders, each after the set-up before it."""
     seen = []
 
-    def set_up(flavor=None, *, dev=False, build=False):
-        seen.append(("set_up", flavor, "build" if build else dev))
+    def set_up(flavor=None, *, dev=False, build=False, studio=False):
+        seen.append(("set_up", flavor, "build" if build else "studio" if studio else dev))
         return PYTHON
 
     def run_openly(argv, cwd=None):
@@ -354,3 +355,39 @@ def test_run_openly_reports_a_fatal_signal():
     """A program killed by a signal gives status 128 + signal, as in shells."""
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run.run_openly([sys.executable, "-c", code]) == 143
+
+
+@pytest.mark.parametrize("name", ["studio", "serve"])
+def test_the_server_gets_its_packages_and_a_page(started, monkeypatch, name):
+    """Both install what the server needs; only the studio cannot do without the page."""
+    became = []
+    monkeypatch.setattr(run, "become", lambda argv: became.append(argv) or 0)
+    monkeypatch.setattr(run, "make_page", lambda: False)
+    assert run.main([name, "--port", "1"]) == (1 if name == "studio" else 0)
+    monkeypatch.setattr(run, "make_page", lambda: True)
+    assert run.main([name, "--port", "1"]) == 0
+    assert became[-1][1:] == [str(run.ROOT / "workers" / "dsu_worker.py"), name, "--port", "1"]
+    assert started == [("set_up", None, "studio")] * 2
+
+
+def test_the_page_is_made_when_its_sources_are_newer(started, monkeypatch, tmp_path):
+    """And left alone otherwise; without npm, one that is there is good enough."""
+    (tmp_path / "src").mkdir()
+    for name in ("src/main.tsx", "build.mjs", "package-lock.json"):
+        (tmp_path / name).touch()
+    made = []
+    monkeypatch.setattr(run, "STUDIO", tmp_path)
+    monkeypatch.setattr(run.shutil, "which", lambda name: name)
+    monkeypatch.setattr(run, "must_succeed", lambda title, argv: made.append(argv[-1]))
+    assert run.make_page()
+    assert made == ["ci", "build"]
+    page = tmp_path / "dist" / "index.html"
+    page.parent.mkdir()
+    page.touch()
+    assert run.make_page()
+    os.utime(page, (1, 1))
+    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    assert run.make_page()
+    page.unlink()
+    assert not run.make_page()
+    assert made == ["ci", "build"]

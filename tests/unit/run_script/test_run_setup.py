@@ -9,6 +9,8 @@ import pytest
 
 import run
 
+AFTER_THEM = [run.STUDIO_LOCK, run.BUILD_LOCK, run.DEV_LOCK]  # what tests need beside what runs
+
 
 class FakeCommands:
     """Replaces `run_quietly`: records the commands; `venv` creates the files that matter."""
@@ -57,7 +59,7 @@ def commands(monkeypatch, tmp_path):
     for flavor in run.FLAVORS:
         (tmp_path / f"requirements-{flavor}.txt").write_text("# torch==0\nnumpy==1\ntorch==2\n")
     (tmp_path / "locks").mkdir()
-    for lock in (run.RUNTIME_LOCK, run.ONNX_LOCK, run.ONNX_GPU_LOCK, run.BUILD_LOCK, run.DEV_LOCK, run.MAC_TORCH_LOCK):
+    for lock in (run.RUNTIME_LOCK, run.ONNX_LOCK, run.ONNX_GPU_LOCK, *AFTER_THEM, run.MAC_TORCH_LOCK):
         (tmp_path / lock).write_text("package==1 --hash=sha256:0\n")
     venv = tmp_path / ".venv"
     paths = {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / run.STAMP.name, "UNFINISHED": venv / run.UNFINISHED.name}
@@ -91,13 +93,13 @@ def test_tests_add_their_packages_to_what_is_there(commands):
     run.set_up(dev=True)
     run.set_up()
     first, torch, second = commands.installed()
-    assert (first, torch, second) == ([run.RUNTIME_LOCK, run.ONNX_LOCK], ["torch==2"], [run.BUILD_LOCK, run.DEV_LOCK])
+    assert (first, torch, second) == ([run.RUNTIME_LOCK, run.ONNX_LOCK], ["torch==2"], AFTER_THEM)
 
 
 def test_builds_need_what_freezes_and_nothing_that_tests(commands):
     """One lock more than for running."""
     run.set_up(build=True)
-    assert commands.installed() == [[run.RUNTIME_LOCK, run.ONNX_LOCK, run.BUILD_LOCK], ["torch==2"]]
+    assert commands.installed() == [[run.RUNTIME_LOCK, run.ONNX_LOCK, run.STUDIO_LOCK, run.BUILD_LOCK], ["torch==2"]]
 
 
 @pytest.mark.parametrize("flavor", run.FLAVORS)
@@ -110,9 +112,7 @@ def test_nothing_but_torch_is_installed_without_its_hash(commands, flavor):
     assert [words[-1] for words in unchecked] == ([] if flavor == "mac-mps" else ["torch==2"])
     locks = {word for words in calls for word in words if word.startswith("locks/")}
     onnx = run.ONNX_GPU_LOCK if flavor == "cuda" else run.ONNX_LOCK
-    assert locks == {run.RUNTIME_LOCK, onnx, run.BUILD_LOCK, run.DEV_LOCK} | (
-        {run.MAC_TORCH_LOCK} if not unchecked else set()
-    )
+    assert locks == {run.RUNTIME_LOCK, onnx, *AFTER_THEM} | ({run.MAC_TORCH_LOCK} if not unchecked else set())
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
     assert "(cuda): up to 3052 MB to download" in first
     assert "about 9 min" in first
-    assert "(cuda): up to 105 MB to download" in second
+    assert "(cuda): up to 106 MB to download" in second
 
 
 def test_a_size_that_nobody_knows_is_said_to_be_unknown(commands, capsys):
