@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ from utils.web.asking import number, seconds
 from utils.web.child import SongReader
 from utils.web.database import Database
 from utils.web.folders import Folders
-from utils.web.jobs import JobList
+from utils.web.jobs import JobList, ReadableStem
 from utils.web.metrics import Measure
 from utils.web.openapi import Endpoint
 from utils.web.options import WebOptions
@@ -49,6 +49,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 QUICK_S, SLOW_S = 120.0, 1800.0  # what a reader may take
 MOST_SAMPLES_S = 60
+MOST_MOVES = 2  # of a stem while it is read
 MOST_PEAKS = 1 << 20
 LONGEST_KEY = 200
 LONGEST_BODY_BYTES = 1 << 20  # of requests that are no upload
@@ -185,7 +186,9 @@ class WebServer:
     # Stems ----------------------------------------------------------------------------------------------------------
 
     async def stem(self, request: Request) -> Response:
-        found = await self._readable(request)
+        return await self._reading(request, self._stem)
+
+    async def _stem(self, request: Request, found: ReadableStem) -> Response:
         is_whole = found.ready is None
         size = found.path.stat().st_size if is_whole else found.bytes_ready
         tag = f'"{size:x}-{found.path.stat().st_mtime_ns:x}"' if is_whole else ""
@@ -194,11 +197,23 @@ class WebServer:
             asked = None
         return part_of(found.path, size, asked, "audio/wav", total=size if is_whole else None, tag=tag)
 
-    async def _readable(self, request: Request) -> Any:
-        return await self.jobs.readable(request.path_params["job"], request.path_params["stem"])
+    async def _reading(
+        self, request: Request, read: Callable[[Request, ReadableStem], Awaitable[Response]]
+    ) -> Response:
+        """What comes of reading a stem, which may move meanwhile: to its final name, and then to where results are kept."""
+        for moves_left in reversed(range(MOST_MOVES + 1)):
+            found = await self.jobs.readable(request.path_params["job"], request.path_params["stem"])
+            try:
+                return await read(request, found)
+            except (Problem, FileNotFoundError):
+                if not moves_left or found.path.exists():
+                    raise
+        raise AssertionError
 
     async def samples(self, request: Request) -> Response:
-        found = await self._readable(request)
+        return await self._reading(request, self._samples)
+
+    async def _samples(self, request: Request, found: ReadableStem) -> Response:
         layout = found.layout
         start = number(request.query_params, "start", 0, 1 << 48, 0) or 0
         most = MOST_SAMPLES_S * layout.sample_rate
@@ -217,7 +232,9 @@ class WebServer:
         return FilePart(found.path, first, last, 200, headers, "audio/x-float32")
 
     async def peaks(self, request: Request) -> Response:
-        found = await self._readable(request)
+        return await self._reading(request, self._peaks)
+
+    async def _peaks(self, request: Request, found: ReadableStem) -> Response:
         per_second = number(request.query_params, "per_second", 1, 1000, 50) or 50
         start_s = seconds(request.query_params, "start_s", 0.0)
         stop_s = seconds(request.query_params, "stop_s", found.seconds)
@@ -234,7 +251,9 @@ class WebServer:
         return Response(base64.b64decode(answer["bytes"]), media_type="application/octet-stream")
 
     async def spectrogram(self, request: Request) -> Response:
-        found = await self._readable(request)
+        return await self._reading(request, self._spectrogram)
+
+    async def _spectrogram(self, request: Request, found: ReadableStem) -> Response:
         start_s = seconds(request.query_params, "start_s", 0.0)
         stop_s = seconds(request.query_params, "stop_s", found.seconds)
         if stop_s <= start_s:

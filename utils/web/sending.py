@@ -24,12 +24,11 @@ class FilePart(Response):
     ) -> None:
         super().__init__(status_code=status, media_type=media_type, headers=dict(headers))
         self.headers["content-length"] = str(stop - start)
-        self._path, self._start, self._stop = path, start, stop
+        self._file, self._start, self._stop = path.open("rb"), start, stop  # at once: it may be moved before it is sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        file = await asyncio.to_thread(self._path.open, "rb")
-        with file:
+        with self._file as file:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             position = self._stop if scope["method"] == "HEAD" else self._start
             await asyncio.to_thread(file.seek, position)
