@@ -12,7 +12,7 @@ from fake_worker import COMMAND
 from worker_process import TIMEOUT_S, WorkerProcess, is_running, statuses, wait_until_ended
 
 from utils.serving import device_runner
-from utils.serving.dealt_queue import DealtJob, DealtQueue, DealtTicket, Models
+from utils.serving.dealt_queue import DealtJob, DealtQueue, DealtTicket, NeededModels
 from utils.serving.device_runner import Common, DeviceRunner
 from utils.serving.stdio import Writer
 
@@ -358,7 +358,7 @@ def test_a_silent_process_is_replaced(alone, monkeypatch):
         lambda reply: (answers.append(reply), answered.set()),
         line=b'{"cmd":"separate"}',
         last=frozenset({"done"}),
-        models=Models(),
+        models=NeededModels(),
         once=False,
         debug=False,
     )
