@@ -86,7 +86,9 @@ def test_what_makes_no_sense_is_refused(words, part):
 def test_every_option_of_one_kind_is_refused_for_the_other():
     """Fields of VR and MDX models are all known as such, so that none is accepted and ignored."""
     fields = {
-        field for field in AudioSeparatorSeparate.__struct_fields__ if field.startswith(("vr_", "mdx_", "invert"))
+        field
+        for field in AudioSeparatorSeparate.__struct_fields__
+        if field.startswith(("vr_", "mdx_", "invert", "bigshifts"))
     }
     settable = {field for field in fields if one(*VR).wording.option(field).startswith("--")}
     assert {field for of_kind in OPTIONS_OF.values() for field in of_kind} == settable
