@@ -396,6 +396,7 @@ def document(server):
     return server.get("/openapi.json").json
 
 
+# Engines, which other tests start in this process, switch subnormal numbers off.
 JSON_VALUES = st.recursive(
     st.none()
     | st.booleans()
