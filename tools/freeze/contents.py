@@ -48,6 +48,7 @@ MODULES_LEFT_OUT = (
             "flatbuffers",
         ),
     ),
+    LeftOut("The name that python_multipart had before.", ("multipart",)),
     LeftOut("Rich's syntax highlighting and Markdown.", ("pygments", "markdown_it", "mdurl", "rich.jupyter")),
     LeftOut(
         "Compiling, exporting and symbolic mathematics: torch imports these only on request, and they need its sources.",
@@ -90,7 +91,7 @@ MODULES_LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "GUIs, terminals, databases and legacy formats from Python's standard library, and Pillow's GUI support.",
+        "GUIs, terminals and legacy formats from Python's standard library, and Pillow's GUI support.",
         (
             "tkinter",
             "_tkinter",
