@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -94,8 +95,15 @@ def _write(target: Path, text: str) -> None:
 
 
 def without_private_paths(text: str) -> str:
-    """The text without the user's folder and name."""
-    return text.replace(str(Path.home()), "~").replace(getpass.getuser(), "USER")
+    """The text without the user's folder, nor the name where it is part of another path."""
+    home = Path.home()
+    if home != Path(home.anchor):  # it is, in some containers
+        text = text.replace(str(home), "~")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # there is none
+        return text
+    return re.sub(rf"(?<=[/\\]){re.escape(user)}(?!\w)", "USER", text)
 
 
 # The table ----------------------------------------------------------------------------------------------------------

@@ -42,12 +42,15 @@ def match(reference: Path, estimate: Path) -> Matched:
     if not reference.is_dir():
         return Matched([Pair(reference.stem, reference, estimate)], [], [])
     true, given = _by_name(reference), _by_name(estimate)
-    bracketed = {key: found for name in given if (key := _in_brackets(name)) not in given for found in [name]}
     pairs = []
     for name, path in true.items():
-        own = name if name in given else bracketed.get(name)
-        if own is not None:
-            pairs.append(Pair(name, path, given[own]))
+        marked = [(each, _in_brackets(each)) for each in given]
+        by_last = [each for each, marks in marked if marks[-1:] == [name]]
+        found = [name] if name in given else by_last or [each for each, marks in marked if name in marks]
+        if len(found) > 1:
+            both = " and ".join(f"'{shown(given[each])}'" for each in found[:2])
+            raise InvalidRequest(f"{both} could both be the estimate of '{shown(path)}'. Compare one song at a time.")
+        pairs += [Pair(name, path, given[each]) for each in found]
     if not pairs:
         raise InvalidRequest(
             f"No file in '{shown(estimate)}' has the name of one in '{shown(reference)}'.",
@@ -72,8 +75,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _in_brackets(name: str) -> str:
-    """The name of a stem where it stands in brackets in that of its file, as several programs write it."""
+def _in_brackets(name: str) -> list[str]:
+    """The names of stems that may be meant, the last one most likely: what stands in brackets in that of the file, as several programs write it."""
     folder, slash, file = name.rpartition("/")
-    marks = _BRACKETED.findall(file)
-    return f"{folder}{slash}{marks[-1]}" if marks else name
+    return [f"{folder}{slash}{mark}" for mark in _BRACKETED.findall(file)]

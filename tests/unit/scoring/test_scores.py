@@ -136,13 +136,18 @@ def test_files_of_folders_are_matched_by_name(tmp_path):
     """Whatever the extension and the case; or by the name in brackets, as several programs write it."""
     for name in ("one/vocals.wav", "one/drums.wav", "one/mixture.wav", "two/Vocals.wav"):
         touch(tmp_path / "true" / name)
-    for name in ("one/vocals.flac", "one/song (other)_(Drums)_model.wav", "two/x_(vocals).wav", "two/bass.wav"):
+    for name in (
+        "one/vocals.flac",
+        "one/song (other)_(Drums)_model.wav",
+        "two/x_(vocals)_model (v2).wav",
+        "two/bass.wav",
+    ):
         touch(tmp_path / "given" / name)
     found = match(tmp_path / "true", tmp_path / "given")
     assert [(pair.name, pair.estimate.name) for pair in found.pairs] == [
         ("one/drums", "song (other)_(Drums)_model.wav"),
         ("one/vocals", "vocals.flac"),
-        ("two/vocals", "x_(vocals).wav"),
+        ("two/vocals", "x_(vocals)_model (v2).wav"),
     ]
     assert (found.missing, found.extra) == (["one/mixture"], ["two/bass"])
 
@@ -154,11 +159,12 @@ def test_files_of_folders_are_matched_by_name(tmp_path):
         (("true", "nothing"), InputNotFound, "no file or folder"),
         (("true", "other"), InvalidRequest, "No file in"),
         (("twice", "true"), InvalidRequest, "have the same name"),
+        (("true", "songs"), InvalidRequest, "could both be the estimate"),
     ],
 )
 def test_what_cannot_be_matched_is_said(tmp_path, words, error, message):
     """Before anything is read."""
-    for name in ("true/a.wav", "other/b.wav", "twice/a.wav", "twice/a.flac"):
+    for name in ("true/a.wav", "other/b.wav", "twice/a.wav", "twice/a.flac", "songs/1 (a) x.wav", "songs/2_(A).wav"):
         touch(tmp_path / name)
     with pytest.raises(error, match=message):
         match(*(tmp_path / word for word in words))
