@@ -6,7 +6,7 @@ from utils.core import errors
 
 CODES = """invalid_json invalid_request unknown_command busy unknown_model model_not_installed input_not_found input_unreadable
     input_empty unsupported_format output_not_writable disk_full config_invalid checkpoint_invalid checkpoint_unsafe
-    checkpoint_mismatch load_timeout out_of_memory device_unavailable download_failed checksum_mismatch internal"""
+    checkpoint_mismatch load_timeout out_of_memory device_lost device_unavailable download_failed checksum_mismatch internal"""
 
 
 def test_every_code_of_the_protocol_has_a_class():
