@@ -211,27 +211,23 @@ class JobList:
     @staticmethod
     def _stems(record: Record, running: Running | None) -> list[Stem]:
         if running:
-            return [
-                Stem(
-                    name=name,
-                    file=_address(record, number, name),
-                    frames=running.frames,
-                    sample_rate=running.sample_rate,
-                    channels=running.channels,
-                    frames_ready=running.frames_ready,
-                )
-                for number, name in enumerate(running.growing)
+            form = (running.frames, running.sample_rate, running.channels, running.frames_ready)
+            found = [(name, *form) for name in running.growing]
+        else:
+            found = [
+                (each["name"], each["frames"], each["sample_rate"], each["channels"], each["frames"])
+                for each in record.stems
             ]
         return [
             Stem(
-                name=stem["name"],
-                file=_address(record, number, stem["name"]),
-                frames=stem["frames"],
-                sample_rate=stem["sample_rate"],
-                channels=stem["channels"],
-                frames_ready=stem["frames"],
+                name=name,
+                file=_address(record, number, name),
+                frames=frames,
+                sample_rate=sample_rate,
+                channels=channels,
+                frames_ready=ready,
             )
-            for number, stem in enumerate(record.stems)
+            for number, (name, frames, sample_rate, channels, ready) in enumerate(found)
         ]
 
     def _snapshot(self, name: str | None) -> list[tuple[str, object]]:
@@ -267,9 +263,8 @@ class JobList:
         source, title = self._input_of(new)
         fields = asking.checked(new.cmd, new.request, self.families)
         record = self._new(new.title or title, new.cmd, source, fields)
-        if "upload" in source and await self._reuse(record):
-            pass  # the result is there, so nothing has to wait
-        elif len(self.queue) >= self.limits.queued:
+        is_there = "upload" in source and await self._reuse(record)  # then nothing has to wait
+        if not is_there and len(self.queue) >= self.limits.queued:
             raise Problem(
                 429, "busy", f"{self.limits.queued} jobs wait already. Try again later.", headers={"Retry-After": "30"}
             )
@@ -439,7 +434,7 @@ class JobList:
         request = {**asking.for_worker(record.request), "cmd": record.cmd}
         if is_separation:
             request |= {
-                "input": str(await self._song(record)),
+                "input": str(self._song(record)),
                 "output_dir": str(running.folder),
                 "format": "wav",
                 "pcm_type": "FLOAT",
@@ -474,7 +469,7 @@ class JobList:
                 continue
             return line
 
-    async def _song(self, record: Record) -> Path:
+    def _song(self, record: Record) -> Path:
         if "upload" in record.input:
             return self._folders.uploads / str(record.input["upload"])
         return asking.within(record.input["path"], self._roots)
@@ -631,7 +626,7 @@ class JobList:
                 try:
                     await self._slow.ask(
                         "decode",
-                        path=str(await self._song(record)),
+                        path=str(self._song(record)),
                         target=str(target),
                         sample_rate=rate,
                         channels=channels,
