@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from utils.core import replies
-from utils.core.errors import DeviceUnavailable, DsuError
+from utils.core.errors import DeviceLost, DeviceUnavailable, DsuError
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import JobCancelled
 from utils.core.replies import Cancelled, Reply
@@ -163,7 +163,10 @@ class DeviceRunner(Taker):
             self._end(ticket, error_reply(error, debug=ticket.debug), failed=True)
             return
         status = text_of(line, "status") if line is not None else None
-        if line is None or (status == "cancelled" and not ticket.job.cancelled):  # it was told to go, by somebody else
+        is_lost = line is not None and status == "error" and text_of(line, "code") == DeviceLost.code  # it ends now
+        if (
+            line is None or is_lost or (status == "cancelled" and not ticket.job.cancelled)
+        ):  # told to go, by somebody else
             self._lose(ticket, process)
             return
         self._remember(ticket, line)

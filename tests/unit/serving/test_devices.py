@@ -246,6 +246,14 @@ def test_the_job_of_a_killed_process_is_done_by_another(both, tmp_path):
     assert (again["restarts"] - victim["restarts"], again["pid"] != victim["pid"], "fault" in again) == (1, True, False)
 
 
+def test_the_job_of_a_lost_card_is_done_by_another(both, tmp_path):
+    """Its process says so, and ends; the client hears of it in a warning."""
+    both.send(job(f"loses_once:{tmp_path / 'lost'}", id=1))
+    done = both.expect("done", "error", id=1)
+    assert done["status"] == "done"
+    assert [warning.partition(" ended ")[2] for warning in done["warnings"]] == ["with status 3 during this job."]
+
+
 @posix_only
 def test_a_process_that_was_told_to_end_by_others_counts_as_dead(both, tmp_path):
     """It says that its job was cancelled, which nobody has asked for."""
