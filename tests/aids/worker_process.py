@@ -119,7 +119,8 @@ class WorkerProcess:
         while (reply := self.read(timeout_s)) is not None:
             if reply.get("status") in statuses and fields.items() <= reply.items():
                 return reply
-        raise AssertionError(f"the output ended without {statuses}; it was {self.transcript}; stderr: {self.stderr}")
+        how = f"with status {self.wait()}"  # only now is its standard error complete
+        raise AssertionError(f"the output ended {how}, without {statuses}: {self.transcript}; stderr: {self.stderr}")
 
     def ask(self, timeout_s: float = TIMEOUT_S, **request: object) -> dict:
         """Send one control command and return the next line."""
