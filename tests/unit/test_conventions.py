@@ -57,6 +57,16 @@ def test_every_module_says_its_job(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.parametrize("path", files("utils"), ids=name)
+def test_types_are_met_in_one_place(path):
+    """Elsewhere two threads could meet a type at the same time, which crashes the process."""
+    meeting = ("msgspec.convert", "msgspec.json.decode")
+    found = [
+        node.lineno for node in nodes(path) if called(node) in meeting and (len(node.args) + len(node.keywords)) > 1
+    ]
+    assert found == [] or path.name == "typed.py"
+
+
 def test_test_files_have_names_of_their_own():
     """Test folders are no packages, so two test modules or helpers of one name would hide each other."""
     names = [path.name for path in files("tests") if path.name != "conftest.py"]

@@ -15,6 +15,7 @@ import numpy as np
 from utils.audio.channels import Block
 from utils.audio.pipes import Pipe
 from utils.core.errors import InputUnreadable
+from utils.core.typed import decode
 
 MOST_FRAMES = 1 << 15  # of each channel in one message that is written
 MOST_READ_FRAMES = 1 << 22
@@ -102,7 +103,7 @@ class FrameReader:
             if len(line) > LONGEST_LINE_BYTES:
                 raise self._error("the line of a message does not end")
         try:
-            message = msgspec.json.decode(line, type=Message)
+            message = decode(line, Message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._error(f"the line of a message cannot be understood: {error}") from error
         if not message.complete:

@@ -27,6 +27,7 @@ from utils.audio import temporary
 from utils.audio.disk import output_error
 from utils.audio.paths import os_path
 from utils.audio.temporary import HeldFile, Hold, sync_folder
+from utils.core.typed import decode
 
 _DIGITS = "[0-9a-f]{16}"  # of a random number in a name
 _JOURNAL = re.compile(rf"\.dsu-{_DIGITS}\.journal")
@@ -253,7 +254,7 @@ def _read(hold: Hold, root: Path) -> list[Move] | None:
         status = os.fstat(hold.descriptor)
         if not stat.S_ISREG(status.st_mode) or (hasattr(os, "geteuid") and status.st_uid != os.geteuid()):
             return None
-        moves = msgspec.json.decode(os.read(hold.descriptor, _MAX_JOURNAL_BYTES), type=list[Move])
+        moves = decode(os.read(hold.descriptor, _MAX_JOURNAL_BYTES), list[Move])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     are_ours = all(

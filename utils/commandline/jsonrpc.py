@@ -13,6 +13,7 @@ from utils.commandline.model_list import INSTEAD
 from utils.commandline.wording import Wording
 from utils.core.failures import error_reply
 from utils.core.job import JobCancelled
+from utils.core.typed import convert
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -90,7 +91,7 @@ def _called(name: str, params: dict[str, Any] | list[Any] | None, methods: Mappi
             raise RpcError(INVALID_PARAMS, f"`{name}` takes {len(names)} parameters, not {len(params)}.")
         params = dict(zip(names, params, strict=False))
     try:
-        typed = msgspec.convert(params or {}, method.params)
+        typed = convert(params or {}, method.params)
     except msgspec.ValidationError as error:
         raise RpcError(INVALID_PARAMS, f"The parameters of `{name}` are wrong: {error}.") from error
     try:

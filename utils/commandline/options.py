@@ -26,6 +26,7 @@ from utils.core.fields import Field, alternatives
 from utils.core.requests import JOINT_FORMATS, Separate
 from utils.core.settings import FIELDS as SETTINGS
 from utils.core.settings import with_dashes
+from utils.core.typed import convert
 
 R = TypeVar("R", bound=Separate)
 R_co = TypeVar("R_co", bound=Separate, covariant=True)
@@ -306,7 +307,7 @@ PLAIN_WORDS = {
 
 def _request(given: Mapping[str, Any], kind: type[R], wording: Wording) -> R:
     try:
-        return msgspec.convert({"cmd": kind.__struct_config__.tag, **given}, kind)
+        return convert({"cmd": kind.__struct_config__.tag, **given}, kind)
     except msgspec.ValidationError as error:
         # Expected `int` >= 0 - at `$.shifts`
         found = re.fullmatch(r"Expected (?P<what>.*) - at `\$\.(?P<field>\w+).*`", str(error))

@@ -19,6 +19,7 @@ from utils.core.errors import InvalidRequest, did_you_mean, nearest
 from utils.core.field_errors import WORDS, explain, with_whole_numbers
 from utils.core.package_request import EnsembleAlgorithm
 from utils.core.requests import JOINT_FORMATS, AskedSampleType, AudioFormat
+from utils.core.typed import convert
 
 MIX = "mix"
 MIX_TITLE = "the mix"  # what people know it by: in reports, and as the first track of a file that holds all stems
@@ -266,7 +267,7 @@ def typed(fields: Mapping[str, Any], kind: type[S], *place: str) -> S:
         if place and not _is_finite(value):
             raise wrong(f"`{field}` must be a finite number.", *place, str(field))
     try:
-        return msgspec.convert(with_whole_numbers(dict(fields)), kind)
+        return convert(with_whole_numbers(dict(fields)), kind)
     except msgspec.ValidationError as error:
         found = explain(str(error), kind)
         raise wrong(found.message, *place, found.field or "", suggestions=found.suggestions) from error

@@ -19,6 +19,7 @@ from msgspec import Meta, inspect
 
 from utils.core.errors import ConfigInvalid, InvalidRequest, did_you_mean, nearest
 from utils.core.fields import Field, fields_of
+from utils.core.typed import convert
 
 EARLIER_MODELS_DIR = Path("~/Documents/DSU/ThirdPartyApps/Models")  # in use where it exists
 MODELS_DIRS = {  # as platformdirs has them, where no variable moves them
@@ -187,7 +188,7 @@ def resolve(
     _prefer({field: Source(value, f"--{field.replace('_', '-')}") for field, value in typed.items()}, given)
     values = {field: _normalized(source.value, FIELDS[field]) for field, source in given.items()}
     try:
-        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_absolute_path)
+        settings = convert(values, Settings, strict=False, dec_hook=_absolute_path)
     except msgspec.ValidationError as error:
         raise _malformed(given, error) from error
     if not settings.devices:

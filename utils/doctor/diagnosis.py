@@ -18,6 +18,7 @@ from utils.core.errors import DsuError
 from utils.core.job import Job, working_on
 from utils.core.replies import Card, DeviceFinding, Diagnosis
 from utils.core.settings import Arithmetic, Settings
+from utils.core.typed import convert, decode
 from utils.doctor import surroundings
 from utils.doctor.computing import LEAST_DB, examine
 from utils.store.locks import held
@@ -75,7 +76,7 @@ def _examined(device: cards.Device, threads: int, job: Job) -> DeviceFinding:
     except isolation.Broken as broken:
         fault = f"Computing on it {broken}. Install the newest driver, or use another device."
         return DeviceFinding(device=device.name, card=card or UNSET, fault=fault)
-    finding = msgspec.convert({"device": device.name, **found}, DeviceFinding)
+    finding = convert({"device": device.name, **found}, DeviceFinding)
     broken_networks = finding.precisions["fp32"].faults
     return msgspec.structs.replace(
         finding,
@@ -137,6 +138,6 @@ def _key(card: Card | None) -> str:
 def _read(models_dir: Path) -> dict[str, CardVerdict]:
     try:
         with open_file(models_dir / NAME) as file:
-            return msgspec.json.decode(file.read(LARGEST_BYTES), type=dict[str, CardVerdict])
+            return decode(file.read(LARGEST_BYTES), dict[str, CardVerdict])
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return {}

@@ -28,6 +28,7 @@ from utils.audio.publishing import is_below
 from utils.core.errors import CheckpointInvalid, InputUnreadable, OutputNotWritable
 from utils.core.replies import Done
 from utils.core.requests import Separate
+from utils.core.typed import convert
 from utils.engine.family import ModelSource
 from utils.store.hashes import remembered_sha256
 
@@ -303,7 +304,7 @@ def _read(path: Path, kind: type[N]) -> N | None:
     """The note in a file; None if it is missing or invalid."""
     try:
         with open(os_path(path), "rb") as file:  # noqa: PTH123 - a Path would undo the extended form
-            return msgspec.convert(json.loads(file.read()), kind)
+            return convert(json.loads(file.read()), kind)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return None
 
@@ -329,7 +330,7 @@ def _reply(note: JobNote) -> Done | None:
     kinds: list[type[Done]] = [Done, *Done.__subclasses__()]
     kind = next((kind for kind in kinds if kind.__name__ == note.reply), Done)
     with contextlib.suppress(msgspec.ValidationError):
-        done = msgspec.convert({"status": "done", **note.done}, kind)
+        done = convert({"status": "done", **note.done}, kind)
         if all(path in note.files for path in done.paths.values()):
             return msgspec.structs.replace(done, skipped=True)
     return None

@@ -15,6 +15,7 @@ import msgspec
 from utils.core.job import Job
 from utils.core.replies import Reply
 from utils.core.requests import RequestId
+from utils.core.typed import decode
 from utils.serving.commands import Command
 from utils.serving.device_process import Line, text_of
 from utils.serving.job_queue import JobQueue, Refusals, Ticket
@@ -119,7 +120,7 @@ class DealtTicket(Ticket):
         """Whether a line says more than was passed on already: where a job is done again, it says much of it twice."""
         status = text_of(line, "status")
         if status == "progress" and "percent" in line:
-            percent = msgspec.json.decode(line["percent"], type=float)
+            percent = decode(line["percent"], float)
             if percent < self._percent:
                 return False
             self._percent = percent

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from utils.core.bootstrap import is_frozen
+from utils.core.typed import decode
 from utils.serving.stdio import read_lines
 
 LONGEST_LINE_BYTES = 256 << 20  # of an answer; that to a batch holds the answers to all its jobs
@@ -219,7 +220,7 @@ def own_command() -> list[str]:
 def text_of(line: Line, field: str) -> str | None:
     """The value of a field if it is a string."""
     try:
-        return msgspec.json.decode(line[field], type=str)
+        return decode(line[field], str)
     except (KeyError, msgspec.DecodeError):
         return None
 

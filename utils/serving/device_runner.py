@@ -18,6 +18,7 @@ from utils.core.errors import DeviceLost, DeviceUnavailable, DsuError
 from utils.core.failures import cancelled_reply, error_reply
 from utils.core.job import JobCancelled
 from utils.core.replies import Cancelled, Reply
+from utils.core.typed import decode
 from utils.serving.dealt_queue import ActiveModel, DealtQueue, DealtTicket, Taker
 from utils.serving.device_process import DeviceProcess, Line, text_of, with_id
 from utils.serving.messages import Fields
@@ -276,7 +277,7 @@ def _last_line(process: DeviceProcess) -> Line | None:
 def as_line(request: bytes | Mapping[str, Any]) -> Line:
     """A request as it is passed on."""
     text = request if isinstance(request, bytes) else msgspec.json.encode(request)
-    return msgspec.json.decode(text, type=Line)
+    return decode(text, Line)
 
 
 def as_text(line: Line) -> bytes:
@@ -285,7 +286,7 @@ def as_text(line: Line) -> bytes:
 
 def decoded(line: Line, kind: type[R]) -> R:
     """A line as the reply that it is, without its id, which was ours."""
-    return msgspec.json.decode(msgspec.json.encode(with_id(line, None)), type=kind)
+    return decode(msgspec.json.encode(with_id(line, None)), kind)
 
 
 def with_warnings(line: Line, warnings: Sequence[str]) -> Line:

@@ -21,6 +21,7 @@ from utils.core.field_errors import LIST_COMMANDS, WORDS, explain, with_whole_nu
 from utils.core.fields import alternatives, fields_of
 from utils.core.replies import Reply
 from utils.core.requests import Request, RequestId
+from utils.core.typed import convert
 
 Fields = dict[str, Any]
 R = TypeVar("R", bound=Reply)
@@ -105,7 +106,7 @@ def command_name(fields: Fields, known: Collection[str]) -> str:
 def decode(fields: Fields, request: type[Request], *, strict: bool = False) -> Decoded:
     """The typed request. Fields of the wrong type are errors; unknown fields are warnings, or errors if strict."""
     try:
-        typed = msgspec.convert(with_whole_numbers(_with_values(fields, request)), request)
+        typed = convert(with_whole_numbers(_with_values(fields, request)), request)
     except msgspec.ValidationError as error:
         raise explain(str(error), request) from error
     found = unknown_fields(fields, request)

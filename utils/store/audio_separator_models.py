@@ -20,6 +20,7 @@ from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import ConfigInvalid, ModelNotInstalled
 from utils.core.replies import ModelDetails
 from utils.core.requests import AudioSeparatorLoad, AudioSeparatorSeparate
+from utils.core.typed import decode
 from utils.store.folders import ModelFolders, configs_folder
 from utils.store.hashes import remembered_tail_md5
 from utils.store.installed import public_details, require_installed
@@ -204,7 +205,7 @@ class _KnownFiles(msgspec.Struct, frozen=True, kw_only=True):
 def _table() -> tuple[_KnownFiles, ...]:
     path = configs_folder() / "vr_mdx" / "parameters.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[_KnownFiles, ...])
+        return decode(path.read_bytes(), tuple[_KnownFiles, ...])
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigInvalid(f"The table of known models `{path}` cannot be read: {error}.") from error
 
@@ -244,7 +245,7 @@ def _beside(path: Path) -> ModelFields | None:
                     content = file.read(LARGEST_BYTES + 1)
                 if len(content) > LARGEST_BYTES:
                     raise ConfigInvalid(f"`{beside.name}`, next to the model, is too large for a file of numbers.")
-                return msgspec.json.decode(content, type=ModelFields)
+                return decode(content, ModelFields)
             except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise ConfigInvalid(f"`{beside.name}`, next to the model, is malformed: {error}.") from error
     return None

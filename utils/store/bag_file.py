@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid
 from utils.core.requests import SHORTEST_S
+from utils.core.typed import convert
 from utils.store.plain_files import open_file
 
 LARGEST_BYTES = 16 << 10  # far more than any bag needs, too little to exhaust memory
@@ -36,7 +37,7 @@ def read_bag(path: Path) -> BagFile:
     if len(content) > LARGEST_BYTES:
         raise ConfigInvalid(f"`{path.name}` is too large for a bag; the limit is {LARGEST_BYTES} bytes.")
     try:
-        bag = msgspec.convert(yaml.safe_load(content), BagFile)
+        bag = convert(yaml.safe_load(content), BagFile)
     except msgspec.ValidationError as error:
         raise ConfigInvalid(
             f"The bag `{path.name}` is malformed: {error}.",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from utils.core.errors import ConfigInvalid
+from utils.core.typed import decode
 from utils.store.folders import ModelFolders
 from utils.store.plain_files import Warn, files_in, ignore, open_file
 from utils.store.records import CONFIG_SUFFIXES
@@ -72,7 +73,7 @@ def _read_list(path: Path) -> dict[str, _ListedNetwork]:
     if len(data) > LARGEST_BYTES:
         raise ConfigInvalid(f"The list of models `{path}` is too large; the limit is {LARGEST_BYTES} bytes.")
     try:
-        return msgspec.json.decode(data, type=dict[str, _ListedNetwork])
+        return decode(data, dict[str, _ListedNetwork])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigInvalid(
             f"The list of models `{path}` is malformed: {error}.",

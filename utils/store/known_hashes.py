@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from utils.core.errors import ChecksumMismatch, DsuError
+from utils.core.typed import decode
 from utils.store.folders import embedded_folder
 from utils.store.hashes import sha256_of
 from utils.store.locks import held
@@ -96,7 +97,7 @@ def require_unchanged(path: Path) -> None:
 def _read(index: Path) -> dict[str, KnownHash]:
     try:
         with open_file(index) as file:
-            return msgspec.json.decode(file.read(LARGEST_BYTES), type=dict[str, KnownHash])
+            return decode(file.read(LARGEST_BYTES), dict[str, KnownHash])
     except (
         OSError,
         msgspec.DecodeError,

@@ -16,6 +16,7 @@ from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES
 from utils.core.errors import ConfigInvalid, InvalidRequest, did_you_mean, nearest
 from utils.core.package_request import DEFAULT_MODEL, PackageSeparate, label_of
 from utils.core.replies import EnsemblePreset, PackageKind, PackageModel
+from utils.core.typed import decode
 from utils.store.audio_separator_models import WORKER as AUDIO_SEPARATOR
 from utils.store.demucs_models import WORKER as DEMUCS
 from utils.store.folders import configs_folder
@@ -135,6 +136,6 @@ def _models() -> tuple[PackageModel, ...]:
 def _read(name: str, kind: Any) -> Any:
     path = configs_folder() / "audio_separator" / name
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decode(path.read_bytes(), kind)
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigInvalid(f"The list `{path}` cannot be read: {error}.") from error

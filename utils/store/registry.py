@@ -18,6 +18,7 @@ import msgspec
 
 from utils.core.catalogue import Grade, Purpose
 from utils.core.errors import ConfigInvalid, UnknownModel, did_you_mean, nearest
+from utils.core.typed import convert, decode
 from utils.store.folders import configs_folder
 from utils.store.records import Bag, FileRecord, ModelRecord
 
@@ -149,7 +150,7 @@ class _ModelList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _read_list(source: Path) -> tuple[list[ModelRecord], dict[str, FileRecord]]:
     try:
-        document = msgspec.json.decode(source.read_bytes(), type=_ModelList)
+        document = decode(source.read_bytes(), _ModelList)
         files = {key: _convert(file, FileRecord, f"files.{key}") for key, file in document.files.items()}
         records: dict[tuple[str, str], ModelRecord] = {}
         for index, entry in enumerate(document.models):
@@ -174,7 +175,7 @@ class _Choosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _chosen(records: list[ModelRecord], source: Path) -> list[ModelRecord]:
     """The records in the order in which they are listed, with what they are recommended for. Raises `ConfigInvalid`."""
     try:
-        choosing = msgspec.json.decode(source.read_bytes(), type=_Choosing)
+        choosing = decode(source.read_bytes(), _Choosing)
     except OSError as error:
         raise ConfigInvalid(f"The table of recommendations `{source}` cannot be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:
@@ -219,6 +220,6 @@ def _file_of(file: Any, table: Mapping[str, dict[str, Any]], place: str) -> Any:
 
 def _convert(value: Any, kind: type[T], place: str) -> T:
     try:
-        return msgspec.convert(value, kind)
+        return convert(value, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"{error} (in `{place}`)") from error

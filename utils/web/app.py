@@ -28,6 +28,7 @@ from utils import __version__
 from utils.core.catalogue import PURPOSES, family_of
 from utils.core.requests import JOINT_FORMATS
 from utils.core.settings import resolve
+from utils.core.typed import convert, decode
 from utils.web import asking, metrics, openapi
 from utils.web.asking import number, seconds
 from utils.web.child import SongReader
@@ -664,7 +665,7 @@ async def body_of(request: Request, kind: type[S]) -> S:
 def decoded(data: bytes, kind: type[T]) -> T:
     """JSON as a type. Raises `Problem`."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        return decode(data, kind)
     except msgspec.ValidationError as error:
         raise _wrong(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -673,7 +674,7 @@ def decoded(data: bytes, kind: type[T]) -> T:
 
 def converted(content: object, kind: type[S]) -> S:
     try:
-        return msgspec.convert(content, kind)
+        return convert(content, kind)
     except msgspec.ValidationError as error:
         raise _wrong(error) from error
 

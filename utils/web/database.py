@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from utils.core.typed import decode
 from utils.web.shapes import State, Upload
 
 FORM = 1
@@ -123,9 +124,7 @@ class Database:
 
     def jobs(self) -> list[Record]:
         """All jobs, by their places."""
-        return [
-            msgspec.json.decode(row[0], type=Record) for row in self._rows("SELECT record FROM jobs ORDER BY place")
-        ]
+        return [decode(row[0], Record) for row in self._rows("SELECT record FROM jobs ORDER BY place")]
 
     def remove(self, record: Record) -> None:
         with self._transaction():

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from utils.core.typed import convert, decode
 from utils.web import asking
 from utils.web.asking import Families
 from utils.web.child import Died, Line, SongReader
@@ -204,7 +205,7 @@ class JobList:
             movable=record.movable,
             reused=record.reused,
             warnings=record.warnings,
-            error=msgspec.convert(record.error, ErrorBody) if record.error else None,
+            error=convert(record.error, ErrorBody) if record.error else None,
             size_bytes=record.size_bytes,
         )
 
@@ -546,7 +547,7 @@ class JobList:
     def _take(self, record: Record, key: str) -> bool:
         try:
             data = (self._folders.results / key / RESULT).read_bytes()
-            result = msgspec.json.decode(data, type=Result)
+            result = decode(data, Result)
         except (OSError, msgspec.DecodeError):
             return False
         record.result, record.stems, record.settings = key, result.stems, result.settings

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from utils.core.errors import ConfigInvalid
+from utils.core.typed import convert
 
 Gains = npt.NDArray[np.float32]
 Matrix = tuple[tuple[float, float], tuple[float, float]]
@@ -128,7 +129,7 @@ class BandLayout:
 def read_layout(params: Mapping[str, Any], name: str, *, modern: bool) -> BandLayout:
     """The layout in a parameter file. Raises `ConfigInvalid`."""
     try:
-        file = msgspec.convert(params, _File)
+        file = convert(params, _File)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ConfigInvalid(f"The band parameters `{name}` are malformed: {error}.") from error
     bins = file.n_bins or file.bins
