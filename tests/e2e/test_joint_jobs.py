@@ -106,6 +106,21 @@ def test_what_does_not_fit_is_told_before_a_model_is_loaded(worker, separate, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("form", ["stem.m4a", "mka"])
+def test_a_song_that_is_heard_from_its_middle(worker, separate, tmp_path, form):
+    """Its file holds what that of the same song holds which was separated from its start."""
+    live = {"stream": {"every_s": 0.1}, "start_at": 2.0}
+    worker.send(separate(format=form, pcm_type="PCM_24", output=str(tmp_path / "live"), **live))
+    moved = job_lines(worker, "done", "error")
+    worker.send(separate(format=form, pcm_type="PCM_24", output=str(tmp_path / "plain")))
+    plain = worker.expect("done", "error")
+    assert next(line["start"] for line in moved if line["status"] == "segment") > 0
+    found, expected = (tracks(done["paths"]["bass"]) for done in (moved[-1], plain))
+    assert [name for name, _, _ in found] == [name for name, _, _ in expected]
+    for (_, _, samples), (_, _, right) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(samples, right)
+
+
 def test_a_rate_that_players_do_not_know(worker, separate):
     """The error names the nearest."""
     worker.send(separate(format="stem.m4a", output_sample_rate=96000))

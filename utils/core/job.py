@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -78,6 +78,7 @@ class Job:
         self._reached: tuple[float, int, float] = (-1.0, -1, -1.0)  # overall percent, item, percent of the item
         self._lock = threading.Lock()
         self.warnings: list[str] = []
+        self.songs: Collection[tuple[int, int]] = ()  # device and inode of all that a job of many songs reads
         self._can_seek = False
         self._position_s: float | None = None
 
@@ -242,6 +243,7 @@ class PartOfJob(Job):
         self._cancelled = outer._cancelled  # noqa: SLF001  # one flag: cancelling either cancels both
         self._stops = outer._stops  # noqa: SLF001
         self.warnings = outer.warnings
+        self.songs = outer.songs
         outer._is_settled = False  # noqa: SLF001  # that was the part before
 
     def settle(self) -> None:

@@ -5,6 +5,7 @@ Shared by the worker's `separate` with `inputs` and by the command line. One bad
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import traceback
@@ -140,6 +141,7 @@ def separate_each(
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
     tracks = unique_tracks(inputs) if tracks is None else tracks
+    job.songs = _identities(inputs)
     for index, (path, track) in enumerate(zip(inputs, tracks, strict=True)):
         began = time.monotonic()
         part = part_of(job, "files", index, len(inputs))
@@ -177,6 +179,16 @@ def separate_each(
         skipped=sum(result.skipped is True for result in separated),
         files=[path for result in separated for path in dict.fromkeys(result.paths.values())],
     )
+
+
+def _identities(inputs: Sequence[Path]) -> frozenset[tuple[int, int]]:
+    """The files that no result may replace, since their turn may still come; whoever sends them wants to keep them."""
+    found = set()
+    for path in inputs if len(inputs) > 1 else ():
+        with contextlib.suppress(OSError, ValueError):
+            is_at = path.stat()
+            found.add((is_at.st_dev, is_at.st_ino))
+    return frozenset(found)
 
 
 def _check_names(request: Separate, count: int, job: Job) -> None:

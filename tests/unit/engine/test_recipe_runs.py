@@ -3,6 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +16,7 @@ from tools.fixtures.models import make_models
 from tools.fixtures.networks import write_network
 from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory, OutputNotWritable
 from utils.core.job import Job, JobCancelled
+from utils.core.many_files import separate_each
 from utils.core.requests import Preview
 from utils.engine import recipe_run
 from utils.engine.pipeline.demix import Runner
@@ -272,6 +274,25 @@ def test_no_output_replaces_the_song(case, tmp_path, file, template):
     with pytest.raises(OutputNotWritable, match="stem of its own"):
         case.engine.separate(request, Job())
     assert song.read_bytes() == before
+
+
+def test_no_output_replaces_a_song_whose_turn_is_yet_to_come(case, tmp_path):
+    """It was given to be separated, not to be lost; stems of an earlier job may be made again."""
+    songs = [tmp_path / "a.wav", tmp_path / "a_x.wav"]
+    for song in songs:
+        write_song(song, 0.2)
+    before = songs[1].read_bytes()
+    request = case.request(songs[0], {"half": {"gain": "mix", "db": -6}}, {"x": "half"}, output=str(tmp_path))
+    request = msgspec.structs.replace(request, name_template="{track}_{stem}", pcm_type="FLOAT")
+    done = separate_each(case.engine, request, songs, Job(), lambda _: None)
+    assert [result["status"] for result in done.results] == ["error", "done"]
+    assert "would be replaced by a stem of 'a.wav'" in done.results[0]["message"]
+    assert songs[1].read_bytes() == before
+    songs[1].unlink()
+    for _ in range(2):
+        done = separate_each(case.engine, request, songs[:1], Job(), lambda _: None)
+    again = separate_each(case.engine, request, songs, Job(), lambda _: None)
+    assert (done.failed, again.failed) == (0, 0)
 
 
 def test_infinite_samples_are_an_error_of_their_step(case, song):

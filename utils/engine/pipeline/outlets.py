@@ -44,7 +44,7 @@ class Outlets:
     def __init__(self, request: Separate, arrangement: Arrangement, track: Track, stats: AudioStats, job: Job) -> None:
         self._request, self._arrangement, self._track, self._job = request, arrangement, track, job
         self._frames = None if stats.frames == ENDLESS else stats.frames
-        self._targets = stem_targets(request, arrangement, track)
+        self._targets = stem_targets(request, arrangement, track, job.songs)
         self.output = _output_format(request, arrangement, track)
         # A stereo network turns a mono song into stereo stems; `"channels":"source"` makes them mono again.
         self._channels = 1 if request.channels == "source" and track.info.channels == 1 else arrangement.channels

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from utils.audio.naming import lay_out, safe_name
 from utils.audio.paths import shown
+from utils.audio.tagging import is_own_stem
 from utils.core.errors import InvalidRequest, OutputNotWritable
 from utils.core.recipes import MIX_TITLE
 from utils.core.requests import JOINT_FORMATS, Separate
@@ -23,19 +24,22 @@ FADERS = (
 )  # the order that programs for DJs expect; what is none of these is `other`
 
 
-def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> Mapping[str, Path]:
+def stem_targets(
+    request: Separate, arrangement: Arrangement, track: Track, songs: Collection[tuple[int, int]] = ()
+) -> Mapping[str, Path]:
     """The file of each stem. If the request names a file, it is that of the main stem; the others go next to it.
 
-    A file that holds all stems is also that of the mix, in the order of its tracks.
+    A file that holds all stems is also that of the mix, in the order of its tracks. None may replace one of `songs`,
+    unless that was such a stem itself.
     """
     names = arrangement.selection.names
     if request.audio_format in JOINT_FORMATS:
-        return _beside_song(
-            dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track)), request, track
+        return _beside_songs(
+            dict.fromkeys(_tracks(request, names), _joint_target(request, arrangement, track)), request, track, songs
         )
     if request.file is None:
         laid_out = _laid_out({name: arrangement.request_for(name, request) for name in names}, arrangement, track)
-        return _beside_song(laid_out, request, track)
+        return _beside_songs(laid_out, request, track, songs)
     path = Path(request.file).expanduser().absolute()
     return {
         name: path if name == arrangement.main else path.with_name(f"{path.stem}_{safe_name(name)}{path.suffix}")
@@ -43,15 +47,23 @@ def stem_targets(request: Separate, arrangement: Arrangement, track: Track) -> M
     }
 
 
-def _beside_song(targets: Mapping[str, Path], request: Separate, track: Track) -> Mapping[str, Path]:
-    """Raise if one of them would replace the song, unless the request names that file itself. A link to it is only a link."""
+def _beside_songs(
+    targets: Mapping[str, Path], request: Separate, track: Track, songs: Collection[tuple[int, int]]
+) -> Mapping[str, Path]:
+    """Raise if one of them would replace a song, unless the request names that file itself. A link to it is only a link."""
     for target in set(targets.values()) if request.file is None else ():
         with contextlib.suppress(OSError, ValueError):
-            if not target.is_symlink() and target.samefile(track.path):
-                raise OutputNotWritable(
-                    f"'{shown(target)}' would be replaced by a stem of its own. Choose another output directory or template.",
-                    field="output",
-                )
+            is_at = target.lstat()
+            if target.samefile(track.path) and not target.is_symlink():
+                whose = "of its own"
+            elif (is_at.st_dev, is_at.st_ino) in songs and not is_own_stem(target):
+                whose = f"of '{shown(track.path.name)}'"
+            else:
+                continue
+            raise OutputNotWritable(
+                f"'{shown(target)}' would be replaced by a stem {whose}. Choose another output directory or template.",
+                field="output",
+            )
     return targets
 
 

@@ -58,6 +58,24 @@ for await (const line of worker.stream({ cmd: 'separate', input: 'song.wav' })) 
   if (line.status === 'progress') line.eta satisfies number | null;
 }
 
+const live = await worker.separateStream('song.wav', { model: 'dsu_mini', stems: ['vocals'] }, { onProgress: ({ percent }) => percent });
+live.frames satisfies number | null;
+for await (const block of live.stems.vocals!) block.byteLength satisfies number;
+(await live.done).stems satisfies string[];
+const coming = await worker.separateStream(process.stdin, { sample_rate: 44_100 });
+coming.sampleRate satisfies number;
+// @ts-expect-error a stream does not say what its samples are
+await worker.separateStream(process.stdin, {});
+// @ts-expect-error there are no files
+await worker.separateStream('song.wav', { output: 'stems' });
+(await worker.send({ cmd: 'seek', position: 80 })).found satisfies boolean;
+await worker.separate({ input: 'song.wav', stream: { every_s: 1 }, start_at: 80 }, {
+  onLine: (line) => {
+    if (line.status === 'segment') line.start satisfies number;
+    if (line.status === 'streaming') line.frames satisfies number | null;
+  },
+});
+
 const asked: AudioSepDone = await (await startWorker('audiosep')).separate({ input: 'street.wav', text: 'a dog', output: 'dog.wav' });
 asked.files satisfies string[];
 
