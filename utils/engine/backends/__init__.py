@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from utils.core.settings import Arithmetic
-
-if TYPE_CHECKING:  # a child process that opens networks needs no torch
+if TYPE_CHECKING:  # a child process that opens networks needs neither, and should be there soon
     from torch import Tensor
+
+    from utils.core.settings import Arithmetic
 
 
 class Overflow(Exception):

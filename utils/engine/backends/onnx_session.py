@@ -5,16 +5,15 @@ The runtime computes what is constant while it reads a file, and is written in C
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, ModelNotInstalled
-from utils.core.failures import device_lost, is_device_lost
-from utils.store.known_hashes import is_vouched
 from utils.store.onnx_graphs import Refused, read_graph
 from utils.store.onnx_sizes import require_bounded
 from utils.store.onnx_wire import without_fixed_frames
@@ -35,7 +34,8 @@ def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: st
 
     Raises `CheckpointInvalid`, or `ModelNotInstalled` if the runtime is missing.
     """
-    from utils.core.job import current_job  # the child needs nothing of it
+    from utils.core.job import current_job  # the child needs neither
+    from utils.store.known_hashes import is_vouched
 
     state = path.stat()
     opening = (path, state.st_size, state.st_mtime_ns, freed)
@@ -61,29 +61,37 @@ def open_network(path: Path, spectrum: Sequence[int], *, freed: bool, device: st
 def try_network(name: str, spectrum: Sequence[int], freed: bool) -> None:
     """Raise `CheckpointInvalid` unless a network can be opened, and takes no more memory than others. For a child process."""
     path = Path(name)
-    model = _freed(path) if freed else _content(path)
+    model = _freed(path) if freed else name
     try:
-        require_bounded(read_graph(model), tuple(spectrum))
+        require_bounded(read_graph(model if isinstance(model, bytes) else _mapped(path)), tuple(spectrum))
     except Refused as reason:
         raise CheckpointInvalid(f"`{path.name}` was refused: {reason}. No MDX network needs that.") from reason
-    except MemoryError:
+    except (MemoryError, CheckpointInvalid):
         raise
     except Exception as error:  # damaged bytes can make the reader fail in any way
         raise _unreadable(path) from error
-    _session(model, path, "cpu", 1)
+    _session(model, path, "cpu", 1, for_trial=True)
 
 
-def _content(path: Path) -> bytes:
+def _mapped(path: Path) -> memoryview:
+    """The content of a file, most of which is weights that nobody looks at here."""
+    with _opened(path) as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with open_file(path) as file:
-            return file.read()
+            yield file
     except OSError as error:
         raise CheckpointInvalid(f"The network `{path}` cannot be read: {error.strerror}.") from error
 
 
 def _freed(path: Path) -> bytes:
     try:
-        return without_fixed_frames(_content(path))
+        with _opened(path) as file:
+            return without_fixed_frames(file.read())
     except (IndexError, ValueError) as error:
         raise _unreadable(path) from error
 
@@ -111,13 +119,19 @@ def _session(
     device: str,
     threads: int,
     stopped_by: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _: nullcontext(),
+    *,
+    for_trial: bool = False,
 ) -> Any:
+    """`for_trial`, weights are not laid out for the processor: that takes most of the time, and a file has no say in it."""
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.intra_op_num_threads = threads
     # Threads that spin between two chunks take CPU time away from transforms and files.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if for_trial:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.add_session_config_entry("session.disable_prepacking", "1")
     if device.startswith("cuda") and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # the CUDA libraries that came with torch
     providers = _providers(device, onnxruntime.get_available_providers())
@@ -135,6 +149,8 @@ def _session(
 
 def raise_for_device(error: Exception) -> None:
     """Raise as what it is an error that is not the fault of the file. The runtime has a class of its own for all errors."""
+    from utils.core.failures import device_lost, is_device_lost
+
     text = str(error)
     if "allocate memory" in text or "out of memory" in text:
         raise MemoryError(text) from error
