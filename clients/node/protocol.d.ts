@@ -514,7 +514,7 @@ export interface ModelDetails {
   members?: Array<string>;
   /** Other names that mean this model. */
   aliases?: Array<string>;
-  /** What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing. */
+  /** What the model's checkpoints are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing. */
   hash: "known" | "none" | "remembered";
   /** What it is good for. */
   purposes?: Array<"anything" | "bass" | "bleed" | "breath" | "center" | "crowd" | "denoise" | "dereverb" | "drumkit" | "drums" | "film" | "guitar" | "instrumental" | "instruments" | "karaoke" | "piano" | "restore" | "speech" | "stems" | "vocals" | "voices">;

@@ -17,7 +17,7 @@ from utils.core.replies import HashKnowledge, ModelDetails
 WIDTH = 79  # of texts that are not tables
 MANY_STEMS = 2
 CHECKS: dict[HashKnowledge, str] = {
-    "known": "the SHA-256 of the published files",
+    "known": "the SHA-256 of the published checkpoint",
     "remembered": "the SHA-256 of the first download; nobody states that of all files",
     "none": "sizes, as far as they are known; later downloads by the SHA-256 of the first",
 }

@@ -62,7 +62,8 @@ SDR 1 s    the median of the SDR of each second in which neither is silent; not
 bleedless  100 if nothing is louder than in the true stem
 fullness   100 if nothing is softer than in the true stem
 
-A dash is where a score does not exist, as of a silent stem.
+A dash is where a score does not exist, as of a silent stem. The exit status is
+1 if a true stem has no estimate; a true song, `mixture`, needs none.
 """,
 )
 
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def compare(typed: Typed) -> int:
-    """Score all pairs. Raises what is wrong with the files."""
+    """Score all pairs. The exit status is 1 if a true stem has no estimate. Raises what is wrong with the files."""
     from utils.scoring.pairs import match
     from utils.scoring.scores import mean, score
 
@@ -81,6 +82,7 @@ def compare(typed: Typed) -> int:
     reference, estimate = (Path(text).expanduser() for text in typed.words.tracks)
     matched = match(reference, estimate)
     scores = [score(pair, trim=bool(typed.words.trim)) for pair in matched.pairs]
+    status = 1 if matched.missing else 0
     if typed.words.json:
         found = {
             "scores": [msgspec.to_builtins(one) for one in scores],
@@ -89,12 +91,12 @@ def compare(typed: Typed) -> int:
             "extra": matched.extra,
         }
         sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
-        return 0
+        return status
     sys.stdout.writelines(f"{line}\n" for line in table(scores, mean(scores)))
     for names, lack in ((matched.missing, "no estimate of"), (matched.extra, "no true stem for")):
         if names:
             sys.stderr.write(f"{LAYOUT.program}: There is {lack} {', '.join(names)}.\n")
-    return 0
+    return status
 
 
 def table(scores: Sequence[Scores], means: Mapping[str, float | None]) -> Iterator[str]:

@@ -397,7 +397,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     hash: Annotated[
         HashKnowledge,
         Meta(
-            description="What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that "
+            description="What the model's checkpoints are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that "
             "of the first download; `none`, nothing."
         ),
     ] = "none"

@@ -10,6 +10,7 @@ from utils.audio.paths import shown
 from utils.core.errors import InputNotFound, InvalidRequest
 from utils.core.many_files import AUDIO_EXTENSIONS, files_below
 
+SONG = "mixture"  # MUSDB keeps the song beside its stems
 _BRACKETED = re.compile(r"\(([^()]+)\)")
 
 
@@ -59,7 +60,7 @@ def match(reference: Path, estimate: Path) -> Matched:
     used = {pair.estimate for pair in pairs}
     return Matched(
         pairs,
-        [name for name in true if name not in {pair.name for pair in pairs}],
+        [name for name in true if name not in {pair.name for pair in pairs} and name.rpartition("/")[2] != SONG],
         [name for name, path in given.items() if path not in used],
     )
 

@@ -19,6 +19,7 @@ from utils.core.job import current_job
 from utils.store.checkpoint_content import LONGEST_NAME, find_content, first_sentence, unreadable
 from utils.store.known_hashes import is_vouched
 from utils.store.likeness import mistaken
+from utils.store.pickles import Named
 from utils.store.plain_files import open_file
 
 if TYPE_CHECKING:
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 ZIP_MAGIC = b"PK\x03\x04"
 WRAPPERS = ("state", "state_dict", "model_state_dict")
 PREFIXES = ("module.", "model.", "audio_model.")
+TRAINED = "audio_model."  # where a file has more than the network: a discriminator that only training needs
 NAMED_AT_MOST = 5
 LARGEST_RATIO = 4
 SMALL_NETWORK_BYTES = 64 << 20
 # Some networks keep their options beside their weights, with the activation by its name. Names are only kept, never run.
 NOTES = "_metadata"
+# The first version of demucs saved its networks as a class, two kinds of arguments and a state. Only the state is used.
+OLD_CLASS, OLD_PARTS = "demucs.tasnet.ConvTasNet", 4
 NAMES_IN_NOTES = ("torch._C._nn.gelu", "torch.nn.functional.gelu")
 DEEPEST = 8  # wrappers and prefixes around the weights
 
@@ -52,7 +56,7 @@ def read_checkpoint(
     start = _first_bytes(path)
     mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        content = _found(path, (*allow, *NAMES_IN_NOTES))
+        content = _found(path, (*allow, *NAMES_IN_NOTES, OLD_CLASS))
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise
@@ -69,6 +73,8 @@ def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
     """The state dict inside the usual wrappers. Raises `CheckpointInvalid` if there is none."""
     import torch
 
+    if isinstance(content, tuple) and len(content) == OLD_PARTS and isinstance(content[0], Named):
+        content = content[-1]
     for _ in range(DEEPEST):  # one that contains itself has no end
         names = WRAPPERS if isinstance(content, Mapping) else ()
         content = next((content[name] for name in names if isinstance(content.get(name), Mapping)), content)
@@ -77,7 +83,7 @@ def unwrap_state(content: Any, path: Path) -> dict[str, Tensor]:
     named = isinstance(content, Mapping) and all(isinstance(key, str) for key in content)
     if not named or not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise CheckpointInvalid(f"`{path.name}` does not hold the weights of a network: it has no named tensors.")
-    tensors = dict(content)
+    tensors = {key: tensor for key, tensor in content.items() if key.startswith(TRAINED)} or dict(content)
     for _ in range(DEEPEST):
         prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in tensors)), "")
         tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}

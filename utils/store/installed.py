@@ -63,8 +63,8 @@ def public_details(record: ModelRecord, folders: ModelFolders) -> ModelDetails:
 
 
 def _hash_of(record: ModelRecord, folders: ModelFolders) -> HashKnowledge:
-    """What is known of all files of a model."""
-    unpublished = [folders.find(record, file) for file in record.files if file.sha256 is None]
+    """What is known of all checkpoints of a model. A configuration beside them is text, and checked against the network when it is read."""
+    unpublished = [folders.find(record, file) for file in record.checkpoints if file.sha256 is None]
     if not unpublished:
         return "known"
     return "remembered" if all(path is not None and known_hash(path) for path in unpublished) else "none"

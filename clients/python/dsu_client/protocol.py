@@ -1378,7 +1378,7 @@ class ModelDetails(TypedDict):
     aliases: NotRequired[list[str]]
     """Other names that mean this model."""
     hash: Literal["known", "none", "remembered"]
-    """What the model's files are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing."""
+    """What the model's checkpoints are compared with: `known`, the SHA-256 that DSU comes with; `remembered`, that of the first download; `none`, nothing."""
     purposes: NotRequired[
         list[
             Literal[

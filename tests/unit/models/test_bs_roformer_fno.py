@@ -9,7 +9,7 @@ from networks import noise, run, scrambled
 from torch import nn
 
 from models.bs_roformer_fno import BSRoformerFno, BSRoformerFnoParams, FourierOperator
-from tools.fixtures.peers import fno_of_neuraloperator
+from tools.fixtures.peers import fno_of_neuraloperator, roformer_of_neuraloperator
 from utils.store.checkpoints import read_checkpoint, unwrap_state
 
 PUBLIC = {
@@ -55,27 +55,11 @@ def test_the_network_agrees():
     """The stems are those of a network whose mask estimators are made of the package's operators."""
     params = replace(BSRoformerFnoParams.tiny(), num_stems=1)
     ours = scrambled(BSRoformerFno(params))
-    theirs = scrambled(BSRoformerFno(params))
-    theirs.load_state_dict(ours.state_dict())
-    for own in theirs.mask_estimators[0].to_freqs:
-        other = peer_of(params.dim, own[0].projection.fcs[1].out_channels)
-        nn.Module.load_state_dict(other, own[0].state_dict(), strict=True)
-        own[0] = BesideFrames(other)
+    theirs = roformer_of_neuraloperator(ours)
     mix = noise(2, 2, 4000)
     reference = run_quietly(theirs, mix)
     assert reference.std() > 0.001
     torch.testing.assert_close(run(ours, mix), reference, atol=1e-4, rtol=0)
-
-
-class BesideFrames(nn.Module):
-    """An operator on (batch, frames, values)."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, frames):
-        return self.net(frames.transpose(1, 2)).transpose(1, 2)
 
 
 def test_full_size_keys_and_shapes():

@@ -1,6 +1,7 @@
 """The configurations in the project: each builds its network, which is that of the public checkpoint."""
 
 import functools
+import json
 
 import golden
 import pytest
@@ -22,6 +23,31 @@ RECORDS = [
     record for record in EVERY_RECORD if record.config is not None
 ]  # of others, loading checks what was downloaded
 KINDS = {record.config: record.type for record in RECORDS}
+# Configurations as their authors publish them, beside the reference data; they are not part of the repository either.
+MODELS = golden.FOLDER.parent / "models"
+
+
+def published_configs():
+    """The path of the published configuration of each record for which one is known: by its name, or by an address."""
+    if not (MODELS / "registry.json").is_file():
+        return {}
+    listed = [model for model in json.loads((MODELS / "registry.json").read_text())["models"] if model["config"]]
+    by_name = {model["name"]: model["config"] for model in listed}
+    by_url = {url: model["config"] for model in listed for url in model["config_urls"] or ()}
+    by_name |= {  # these serve the models of another worker, which are the same networks
+        "htdemucs": "config_musdb18_htdemucs.yaml",
+        "htdemucs_6s": "config_htdemucs_6stems.yaml",
+        "hdemucs_mmi": "config_musdb18_demucs3_mmi.yaml",
+    }
+    found = {
+        record.name: next(
+            (by_url[url] for file in record.files for url in file.urls if url in by_url), by_name.get(record.name)
+        )
+        for record in [*EVERY_RECORD, *(REGISTRY.get(name, "demucs") for name in REGISTRY.names("demucs"))]
+    }
+    return {name: MODELS / "configs" / relative for name, relative in found.items() if relative is not None}
+
+
 # What the reference data calls layouts that several public models have.
 LAYOUTS = {
     "apollo_256_6": "apollo_official",
@@ -32,6 +58,9 @@ LAYOUTS = {
 # The kinds whose public checkpoints' tensors are listed in the reference data.
 LISTED = ("bs_roformer", "mel_band_roformer", "scnet", "mdx23c", "apollo")
 PUBLIC = [name for kind in LISTED for name in golden.full_size_names(kind)]
+
+
+PUBLISHED = published_configs()
 
 
 def config_of(relative):
@@ -77,6 +106,20 @@ def test_stems_of_a_record_are_the_heads_of_its_network(record):
         assert built(record.config).params.sources == record.stems
     if record.type == "bandit":
         assert built(record.config).params.stems == record.stems
+
+
+@pytest.mark.parametrize("name", PUBLISHED or [pytest.param("", marks=pytest.mark.skip(reason=golden.ABSENT))])
+def test_a_published_configuration_builds_the_network_of_its_record(name):
+    """As its author wrote it, it gives a network of the record's type with the record's stems."""
+    record = REGISTRY.find(name, WORKER) or REGISTRY.get(name, "demucs")
+    kind = "htdemucs" if record.type == "demucs" else record.type
+    config = read_config(PUBLISHED[name])
+    params = params_class(kind).from_config(config)
+    if record.config is None or params != built(record.config).params:
+        with torch.device("meta"):
+            network_class(kind)(params)
+    assert output_stems(config, PUBLISHED[name]) == record.stems
+    assert params.outputs == len(record.stems)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)

@@ -133,8 +133,8 @@ def test_what_one_has_more_can_be_left_out(pair, signals, tmp_path):
 
 
 def test_files_of_folders_are_matched_by_name(tmp_path):
-    """Whatever the extension and the case; or by the name in brackets, as several programs write it."""
-    for name in ("one/vocals.wav", "one/drums.wav", "one/mixture.wav", "two/Vocals.wav"):
+    """Whatever the extension and the case; or by the name in brackets, as several programs write it. No song is missing."""
+    for name in ("one/vocals.wav", "one/drums.wav", "one/mixture.wav", "two/Vocals.wav", "two/other.wav"):
         touch(tmp_path / "true" / name)
     for name in (
         "one/vocals.flac",
@@ -149,7 +149,7 @@ def test_files_of_folders_are_matched_by_name(tmp_path):
         ("one/vocals", "vocals.flac"),
         ("two/vocals", "x_(vocals)_model (v2).wav"),
     ]
-    assert (found.missing, found.extra) == (["one/mixture"], ["two/bass"])
+    assert (found.missing, found.extra) == (["two/other"], ["two/bass"])
 
 
 @pytest.mark.parametrize(
@@ -171,25 +171,27 @@ def test_what_cannot_be_matched_is_said(tmp_path, words, error, message):
 
 
 def test_people_read_a_table_and_programs_json(signals, tmp_path, capsys):
-    """`dsu score`: a table of 80 columns with the mean, or one document with the same numbers."""
+    """`dsu score`: a table of 80 columns with the mean, or one document with the same numbers. What is missing has a status."""
     long = "a stem with a name that is far too long for a table"
-    for name in ("vocals", long, "mixture"):
+    for name in ("vocals", long, "drums"):
         write(tmp_path / "true" / f"{name}.wav", signals[0])
     for name in ("vocals", long):
         write(tmp_path / "given" / f"{name}.wav", signals[1])
     words = ["score", str(tmp_path / "true"), str(tmp_path / "given")]
-    assert dsu.main(words, None, None) == 0
+    assert dsu.main(words, None, None) == 1
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert err == "dsu score: There is no estimate of mixture.\n"
-    assert dsu.main([*words, "--json"], None, None) == 0
+    assert err == "dsu score: There is no estimate of drums.\n"
+    assert dsu.main([*words, "--json"], None, None) == 1
     found = json.loads(capsys.readouterr()[0])
     assert [one["stem"] for one in found["scores"]] == [long, "vocals"]
     assert lines[0].split() == ["SDR", "SI-SDR", "SDR", "1", "s", "bleedless", "fullness"]
     assert lines[-1].split()[:2] == ["mean", f"{found['mean']['sdr']:.2f}"]
     assert lines[1].startswith("…")
-    assert found["missing"] == ["mixture"]
+    assert found["missing"] == ["drums"]
+    (tmp_path / "true" / "drums.wav").unlink()
+    assert dsu.main(words, None, None) == 0
 
 
 def test_mistakes_have_a_status(tmp_path, capsys):

@@ -21,6 +21,7 @@ from torch import nn
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, CheckpointUnsafe, ModelNotInstalled
 from utils.core.job import Job, JobCancelled, working_on
 from utils.store.checkpoints import assign, read_checkpoint, size_bytes, unwrap_state
+from utils.store.pickles import Named
 
 ROOT = Path(__file__).parents[3]
 STATE = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
@@ -283,6 +284,13 @@ def test_importing_does_not_import_torch():
         {f"module.{key}": tensor for key, tensor in STATE.items()},
         {"state_dict": {f"model.{key}": tensor for key, tensor in STATE.items()}},
         {f"module.audio_model.{key}": tensor for key, tensor in STATE.items()},
+        {
+            "state_dict": {
+                **{f"audio_model.{key}": tensor for key, tensor in STATE.items()},
+                "judge.bias": torch.ones(1),
+            }
+        },
+        (Named("demucs.tasnet.ConvTasNet"), (), {"sources": 4}, STATE),
     ],
 )
 def test_usual_wrappings_are_taken_off(content):

@@ -75,17 +75,17 @@ def test_a_model_without_a_known_hash_is_compared_when_it_is_used(tmp_path):
 
 
 def test_lists_say_what_files_are_compared_with(tmp_path):
-    """The least that is known of any of a model's files."""
+    """The least that is known of any of a model's checkpoints; a configuration beside them decides nothing."""
     folders = ModelFolders(tmp_path)
     (tmp_path / "demucs").mkdir()
     remembered(tmp_path / "demucs" / "first.th", published=False)
     published = FileRecord(name="a.th", urls=(), sha256="0" * 64)
-    first, other = (FileRecord(name=name, urls=()) for name in ("first.th", "other.th"))
+    first, other, config = (FileRecord(name=name, urls=()) for name in ("first.th", "other.th", "a.yaml"))
     known = {
         files: public_details(model(*files), folders).hash
-        for files in ((published,), (published, first), (first, other))
+        for files in ((published,), (published, config), (published, first), (first, other))
     }
-    assert list(known.values()) == ["known", "remembered", "none"]
+    assert list(known.values()) == ["known", "known", "remembered", "none"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a.th": 1}', b"\xff", b'{"\xff": {}}'])

@@ -20,7 +20,7 @@ from utils.store.package_catalogue import presets, record_of
 from utils.store.registry import Registry
 
 WORKERS = ["demucs", "bsroformer"]
-SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw"}
+SUPPLIED_BY_USERS = {"logic_roformer", "bsrofo_sw", "bandit_v2_multi"}
 OF_UNKNOWN_SIZE = {
     "logic_roformer",
     "scnet_tran_small",
@@ -28,6 +28,10 @@ OF_UNKNOWN_SIZE = {
     "scnet_masked_xl_ihf",
     "polarformer_vocals",
     "bsconformer_4stem",
+    "mel_4stem_exp_ep168",
+    "apollo_edm_big",
+    "apollo_vocal_msst_full",
+    "bandit_v2_multi",
 }
 FOR_SUPPORTERS = {"mdx23c_instvoc_hq_2", "mdx23c_d1581"}  # of UVR, who have them already
 BUILT_IN = "dsu_mini"
