@@ -221,6 +221,8 @@ def test_a_page_has_its_files_and_no_others(tmp_path):
             "/assets/",
         ):
             assert server.get(path).status == 404
+    with WebServer(tmp_path / "data", "--no-page") as server:
+        assert b"has no page" in server.get("/").body
 
 
 # Too much, and too slowly -------------------------------------------------------------------------------------------
