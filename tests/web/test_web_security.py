@@ -388,7 +388,7 @@ def test_a_thousand_idle_streams_are_bounded(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     try:
-        with WebServer(tmp_path / "data") as server, contextlib.ExitStack() as held:
+        with WebServer(tmp_path / "data", patience_s=2.0) as server, contextlib.ExitStack() as held:
             until(lambda: server.get("/v1/health").json["worker"], lambda state: state == "ready")
             before = psutil.Process(server.process.pid).memory_info().rss
             request = (
