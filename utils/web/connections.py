@@ -40,8 +40,8 @@ class Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        # A connection that is closed waits for its last bytes to be taken: without this, forever.
-        self._stuck = self.loop.call_later(3 * self.patience_s, self.transport.abort)
+        # A connection that is closed waits for its last bytes to be taken: without this, forever. What sends them gives up before.
+        self._stuck = self.loop.call_later(4 * self.patience_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
