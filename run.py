@@ -72,7 +72,7 @@ INSTALL_MINUTES = 1  # to unpack what was downloaded
 OLDEST_PYTHON = (3, 11)
 # The benchmarks, and about how many minutes each takes on two cores.
 BENCHMARKS = {
-    "memory": 85, "startup": 3, "live": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "peers": 40,
+    "memory": 85, "startup": 3, "live": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "studio": 1, "peers": 40,
 }  # fmt: skip
 
 GENERATORS = {
@@ -547,7 +547,7 @@ def bench(words: list[str]) -> int:
     """run a benchmark, which writes its results into benchmarks/RESULTS.md
 
     run.py bench NAME          memory, startup, live, loading, audiosep,
-                               recipes, cancel or peers (other programs)
+                               recipes, cancel, studio or peers (other programs)
     run.py bench NAME --help   its arguments
     """
     flavor, rest = split_flavor(words)
