@@ -156,6 +156,7 @@ class Dealer:
         return Readiness(
             device=found[0][1].device if found else "",
             card=(found[0][1].card or None) if found else None,
+            attention=(found[0][1].attention or None) if found else None,
             precision=found[0][1].precision if found else "fp32",
             threads=found[0][1].threads if found else 0,
             max_cached_models=self._common.max_cached_models,
@@ -163,7 +164,11 @@ class Dealer:
             warnings=list(dict.fromkeys(warnings)),
             devices=[
                 replies.ReadyDevice(
-                    device=ready.device, card=ready.card, precision=ready.precision, threads=ready.threads
+                    device=ready.device,
+                    card=ready.card,
+                    precision=ready.precision,
+                    attention=ready.attention,
+                    threads=ready.threads,
                 )
                 for _, ready in found
             ],
@@ -231,6 +236,7 @@ class Dealer:
             model_loaded=self._active_name(),
             device=first.device if first is not None else self._devices[0].name,
             card=(first.card or None) if first is not None else None,
+            attention=(first.attention or None) if first is not None else None,
             precision=first.precision if first is not None else "fp32",
             threads=first.threads if first is not None else 0,
             cached_models=list(dict.fromkeys(name for state in states for name in state.cached_models)),
@@ -333,6 +339,7 @@ def _state_of(device: DeviceRunner) -> replies.DeviceState:
         cached_models=status.cached_models if status is not None and ready is not None else [],
         memory=status.memory if status is not None and ready is not None else None,
         card=ready.card if ready is not None else UNSET,
+        attention=ready.attention if ready is not None else UNSET,
     )
 
 
