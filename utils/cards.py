@@ -91,10 +91,10 @@ def _meant(wish: str, devices: Sequence[Device]) -> Iterable[Device]:
     if wish == "auto":
         return devices
     name = f"{wish}:0" if wish in KINDS else wish
-    return [device for device in devices if device.name == name] or [Device(name, _why_not_there(name, devices))]
+    return [device for device in devices if device.name == name] or [Device(name, why_not_there(name, devices))]
 
 
-def _why_not_there(name: str, devices: Sequence[Device]) -> str:
+def why_not_there(name: str, devices: Sequence[Device]) -> str:
     """Why there is no device of this name: what is known of its kind, in torch's own words, which programs look for."""
     import torch
 
@@ -147,6 +147,13 @@ def driver_cuda() -> tuple[int, int] | None:
     except (KeyError, OSError, AttributeError):
         return None
     return version.value // 1000, version.value % 1000 // 10
+
+
+def needed_driver() -> int | None:
+    """The oldest driver for which this build is made, by its number; None where that is not known."""
+    import torch
+
+    return DRIVERS.get(int(torch.version.cuda.partition(".")[0])) if torch.version.cuda is not None else None
 
 
 def driver_version() -> str | None:

@@ -430,6 +430,14 @@ export interface DeviceFinding {
   spectrum_db?: number | null;
   /** The kernels for attention that run here. */
   attention: Array<string>;
+  /** What onnxruntime computes MDX models with; null if it does not run. */
+  mdx?: string | null;
+  /** Free memory, before the examination. */
+  free_mb?: number;
+  /** NVIDIA: the oldest driver for which this build is made. */
+  driver_needed?: number | null;
+  /** What is not as it should be, but works. */
+  warnings: Array<string>;
   /** Seconds of audio that a fixed network does in a second, to compare machines with. */
   speed?: number | null;
   /** Memory that was not returned afterwards. */

@@ -76,6 +76,15 @@ class DeviceFinding(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float | None, Meta(description="How exactly a spectrum becomes the signal again.")] | UnsetType
     ) = UNSET
     attention: Annotated[list[str], Meta(description="The kernels for attention that run here.")] = []
+    mdx: (
+        Annotated[str | None, Meta(description="What onnxruntime computes MDX models with; null if it does not run.")]
+        | UnsetType
+    ) = UNSET
+    free_mb: Annotated[float, Meta(description="Free memory, before the examination.")] | UnsetType = UNSET
+    driver_needed: (
+        Annotated[int | None, Meta(description="NVIDIA: the oldest driver for which this build is made.")] | UnsetType
+    ) = UNSET
+    warnings: Annotated[list[str], Meta(description="What is not as it should be, but works.")] = []
     speed: (
         Annotated[
             float | None,

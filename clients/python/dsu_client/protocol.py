@@ -1330,6 +1330,14 @@ class DeviceFinding(TypedDict):
     """How exactly a spectrum becomes the signal again."""
     attention: list[str]
     """The kernels for attention that run here."""
+    mdx: NotRequired[str | None]
+    """What onnxruntime computes MDX models with; null if it does not run."""
+    free_mb: NotRequired[float]
+    """Free memory, before the examination."""
+    driver_needed: NotRequired[int | None]
+    """NVIDIA: the oldest driver for which this build is made."""
+    warnings: list[str]
+    """What is not as it should be, but works."""
     speed: NotRequired[float | None]
     """Seconds of audio that a fixed network does in a second, to compare machines with."""
     memory_left_mb: NotRequired[float]
