@@ -583,7 +583,8 @@ def build(words: list[str]) -> int:
     --archive          also pack the folder, with its checksum and SBOM
     --versioned-name   with --archive: put the version into the archive's name
     --output DIR       where to put the folder and the archive (default: dist)
-    --flavor NAME      what the build computes on: cpu, cuda or mac-mps
+    --flavor NAME      what the build computes on: cpu, cuda, cuda-legacy, rocm,
+                       xpu or mac-mps
                        (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)

@@ -54,6 +54,14 @@ def test_test_passes_its_arguments_to_pytest(started):
     assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
 
 
+def test_the_help_of_build_and_the_readme_name_every_flavor():
+    """And no other."""
+    listed = run.help_of("build").partition("computes on: ")[2].partition("(default")[0]
+    assert set(re.findall(r"[a-z-]+", listed)) - {"or"} == run.FLAVORS.keys()
+    table = (run.ROOT / "README.md").read_text(encoding="utf-8").partition("| flavour |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\S+)`", table, re.MULTILINE)) == run.FLAVORS.keys()
+
+
 def test_tests_of_a_device_run_alone(started):
     """One after another: they measure the memory of the device that they name."""
     run.main(["test", "--device", "cuda:1", "-x"])
