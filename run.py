@@ -80,6 +80,7 @@ GENERATORS = {
     "docs": "tools.protocol_docs",
     "compatibility": "tools.compatibility_docs",
     "tables of models": "tools.model_docs",
+    "picture of the architecture": "tools.architecture_docs",
     "client types": "clients.node.generate_types",
     "Python client": "clients.python.generate_protocol",
 }
