@@ -36,6 +36,7 @@ TITLES = {
     "clients/max/README.md": "The scripts for Max",
     "benchmarks/RESULTS.md": "Measurements",
     "training/README.md": "Training",
+    "examples/README.md": "Examples",
     "SECURITY.md": "Security",
     "CHANGELOG.md": "Changes",
 }
