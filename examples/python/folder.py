@@ -21,7 +21,7 @@ def main(songs: str, out: str, model: str = "dsu_mini") -> int:
                 failed += 1
                 print(f"{song.name}: {error.message}", file=sys.stderr)
             else:
-                print(f"{song.name}: {', '.join(sorted(done["stems"]))}")
+                print(f"{song.name}: {', '.join(sorted(done['stems']))}")
     return failed
 
 

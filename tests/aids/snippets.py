@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-BESIDE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "clients/*/README.md", "training/README.md", "examples/**/*.md")
+BESIDE = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "clients/*/README.md",
+    "training/README.md",
+    "examples/**/*.md",
+)
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
 MARK = re.compile(r"<!-- not run: (.+?) -->", re.DOTALL)
 ITEM = re.compile(r"^\s*([-*]|\d+\.)\s")
@@ -49,7 +56,9 @@ def blocks_of(page: str) -> list[Block]:
     while index < len(lines):
         line = lines[index]
         fence = FENCE.match(line)
-        indented = line.startswith("    ") and line.strip() and not (paragraph and paragraph[-1].strip()) and not in_list
+        indented = (
+            line.startswith("    ") and line.strip() and not (paragraph and paragraph[-1].strip()) and not in_list
+        )
         if fence:
             end = next(at for at in range(index + 1, len(lines)) if lines[at].strip() == "```")
             code = textwrap.dedent("\n".join(lines[index + 1 : end])) + "\n"

@@ -59,7 +59,13 @@ def environment(place):
 
 def run(words, place, environment):
     return subprocess.run(
-        [str(word) for word in words], cwd=place, env=environment, capture_output=True, text=True, timeout=600, check=False
+        [str(word) for word in words],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
 
 
@@ -100,7 +106,9 @@ def test_node_server(place, environment, node):
     folder = with_client(place, "node-server")
     (place / "tmp").mkdir()
     environment |= {"PORT": "0", "TMPDIR": str(place / "tmp")}
-    with subprocess.Popen([node, "server.mjs"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [node, "server.mjs"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
         port = int(server.stdout.readline().rpartition(":")[2])
         answers = []
         for name in ("song.wav", "songs/bad.wav"):

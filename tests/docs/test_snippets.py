@@ -93,6 +93,7 @@ def home(tmp_path_factory):
         patch.setenv("DSU_MODELS", str(folder / "models"))
         patch.setenv("DSU_OFFLINE", "1")
         patch.chdir(folder)
+        (folder / ".cache" / "torch" / "hub" / "checkpoints").mkdir(parents=True)
         (folder / "token").write_text("0123456789abcdef0123", encoding="utf-8")
         yield folder
 
@@ -122,7 +123,11 @@ def misunderstanding(entry: str) -> str:
     """What is wrong with a command or a line of JSON; empty if nothing is."""
     if entry.startswith("{"):
         return wrong_with_json(entry)
-    words = [*shlex.shlex(entry, posix=True, punctuation_chars="|&;<>")] if "'" in entry else shlex.split(entry, comments=True)
+    words = (
+        [*shlex.shlex(entry, posix=True, punctuation_chars="|&;<>")]
+        if "'" in entry
+        else shlex.split(entry, comments=True)
+    )
     words = list(_until_pipe(shlex.split(entry, comments=True) or words))
     if not words or words[0] == "#":
         return ""
@@ -150,7 +155,11 @@ def wrong_with_run(words: list[str]) -> str:
         return ""
     known = run.help_of(words[0]) + "--flavor --scale -k" + " ".join(run.FLAVORS)
     unknown = [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
-    return f"`run.py {words[0]} --help` knows nothing of {unknown[0]}" if unknown and words[0] not in ("serve", "studio", "bench", "doctor") else ""
+    return (
+        f"`run.py {words[0]} --help` knows nothing of {unknown[0]}"
+        if unknown and words[0] not in ("serve", "studio", "bench", "doctor")
+        else ""
+    )
 
 
 def wrong_with_program(worker, words: list[str]) -> str:
@@ -169,7 +178,9 @@ def wrong_with_program(worker, words: list[str]) -> str:
 
     program = importlib.import_module(worker.command_line)
     try:
-        status = program.main(words, make_engine, lambda models_dir, repo=None: list_models(worker.name, models_dir, repo))
+        status = program.main(
+            words, make_engine, lambda models_dir, repo=None: list_models(worker.name, models_dir, repo)
+        )
     except WorkBegins:
         return ""
     except SystemExit as end:
@@ -191,7 +202,8 @@ def wrong_with_json(text: str) -> str:
         if command is None:
             continue
         try:
-            decode({key: value for key, value in fields.items() if key != "cmd"}, command.request, strict=True)
+            chosen = ("cmd", "family") if worker.name != "dsu" else ("cmd",)  # `dsu` takes it away when it has chosen
+            decode({key: value for key, value in fields.items() if key not in chosen}, command.request, strict=True)
         except DsuError as error:
             problem = str(error)
         else:
@@ -247,9 +259,9 @@ def programs(tmp_path_factory):
     for worker in WORKERS.values():
         path = folder / worker.executable
         words = " ".join(f"'{word}'" for word in worker_command(worker))
-        cases = "\n".join(f"    {name}) set -- \"$@\" {instead} ;;" for name, instead in STAND_INS.items())
+        cases = "\n".join(f'    {name}) set -- "$@" {instead} ;;' for name, instead in STAND_INS.items())
         path.write_text(
-            "#!/bin/sh\ncase \"$1\" in models|recipe) exec " + words + ' "$@" ;; esac\n'
+            '#!/bin/sh\ncase "$1" in models|recipe) exec ' + words + ' "$@" ;; esac\n'
             "for word; do\n  shift\n  case $word in\n" + cases + '\n    *) set -- "$@" "$word" ;;\n  esac\ndone\n'
             f'exec {words} "$@"\n',
             encoding="utf-8",

@@ -12,7 +12,9 @@ def test_the_picture_is_current():
 def test_late_imports_are_imports(tmp_path):
     """Wherever in a file they are."""
     (tmp_path / "utils" / "store").mkdir(parents=True)
-    (tmp_path / "utils" / "store" / "x.py").write_text("def f():\n    from utils.core import errors\n", encoding="utf-8")
+    (tmp_path / "utils" / "store" / "x.py").write_text(
+        "def f():\n    from utils.core import errors\n", encoding="utf-8"
+    )
     assert imports(tmp_path)["utils.store"] == {"utils.core"}
 
 
