@@ -10,6 +10,7 @@ out, as are those to the vocabulary, `utils.core`, which everybody knows.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,8 +114,8 @@ def ranks(drawn: Mapping[str, Sequence[str]]) -> list[list[str]]:
     for part in PARTS:
         if part != EVERYWHERE:
             rows[depth[part]].append(part)
-    for above, row in zip(rows, rows[1:], strict=False):
-        row.sort(key=lambda part: _middle([above.index(other) for other in above if part in drawn[other]]))  # noqa: B023
+    for above, row in itertools.pairwise(rows):
+        row.sort(key=lambda part: _middle([above.index(other) for other in above if part in drawn[other]]))
     return [*rows, [EVERYWHERE]]
 
 
@@ -137,8 +138,10 @@ def draw(found: Mapping[str, set[str]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',
         "<title id='title'>The parts of DSU, with an arrow from each to those that it imports</title>",
         f"<style>{STYLE}</style>",
-        '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M0 0 8 4 0 8z"/></marker></defs>',
+        (
+            '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+            '<path d="M0 0 8 4 0 8z"/></marker></defs>'
+        ),
     ]
     lines += [_arrow(places[part], places[other]) for part, others in drawn.items() for other in others]
     lines += [_box(part, *place) for part, place in places.items()]

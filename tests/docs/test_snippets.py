@@ -59,7 +59,7 @@ STAND_INS = {"htdemucs": "dsu_mini", "vocals_melband": "dsu_mini"}
 ANYTHING = "…"
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
 PROGRAMS = {worker.executable: worker for worker in WORKERS.values()}
-BY_KIND = {key: worker for key, worker in WORKERS.items()}
+BY_KIND = dict(WORKERS.items())
 STATUSES = re.compile(r'"(?:status|kind|jsonrpc|error)":')
 
 
