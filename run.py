@@ -34,6 +34,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
 STUDIO_LOCK = "locks/studio.txt"
+DOCS_LOCK = "locks/docs.txt"
 STUDIO = ROOT / "studio"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
@@ -65,7 +66,7 @@ FLAVORS = {
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {
-    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, DOCS_LOCK: 22, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
 }  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
@@ -79,6 +80,7 @@ GENERATORS = {
     "docs": "tools.protocol_docs",
     "compatibility": "tools.compatibility_docs",
     "tables of models": "tools.model_docs",
+    "picture of the architecture": "tools.architecture_docs",
     "client types": "clients.node.generate_types",
     "Python client": "clients.python.generate_protocol",
 }
@@ -108,7 +110,7 @@ FUZZER = ROOT / ".fuzzer"
 FUZZER_LOCK = "locks/fuzzer.txt"
 
 MADE_HERE = (
-    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output",
+    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "site", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output",
     "tests/benchmark_output", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
@@ -316,11 +318,14 @@ def read_stamp() -> dict[str, Any]:
     return stamp if whole else {}
 
 
-def fingerprints(flavor: str, *, dev: bool, build: bool = False, studio: bool = False) -> dict[str, str]:
+def fingerprints(
+    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, docs: bool = False
+) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
     names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
     names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
-    names += [STUDIO_LOCK] if dev or build or studio else []
+    names += [STUDIO_LOCK] if dev or build or studio or docs else []
+    names += [DOCS_LOCK] if dev or docs else []
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
@@ -377,13 +382,15 @@ def install(files: Sequence[str], flavor: str) -> None:
             must_succeed(f"Installing torch ({flavor})", [*pip, *index_of_torch(flavor), torch])
 
 
-def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False) -> Path:
+def set_up(
+    flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False, docs: bool = False
+) -> Path:
     """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
     check_flavor(flavor)
-    files = fingerprints(flavor, dev=dev, build=build, studio=studio)
+    files = fingerprints(flavor, dev=dev, build=build, studio=studio, docs=docs)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -567,6 +574,20 @@ def gen(words: list[str]) -> int:
     return max(run_openly([python, "-m", module], cwd=ROOT) for module in GENERATORS.values())
 
 
+def docs(words: list[str]) -> int:
+    """make the pages of the documentation: site/index.html, to read offline
+
+    run.py docs           writes them; a link that leads nowhere is an error
+    run.py docs --serve   shows them in a browser while you edit them
+    """
+    flavor, rest = split_flavor(words)
+    serve_them = "--serve" in rest
+    refuse_extra("docs", [word for word in rest if word != "--serve"])
+    python = set_up(flavor, docs=True)
+    say("Making the pages; about ten seconds.")
+    return run_openly([python, "-m", "mkdocs", *(("serve",) if serve_them else ("build", "--strict"))], cwd=ROOT)
+
+
 def lock(words: list[str]) -> int:
     """pin all packages after changing a requirements file
 
@@ -691,7 +712,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     command.__name__: command
-    for command in (demo, studio, serve, test, check, bench, gen, lock, build, worker, doctor, clean)
+    for command in (demo, studio, serve, test, check, bench, gen, docs, lock, build, worker, doctor, clean)
 }
 
 

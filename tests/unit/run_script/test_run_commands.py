@@ -21,8 +21,8 @@ def started(monkeypatch):
     """The command lines that would have been run, with their folders, each after the set-up before it."""
     seen = []
 
-    def set_up(flavor=None, *, dev=False, build=False, studio=False):
-        seen.append(("set_up", flavor, "build" if build else "studio" if studio else dev))
+    def set_up(flavor=None, *, dev=False, build=False, studio=False, docs=False):
+        seen.append(("set_up", flavor, "build" if build else "studio" if studio else "docs" if docs else dev))
         return PYTHON
 
     def run_openly(argv, cwd=None):
@@ -363,6 +363,18 @@ def test_run_openly_reports_a_fatal_signal():
     """A program killed by a signal gives status 128 + signal, as in shells."""
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run.run_openly([sys.executable, "-c", code]) == 143
+
+
+def test_the_pages_of_the_documentation(started):
+    """They are built with every warning as an error, or shown while they are edited; nothing else can be asked for."""
+    assert run.main(["docs"]) == 7
+    assert run.main(["docs", "--serve"]) == 7
+    assert [words for words, _ in started[1::2]] == [
+        ["-m", "mkdocs", "build", "--strict"],
+        ["-m", "mkdocs", "serve"],
+    ]
+    assert started[0] == ("set_up", None, "docs")
+    assert run.main(["docs", "--open"]) == 1
 
 
 @pytest.mark.parametrize("name", ["studio", "serve"])
