@@ -120,7 +120,7 @@ def measure_memory(server: RunningServer, minutes: float) -> ServerMemory:
 
 def measure_paint(server: RunningServer, runs: int) -> list[float]:
     """Seconds from the start of the navigation until something is seen, in a browser whose first page was another."""
-    words = ["node", PAINT, f"{server.address}?token={server.token}", str(runs)]
+    words = ["node", str(PAINT), f"{server.address}?token={server.token}", str(runs)]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     return [milliseconds / 1000 for milliseconds in json.loads(told)]
 

@@ -33,7 +33,7 @@ const server = createServer(async (request, response) => {
     const input = path.join(folder, 'song');
     await pipeline(request, limited(), createWriteStream(input));
     const { paths } = await worker.separate(
-      { input, output: folder, model: process.env.MODEL || 'dsu_mini', stems: ['vocals'], format: 'flac' },
+      { input, output: path.join(folder, 'stems'), model: process.env.MODEL || 'dsu_mini', stems: ['vocals'], format: 'flac' },
       { signal: gone.signal },
     );
     response.setHeader('Content-Type', 'audio/flac');

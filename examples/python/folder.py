@@ -16,11 +16,12 @@ def main(songs: str, out: str, model: str = "dsu_mini") -> int:
     with DSU() as dsu:
         for song in sorted(path for path in Path(songs).iterdir() if path.suffix.lower() in ENDINGS):
             try:
-                dsu.separate(str(song.resolve()), output=str(Path(out).resolve()), model=model)
-            except DSUError:
+                done = dsu.separate(str(song.resolve()), output=str(Path(out).resolve()), model=model)
+            except DSUError as error:
                 failed += 1
+                print(f"{song.name}: {error.message}", file=sys.stderr)
             else:
-                pass
+                print(f"{song.name}: {', '.join(sorted(done['stems']))}")
     return failed
 
 

@@ -5,9 +5,8 @@ songs=$1 out=$2 model=${3:-dsu_mini}
 mkdir -p "$out"
 status=0
 dsu -m "$model" --two-stems vocals --flac --resume --journal "$out/journal.jsonl" -o "$out/stems" "$songs" || status=$?
-for folder in "$out"/stems/*/; do
-  [ -f "${folder}no_vocals.flac" ] || continue
-  cp "${folder}no_vocals.flac" "$out/$(basename "$folder").flac"
+find "$out/stems" -name no_vocals.flac | while read -r stem; do
+  cp "$stem" "$out/$(basename "$(dirname "$stem")").flac"
 done
 grep '"status": "failed"' "$out/journal.jsonl" >&2 || true
 exit "$status"

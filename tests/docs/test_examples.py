@@ -119,7 +119,7 @@ def test_node_server(place, environment, node):
             connection.close()
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=60) == 0
-    assert [status for status, _ in answers] == [200, 422]
+    assert [status for status, _ in answers] == [200, 422], answers
     assert answers[0][1].startswith(b"fLaC")
     assert list((place / "tmp").glob("stems-*")) == []
 

@@ -56,10 +56,12 @@ def separate_on_devices(settings: Mapping[str, Any], request: Separate, job: Job
     Raises `DeviceUnavailable` if no device can be used. What is wrong with a song is told, and the others go on.
     """
     check_names(request, len(report.tracks), job)
-    with _Worker(settings) as worker, job.stopped_by(worker.stop):
+    with _OwnWorker(settings) as worker, job.stopped_by(worker.stop):
         report.note(worker.when_ready())
         songs = list(report.tracks.items())
-        percents, results, sent = {}, [], 0
+        percents: dict[int, float] = {}
+        results: list[dict[str, Any]] = []
+        sent = 0
         while len(results) < len(songs):
             while sent < len(songs) and sent - len(results) < MOST_WAITING:
                 path, track = songs[sent]
@@ -100,14 +102,14 @@ def request_of(request: Separate, path: Path, track: str, index: int) -> dict[st
 
 def _file_done(path: Path, index: int, line: Mapping[str, Any]) -> FileDone:
     if line["status"] != "done":
-        names = ("code", "message", "hint", "field", "traceback")
-        error = {name: line[name] for name in names if name in line}
+        told = ("code", "message", "hint", "field", "traceback")
+        error = {name: line[name] for name in told if name in line}
         return FileDone(input=str(path), index=index, ok=False, error=error)
     names = ("output_dir", "files", "stems", "paths", "skipped", "model", "elapsed")
     return FileDone(input=str(path), index=index, ok=True, **{name: line.get(name, UNSET) for name in names})
 
 
-class _Worker:
+class _OwnWorker:
     """This program once more, as a worker on the devices. It never outlives this process."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

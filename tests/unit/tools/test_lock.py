@@ -353,7 +353,7 @@ def pip(project, monkeypatch):
 def test_the_lock_has_everything_on_every_system(pip):
     """What only other systems or other Pythons need is locked too, with a marker."""
     assert lock.main([]) == 0
-    runtime, _, build, dev = (lock.read_lock(each.file) for each in lock.LOCKS)
+    runtime, _, _, build, dev = (lock.read_lock(each.file) for each in lock.LOCKS)
     assert runtime.keys() == {"app", "base", "filelock", "alone", "windows-only"}
     assert runtime["windows-only"].marker == 'sys_platform == "win32"'
     assert build.keys() == {"freezer", "backport"}
