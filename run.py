@@ -465,7 +465,7 @@ def test(words: list[str]) -> int:
         return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
     else:
         more = "" if PEERS.exists() else f", after downloading {PEERS_MEGABYTES} MB for comparisons"
-        title = f"Running all tests; about 17 min on two cores{more}."
+        title = f"Running all tests; about 30 min on two cores{more}."
     python = set_up(flavor, dev=True)
     say(title)
     return run_openly([python, "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
