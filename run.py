@@ -605,8 +605,7 @@ def build(words: list[str]) -> int:
     --versioned-name   with --archive: put the version into the archive's name
     --output DIR       where to put the folder and the archive (default: dist)
     --flavor NAME      what the build computes on: cpu, cuda, cuda-legacy, rocm,
-                       xpu or mac-mps
-                       (default: what suits this machine)
+                       xpu or mac-mps (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []

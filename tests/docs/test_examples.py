@@ -158,20 +158,19 @@ def test_the_window_of_electron_loads_nothing_from_elsewhere():
     assert [name for name in wanted if f'id="{name}"' not in page] == []
 
 
-def test_gradio(place, monkeypatch):
+def test_gradio(place):
     """What a click does: the stems in the order of the players, with progress; without a song, a sentence."""
     spec = importlib.util.spec_from_file_location("gradio_example", EXAMPLES / "gradio" / "app.py")
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr("tempfile.tempdir", str(place))
     told = []
     with DSU(threads=1, device="cpu", models_dir=str(place / "models"), offline=True) as dsu:
-        files = app.separate(dsu, str(place / "song.wav"), told.append)
+        files = app.separate(dsu, str(place / "song.wav"), str(place), told.append)
         with pytest.raises(ValueError, match="Choose a song"):
-            app.separate(dsu, None, told.append)
+            app.separate(dsu, None, str(place), told.append)
     assert [Path(path).stem for path in files] == list(app.STEMS)
     assert max(told) <= 1.0
+    assert all(place in Path(path).parents for path in files)
 
 
 def test_max():
