@@ -90,6 +90,8 @@ def test_shell(place, environment):
         assert done.returncode == 1, done.stderr
         assert '"songs/bad.wav"' in done.stderr
         assert soundfile.info(place / "karaoke" / "a.flac").frames == 44100
+    journal = map(json.loads, (place / "karaoke" / "journal.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [line["status"] for line in journal if line.get("input") == "songs/a.wav"] == ["done", "skipped"]
 
 
 def test_python(place, environment):
