@@ -120,6 +120,11 @@ OWN: dict[str, Architecture] = {
         options=("htdemucs", "hdemucs"),
         tensors=("tencoder.0.conv.weight",),
     ),
+    "demucs_v2": Architecture(
+        "models.demucs_v2:DemucsV2",
+        options=("lstm_layers",),
+        tensors=("decoder.0.2.weight",),
+    ),
     "tasnet": Architecture(
         "models.tasnet:Tasnet",
         options=("mask_nonlinear",),

@@ -39,6 +39,7 @@ NETWORKS = {
     "bs_roformer_axial": {},
     "bs_conformer": {},
     "mel_band_conformer": {},
+    "demucs_v2": {"form": "with_class"},
     "tasnet": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }
