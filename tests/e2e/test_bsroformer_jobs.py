@@ -31,6 +31,7 @@ NETWORKS = {
     "bandit_v2": {},
     "scnet_masked": {},
     "scnet_tran": {},
+    "scnet_unofficial": {},
     "mask_unet": {},
     "bs_roformer_hyperace": {},
     "bs_roformer_hyperace_v1": {},

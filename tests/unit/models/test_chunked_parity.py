@@ -112,6 +112,7 @@ def twins_of_msst(kind):
     places = {
         "scnet_masked": ("scnet.scnet_masked", "SCNet"),
         "scnet_tran": ("scnet.scnet_tran", "SCNet_Tran"),
+        "scnet_unofficial": ("scnet_unofficial.scnet", "SCNet"),
     }
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(net.params).items()}
     other = network_of_msst(*places[kind])(**options)
@@ -149,6 +150,7 @@ OF_OTHERS = {
     "bs_roformer_axial": twins_of_splifft,
     "scnet_masked": twins_of_msst,
     "scnet_tran": twins_of_msst,
+    "scnet_unofficial": twins_of_msst,
     "bs_roformer_fno": twins_of_neuraloperator,
     "demucs_v2": twins_of_demucs_v2,
 }
