@@ -95,6 +95,11 @@ OWN: dict[str, Architecture] = {
         variant_of="scnet",
         stands_half=False,  # its transformers raise the weak parts of a spectrum over time to the level of all others
     ),
+    "scnet_unofficial": Architecture(
+        "models.scnet_unofficial:ScnetUnofficial",
+        options=("bandsplit_ratios", "rnn_hidden_dim"),
+        tensors=("sd_blocks.0.global_conv2d.weight",),
+    ),
     "mdx23c": Architecture(
         "models.mdx23c:Mdx23c",
         options=("num_subbands", "num_blocks_per_scale"),
@@ -119,6 +124,11 @@ OWN: dict[str, Architecture] = {
         "models.htdemucs:Htdemucs",
         options=("htdemucs", "hdemucs"),
         tensors=("tencoder.0.conv.weight",),
+    ),
+    "demucs_v2": Architecture(
+        "models.demucs_v2:DemucsV2",
+        options=("lstm_layers",),
+        tensors=("decoder.0.2.weight",),
     ),
     "tasnet": Architecture(
         "models.tasnet:Tasnet",

@@ -245,7 +245,8 @@ class RowRefiner(nn.Module):
 
     def __init__(self, width: int, depth: int, params: ScnetParams) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(row_layers(width, params) for _ in range(depth))
+        narrow = int(width / params.compress)
+        self.layers = nn.ModuleList(row_layers(width, narrow, params.conv_kernel) for _ in range(depth))
 
     def forward(self, band: Tensor) -> Tensor:
         rows = band.transpose(1, 2).flatten(0, 1)
@@ -254,8 +255,7 @@ class RowRefiner(nn.Module):
         return torch.unflatten(F.gelu(rows), 0, (len(band), -1)).transpose(1, 2)
 
 
-def row_layers(width: int, params: ScnetParams) -> nn.Sequential:
-    narrow, kernel = int(width / params.compress), params.conv_kernel
+def row_layers(width: int, narrow: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.GroupNorm(1, width),
         nn.Conv1d(width, 2 * narrow, kernel, padding=kernel // 2),

@@ -31,6 +31,7 @@ NETWORKS = {
     "bandit_v2": {},
     "scnet_masked": {},
     "scnet_tran": {},
+    "scnet_unofficial": {},
     "mask_unet": {},
     "bs_roformer_hyperace": {},
     "bs_roformer_hyperace_v1": {},
@@ -39,6 +40,7 @@ NETWORKS = {
     "bs_roformer_axial": {},
     "bs_conformer": {},
     "mel_band_conformer": {},
+    "demucs_v2": {"form": "with_class"},
     "tasnet": {},
     "vocals_only": {"kind": "mel_band_roformer", "stems": ["vocals", "other"], "target": "vocals"},
 }

@@ -25,7 +25,7 @@ from utils.store.audio_separator_models import WORKER as AUDIO_SEPARATOR
 from utils.store.audio_separator_models import found_models
 from utils.store.audiosep_models import WORKER as AUDIOSEP
 from utils.store.demucs_models import WORKER as DEMUCS
-from utils.store.folders import ModelFolders
+from utils.store.folders import ModelFolders, embedded_folder
 from utils.store.found_networks import found_networks
 from utils.store.hashes import BLOCK_BYTES
 from utils.store.kept_models import KeptFile, kept_files, removable, verified
@@ -141,7 +141,8 @@ def remove(typed: Typed) -> int:
     for name in typed.words.tracks:
         _refuse_own(name, registry, folders)
     records = _named(registry, typed.words.tracks)
-    freed, status = 0, 0
+    freed: list[int] = []
+    status = 0
     for path, why in [found for record in records for found in removable(record, registry, folders)]:
         reason, size = why, _freed_by(path)
         if not reason and not run.dry_run:
@@ -151,8 +152,9 @@ def remove(typed: Typed) -> int:
                 reason, status = f"it cannot be deleted: {error.strerror}", 1
         done = f"kept    {path}  ({reason})" if reason else f"{'would go' if run.dry_run else 'deleted'} {path}"
         sys.stdout.write(f"{done}\n")
-        freed += 0 if reason else size
-    sys.stdout.write(f"{shown_size(freed)} {'would be' if run.dry_run else 'is'} free again\n")
+        freed += [] if reason else [size]
+    if freed:
+        sys.stdout.write(f"{shown_size(sum(freed))} {'would be' if run.dry_run else 'is'} free again\n")
     return status
 
 
@@ -186,9 +188,13 @@ def disk_usage(typed: Typed) -> int:
     """What each model takes, and all of them together."""
     registry, folders = Registry.load(), _folders(typed)
     sizes: dict[str, dict[Path, int]] = {}
+    built_in: set[Path] = set()
     for record in registry:
         for one in kept_files(record, folders):
-            sizes.setdefault(record.name, {})[one.path] = one.size_bytes
+            comes_with_dsu = one.path.parent == embedded_folder()
+            name = f"{record.name} (comes with DSU)" if comes_with_dsu else record.name
+            built_in |= {one.path} if comes_with_dsu else set()
+            sizes.setdefault(name, {})[one.path] = one.size_bytes
     known = {path for files in sizes.values() for path in files}
     for name, files in _others(folders):
         others = {path: size for path in files if path not in known and (size := size_of(path)) is not None}
@@ -196,7 +202,8 @@ def disk_usage(typed: Typed) -> int:
             sizes.setdefault(name, {}).update(others)
     for size, name in sorted(((sum(files.values()), name) for name, files in sizes.items()), reverse=True):
         sys.stdout.write(f"{shown_size(size):>9}  {name}\n")
-    total = sum({path: size for files in sizes.values() for path, size in files.items()}.values())
+    in_folder = {path: size for files in sizes.values() for path, size in files.items() if path not in built_in}
+    total = sum(in_folder.values())
     free = next(
         shutil.disk_usage(place).free for place in (folders.models_dir, *folders.models_dir.parents) if place.is_dir()
     )

@@ -59,7 +59,7 @@ def unknown(name: str, known: Iterable[str], advice: str = "") -> UnknownModel:
 def table(models: Sequence[ModelDetails], out: IO[str]) -> Iterator[str]:
     """A heading for each family and a line for each model.
 
-    Where `out` is a terminal too narrow for that, what a model is about has a line of its own, and all lines are cut.
+    Where `out` is a terminal too narrow for that, what a model is about follows on lines of its own, and the others are cut.
     """
     width = shutil.get_terminal_size().columns if out.isatty() else None
     for family in dict.fromkeys(family_of(model.type) for model in models):
@@ -86,7 +86,8 @@ def table(models: Sequence[ModelDetails], out: IO[str]) -> Iterator[str]:
             told = stems if narrow else f"{stems:{widths[4]}}  {about:{widths[5]}}  {licence}"
             lines = [f"{mark:1} {name:{widths[1]}} {size:>8} {figure:>5}  {told}".rstrip()]
             if narrow and mark + name != "NAME" and about:
-                lines.append(f"      {about}")
+                indent = " " * 6
+                lines += textwrap.wrap(about, (width or WIDTH) - 1, initial_indent=indent, subsequent_indent=indent)
             yield from (line if width is None or len(line) < width else f"{line[: width - 2]}…" for line in lines)
 
 
@@ -175,6 +176,14 @@ def ranked(models: Sequence[ModelDetails], purpose: Purpose, out: IO[str]) -> It
             yield f"  {TIER_HEADINGS[own]}:"
             tier = own
         yield line(cells)
+    if width is not None:
+        notes = {
+            "*": ("installed", any(model.installed for model in models)),
+            "?": ("a licence that nobody states, which is not a free one", any(not model.license for model in models)),
+            "BLEED, FULL": ("scores `bleedless` and `fullness`: more is less bleed, and fuller", shows_bleed),
+        }
+        told = [f"{mark:11}  {meaning}" for mark, (meaning, applies) in notes.items() if applies]
+        yield from ("", *told) if told else ()
 
 
 TIER_HEADINGS = (
@@ -199,31 +208,32 @@ def described(models: Sequence[ModelDetails]) -> Iterator[str]:
             COMMERCIAL.get(model.commercial_use, ""),
             f"stated by: {model.license_source}" if model.license_source else "",
         ]
-        measured = [SCORED_ON[model.sdr_on] if model.sdr_on else "", model.sdr_source or ""]
+        family = family_of(model.type)
         recommended = [f"{purpose} ({grade})" for purpose, grade in (model.recommended or {}).items()]
-        facts = {
-            "name": model.name,
-            "also": ", ".join(model.aliases or ()),
-            "family": f"{family_of(model.type)} ({model.type})",
-            "about": model.description,
-            "for": ", ".join(model.purposes or ()),
-            "recommended": f"for {', '.join(recommended)}" if recommended else "",
-            "stems": ", ".join(model.stems),
-            "size": size_of(model),
-            "speed": model.speed or "",
-            "installed": "yes" if model.installed else "no",
-            "checked by": CHECKS[model.hash] if model.purposes else "",
-            "author": model.author or "",
-            "year": str(model.year or ""),
-            "licence": "; ".join(filter(None, licence)),
-            "SDR": _scores(model.sdr, " dB"),
-            "measured on": "; ".join(filter(None, measured)),
-            "bleedless": _scores(model.bleedless),
-            "fullness": _scores(model.fullness),
-            "published by": model.bleedless_source or "",
-            "note": " ".join(model.notes or ()),
-        }
-        for fact, text in facts.items():
+        facts = (
+            ("name", model.name),
+            ("also", ", ".join(model.aliases or ())),
+            ("family", family if family == model.type else f"{family} ({model.type})"),
+            ("about", model.description),
+            ("for", ", ".join(model.purposes or ())),
+            ("recommended", f"for {', '.join(recommended)}" if recommended else ""),
+            ("stems", ", ".join(model.stems)),
+            ("size", size_of(model)),
+            ("speed", model.speed or ""),
+            ("installed", "yes" if model.installed else "no"),
+            ("checked by", CHECKS[model.hash] if model.purposes else ""),
+            ("author", model.author or ""),
+            ("year", str(model.year or "")),
+            ("licence", "; ".join(filter(None, licence))),
+            ("SDR", _scores(model.sdr, "{:.2f} dB")),
+            ("measured on", SCORED_ON[model.sdr_on] if model.sdr_on else ""),
+            ("published by", model.sdr_source or ""),
+            ("bleedless", _scores(model.bleedless, "{:.1f}")),
+            ("fullness", _scores(model.fullness, "{:.1f}")),
+            ("published by", model.bleedless_source or ""),
+            ("note", " ".join(model.notes or ())),
+        )
+        for fact, text in facts:
             if text:
                 yield from textwrap.wrap(
                     f"{fact:12} {text}",
@@ -251,5 +261,5 @@ def usage_of(model: ModelDetails) -> Iterator[str]:
         yield f"{'use' if number == 0 else '':12} {line}"
 
 
-def _scores(scores: Mapping[str, float] | UnsetType | None, unit: str = "") -> str:
-    return ", ".join(f"{stem} {value:g}{unit}" for stem, value in (scores or {}).items())
+def _scores(scores: Mapping[str, float] | UnsetType | None, form: str) -> str:
+    return ", ".join(f"{stem} {form.format(value)}" for stem, value in (scores or {}).items())

@@ -37,7 +37,7 @@ SMALL_NETWORK_BYTES = 64 << 20
 NOTES = "_metadata"
 NAMES_IN_NOTES = ("torch._C._nn.gelu", "torch.nn.functional.gelu")
 # The first version of demucs saved its networks as a class, two kinds of arguments and a state. Only the state is used.
-OLD_CLASS, OLD_PARTS = "demucs.tasnet.ConvTasNet", 4
+OLD_CLASSES, OLD_PARTS = ("demucs.model.Demucs", "demucs.tasnet.ConvTasNet"), 4
 DEEPEST = 8  # wrappers and prefixes around the weights
 
 
@@ -56,7 +56,7 @@ def read_checkpoint(
     start = _first_bytes(path)
     mapped = mapped and (start.startswith(ZIP_MAGIC) or path.suffix == ".safetensors")
     try:
-        content = _found(path, (*allow, *NAMES_IN_NOTES, OLD_CLASS))
+        content = _found(path, (*allow, *NAMES_IN_NOTES, *OLD_CLASSES))
     except CheckpointUnsafe:
         if not allow_unsafe:
             raise

@@ -349,7 +349,7 @@ def test_a_model_by_its_whole_name_is_described(capsys):
         "size         1.3 GB",
         "installed    no",
         "licence      not stated",
-        "SDR          drums 1 dB, average 9.876 dB",
+        "SDR          drums 1.00 dB, average 9.88 dB",
         "use          dsu download big",
         "             dsu -m big song.mp3",
     ]

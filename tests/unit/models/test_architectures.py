@@ -18,7 +18,7 @@ from utils.store.network_models import guess_type
 NO_PUBLIC_MODEL = {
     *("bs_roformer_hyperace", "bs_roformer_hyperace_v1", "bs_polarformer", "bs_roformer_fno"),
     *("bs_roformer_axial", "bs_conformer", "mel_band_conformer"),
-    "scnet_masked",
+    *("scnet_masked", "scnet_unofficial"),
 }
 
 # Its state dict does not tell it, and its configuration always does.

@@ -48,7 +48,7 @@ def test_an_independent_implementation_agrees(peer, changes, samples):
 
 
 def test_full_size_keys_and_shapes(peer):
-    """Options as of public models give exactly the keys of the other implementation."""
+    """The public options give exactly the keys of the other implementation, and the size of the published file."""
     with torch.device("meta"):
         net = BSPolarFormer(BSPolarFormerParams.from_config({"model": {**PUBLIC, "use_pope": True}}))
         other = peer(**PUBLIC, use_pope=True)
@@ -56,6 +56,8 @@ def test_full_size_keys_and_shapes(peer):
         {key: (tensor.shape, tensor.dtype) for key, tensor in each.state_dict().items()} for each in (net, other)
     )
     assert ours == theirs
+    # Of 97.7 MiB, in half precision.
+    assert 2 * sum(map(torch.numel, net.parameters())) == pytest.approx(97.7 * 2**20, rel=0.01)
 
 
 def test_learned_angles_stay_within_one_turn():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from networks import noise, run, scrambled
+from pymss_core.modules.bs_roformer import BSRoformer
 from torch import nn
 
 from models.bs_roformer_fno import BSRoformerFno, BSRoformerFnoParams, FourierOperator
@@ -31,6 +32,11 @@ def peer_of(dim, outputs):
 def weights_of(net):
     """The state dict without the options that the package's own method adds."""
     return nn.Module.state_dict(net)
+
+
+def kinds(net, without="no key"):
+    """The shape and type of each tensor, but of those whose keys begin with `without`."""
+    return {key: (tensor.shape, tensor.dtype) for key, tensor in weights_of(net).items() if not key.startswith(without)}
 
 
 def run_quietly(net, signal):
@@ -63,17 +69,15 @@ def test_the_network_agrees():
 
 
 def test_full_size_keys_and_shapes():
-    """Every band's operator has the package's keys, and the network is as large as the published file."""
+    """All keys are those of other implementations: of a BS-RoFormer, and of the package's operator for each band."""
     with torch.device("meta"):
-        net = BSRoformerFno(BSRoformerFnoParams.from_config({"model": PUBLIC}))
-    for band in (0, 30, 61):
-        own = net.mask_estimators[0].to_freqs[band][0]
-        other = peer_of(256, own.projection.fcs[1].out_channels)
-        ours, theirs = (
-            {key: (tensor.shape, tensor.dtype) for key, tensor in weights_of(each).items() if key != "_metadata"}
-            for each in (own, other)
-        )
-        assert ours == theirs
+        net = BSRoformerFno(params := BSRoformerFnoParams.from_config({"model": PUBLIC}))
+        expected = kinds(BSRoformer(**PUBLIC), without="mask_estimators.")
+        for band, width in enumerate(params.freqs_per_bands):
+            # A real and an imaginary part of both channels, and as many values that gate them.
+            operator = kinds(peer_of(256, 2 * 2 * 2 * width), without="_metadata")
+            expected |= {f"mask_estimators.0.to_freqs.{band}.0.{key}": kind for key, kind in operator.items()}
+    assert kinds(net) == expected
     size_bytes = sum(parameter.numel() * parameter.element_size() for parameter in net.parameters())
     assert size_bytes == pytest.approx(332_004_435, rel=0.01)
 

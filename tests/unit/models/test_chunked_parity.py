@@ -9,8 +9,10 @@ import pytest
 import torch
 from golden import ABSENT, FOLDER, read_case
 from networks import TINY, noise, scrambled, tiny
+from pymss_core.modules import legacy_demucs
 
 from models.architectures import OWN, network_class, params_class
+from models.demucs_v2 import DemucsV2, DemucsV2Params
 from tools.fixtures.peers import network_of_msst, roformer_of_neuraloperator, roformer_of_splifft
 from utils.core.job import Job
 from utils.engine.pipeline.chunking import plan_faded
@@ -110,11 +112,32 @@ def twins_of_msst(kind):
     places = {
         "scnet_masked": ("scnet.scnet_masked", "SCNet"),
         "scnet_tran": ("scnet.scnet_tran", "SCNet_Tran"),
+        "scnet_unofficial": ("scnet_unofficial.scnet", "SCNet"),
     }
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(net.params).items()}
     other = network_of_msst(*places[kind])(**options)
     other.load_state_dict(net.state_dict(), strict=True)
     return net, other.eval()
+
+
+def twins_of_demucs_v2(kind):
+    """Of the first version; of the second, the other implementation resamples in its own way."""
+    net = scrambled(DemucsV2(replace(DemucsV2Params.tiny(), resample=False)))
+    options = asdict(net.params)
+    other = legacy_demucs.LegacyDemucs(**options, channels=options.pop("width"))
+    other.load_state_dict(net.state_dict(), strict=True)
+    return net, Padded(other.eval())
+
+
+class Padded(torch.nn.Module):
+    """A network that is given more samples than are taken from it, by a function beside it."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, mix):
+        return torch.stack([legacy_demucs.apply_legacy_model(self.net, each, split=False) for each in mix])
 
 
 def twins_of_neuraloperator(kind):
@@ -127,14 +150,16 @@ OF_OTHERS = {
     "bs_roformer_axial": twins_of_splifft,
     "scnet_masked": twins_of_msst,
     "scnet_tran": twins_of_msst,
+    "scnet_unofficial": twins_of_msst,
     "bs_roformer_fno": twins_of_neuraloperator,
+    "demucs_v2": twins_of_demucs_v2,
 }
 OF_PYMSS = ("bs_roformer_hyperace", "bs_polarformer", "bs_conformer", "mel_band_conformer", "tasnet")
 
 
 def twins(kind):
     """A tiny network with random weights, and another implementation with the same."""
-    from pymss_core.modules import bs_roformer, legacy_demucs
+    from pymss_core.modules import bs_roformer
 
     if kind in OF_OTHERS:
         return OF_OTHERS[kind](kind)

@@ -291,6 +291,7 @@ def test_importing_does_not_import_torch():
             }
         },
         (Named("demucs.tasnet.ConvTasNet"), (), {"sources": 4}, STATE),
+        (Named("demucs.model.Demucs"), (), {"channels": 100}, STATE),
     ],
 )
 def test_usual_wrappings_are_taken_off(content):

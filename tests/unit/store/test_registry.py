@@ -32,6 +32,7 @@ OF_UNKNOWN_SIZE = {
     "apollo_edm_big",
     "apollo_vocal_msst_full",
     "bandit_v2_multi",
+    *("demucs_v1_light_extra", "tasnet_extra", "tasnet_v1_extra"),
 }
 FOR_SUPPORTERS = {"mdx23c_instvoc_hq_2", "mdx23c_d1581"}  # of UVR, who have them already
 BUILT_IN = "dsu_mini"
