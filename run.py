@@ -77,7 +77,11 @@ BENCHMARKS = {
 }  # fmt: skip
 
 GENERATORS = {
-    "docs": "tools.protocol_docs",
+    "protocol": "tools.protocol_docs",
+    "pages of options": "tools.options_docs",
+    "page of HTTP": "tools.http_docs",
+    "page of the Python client": "tools.python_docs",
+    "page of the Node client": "tools.node_docs",
     "compatibility": "tools.compatibility_docs",
     "tables of models": "tools.model_docs",
     "picture of the architecture": "tools.architecture_docs",

@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 def pages() -> list[str]:
     """The documents that people read, by their paths in the repository."""
-    found = [path for pattern in ("docs/*.md", *BESIDE) for path in ROOT.glob(pattern)]
+    found = [path for pattern in ("docs/**/*.md", *BESIDE) for path in ROOT.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in found if "node_modules" not in path.parts)
 
 

@@ -134,7 +134,7 @@ DEFAULTS = {
     ),
     "output_sample_rate": SHARED["output_sample_rate"]._replace(
         default="source",
-        help="sample rate in Hz, or `model` for the model's own; by default the song's",
+        help="sample rate in Hz, or \"model\" for the model's own; by default the song's",
         read=lambda text: None if text == "model" else number_or(("source",))(text),
     ),
 }
