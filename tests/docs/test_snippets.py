@@ -345,6 +345,15 @@ def test_mistakes_in_sentences_are_noticed(home, capsys, text, wrong):
     assert bool(wrong_with_mention(text)) == wrong
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/choosing-a-model.md", "docs/model-list.md"])
+def test_the_number_of_models_is_what_dsu_lists(home, page):
+    """It changes with every list that is read."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert re.search(
+        rf"\ball {len(models_of('dsu', home / 'models'))}\b|\b{len(models_of('dsu', home / 'models'))} models", text
+    )
+
+
 # Sessions -------------------------------------------------------------------------------------------------------------
 
 
