@@ -77,7 +77,11 @@ BENCHMARKS = {
 }  # fmt: skip
 
 GENERATORS = {
-    "docs": "tools.protocol_docs",
+    "protocol": "tools.protocol_docs",
+    "pages of options": "tools.options_docs",
+    "page of HTTP": "tools.http_docs",
+    "page of the Python client": "tools.python_docs",
+    "page of the Node client": "tools.node_docs",
     "compatibility": "tools.compatibility_docs",
     "tables of models": "tools.model_docs",
     "picture of the architecture": "tools.architecture_docs",
@@ -438,7 +442,7 @@ def test(words: list[str]) -> int:
     run.py test              all tests
     run.py test --quick      the unit tests that start no worker and are not slow
     run.py test --frozen     the end-to-end tests of dist/dsu and its programs
-    run.py test --browser    the report and the page of the studio, in Chromium
+    run.py test --browser    pages of reports, studio and examples, in Chromium
     run.py test --device X   what only a real device shows: cuda, mps, xpu
     run.py test --long       faults, kills and hostile files by the thousands;
                              writes docs/reliability.md (--scale 0.1: a tenth)

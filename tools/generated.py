@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -18,3 +18,9 @@ def write_or_check(files: Mapping[Path, str], argv: Sequence[str], module: str) 
     for path in stale:
         sys.stderr.write(f"{path.name} is stale; `python -m {module}` writes it.\n")
     return 1 if stale else 0
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -1,8 +1,10 @@
-"""Writes docs/protocol.md from the types of requests and replies, so that it always agrees with the code; and the schema of recipes.
+"""Writes docs/protocol.md and a page of requests for each worker from the types of requests and replies, so that they always agree
+with the code; and the schema of recipes.
 
-    python -m tools.protocol_docs           write the file
-    python -m tools.protocol_docs --check   exit with 1 if it is stale
+    python -m tools.protocol_docs           write the files
+    python -m tools.protocol_docs --check   exit with 1 if one is stale
 
+The protocol has what all workers share: the commands that each has in the same form, and all lines. A worker's page has its other commands.
 The prose is in protocol_template.md beside this file; `<!-- insert: NAME -->` stands for the text of `SECTIONS[NAME]`.
 """
 
@@ -11,16 +13,18 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from tools.generated import write_or_check
+from tools.generated import table, write_or_check
 from utils import PROTOCOL_VERSION, __version__
 from utils.core import errors, replies
+from utils.core.catalogue import Worker
 from utils.core.recipe_schema import recipe_schema
 from utils.core.replies import Reply
 from utils.core.requests import Request
@@ -32,7 +36,9 @@ from workers import WORKERS
 
 TEMPLATE = Path(__file__).with_name("protocol_template.md")
 TARGET = Path(__file__).parents[1] / "docs" / "protocol.md"
+REQUESTS = TARGET.parent / "reference" / "requests"
 RECIPES = TARGET.with_name("recipe.schema.json")
+NOTICE = "<!-- Written by `python -m tools.protocol_docs` from the types in utils/core. -->"
 INSERTION = re.compile(r"<!-- insert: (\w+) -->")
 
 CODE_MEANINGS = {
@@ -66,11 +72,6 @@ CODE_MEANINGS = {
 # Pieces -----------------------------------------------------------------------------------------------------------
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
 def type_words(kind: inspect.Type) -> str:
     """A type in words, for the authors of clients."""
     return WORDINGS[type(kind)](kind)
@@ -87,9 +88,10 @@ WORDINGS: dict[type, Callable[[Any], str]] = {
     inspect.Metadata: lambda kind: type_words(kind.type),
     inspect.LiteralType: lambda kind: ", ".join(f"`{value}`" for value in kind.values),
     inspect.ListType: lambda kind: f"list of {type_words(kind.item_type)}",
+    inspect.VarTupleType: lambda kind: f"list of {type_words(kind.item_type)}",
     inspect.DictType: lambda kind: f"object of {type_words(kind.value_type)}",
     inspect.UnionType: _union_words,
-    inspect.StructType: lambda kind: f"object of {', '.join(f'`{field.encode_name}`' for field in kind.fields)}",
+    inspect.StructType: lambda kind: f"[`{kind.cls.__name__}`](#{kind.cls.__name__.lower()})",
     inspect.IntType: lambda _: "whole number",
     inspect.FloatType: lambda _: "number",
     inspect.StrType: lambda _: "string",
@@ -121,7 +123,7 @@ def description_of(kind: inspect.Type) -> str:
     return ""
 
 
-def fields_of(struct: type[Request | Reply], *, without: type[Request | Reply]) -> list[inspect.Field]:
+def fields_of(struct: type[msgspec.Struct], *, without: type[Request | Reply]) -> list[inspect.Field]:
     """The fields of this type, without those that every request or reply has."""
     common = {field.name for field in msgspec.structs.fields(without)}
     info = inspect.type_info(struct)
@@ -149,7 +151,7 @@ def _default(field: inspect.Field) -> str:
     return f"`{msgspec.json.encode(field.default).decode()}`"
 
 
-def reply_table(struct: type[Reply]) -> str:
+def reply_table(struct: type[msgspec.Struct]) -> str:
     optional = {field.name for field in msgspec.structs.fields(struct) if field.default is msgspec.UNSET}
     rows = []
     for field in fields_of(struct, without=Reply):
@@ -168,49 +170,101 @@ def _may_be_null(kind: inspect.Type) -> bool:
 # Sections ---------------------------------------------------------------------------------------------------------
 
 
-def all_commands() -> list[tuple[str, Command]]:
-    """Each command once, with the workers that have it in this form; none if all do."""
-    owners: dict[type[Request], list[str]] = {}
-    found: dict[type[Request], Command] = {}
-    for worker in WORKERS.values():
-        for command in commands_of(worker).values():
-            owners.setdefault(command.request, []).append(worker.name)
-            found[command.request] = command
-    everywhere = len(WORKERS)
-    return [("" if len(names) == everywhere else ", ".join(names), found[key]) for key, names in owners.items()]
+def all_commands() -> list[Command]:
+    """Each form of each command once."""
+    return list(
+        {command.request: command for worker in WORKERS.values() for command in commands_of(worker).values()}.values()
+    )
+
+
+def shared_commands() -> list[Command]:
+    """Those that every worker has in the same form."""
+    having = Counter(command.request for worker in WORKERS.values() for command in commands_of(worker).values())
+    return [command for command in all_commands() if having[command.request] == len(WORKERS)]
+
+
+def commands_of_its_own(worker: Worker) -> list[Command]:
+    """A worker's commands without those that every worker has in the same form."""
+    shared = {command.request for command in shared_commands()}
+    return [command for command in commands_of(worker).values() if command.request not in shared]
 
 
 def render_commands() -> str:
-    commands = all_commands()
+    shared = shared_commands()
     rows = []
-    for where, command in commands:
-        title = _title(where, command)
-        anchor = title.lower().replace(",", "").replace(" ", "-")  # as pages that show Markdown make it
-        link = f"[`{command.name}`](#{anchor}){title.removeprefix(command.name)}"
+    for worker in WORKERS.values():
+        page = page_of(worker)
+        own = ", ".join(f"[`{command.name}`]({page}#{command.name})" for command in commands_of_its_own(worker))
+        rows.append([f"[{worker.name}]({page})", own])
+    parts = [
+        "All workers have these commands:",
+        overview(shared),
+        "And each has commands of its own:",
+        table(("worker", "commands"), rows),
+        *(_render_command(command) for command in shared),
+    ]
+    return "\n\n".join(parts)
+
+
+def overview(commands: Iterable[Command]) -> str:
+    rows = []
+    for command in commands:
         answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in command.replies))
-        rows.append([link, "job" if command.is_job else "control", answers, _doc(command.request)])
-    overview = table(("command", "kind", "answer", "what it does"), rows)
-    return "\n\n".join([overview, *(_render_command(where, command) for where, command in commands)])
+        kind = "job" if command.is_job else "control"
+        rows.append([f"[`{command.name}`](#{command.name})", kind, answers, _doc(command.request)])
+    return table(("command", "kind", "answer", "what it does"), rows)
 
 
-def _title(where: str, command: Command) -> str:
-    """The command, and the workers that have it in this form if not all do."""
-    return f"{command.name} of {where}" if where else command.name
-
-
-def _render_command(where: str, command: Command) -> str:
-    parts = [f"### {_title(where, command)}", _doc(command.request)]
+def _render_command(command: Command, protocol: str = "") -> str:
+    """A command in full. Its lines are described on the page `protocol`."""
+    parts = [f"### {command.name}", _doc(command.request)]
     fields = fields_of(command.request, without=Request)
-    parts.append(request_table(fields) if fields else "It has no fields of its own.")
-    answers = ", ".join(dict.fromkeys(f"`{tag_of(reply)}`" for reply in replies_of(command)))
-    events = ", ".join(f"`{tag_of(event)}`" for event in command.events)
+    parts.append(request_table(fields).replace("](#", f"]({protocol}#") if fields else "It has no fields of its own.")
+    answers, events = (_links(lines, protocol) for lines in (replies_of(command), command.events))
     parts.append(f"Ends with {answers}." + (f" Before that it may send {events}." if events else ""))
     return "\n\n".join(parts)
 
 
+def _links(lines: Iterable[type[Reply]], protocol: str) -> str:
+    """Names of lines, each with a link to its section."""
+    return ", ".join(f"[`{tag_of(line)}`]({protocol}#{_anchor(line)})" for line in dict.fromkeys(lines))
+
+
+def _anchor(line: type[Reply]) -> str:
+    """Of a line's heading, as what shows Markdown makes it."""
+    return re.sub(r"[^\w-]", "", _heading(line).replace(" ", "-"))
+
+
+def _heading(line: type[Reply]) -> str:
+    return f"{tag_of(line)}{VARIANTS.get(line, '')}"
+
+
+def page_of(worker: Worker) -> str:
+    """The address of a worker's page, from docs/protocol.md."""
+    return f"reference/requests/{worker.name}.md"
+
+
+def render_worker(worker: Worker) -> str:
+    """The page of a worker."""
+    commands = commands_of_its_own(worker)
+    shared = ", ".join(f"[`{command.name}`](../../protocol.md#{command.name})" for command in shared_commands())
+    parts = [
+        f"# Requests of {worker.name}",
+        NOTICE,
+        (
+            f"{worker.description}. [The protocol](../../protocol.md) says how requests are sent, which fields all of them have, and what the "
+            f"lines of their answers hold. This page has what this worker does; all workers have {shared}. What people type is on [another "
+            f"page](../options/{worker.name}.md)."
+        ),
+        overview(commands),
+        *(_render_command(command, "../../protocol.md") for command in commands),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def render_lines(types: Iterable[type[Reply]]) -> str:
     """A heading, a sentence and a table for each line that a worker may send."""
-    sections = [(f"### {tag_of(line)}{VARIANTS.get(line, '')}", _doc(line), reply_table(line)) for line in types]
+    sections = [(f"### {_heading(line)}", _doc(line), reply_table(line)) for line in types]
     return "\n\n".join(part for section in sections for part in section if part)
 
 
@@ -220,25 +274,55 @@ VARIANTS: dict[type[Reply], str] = {
     replies.Denoised: " (denoised)",
     replies.AudioSepDone: " (by text)",
     replies.ManyDone: " (many files)",
+    replies.ApolloLoaded: " (restoration)",
+    replies.PackageModelLoaded: " (package)",
     replies.BatchDone: " (batch)",
     replies.BatchFailed: " (batch)",
 }
 
 
-def _doc(struct: type[Request | Reply]) -> str:
+def _doc(struct: type[msgspec.Struct]) -> str:
     """The docstring of this type itself, not an inherited one."""
     own = struct.__dict__.get("__doc__") or ""
     return " ".join(own.split())
 
 
 def every_event() -> list[type[Reply]]:
-    events = {event for _, command in all_commands() for event in command.events}
+    events = {event for command in all_commands() for event in command.events}
     return sorted(events, key=tag_of)
 
 
 def every_reply() -> list[type[Reply]]:
-    answers = [reply for _, command in all_commands() for reply in replies_of(command)]
+    answers = [reply for command in all_commands() for reply in replies_of(command)]
     return list(dict.fromkeys(answers))
+
+
+def objects_in(kind: inspect.Type) -> Iterator[type[msgspec.Struct]]:
+    """The types of objects that a value may be, or have as its items."""
+    if isinstance(kind, inspect.StructType):
+        yield kind.cls
+        for one in kind.fields:
+            yield from objects_in(one.type)
+    for part in (
+        *getattr(kind, "types", ()),
+        *(getattr(kind, name, None) for name in ("type", "item_type", "value_type")),
+    ):
+        if part is not None:
+            yield from objects_in(part)
+
+
+def render_objects() -> str:
+    """A heading and a table for each type of object in a field of a request, and then of a line."""
+    lines: list[type[Reply]] = [*LIFE, *every_event(), *every_reply()]
+    sent = [each for command in all_commands() for each in fields_of(command.request, without=Request)]
+    said = [each for line in lines for each in fields_of(line, without=Reply)]
+    tables: dict[type[msgspec.Struct], str] = {}
+    for kind in (kind for each in sent for kind in objects_in(each.type)):
+        tables[kind] = request_table(fields_of(kind, without=Request))
+    for kind in (kind for each in said for kind in objects_in(each.type)):
+        tables.setdefault(kind, reply_table(kind))
+    parts = [part for kind, rows in tables.items() for part in (f"### {kind.__name__}", _doc(kind), rows)]
+    return "\n\n".join(filter(None, parts))
 
 
 def render_settings() -> str:
@@ -277,6 +361,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "commands": render_commands,
     "events": lambda: render_lines(every_event()),
     "replies": lambda: render_lines(every_reply()),
+    "objects": render_objects,
     "codes": render_codes,
 }
 
@@ -289,7 +374,8 @@ def render() -> str:
 
 def main(argv: Sequence[str]) -> int:
     schema = json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
-    return write_or_check({TARGET: render(), RECIPES: schema}, argv, "tools.protocol_docs")
+    pages = {REQUESTS / f"{worker.name}.md": render_worker(worker) for worker in WORKERS.values()}
+    return write_or_check({TARGET: render(), RECIPES: schema, **pages}, argv, "tools.protocol_docs")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def interface_text(name: str, schema: Schema, *, sent: bool) -> str:
 
 def every_type() -> list[type[Request | Reply]]:
     types: dict[type[Request | Reply], None] = dict.fromkeys([*LIFE, *every_event()])
-    for _, command in all_commands():
+    for command in all_commands():
         types.update(dict.fromkeys((command.request, *replies_of(command))))
     return list(types)
 
@@ -130,7 +130,7 @@ def row_text(command: Command) -> str:
 
 def methods() -> dict[str, str]:
     """The client's generated methods and their commands: `loadModel` sends `load_model`."""
-    names = dict.fromkeys(command.name for _, command in all_commands() if command.name not in OWN_METHODS)
+    names = dict.fromkeys(command.name for command in all_commands() if command.name not in OWN_METHODS)
     return {camel_case(name): name for name in names}
 
 
@@ -190,7 +190,7 @@ def render_types() -> str:
 def command_rows() -> dict[str, dict[str, Any]]:
     """For each command of any worker: whether it is a job, and the statuses that end it besides `error`."""
     rows: dict[str, dict[str, Any]] = {}
-    for _, command in all_commands():
+    for command in all_commands():
         row = rows.setdefault(command.name, {"job": command.is_job, "ends": []})
         ends = [*row["ends"], *(tag_of(reply) for reply in replies_of(command))]
         row["ends"] = [end for end in dict.fromkeys(ends) if end != "error"]

@@ -106,7 +106,7 @@ def part_text(name: str, schema: Schema) -> str:
 def forms() -> dict[str, list[Command]]:
     """Each command with its form of every worker that has it."""
     found: dict[str, list[Command]] = {}
-    for _, command in all_commands():
+    for command in all_commands():
         found.setdefault(command.name, []).append(command)
     return found
 

@@ -2,6 +2,7 @@
 // The window asks, this process separates: a sandboxed window has no Node.js, and a worker must outlive it.
 const { app, BrowserWindow, dialog, ipcMain } = require('electron');
 const path = require('node:path');
+const { pathToFileURL } = require('node:url');
 const { WorkerPool } = require('dsu-client');
 
 // DSU_DIR names the folder of the programs; in a checkout they are found by themselves. `dsu-client/runtime` fetches them.
@@ -15,7 +16,9 @@ ipcMain.handle('separate', async ({ sender }) => {
   const request = { input: filePaths[0], output: path.join(app.getPath('music'), 'Stems'), model: 'dsu_mini' };
   const onProgress = ({ percent }) => sender.isDestroyed() || sender.send('progress', percent);
   try {
-    return { paths: (await pool.separate('dsu', request, { onProgress, signal: running.signal })).paths };
+    const { paths } = await pool.separate('dsu', request, { onProgress, signal: running.signal });
+    // The window plays addresses; a path of Windows is none.
+    return { paths: Object.fromEntries(Object.entries(paths).map(([stem, file]) => [stem, pathToFileURL(file).href])) };
   } catch (error) {
     return { error: error.message, code: error.code };
   }

@@ -15,6 +15,6 @@ button.addEventListener('click', async () => {
     row.textContent = name;
     const audio = row.appendChild(document.createElement('audio'));
     audio.controls = true;
-    audio.src = `file://${file.split('/').map(encodeURIComponent).join('/')}`;
+    audio.src = file;
   }
 });

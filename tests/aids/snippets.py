@@ -18,6 +18,8 @@ BESIDE = (
 )
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
 MARK = re.compile(r"<!-- not run: (.+?) -->", re.DOTALL)
+FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 ITEM = re.compile(r"^\s*([-*]|\d+\.)\s")
 
 
@@ -42,7 +44,7 @@ class Block(NamedTuple):
 
 def pages() -> list[str]:
     """The documents that people read, by their paths in the repository."""
-    found = [path for pattern in ("docs/*.md", *BESIDE) for path in ROOT.glob(pattern)]
+    found = [path for pattern in ("docs/**/*.md", *BESIDE) for path in ROOT.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in found if "node_modules" not in path.parts)
 
 
@@ -76,6 +78,13 @@ def blocks_of(page: str) -> list[Block]:
             in_list = bool(ITEM.match(line)) or (in_list and (not line.strip() or line.startswith("  ")))
             index += 1
     return found
+
+
+def spans_of(page: str) -> list[str]:
+    """The code within the sentences and tables of a document, each once."""
+    text = FENCED.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    found = [" ".join(span[2].split()) for span in SPAN.finditer(text)]
+    return list(dict.fromkeys(found))
 
 
 def _above(lines: list[str]) -> str:

@@ -46,6 +46,16 @@ def test_a_link_to_a_file_of_the_sources_leads_to_the_file(site):
     assert (site / "build_dsu.py").read_bytes() == (ROOT / "build_dsu.py").read_bytes()
 
 
+def pages_in(entries):
+    """The pages of a navigation, however deep."""
+    for entry in entries:
+        if isinstance(entry, dict):
+            for section in entry.values():
+                yield from pages_in(section)
+        else:
+            yield entry
+
+
 def test_every_document_is_in_the_navigation():
     """mkdocs would only warn; here it is plain which one is missing."""
 
@@ -56,6 +66,7 @@ def test_every_document_is_in_the_navigation():
     Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     nav = yaml.load(text, Loader)["nav"]
-    named = [page for section in nav for pages in section.values() for page in pages]
-    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(named)
+    named = [*pages_in(nav)]
+    docs = ROOT / "docs"
+    assert {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} <= set(named)
     assert len(named) == len(set(named))

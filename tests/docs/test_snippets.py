@@ -4,10 +4,13 @@
 - Elsewhere, command lines are understood by the programs that they name, up to the point where work would begin, and requests by their
   workers, with every field known.
 - Blocks of ELSEWHERE are run by the tests named there.
-- Everything else has `<!-- not run: REASON -->` above it.
+- Everything else has `<!-- not run: REASON -->` above it. The command lines in such blocks are understood nevertheless, as are those within
+  sentences and tables, and options that stand alone are options of some program.
 """
 
+import functools
 import importlib
+import itertools
 import json
 import os
 import re
@@ -20,12 +23,16 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from snippets import Block, blocks_of, pages
+from snippets import Block, blocks_of, pages, spans_of
 from worker_process import TIMEOUT_S, clean_environment, worker_command
 
 import run
+from tools import options_docs
 from tools.fixtures.song import song
+from utils.commandline import dsu
+from utils.commandline.options import new_parser
 from utils.core.errors import DsuError
+from utils.core.settings import ACTIONS, FIELDS
 from utils.serving.commands.table import commands_of
 from utils.serving.messages import decode
 from utils.store.listing import list_models
@@ -178,14 +185,18 @@ def wrong_with_program(worker, words: list[str]) -> str:
 
     program = importlib.import_module(worker.command_line)
     try:
-        status = program.main(
-            words, make_engine, lambda models_dir, repo=None: list_models(worker.name, models_dir, repo)
-        )
+        status = program.main(words, make_engine, functools.partial(models_of, worker.name))
     except WorkBegins:
         return ""
     except SystemExit as end:
         status = end.code or 0
     return f"status {status}" if status == 2 else ""
+
+
+@functools.cache
+def models_of(name: str, models_dir: Path, repo: Path | None = None):
+    """The models that a program lists; nothing changes them here."""
+    return list_models(name, models_dir, repo)
 
 
 def wrong_with_json(text: str) -> str:
@@ -209,6 +220,73 @@ def wrong_with_json(text: str) -> str:
         else:
             return ""
     return problem
+
+
+# Within sentences and tables, and where blocks are not run -------------------------------------------------------------
+
+# What stands for names in sentences, as something that exists.
+EXAMPLES = {"NAME": "dsu_mini", "MODEL": "dsu_mini", "PURPOSE": "vocals", "DIR": ".", "FILE": "."}
+OURS = re.compile(r"\{\"cmd\":|(?:(?:python3|py) )?run\.py \w|(?:dsu|dsu-[a-z-]+) ")
+OF_DSU = re.findall(r"^  ([a-z]+) {2,}", dsu.HELP.partition("commands:")[2], re.MULTILINE)
+
+
+def mentioned(page: str) -> list[str]:
+    """The command lines of ours that a page has where nothing runs them. `[options]` is the usage that a parser gives of itself."""
+    is_generated = page.startswith("docs/reference/")
+    shown = [block for block in blocks_of(page) if block.reason and not is_generated and block.language != "json"]
+    lines = [entry for block in shown for entry in entries(block.code)]
+    return [text for text in [*spans_of(page), *lines] if OURS.match(text) and not re.search(r"[\[…]|\.\.\.", text)]
+
+
+def wrong_with_mention(text: str) -> str:
+    """What is wrong with a command line in a sentence, which may be the name of a command alone, or with a request there."""
+    if text.startswith("{"):
+        return wrong_with_json(text)
+    words = [EXAMPLES.get(word, word) for word in text.removeprefix("python3 ").removeprefix("py ").split(" ")]
+    if words[0] == "run.py":
+        return misunderstanding(" ".join(["python3", *words]))
+    if words[0] not in PROGRAMS:
+        return "" if words[0] == "dsu-NAME" else f"there is no program {words[0]}"
+    named = [*itertools.takewhile(lambda word: re.fullmatch("[a-z]+", word), words[1:])]
+    if words[0] == "dsu" and named and named[0] not in OF_DSU:
+        return f"`dsu` has no command {named[0]}"
+    alone = words[1:] == named
+    return misunderstanding(" ".join([*words, "--help"] if alone else words))
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if mentioned(page)])
+def test_each_command_line_of_ours_is_understood(page, home, capsys):
+    """Wherever on the page it stands."""
+    problems = [f"{text}: {problem}" for text in mentioned(page) if (problem := wrong_with_mention(text))]
+    capsys.readouterr()
+    assert problems == []
+
+
+OF_OTHERS = {"--gpus", "--publish", "--minutes", "--loaders"}  # of docker, and of the trainer
+
+
+@functools.cache
+def every_option() -> set[str]:
+    """What any program of ours takes, or `run.py`."""
+    families = [dsu.layout_of(family) for family in dsu.FAMILIES]
+    layouts = [*options_docs.PROGRAMS.values(), *options_docs.COMMANDS, dsu.SEPARATE, dsu.RECIPES.layout, *families]
+    found = {flag for layout in layouts for flag in new_parser(layout).flags}
+    servers = [options.new_parser(program) for program in options_docs.SERVERS]
+    found |= {flag for parser in servers for action in parser._actions for flag in action.option_strings}
+    found |= {f"--{name.replace('_', '-')}" for name in (*FIELDS, *ACTIONS, "worker")}
+    return found | set(re.findall(r"--[a-z][\w-]*", run.usage() + "".join(map(run.help_of, run.COMMANDS))))
+
+
+def options_alone(page: str) -> list[str]:
+    """Options that stand alone in sentences and tables, however their words are joined."""
+    found = [re.match(r"--[a-z][\w-]*", text) for text in spans_of(page)]
+    return [one[0].replace("_", "-") for one in found if one]
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if options_alone(page)])
+def test_each_option_in_a_sentence_is_one(page):
+    """Also those of programs that we take the place of: their command lines work here."""
+    assert set(options_alone(page)) - every_option() <= OF_OTHERS
 
 
 # The table of exceptions ----------------------------------------------------------------------------------------------
@@ -245,6 +323,35 @@ def test_reasons_are_reasons():
 def test_mistakes_are_noticed(home, capsys, entry, wrong):
     """Otherwise the tests above would prove nothing."""
     assert bool(misunderstanding(entry)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("dsu models", False),
+        ("dsu modles", True),
+        ("dsu models --for PURPOSE", False),
+        ("dsu models --four vocals", True),
+        ("dsu-demucks song.mp3", True),
+        ("run.py docs --serve", False),
+        ("run.py docs --server", True),
+        ('{"cmd":"doctor"}', False),
+        ('{"cmd":"docter"}', True),
+    ],
+)
+def test_mistakes_in_sentences_are_noticed(home, capsys, text, wrong):
+    """In the names of programs, commands and options."""
+    assert OURS.match(text)
+    assert bool(wrong_with_mention(text)) == wrong
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/choosing-a-model.md", "docs/model-list.md"])
+def test_the_number_of_models_is_what_dsu_lists(home, page):
+    """It changes with every list that is read."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert re.search(
+        rf"\ball {len(models_of('dsu', home / 'models'))}\b|\b{len(models_of('dsu', home / 'models'))} models", text
+    )
 
 
 # Sessions -------------------------------------------------------------------------------------------------------------

@@ -119,6 +119,12 @@ LAYERS = {
     "tools/protocol_docs": Layer(
         ("tools.generated", "utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})
     ),
+    "tools/options_docs": Layer(
+        ("tools.generated", "utils.core", "utils.commandline", "utils.web", "workers"), frozenset()
+    ),
+    "tools/http_docs": Layer(("tools.generated", "utils.core", "utils.web"), frozenset()),
+    "tools/python_docs": Layer(("tools.generated",), frozenset()),
+    "tools/node_docs": Layer(("tools.generated",), frozenset()),
     "tools/fixtures": Layer((*LIBRARY, "tools.fixtures"), ANY),
     "tools/lock": Layer(("run", "tools.freeze"), ANY),
     "tools/freeze": Layer(("tools.freeze",), ANY),

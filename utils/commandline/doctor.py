@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import re
 import sys
@@ -47,7 +48,7 @@ DOCTOR = Layout(
     run=DoctorRun,
     options={"report": Option(metavar="FILE")},
     usage="[options]",
-    things=("NAME", "nothing"),
+    things=("NAME", argparse.SUPPRESS),
 )
 
 

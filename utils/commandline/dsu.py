@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -23,10 +23,10 @@ from utils.commandline.layout import FORMAT, SHARED, STEMS, Layout, Option, Run,
 from utils.commandline.model_list import INSTEAD, by_name, unknown
 from utils.commandline.models import models
 from utils.commandline.options import Options, SongsParser, Typed, new_parser, number_or, read
-from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, download, performed
+from utils.commandline.program import Listing, MakeEngine, Program, Report, answered, complain, download, performed
 from utils.core.api import EngineApi
 from utils.core.catalogue import AUDIO_SEPARATOR_SUFFIXES, DEFAULT_NETWORK, FamilyName, family_of
-from utils.core.errors import InvalidRequest
+from utils.core.errors import InvalidRequest, did_you_mean, nearest
 from utils.core.job import Job
 from utils.core.many_files import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
 from utils.core.requests import Separate
@@ -48,6 +48,7 @@ NAMING = {
     "--ensemble": "networks",
 }
 
+ELSEWHERE = ("models", "studio", "serve", "worker")  # commands that are not looked up in a table
 HELP = f"""\
 usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]
@@ -106,7 +107,15 @@ def main(argv: Sequence[str], make_engine: MakeEngine, listing: Listing) -> int:
         "jsonrpc": lambda: provider.main(rest, make_engine, listing),
         "separate": lambda: separate(rest, make_engine, listing),
     }
-    return does[command]() if command in does else separate(argv, make_engine, listing)
+    if command in does:
+        return does[command]()
+    if command.isalpha() and not Path(command).exists() and (meant := nearest(command, [*does, *ELSEWHERE])):
+        complain(
+            "dsu",
+            f"There is neither a command nor a file `{command}`.{did_you_mean(meant)} `dsu --help` lists the commands.",
+        )
+        return 2
+    return separate(argv, make_engine, listing)
 
 
 # dsu separate -----------------------------------------------------------------------------------------------------
@@ -134,7 +143,7 @@ DEFAULTS = {
     ),
     "output_sample_rate": SHARED["output_sample_rate"]._replace(
         default="source",
-        help="sample rate in Hz, or `model` for the model's own; by default the song's",
+        help="sample rate in Hz, or \"model\" for the model's own; by default the song's",
         read=lambda text: None if text == "model" else number_or(("source",))(text),
     ),
 }

@@ -181,7 +181,7 @@ def _help(one: Field, option: Option) -> str:
     text = option.help or one.phrase
     if not option.help:
         if _are_many(one.choices):
-            text += f": {', '.join(one.choices)}"
+            text += f"{'. Values' if '. ' in text else ''}: {', '.join(one.choices)}"
         if isinstance(one.default, str | float | int) and not isinstance(one.default, bool) and "default" not in text:
             text += f"; default {one.default if isinstance(one.default, str) else format(one.default, 'g')}"
     return text.replace("%", "%%")

@@ -6,6 +6,7 @@ order. The end of the input, or a signal, cancels a running separation; models s
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import queue
@@ -60,7 +61,7 @@ LAYOUT = Layout(
     options={"max_cached_models": Option(("--max-cached-models",))},
     machine=(),
     usage="[options]",
-    things=("NOTHING", "takes no arguments; songs are named in requests"),
+    things=("NOTHING", argparse.SUPPRESS),
     epilog="""\
 methods:
   get_spec_version, get_name, get_version, get_available_models,

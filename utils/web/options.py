@@ -67,7 +67,7 @@ def is_loopback(host: str) -> bool:
 
 def read(program: str, argv: Sequence[str]) -> WebOptions:
     """Understand the arguments. Raises `InvalidRequest`; `--help` ends the program."""
-    typed = _parser(program).parse_args(argv)
+    typed = new_parser(program).parse_args(argv)
     options = WebOptions(
         data=(typed.data or _usual_folder()).expanduser().absolute(),
         host=typed.host,
@@ -99,7 +99,7 @@ def read(program: str, argv: Sequence[str]) -> WebOptions:
     return options
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def new_parser(program: str) -> argparse.ArgumentParser:
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise InvalidRequest(f"{message}.", hint=f"`{program} --help` lists the options.")

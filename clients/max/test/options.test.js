@@ -61,8 +61,9 @@ test('options are forgotten one by one, or all', () => {
 });
 
 test('the fields of the protocol that are lists are known as such', () => {
-  const document = fs.readFileSync(path.resolve(__dirname, '../../../docs/protocol.md'), 'utf8');
-  const sections = document.split(/^### /m).filter((text) => /^(separate|apollo) of /.test(text));
+  const folder = path.resolve(__dirname, '../../../docs/reference/requests');
+  const pages = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
+  const sections = pages.flatMap((text) => text.split(/^### /m)).filter((text) => /^(separate|apollo)\n/.test(text));
   const rows = sections.flatMap((text) => [...text.matchAll(/^\| `(\w+)` \| list of/gm)].map(([, field]) => field));
   // `inputs` is what `separate` sends for a folder.
   assert.deepEqual([...new Set(rows)].filter((field) => field !== 'inputs').sort(), Object.keys(LISTS).sort());

@@ -67,6 +67,18 @@ def told(capsys, *words):
     return status, err
 
 
+def test_a_misspelt_command_is_no_song(capsys, tmp_path, monkeypatch):
+    """It is told at once, without an engine; a file of that name is a song."""
+    monkeypatch.chdir(tmp_path)
+    status, error = told(capsys, "modles", "show", "dsu_mini")
+    assert status == 2
+    assert "neither a command nor a file `modles`. Did you mean: models?" in error
+    (tmp_path / "modles").touch()
+    engine = Knowing()
+    run(engine, "modles")
+    assert "neither" not in capsys.readouterr().err
+
+
 # Separating -------------------------------------------------------------------------------------------------------
 
 

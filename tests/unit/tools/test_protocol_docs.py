@@ -26,14 +26,16 @@ def examples():
     return [(line[0], json.loads(line[2:])) for block in blocks for line in block.splitlines()]
 
 
-def test_the_file_is_fresh():
-    """`python -m tools.protocol_docs` was run after the last change."""
-    assert docs.TARGET.read_text(encoding="utf-8") == docs.render()
+def test_the_files_are_fresh():
+    """`python -m tools.protocol_docs` was run after the last change, and no page of a worker that is gone is left."""
+    assert docs.main(["--check"]) == 0
+    assert {path.stem for path in docs.REQUESTS.iterdir()} == {worker.name for worker in WORKERS.values()}
 
 
 def test_check_tells_fresh_from_stale(tmp_path, monkeypatch, capsys):
-    """The exit status is 1 when the file is missing or differs, and 0 once it was written."""
+    """The exit status is 1 when a file is missing or differs, and 0 once it was written."""
     monkeypatch.setattr(docs, "TARGET", tmp_path / "docs" / "protocol.md")
+    monkeypatch.setattr(docs, "REQUESTS", tmp_path / "docs" / "requests")
     assert docs.main(["--check"]) == 1
     assert "stale" in capsys.readouterr().err
     assert docs.main([]) == 0
@@ -57,8 +59,17 @@ def test_every_code_and_setting_has_a_meaning():
 def test_every_command_event_and_reply_has_a_heading():
     """A reader finds each by its name."""
     headings = re.findall(r"^### (\w+)", docs.render(), flags=re.MULTILINE)
-    names = [*COMMANDS, *(tag_of(line) for line in [*docs.every_event(), *docs.every_reply()])]
-    assert set(names) <= set(headings)
+    names = {tag_of(line) for line in [*docs.every_event(), *docs.every_reply()]}
+    assert names | {command.name for command in docs.shared_commands()} <= set(headings)
+
+
+@pytest.mark.parametrize("worker", WORKERS.values(), ids=lambda worker: worker.name)
+def test_every_command_of_a_worker_is_on_its_page_or_is_shared(worker):
+    """Not on both; and its page links to what it does not have."""
+    own = re.findall(r"^### (\w+)$", docs.render_worker(worker), flags=re.MULTILINE)
+    shared = [command.name for command in docs.shared_commands()]
+    assert sorted([*own, *shared]) == sorted(commands_of(worker))
+    assert all(f"protocol.md#{name})" in docs.render_worker(worker) for name in shared)
 
 
 @pytest.mark.parametrize("fields", [fields for mark, fields in examples() if mark == "→"], ids=json.dumps)
