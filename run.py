@@ -571,10 +571,10 @@ def bench(words: list[str]) -> int:
 
 
 def gen(words: list[str]) -> int:
-    """regenerate documents and clients from the requests and replies"""
+    """regenerate documents and clients from the code that they describe"""
     flavor, rest = split_flavor(words)
     refuse_extra("gen", rest)
-    python = set_up(flavor)
+    python = set_up(flavor, studio=True)  # whose addresses are described
     return max(run_openly([python, "-m", module], cwd=ROOT) for module in GENERATORS.values())
 
 

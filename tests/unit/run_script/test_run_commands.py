@@ -224,7 +224,7 @@ def test_check_runs_all_and_fails_if_one_fails(started, monkeypatch, capsys):
     generators = list(run.GENERATORS.values())
     assert seen == ["tools.lock", "ruff", "ruff", "mypy", *generators]
     err = capsys.readouterr().err
-    assert "no docs\ngenerated docs failed." in err
+    assert "no docs\ngenerated protocol failed." in err
     assert "fine" not in err
 
 
