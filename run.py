@@ -34,6 +34,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
 STUDIO_LOCK = "locks/studio.txt"
+BATCH_LOCK = "locks/batch.txt"
 STUDIO = ROOT / "studio"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
@@ -65,7 +66,7 @@ FLAVORS = {
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {
-    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, BATCH_LOCK: 130, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
 }  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
@@ -316,11 +317,14 @@ def read_stamp() -> dict[str, Any]:
     return stamp if whole else {}
 
 
-def fingerprints(flavor: str, *, dev: bool, build: bool = False, studio: bool = False) -> dict[str, str]:
+def fingerprints(
+    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, batch: bool = False
+) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
     names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
     names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
     names += [STUDIO_LOCK] if dev or build or studio else []
+    names += [BATCH_LOCK] if dev or batch else []
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
@@ -377,13 +381,15 @@ def install(files: Sequence[str], flavor: str) -> None:
             must_succeed(f"Installing torch ({flavor})", [*pip, *index_of_torch(flavor), torch])
 
 
-def set_up(flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False) -> Path:
+def set_up(
+    flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False, batch: bool = False
+) -> Path:
     """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
     check_flavor(flavor)
-    files = fingerprints(flavor, dev=dev, build=build, studio=studio)
+    files = fingerprints(flavor, dev=dev, build=build, studio=studio, batch=batch)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -655,6 +661,15 @@ def serve(words: list[str]) -> int:
     return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "serve", *words])
 
 
+def batch(words: list[str]) -> int:
+    """separate a catalogue, on this machine or on a cluster
+
+    run.py batch SOURCE -o DIR   a folder, a list or a table of songs;
+                                 docs/scale.md has all options
+    """
+    return become([str(set_up(batch=True)), str(ROOT / "workers" / "dsu_worker.py"), "batch", *words])
+
+
 def doctor(words: list[str]) -> int:
     """examine this machine: disks, codecs, and how each device computes"""
     return worker(["dsu", "doctor", *words])
@@ -690,7 +705,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     command.__name__: command
-    for command in (demo, studio, serve, test, check, bench, gen, lock, build, worker, doctor, clean)
+    for command in (demo, studio, serve, batch, test, check, bench, gen, lock, build, worker, doctor, clean)
 }
 
 

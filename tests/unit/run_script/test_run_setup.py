@@ -9,7 +9,7 @@ import pytest
 
 import run
 
-AFTER_THEM = [run.STUDIO_LOCK, run.BUILD_LOCK, run.DEV_LOCK]  # what tests need beside what runs
+AFTER_THEM = [run.STUDIO_LOCK, run.BATCH_LOCK, run.BUILD_LOCK, run.DEV_LOCK]  # what tests need beside what runs
 
 
 class FakeCommands:

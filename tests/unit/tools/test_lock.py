@@ -24,6 +24,7 @@ FILES = {
     "requirements-common.txt": "app==1.0\n",
     "requirements-alone.txt": "alone==1.0\n",
     "requirements-studio.txt": "web==1.0\n",
+    "requirements-batch.txt": "many==1.0\n",
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
     "requirements-dev-alone.txt": "peer==1.0\n",
@@ -46,6 +47,7 @@ def packages():
         "windows-only": package(),
         "filelock": package(),
         "web": package("base"),
+        "many": package("base"),
         "freezer": package('backport; python_version < "3.14"', "base"),
         "backport": package(),
         "tester": package("base", "alone"),
@@ -62,6 +64,7 @@ def project(monkeypatch, tmp_path):
     entries = {
         run.RUNTIME_LOCK: ["app", "base", "filelock", "alone", 'windows-only; sys_platform == "nowhere"'],
         run.STUDIO_LOCK: ["web"],
+        run.BATCH_LOCK: ["many"],
         run.BUILD_LOCK: ["freezer", "backport"],
         run.DEV_LOCK: ["tester", "peer"],
     }
