@@ -34,6 +34,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 # Every package to install, with its version and hashes. `run.py lock` makes these files from the requirements files.
 RUNTIME_LOCK = "locks/runtime.txt"
 STUDIO_LOCK = "locks/studio.txt"
+DOCS_LOCK = "locks/docs.txt"
 BATCH_LOCK = "locks/batch.txt"
 STUDIO = ROOT / "studio"
 BUILD_LOCK = "locks/build.txt"
@@ -66,20 +67,21 @@ FLAVORS = {
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {
-    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, BATCH_LOCK: 130, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, DOCS_LOCK: 22, BATCH_LOCK: 130, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
 }  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
 OLDEST_PYTHON = (3, 11)
 # The benchmarks, and about how many minutes each takes on two cores.
 BENCHMARKS = {
-    "memory": 85, "startup": 3, "live": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "peers": 40,
+    "memory": 85, "startup": 3, "live": 3, "loading": 2, "audiosep": 2, "recipes": 4, "cancel": 30, "studio": 1, "peers": 40,
 }  # fmt: skip
 
 GENERATORS = {
     "docs": "tools.protocol_docs",
     "compatibility": "tools.compatibility_docs",
     "tables of models": "tools.model_docs",
+    "picture of the architecture": "tools.architecture_docs",
     "client types": "clients.node.generate_types",
     "Python client": "clients.python.generate_protocol",
 }
@@ -109,7 +111,7 @@ FUZZER = ROOT / ".fuzzer"
 FUZZER_LOCK = "locks/fuzzer.txt"
 
 MADE_HERE = (
-    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output",
+    ".venv", ".peers", ".fuzzer", "demo", "build", "dist", "site", "studio/dist", "studio/node_modules", "tests/audio", "tests/node_output",
     "tests/benchmark_output", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 )  # fmt: skip
 
@@ -318,12 +320,13 @@ def read_stamp() -> dict[str, Any]:
 
 
 def fingerprints(
-    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, batch: bool = False
+    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, docs: bool = False, batch: bool = False
 ) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
     names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
     names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
-    names += [STUDIO_LOCK] if dev or build or studio else []
+    names += [STUDIO_LOCK] if dev or build or studio or docs else []
+    names += [DOCS_LOCK] if dev or docs else []
     names += [BATCH_LOCK] if dev or batch else []
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
@@ -382,14 +385,20 @@ def install(files: Sequence[str], flavor: str) -> None:
 
 
 def set_up(
-    flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False, batch: bool = False
+    flavor: str | None = None,
+    *,
+    dev: bool = False,
+    build: bool = False,
+    studio: bool = False,
+    docs: bool = False,
+    batch: bool = False,
 ) -> Path:
     """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
     check_flavor(flavor)
-    files = fingerprints(flavor, dev=dev, build=build, studio=studio, batch=batch)
+    files = fingerprints(flavor, dev=dev, build=build, studio=studio, docs=docs, batch=batch)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -553,7 +562,7 @@ def bench(words: list[str]) -> int:
     """run a benchmark, which writes its results into benchmarks/RESULTS.md
 
     run.py bench NAME          memory, startup, live, loading, audiosep,
-                               recipes, cancel or peers (other programs)
+                               recipes, cancel, studio or peers (other programs)
     run.py bench NAME --help   its arguments
     """
     flavor, rest = split_flavor(words)
@@ -573,6 +582,20 @@ def gen(words: list[str]) -> int:
     return max(run_openly([python, "-m", module], cwd=ROOT) for module in GENERATORS.values())
 
 
+def docs(words: list[str]) -> int:
+    """make the pages of the documentation: site/index.html, to read offline
+
+    run.py docs           writes them; a link that leads nowhere is an error
+    run.py docs --serve   shows them in a browser while you edit them
+    """
+    flavor, rest = split_flavor(words)
+    serve_them = "--serve" in rest
+    refuse_extra("docs", [word for word in rest if word != "--serve"])
+    python = set_up(flavor, docs=True)
+    say("Making the pages; about ten seconds.")
+    return run_openly([python, "-m", "mkdocs", *(("serve",) if serve_them else ("build", "--strict"))], cwd=ROOT)
+
+
 def lock(words: list[str]) -> int:
     """pin all packages after changing a requirements file
 
@@ -589,7 +612,8 @@ def build(words: list[str]) -> int:
     --archive          also pack the folder, with its checksum and SBOM
     --versioned-name   with --archive: put the version into the archive's name
     --output DIR       where to put the folder and the archive (default: dist)
-    --flavor NAME      what the build computes on: cpu, cuda or mac-mps
+    --flavor NAME      what the build computes on: cpu, cuda, cuda-legacy, rocm,
+                       xpu or mac-mps
                        (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
@@ -705,7 +729,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     command.__name__: command
-    for command in (demo, studio, serve, batch, test, check, bench, gen, lock, build, worker, doctor, clean)
+    for command in (demo, studio, serve, batch, test, check, bench, gen, docs, lock, build, worker, doctor, clean)
 }
 
 

@@ -6,12 +6,13 @@ torch is imported inside the functions, so that importing this module is cheap.
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from utils.core.errors import DeviceUnavailable
+from utils.core.errors import DeviceUnavailable, did_you_mean, nearest
 from utils.core.replies import Card
 
 # The kinds of graphics cards that torch calls by these names, best first. AMD's are `cuda`, too.
@@ -19,6 +20,7 @@ KINDS = ("cuda", "xpu")
 # The oldest drivers for the major versions of CUDA.
 DRIVERS = {12: 525, 13: 580}
 DRIVER_LIBRARIES = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+MANAGEMENT_LIBRARIES = {"linux": "libnvidia-ml.so.1", "win32": "nvml.dll"}
 GUIDE = "docs/graphics-cards.md says which build is for which card."
 
 
@@ -31,39 +33,57 @@ class Device:
 
 
 def found() -> list[Device]:
-    """The devices of this machine, best first. Graphics cards are judged by what they and the build say of themselves."""
+    """The devices of this machine, best first, and those that the build is for but that are not there.
+
+    Graphics cards are judged by what they and the build say of themselves.
+    """
     import torch
 
     devices = []
     if torch.cuda.is_available():
         devices += [Device(f"cuda:{index}", _without_kernels(index)) for index in range(torch.cuda.device_count())]
-    elif (fault := _unusable_driver()) is not None:
-        devices.append(Device("cuda:0", fault))
+    elif (fault := _without_cuda()) is not None:
+        # Which cards there are torch may know all the same.
+        devices += [Device(f"cuda:{index}", fault) for index in range(max(torch.cuda.device_count(), 1))]
     if torch.xpu.is_available():
         devices += [Device(f"xpu:{index}") for index in range(torch.xpu.device_count())]
+    elif getattr(torch.version, "xpu", None) is not None:
+        devices.append(Device("xpu:0", _absent("Intel", "the newest driver of Intel's graphics", "ZE_AFFINITY_MASK")))
     if torch.backends.mps.is_available():
         devices.append(Device("mps"))
+    elif torch.backends.mps.is_built():
+        devices.append(Device("mps", "macOS offers no graphics processor here: it is too old, or a virtual machine."))
     return [*devices, Device("cpu")]
 
 
 def choose(requested: str) -> tuple[str, list[str]]:
-    """The device for a request, and warnings about better ones that cannot be used.
+    """The device for a request, and a warning about each better one that cannot be used.
 
     A request is `auto`, a kind or a name such as `cuda:1`, or several of these with commas, of which the first that works
     is taken. Only `auto` and lists fall back to another device. Raises `DeviceUnavailable`.
     """
     devices = found()
-    wishes = [wish.strip() for wish in requested.split(",")]
-    warnings: list[str] = []
+    wishes = [wish for part in requested.split(",") if (wish := part.strip())]
+    for wish in wishes:
+        _require_name(wish, requested, devices)
+    passed_over: dict[str, str] = {}
     for wish in wishes:
         for device in _meant(wish, devices):
             fault = device.fault or _failure(device.name)
             if fault is None:
-                return _short(device.name, wish), warnings
-            if wish != "auto" and len(wishes) == 1:
-                raise _unavailable(requested, devices, f" {fault}")
-            warnings.append(f"`{device.name}` is not used. {fault}")
-    raise _unavailable(requested, devices, "".join(f" {warning}" for warning in warnings) or _cause(wishes))
+                return _short(device.name, wish), _told(passed_over)
+            passed_over.setdefault(device.name, fault)
+    reasons = passed_over.values() if len(wishes) == 1 else _told(passed_over)
+    raise unavailable(requested, devices, "".join(f" {reason}" for reason in reasons))
+
+
+def _require_name(wish: str, requested: str, devices: Sequence[Device]) -> None:
+    """Refuse what is the name of no device anywhere, also in a list: the rest of it may be slower than what was meant."""
+    kind, colon, index = wish.partition(":")
+    if wish in ("auto", "mps", "cpu") or (kind in KINDS and (not colon or index.isdecimal())):
+        return
+    known = did_you_mean(nearest(kind, ("auto", *KINDS, "mps", "cpu"), limit=1))
+    raise unavailable(requested, devices, f" `{wish}` is the name of no device.{known}")
 
 
 def _meant(wish: str, devices: Sequence[Device]) -> Iterable[Device]:
@@ -71,7 +91,30 @@ def _meant(wish: str, devices: Sequence[Device]) -> Iterable[Device]:
     if wish == "auto":
         return devices
     name = f"{wish}:0" if wish in KINDS else wish
-    return [device for device in devices if device.name == name]
+    return [device for device in devices if device.name == name] or [Device(name, why_not_there(name, devices))]
+
+
+def why_not_there(name: str, devices: Sequence[Device]) -> str:
+    """Why there is no device of this name: what is known of its kind, in torch's own words, which programs look for."""
+    import torch
+
+    kind = name.partition(":")[0]
+    others = [device for device in devices if device.name.partition(":")[0] == kind]
+    if others and all(device.fault is not None for device in others):
+        return str(others[0].fault)
+    lacks_cuda = kind == "cuda" and torch.version.cuda is torch.version.hip is None
+    return "Torch not compiled with CUDA enabled." if lacks_cuda else "There is no such device here."
+
+
+def _told(passed_over: Mapping[str, str]) -> list[str]:
+    """A line for each reason; several cards may share one."""
+    names: dict[str, list[str]] = {}
+    for name, fault in passed_over.items():
+        names.setdefault(fault, []).append(f"`{name}`")
+    return [
+        f"{' and '.join(those)} {'is' if len(those) == 1 else 'are'} not used. {fault}"
+        for fault, those in names.items()
+    ]
 
 
 def _short(name: str, wish: str) -> str:
@@ -80,7 +123,8 @@ def _short(name: str, wish: str) -> str:
     return kind if index == "0" and wish != name else name
 
 
-def _unavailable(requested: str, devices: Sequence[Device], why: str) -> DeviceUnavailable:
+def unavailable(requested: str, devices: Sequence[Device], why: str) -> DeviceUnavailable:
+    """The error for a device that is not there, with those that are."""
     names = [device.name for device in devices if device.fault is None]
     return DeviceUnavailable(
         f"The device `{requested}` is not available here; available: {', '.join(names)}.{why}",
@@ -88,14 +132,6 @@ def _unavailable(requested: str, devices: Sequence[Device], why: str) -> DeviceU
         suggestions=names,
         field="device",
     )
-
-
-def _cause(wishes: Sequence[str]) -> str:
-    """What else is known about a missing device, in torch's own words, which programs look for."""
-    import torch
-
-    lacks_cuda = any(wish.startswith("cuda") for wish in wishes) and torch.version.cuda is torch.version.hip is None
-    return " Torch not compiled with CUDA enabled." if lacks_cuda else ""
 
 
 # What can be wrong with a card --------------------------------------------------------------------------------------
@@ -113,22 +149,65 @@ def driver_cuda() -> tuple[int, int] | None:
     return version.value // 1000, version.value % 1000 // 10
 
 
-def _unusable_driver() -> str | None:
-    """Why NVIDIA's cards are not there for torch, although they have a driver; None if they have none."""
+def needed_driver() -> int | None:
+    """The oldest driver for which this build is made, by its number; None where that is not known."""
     import torch
 
-    driver = driver_cuda()
-    if driver is None or torch.version.hip is not None:
+    return DRIVERS.get(int(torch.version.cuda.partition(".")[0])) if torch.version.cuda is not None else None
+
+
+def driver_version() -> str | None:
+    """The number of the driver of NVIDIA's cards, such as `580.65.06`; None if there is none."""
+    text = ctypes.create_string_buffer(96)
+    try:
+        library = ctypes.CDLL(MANAGEMENT_LIBRARIES[sys.platform])
+        if library.nvmlInit_v2() != 0 or library.nvmlSystemGetDriverVersion(text, len(text)) != 0:
+            return None
+    except (KeyError, OSError, AttributeError):
         return None
+    return text.value.decode("ascii", "replace") or None
+
+
+def _without_cuda() -> str | None:
+    """Why there is none of the cards that torch calls `cuda`; None if nothing speaks for one."""
+    import torch
+
+    if torch.version.hip is not None:
+        return _absent("AMD", f"ROCm {'.'.join(torch.version.hip.split('.')[:2])}", "HIP_VISIBLE_DEVICES", "rocminfo")
+    driver = driver_cuda()
     if torch.version.cuda is None:
+        if driver is None:
+            return None
         return f"This build of DSU cannot compute on NVIDIA's cards. Torch not compiled with CUDA enabled. {GUIDE}"
     needed = int(torch.version.cuda.partition(".")[0])
+    newest = f"driver {DRIVERS.get(needed, 'of the newest version')} or newer"
+    if driver is None:
+        return _absent("NVIDIA", newest, "CUDA_VISIBLE_DEVICES", "nvidia-smi")
     if driver[0] < needed:
+        number = driver_version()
         return (
-            f"The driver of the graphics card is too old: it knows CUDA {driver[0]}.{driver[1]}, and this build needs "
-            f"{torch.version.cuda}. Install driver {DRIVERS.get(needed, 'of the newest version')} or newer."
+            f"The driver of the graphics card{f', {number},' if number else ''} is too old: it knows CUDA "
+            f"{driver[0]}.{driver[1]}, and this build needs {torch.version.cuda}. Install {newest}."
         )
-    return "There is a driver for NVIDIA's cards, but it shows none: `nvidia-smi` should list them."
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cause = (
+        "`nvidia-smi` should list them."
+        if shown is None
+        else f"`CUDA_VISIBLE_DEVICES` is `{shown}`; it has to begin with the number or the UUID of a card that "
+        "`nvidia-smi -L` lists."
+    )
+    return f"There is a driver for NVIDIA's cards, but it shows none: {cause}"
+
+
+def _absent(maker: str, driver: str, variable: str, program: str | None = None) -> str:
+    """Why a build for cards finds none."""
+    shown = os.environ.get(variable)
+    listed = f", which `{program}` should list" if program else ""
+    return (
+        f"This build is for the graphics cards of {maker}, and there is no driver or no card{listed}. Install {driver}; "
+        "without such a card, the build for processors (`cpu`) is enough."
+        + (f" `{variable}` is `{shown}`, which may hide cards." if shown is not None else "")
+    )
 
 
 def _without_kernels(index: int) -> str | None:
@@ -195,16 +274,22 @@ def describe(name: str) -> Card | None:
     import torch
 
     kind = name.partition(":")[0]
+    if kind == "mps":
+        memory_mb = round(torch.mps.recommended_max_memory() / 1e6)
+        return Card(name=torch.backends.mps.get_name(), memory_mb=memory_mb, build=torch.__version__)
     if kind not in KINDS:
         return None
     module = torch.get_device_module(kind)
     facts = module.get_device_properties(name)
-    capability = ".".join(map(str, torch.cuda.get_device_capability(name))) if kind == "cuda" else None
-    driver = driver_cuda() if torch.version.cuda is not None else None
+    is_nvidia = kind == "cuda" and torch.version.cuda is not None
+    driver = driver_cuda() if is_nvidia else None
+    uuid = getattr(facts, "uuid", None)
     return Card(
         name=facts.name,
         memory_mb=round(facts.total_memory / 1e6),
-        capability=capability,
+        capability=".".join(map(str, torch.cuda.get_device_capability(name))) if kind == "cuda" else None,
         driver_cuda=".".join(map(str, driver)) if driver is not None else None,
+        driver=driver_version() if is_nvidia else None,
+        uuid=f"GPU-{str(uuid).removeprefix('GPU-')}" if is_nvidia and uuid is not None else None,
         build=torch.__version__,
     )

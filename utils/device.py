@@ -79,6 +79,20 @@ def fastest_precision(device: str) -> Arithmetic:
     return "bf16" if has.get("amx_bf16") or has.get("avx512_bf16") else "fp32"
 
 
+def attention_kernel(device: str, precision: Arithmetic) -> str:
+    """What torch computes attention with on a device: `flash`, `efficient`, `cudnn`, or `math`, which is the slowest."""
+    import torch
+    from torch.nn.attention import SDPBackend
+
+    dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    heads = torch.ones(1, 8, 64, 64, dtype=dtype, device=device)  # as large as those of most networks
+    try:
+        kernel = SDPBackend(torch._fused_sdp_choice(heads, heads, heads))  # noqa: SLF001 - only this tells beforehand
+    except (NotImplementedError, RuntimeError, ValueError):  # devices that have one kernel need not choose
+        return "math"
+    return kernel.name.removesuffix("_ATTENTION").lower()
+
+
 @contextmanager
 def computing(device: str, precision: Arithmetic) -> Iterator[None]:
     """The context in which networks run in a precision. What is sensitive to it they compute in fp32 all the same."""

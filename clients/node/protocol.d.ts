@@ -25,6 +25,8 @@ export interface Ready {
   card?: Card;
   /** What `"precision":"auto"` of a request means here. */
   precision: "bf16" | "fp16" | "fp32";
+  /** The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest. */
+  attention?: string;
   /** Number of CPU threads in use: the one set for the worker, or else the number of physical cores. */
   threads: number;
   cache_enabled: boolean;
@@ -40,6 +42,8 @@ export interface ReadyDevice {
   card?: Card;
   precision: "bf16" | "fp16" | "fp32";
   threads: number;
+  /** The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest. */
+  attention?: string;
 }
 
 /** The graphics card that computes. */
@@ -50,6 +54,10 @@ export interface Card {
   capability: string | null;
   /** NVIDIA: the version of CUDA that the driver knows. */
   driver_cuda: string | null;
+  /** NVIDIA: the number of the driver, such as `580.65.06`. */
+  driver: string | null;
+  /** NVIDIA: what `CUDA_VISIBLE_DEVICES` may call it, whatever its number. */
+  uuid: string | null;
   /** The version of torch, which says what it was built for. */
   build: string;
 }
@@ -259,6 +267,8 @@ export interface Status {
   jobs_done: number;
   jobs_failed: number;
   card?: Card;
+  /** The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest. */
+  attention?: string;
   /** With the setting `devices`: each of them. The fields beside this one are their sums and unions. */
   devices?: Array<DeviceState>;
   /** What this worker accepts; settings change it. */
@@ -285,6 +295,8 @@ export interface DeviceState {
   cached_models: Array<string>;
   memory: Memory | null;
   card?: Card;
+  /** The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest. */
+  attention?: string;
 }
 
 /** How much a worker accepts: the settings of these names. */
@@ -418,6 +430,14 @@ export interface DeviceFinding {
   spectrum_db?: number | null;
   /** The kernels for attention that run here. */
   attention: Array<string>;
+  /** What onnxruntime computes MDX models with; null if it does not run. */
+  mdx?: string | null;
+  /** Free memory, before the examination. */
+  free_mb?: number;
+  /** NVIDIA: the oldest driver for which this build is made. */
+  driver_needed?: number | null;
+  /** What is not as it should be, but works. */
+  warnings: Array<string>;
   /** Seconds of audio that a fixed network does in a second, to compare machines with. */
   speed?: number | null;
   /** Memory that was not returned afterwards. */

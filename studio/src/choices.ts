@@ -1,5 +1,5 @@
 // What can be done with a song, in words, and the request that does it.
-import type { Model, Models, Recipe, Tier } from "./server/types";
+import type { Job, Model, Models, Recipe, Tier } from "./server/types";
 
 export interface Aim {
   id: string;
@@ -44,6 +44,14 @@ export interface Choice {
   commercial: boolean | null;
   installed: boolean;
   family: string; // whose options it has
+  speed: string | null; // as far as its kind and size tell
+}
+
+/** How fast it was here, in the latest job that it has done, as a multiple of the song's own time. */
+export function speedHere({ kind, name }: Choice, jobs: Iterable<Job>): number | null {
+  const done = [...jobs].filter((job) => job.state === "done" && job.request[kind] === name && typeof job.settings?.["speed"] === "number");
+  const latest = done.sort((a, b) => (b.ended ?? 0) - (a.ended ?? 0))[0];
+  return latest ? (latest.settings!["speed"] as number) : null;
 }
 
 const TIERS: readonly (Tier | null)[] = [null, "fast", "good", "best"];
@@ -60,6 +68,7 @@ export function modelChoice(model: Model, purpose?: string): Choice {
     commercial: model.commercial_use ?? null,
     installed: model.installed,
     family: model.family,
+    speed: model.speed ?? null,
   };
 }
 
@@ -77,6 +86,7 @@ export function recipeChoice(recipe: Recipe): Choice {
     commercial: recipe.commercial,
     installed: recipe.installed,
     family: "recipe",
+    speed: null,
   };
 }
 

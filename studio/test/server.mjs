@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const DIST = path.join(here, "..", "dist");
-const RATE = 44100;
+export const RATE = 44100;
 const SEGMENT = RATE * 4;
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 export const CSP =
@@ -77,7 +77,7 @@ const DIAGNOSIS = {
 };
 
 /** A stem's sound at a frame: different for each, and the mix is their sum. */
-function sound(stem, frame) {
+export function sound(stem, frame) {
   const t = frame / RATE;
   const beat = t % 0.5;
   const bar = Math.floor(t / 2) % 4;

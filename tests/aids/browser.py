@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 FLAGS = (
@@ -13,6 +14,7 @@ FLAGS = (
 )
 # The browser reads from 3 and writes to 4.
 START = "import os, sys; to, found, *words = sys.argv[1:]; os.dup2(int(to), 3); os.dup2(int(found), 4); os.execvp(words[0], words)"
+PATIENCE_S = 300
 FIRST_FREE = 10  # so that the pipes are not in each other's way when they get the numbers 3 and 4
 
 
@@ -68,9 +70,12 @@ class Browser:
         return message
 
     def open(self, path, *, width=1200, theme="light"):
+        self.visit(path.as_uri(), width=width, theme=theme)
+
+    def visit(self, address, *, width=1200, theme="light"):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=address)
         self.wait_for("Page.loadEventFired")
 
     def evaluate(self, script):
@@ -81,6 +86,20 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
+
+    def until(self, script):
+        """Wait until an expression is true."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not (found := self.evaluate(script)):
+            assert time.monotonic() < end_s, script
+            time.sleep(0.05)
+        return found
+
+    def choose_file(self, selector, path):
+        """A file for an input."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def press(self, key):
         """A key, as from a keyboard."""

@@ -98,6 +98,7 @@ class Card:
         self.lost_at: Callable[[int], bool] = lambda _: False  # by the number of the call
         self.is_lost = False
         self.largest_convolution: int | None = None  # the largest dimension of an output
+        self.missing: frozenset[str] = frozenset()  # functions of which there are no kernels
         self.be_complete(False)
         self.seen: Callable[[Any, list[torch.Tensor]], None] = lambda func, made: None
 
@@ -119,8 +120,10 @@ class Card:
             raise torch.OutOfMemoryError(FULL.format(size_bytes))
         return Block(self._memory, size_bytes)
 
-    def touch(self) -> None:
+    def touch(self, function: str = "") -> None:
         """Every call of the card comes by here. Once it is lost, all of them fail."""
+        if function in self.missing:
+            raise NotImplementedError(f"The operator 'aten::{function}' is not currently implemented for the device.")
         self.calls += 1
         self.is_lost = self.is_lost or self.lost_at(self.calls)
         if self.is_lost:
@@ -231,7 +234,7 @@ def _on_card(func: Any, *args: Any, **kwargs: Any) -> Any:
     kind = _kind(func)
     if kind.is_made_of_others:  # in inference mode torch leaves it to the device to take functions apart
         return func.decompose(*args, **kwargs)
-    CARD.touch()
+    CARD.touch(func._schema.name.removeprefix("aten::"))
     tensors: list[torch.Tensor] = []
     plain_args, plain_kwargs = _mapped((args, kwargs), lambda each: tensors.append(each) or getattr(each, "held", each))
     if not kind.moves and any(not isinstance(each, OnCard) and each.ndim > 0 for each in tensors):

@@ -23,6 +23,11 @@ class Killing:
         self.lost = []
         self.kills = 0
 
+    @property
+    def jobs(self):
+        """How many were accepted."""
+        return len(self._accepted)
+
     def run(self, kills):
         """Send jobs and kill, so many times; then let all of it be done."""
         while self.kills < kills:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,3 +75,25 @@ def test_a_song_goes_on_when_its_process_is_killed(both, songs, tmp_path):
     assert both.rest()[-1]["status"] == "exiting"
     for pid in every:
         wait_until_ended(pid)
+
+
+def test_a_command_line_gives_its_songs_to_all_devices(worker_dir, family_models, songs, tmp_path):
+    """The stems are those of one device, also for songs of the same name; one that cannot be read does not stop the others."""
+    (tmp_path / "more").mkdir()
+    one, other = tmp_path / "song.wav", tmp_path / "more" / "song.wav"
+    for place in (one, other):
+        place.write_bytes((songs / "short.wav").read_bytes())
+    (tmp_path / "broken.wav").write_bytes(b"no song")
+    command = [*worker_command(WORKERS["dsu"], worker_dir), "separate", "-m", "tiny", "--threads", "1", "--offline"]
+    command += ["--models-dir", str(family_models), str(one), str(tmp_path / "broken.wav"), str(other)]
+    found = {}
+    for name, places in (("both", ["--devices", "cpu,cpu"]), ("alone", ["--device", "cpu"])):
+        done = subprocess.run(
+            [*command, *places, "-o", str(tmp_path / name)], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1, done.stderr
+        assert "2 done, 1 failed" in done.stderr
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        found[name] = {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files}
+    assert found["both"] == found["alone"]
+    assert {Path(path).parent.name for path in found["both"]} == {"song", "song (2)"}

@@ -68,6 +68,24 @@ def test_a_graphics_card_with_tensor_cores_is_fastest_in_half_precision(monkeypa
     assert fastest_precision("cuda:1") == expected
 
 
+@pytest.mark.parametrize(
+    ("choice", "expected"), [(0, "math"), (1, "flash"), (2, "efficient"), (3, "cudnn"), (NotImplementedError(), "math")]
+)
+def test_the_kernel_for_attention_is_that_which_torch_takes(monkeypatch, choice, expected):
+    """By the type of the numbers; where a device has one kernel only, it is the plain one."""
+    asked = []
+
+    def choose(query, key, value):
+        asked.append(query.dtype)
+        if isinstance(choice, Exception):
+            raise choice
+        return choice
+
+    monkeypatch.setattr(torch, "_fused_sdp_choice", choose)
+    assert devices.attention_kernel("cpu", "fp16") == expected
+    assert asked == [torch.float16]
+
+
 def test_macs_graphics_processors_compute_in_single_precision():
     """Half precision has to be asked for there: not all of their kernels take inputs and weights of different types."""
     assert fastest_precision("mps") == "fp32"

@@ -137,6 +137,8 @@ LAYERS = {
     "tools/metrics": Layer((), ANY),
     "tools/generated": Layer((), frozenset()),
     "tools/compatibility_docs": Layer(("tools.generated",), frozenset()),
+    "tools/architecture_docs": Layer(("tools.generated",), frozenset()),
+    "tools/site": Layer((), frozenset({"mkdocs"})),
     "tools/reliability_docs": Layer(("utils",), frozenset({"psutil"})),
     "tools/protocol_docs": Layer(
         ("tools.generated", "utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})

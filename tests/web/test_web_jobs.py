@@ -6,6 +6,7 @@ import json
 import re
 import wave
 import zipfile
+from urllib.parse import quote, unquote
 
 import pytest
 from fake_web_worker import DIES, DIES_ONCE, FAILS, RATE, SLOW
@@ -124,6 +125,16 @@ def test_exports(server, done):
         samples = array.array("h", file.readframes(100))
     one = array.array("f", server.get(f"/v1/jobs/{done['id']}/stems/one/samples?frames=100").body)
     assert max(abs(found / 32768 - each / 2) for found, each in zip(samples, one, strict=True)) < 1e-4
+    named = server.get(f"/v1/jobs/{done['id']}/export?name_template={quote('{track}/{index} {stem} by {model}')}")
+    assert sorted(zipfile.ZipFile(io.BytesIO(named.body)).namelist()) == [
+        "My Song/1 one by dsu_mini.flac",
+        "My Song/1 two by dsu_mini.flac",
+    ]
+    one = server.get(f"/v1/jobs/{done['id']}/export?stems=one&name_template={quote('{stem} of {track}')}")
+    assert unquote(one.headers["Content-Disposition"]).endswith("one of My Song.flac")
+    for template in ("{track}", "../{stem}", "/tmp/../../{stem}", "{song}", "{stem", "x" * 300):
+        found = server.get(f"/v1/jobs/{done['id']}/export?name_template={quote(template, safe='')}")
+        assert (found.status, found.json["error"]["field"]) == (422, "name_template"), template
     for wrong in ("stems=three", "format=exe", "mix=one:nan:0", "mix=one:1:9", "sample=MANY"):
         assert server.get(f"/v1/jobs/{done['id']}/export?{wrong}").status in (404, 422)
     until(lambda: list((server.data / "incoming").iterdir()), lambda left: not left)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import socket
 
 import pytest
@@ -220,6 +221,8 @@ def test_a_page_has_its_files_and_no_others(tmp_path):
             "/assets/",
         ):
             assert server.get(path).status == 404
+    with WebServer(tmp_path / "data", "--no-page") as server:
+        assert b"has no page" in server.get("/").body
 
 
 # Too much, and too slowly -------------------------------------------------------------------------------------------
@@ -286,6 +289,57 @@ def test_slow_clients_are_let_go(tmp_path):
         until(lambda: list((server.data / "incoming").iterdir()), lambda left: not left)
 
 
+def test_a_body_that_drips_is_given_up(tmp_path):
+    """Bytes that come one by one, each in time, do not hold an upload: on the average there must be some."""
+    with WebServer(tmp_path / "data", patience_s=0.5) as server:
+        head = f"POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 99999\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), 30) as dripping:
+            dripping.sendall(head.encode())
+            while not select.select([dripping], [], [], 0.05)[0]:
+                dripping.sendall(b"x")
+            assert dripping.recv(100).startswith(b"HTTP/1.1 408")
+        until(lambda: list((server.data / "incoming").iterdir()), lambda left: not left)
+
+
+def test_an_answer_that_nobody_reads_is_given_up(tmp_path):
+    """Whoever asks for much and takes nothing of it is let go, and the others are served meanwhile."""
+    (tmp_path / "page" / "assets").mkdir(parents=True)
+    (tmp_path / "page" / "assets" / "large.svg").write_bytes(bytes(32 << 20))
+    with WebServer(tmp_path / "data", "--page", tmp_path / "page", patience_s=0.5) as server, socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect(("127.0.0.1", server.port))
+        request = f"GET /assets/large.svg HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+        idle.sendall(request.encode())
+        assert server.get("/v1/health").status == 200
+        until(lambda: connections_to(server, idle.getsockname()[1]), lambda open_ones: not open_ones)
+        assert server.stderr == ""
+
+
+def connections_to(server, port):
+    """The connections of the server to this port of a client."""
+    import psutil
+
+    return [
+        each
+        for each in psutil.Process(server.process.pid).net_connections()
+        if each.raddr and each.raddr.port == port and each.status == "ESTABLISHED"
+    ]
+
+
+def test_uploads_at_once_are_bounded(tmp_path, song):
+    """Songs that are on their way and never arrive keep out further ones only until they are given up."""
+    with WebServer(tmp_path / "data", uploads_at_once=2, patience_s=2.0) as server:
+        head = f"POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 99\r\n\r\nabc"
+        held = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(2)]
+        for connection in held:
+            connection.sendall(head.encode())
+        found = until(lambda: server.post("/v1/uploads", song.read_bytes()), lambda found: found.status == 429)
+        assert found.headers["Retry-After"]
+        assert server.upload(song)  # which tries again
+        for connection in held:
+            connection.close()
+
+
 def test_a_client_that_leaves_leaves_nothing(server, song):
     """An upload that is broken off is removed."""
     head = f"POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 999999\r\n\r\n"
@@ -323,6 +377,42 @@ def test_listeners_are_bounded(tmp_path):
         until(moved, bool)
         for listener in listeners:
             listener.close()
+
+
+def test_a_thousand_idle_streams_are_bounded(tmp_path):
+    """As many as the server takes listen; all others are told so or closed, memory stays, and the server goes on answering."""
+    import resource
+
+    import psutil
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    try:
+        with WebServer(tmp_path / "data", patience_s=2.0) as server, contextlib.ExitStack() as held:
+            until(lambda: server.get("/v1/health").json["worker"], lambda state: state == "ready")
+            before = psutil.Process(server.process.pid).memory_info().rss
+            request = (
+                f"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode()
+            )
+            listening, statuses = 0, set()
+            for _ in range(1000):
+                stream = socket.create_connection(("127.0.0.1", server.port), 60)
+                status = b""
+                with contextlib.suppress(OSError):
+                    stream.sendall(request)
+                    status = stream.recv(12)[9:]
+                statuses.add(status)
+                listening += status == b"200"
+                held.callback(stream.close)
+            assert listening == 200
+            assert statuses <= {b"200", b"429", b"503", b""}
+            assert psutil.Process(server.process.pid).memory_info().rss - before < 40 << 20
+            # The idle ones that do not listen are closed when their patience is over.
+            until(lambda: server.get("/v1/health").status, lambda status: status == 200)
+            assert server.get("/v1/events").status == 429
+            assert server.stderr == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_connections_are_bounded(tmp_path):

@@ -136,6 +136,7 @@ def _device_lines(device: DeviceFinding) -> Iterator[str]:
         yield f"{'ok' if not found.faults else 'warning':8} {precision:16} {_agreement(found.lowest_db)}{used}"
         for network, fault in found.faults.items():
             yield f"{'':25} {network}: {fault}"
+    yield from (f"{'warning':8} {warning}" for warning in device.warnings)
     yield from _facts(device)
 
 
@@ -147,11 +148,22 @@ def _agreement(lowest_db: float | None) -> str:
 
 def _facts(device: DeviceFinding) -> Iterator[str]:
     facts: dict[str, Any] = {
+        "driver": _driver(device),
+        "memory": _known(device.free_mb, "{:.0f} MB are free"),
+        "spectrum": _agreement(device.spectrum_db) if isinstance(device.spectrum_db, float) else "",
         "attention": ", ".join(device.attention),
+        "MDX models": device.mdx if isinstance(device.mdx, str) else "",
         "speed": _known(device.speed, "{:.1f} s of audio a second, of a small fixed network"),
         "memory left": _known(device.memory_left_mb or UNSET, "{:.0f} MB were not returned"),
     }
     yield from (f"{'':8} {name:16} {text}" for name, text in facts.items() if text)
+
+
+def _driver(device: DeviceFinding) -> str:
+    if not isinstance(device.card, Card) or device.card.driver is None:
+        return ""
+    needed = f", for which {device.driver_needed} or newer is needed" if device.driver_needed else ""
+    return f"{device.card.driver}{needed}"
 
 
 def _known(value: float | UnsetType | None, text: str) -> str:

@@ -140,6 +140,7 @@ DEFAULTS = {
         read=lambda text: None if text == "model" else number_or(("source",))(text),
     ),
 }
+PLACES = ("device", "devices")  # which exclude each other
 SEPARATE = Layout(
     program="dsu separate",
     description="Separate songs into stems, restore them, or separate what a text describes.",
@@ -156,6 +157,7 @@ SEPARATE = Layout(
     },
     run=SeparateRun,
     instead=INSTEAD,
+    machine=(PLACES, *Layout.machine[1:]),
     epilog="""\
 examples:
   dsu song.mp3
@@ -164,6 +166,7 @@ examples:
   dsu separate -m apollo lossy.mp3
   dsu separate --text "a dog barking" street.wav -o dog.wav
   dsu separate --recipe dsu_mini song.mp3
+  dsu separate --devices cuda:0,cuda:1 songs/
 
 Each family of models has more options:
   dsu separate -m MODEL --help
@@ -179,10 +182,14 @@ BY_RECIPE = "recipe"  # instead of a family
 RECIPES = replace(
     recipes.FAMILY,
     layout=replace(
-        recipes.FAMILY.layout, program=SEPARATE.program, options={**recipes.FAMILY.layout.options, **DEFAULTS}
+        recipes.FAMILY.layout,
+        program=SEPARATE.program,
+        options={**recipes.FAMILY.layout.options, **DEFAULTS},
+        machine=(PLACES, *recipes.FAMILY.layout.machine[1:]),
     ),
     mirrors=True,
     extensions=AUDIO_EXTENSIONS | VIDEO_EXTENSIONS,
+    deals=True,
 )
 
 
@@ -258,6 +265,7 @@ def program_of(family: str, model: str) -> Program[Any]:
         understand=understand,
         mirrors=True,
         extensions=AUDIO_EXTENSIONS | VIDEO_EXTENSIONS,
+        deals=True,
     )
 
 
@@ -281,6 +289,7 @@ def layout_of(family: str) -> Layout:
         },
         run=SeparateRun,
         instead=INSTEAD,
+        machine=(PLACES, *(name for name in base.machine if name != "device")),
     )
 
 

@@ -74,7 +74,7 @@ class Layout:
     requests: tuple[type[Separate], ...]
     groups: Mapping[str, Sequence[str | tuple[str, ...]]]
     options: Mapping[str, Option] = field(default_factory=dict)
-    machine: tuple[str, ...] = ("device", "threads", "batch_size", "precision")  # the last group
+    machine: tuple[str | tuple[str, ...], ...] = ("device", "threads", "batch_size", "precision")  # the last group
     hidden: frozenset[str] = frozenset()
     first: frozenset[str] = frozenset()  # flags that a beginning stands for, even where others begin so too
     refused: Mapping[str, str] = field(default_factory=dict)  # flags that others have, with the reason

@@ -22,6 +22,7 @@ from utils.commandline.journal import Journal
 from utils.commandline.layout import Layout, Run
 from utils.commandline.model_list import table
 from utils.commandline.options import NoCommandLine, Options, R, Typed, read
+from utils.commandline.several import separate_on_devices
 from utils.commandline.wording import Wording, one_line
 from utils.core.api import EngineApi
 from utils.core.errors import DeviceUnavailable, DsuError, ModelError, RequestError, UnknownModel
@@ -47,6 +48,7 @@ class Program(Generic[R]):
     refusal: int = 2  # the exit status where what was typed can be read, but not be done
     mirrors: bool = False  # whether the results of a folder lie in folders as the songs do
     extensions: Collection[str] = AUDIO_EXTENSIONS  # of the files that a folder stands for
+    deals: bool = False  # whether several devices share the songs
 
     def parse(self, argv: Sequence[str]) -> Options[R]:
         """Read a command line. Raises `InvalidRequest`; `--help` and `--version` print and raise `SystemExit`."""
@@ -78,28 +80,36 @@ class Program(Generic[R]):
     def run(self, options: Options[R], make_engine: MakeEngine) -> int:
         """Download and separate."""
         request, settings = options.request, resolve(options.settings)
+        is_dealt = self.deals and settings.devices is not None
 
         def work(engine: EngineApi, job: Job, report: Report) -> list[dict[str, Any]]:
             if options.tracks:
-                inputs = collect_inputs(options.tracks, leave_out=request.folder, extensions=self.extensions)
-                stems = dict.fromkeys(_stems_among(inputs, options.tracks, engine, job))
-                report.take([path for path in inputs if path not in stems], self.trees(options))
-                report.skipped(list(stems), "it is a stem that DSU made; name it itself to separate it")
-            report.note(engine.start().warnings)  # before the work, which may take long on another device
+                self._take(options, engine, job, report)
+            if not is_dealt:
+                report.note(engine.start().warnings)  # before the work, which may take long on another device
             models = self.find_models(engine, request)
             if options.run.skip_existing:
                 report.tracks, done = split_done(report.tracks, request, self.results(request, models))
                 report.skipped(done, "its results exist")
-            if options.run.download:
-                for model in models:
+            for model in models:
+                if options.run.download:
                     download(model, engine, job, report)
-            elif report.inputs:
-                for model in models:
-                    if not model.installed:
-                        fetch(model, engine, job)
-            return self.separate(engine, options, models, job, report) if report.inputs else []
+                elif report.inputs and not model.installed:
+                    fetch(model, engine, job)
+            if not report.inputs:
+                return []
+            if is_dealt:
+                return separate_on_devices(options.settings, request, job, report)
+            return self.separate(engine, options, models, job, report)
 
         return performed(make_engine(settings), options.run, options.wording, work, self.open_report)
+
+    def _take(self, options: Options[R], engine: EngineApi, job: Job, report: Report) -> None:
+        """Find the songs that are meant."""
+        inputs = collect_inputs(options.tracks, leave_out=options.request.folder, extensions=self.extensions)
+        stems = dict.fromkeys(_stems_among(inputs, options.tracks, engine, job))
+        report.take([path for path in inputs if path not in stems], self.trees(options))
+        report.skipped(list(stems), "it is a stem that DSU made; name it itself to separate it")
 
     def open_report(self, run: Run, wording: Wording, journal: Journal) -> AbstractContextManager[Report]:
         """What tells of a run while it lasts."""

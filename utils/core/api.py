@@ -27,6 +27,7 @@ class Health(NamedTuple):
     max_cache_size: int
     memory: replies.Memory
     card: replies.Card | None = None
+    attention: str | None = None
     devices: Sequence[replies.DeviceState] = ()  # where there are several
 
 
@@ -39,6 +40,7 @@ class Readiness(NamedTuple):
     max_cached_models: int
     models_dir: str
     card: replies.Card | None = None
+    attention: str | None = None
     warnings: Sequence[str] = ()  # about other devices that cannot be used
     devices: Sequence[replies.ReadyDevice] = ()  # where there are several
 

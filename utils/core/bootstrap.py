@@ -36,9 +36,26 @@ class Streams(NamedTuple):
     parent_pid: int
 
 
+_claimed: Streams | None = None
+
+
 def is_frozen() -> bool:
     """Whether this is an executable of the frozen build rather than a script."""
     return bool(getattr(sys, "frozen", False))
+
+
+def own_command() -> list[str]:
+    """What starts this program."""
+    return [sys.executable] if is_frozen() else [sys.executable, sys.argv[0]]
+
+
+def apart() -> dict[str, Any]:
+    """How to start another process so that Ctrl-C in a terminal is for this one alone, which then ends the other in order."""
+    if sys.platform == "win32":
+        import subprocess
+
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"process_group": 0}
 
 
 def prepare_process() -> None:
@@ -199,6 +216,22 @@ def lost_output(stream: Any) -> OSError | None:
     return None if raw.lost is None or raw.lost.errno in READER_LEFT else raw.lost
 
 
+def output_fd() -> int:
+    """The descriptor of what clients and people read: that of the protocol where it has been claimed."""
+    return 1 if _claimed is None else _claimed.output_fd
+
+
+def reader_is_gone(fd: int) -> bool:
+    """Whether the other end of this pipe, socket or terminal is closed. Never true for files, and on Windows."""
+    if sys.platform == "win32":
+        return False
+    import select
+
+    poll = select.poll()
+    poll.register(fd, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 def _raw_of(stream: Any) -> Any:
     buffer = getattr(stream, "buffer", None)
     return getattr(buffer, "raw", buffer)
@@ -229,6 +262,8 @@ def claim_streams() -> Streams:
             msvcrt.setmode(fd, os.O_BINARY)  # no newline translation
         else:
             os.set_blocking(fd, True)  # a parent may have left its pipe non-blocking
+    global _claimed  # noqa: PLW0603 - a process has one standard output
+    _claimed = streams
     return streams
 
 

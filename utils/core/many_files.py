@@ -136,7 +136,7 @@ def separate_each(
 
     If a file fails, the others go on; if all fail, the first error is raised. Cancelling ends the whole job.
     """
-    _check_names(request, len(inputs), job)
+    check_names(request, len(inputs), job)
     started = time.monotonic()
     results: list[Done | Error] = []
     first_error: Exception | SystemExit | None = None
@@ -191,7 +191,7 @@ def _identities(inputs: Sequence[Path]) -> frozenset[tuple[int, int]]:
     return frozenset(found)
 
 
-def _check_names(request: Separate, count: int, job: Job) -> None:
+def check_names(request: Separate, count: int, job: Job) -> None:
     """Raise if the results of several files would overwrite each other; the audio-separator package lets them do so."""
     if isinstance(request, PackageSeparate) and request.custom_output_names and count > 1:
         job.warn(

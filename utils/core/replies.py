@@ -76,6 +76,15 @@ class DeviceFinding(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float | None, Meta(description="How exactly a spectrum becomes the signal again.")] | UnsetType
     ) = UNSET
     attention: Annotated[list[str], Meta(description="The kernels for attention that run here.")] = []
+    mdx: (
+        Annotated[str | None, Meta(description="What onnxruntime computes MDX models with; null if it does not run.")]
+        | UnsetType
+    ) = UNSET
+    free_mb: Annotated[float, Meta(description="Free memory, before the examination.")] | UnsetType = UNSET
+    driver_needed: (
+        Annotated[int | None, Meta(description="NVIDIA: the oldest driver for which this build is made.")] | UnsetType
+    ) = UNSET
+    warnings: Annotated[list[str], Meta(description="What is not as it should be, but works.")] = []
     speed: (
         Annotated[
             float | None,
@@ -102,8 +111,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     memory_mb: int
-    capability: Annotated[str | None, Meta(description="NVIDIA: the compute capability, such as `8.9`.")]
-    driver_cuda: Annotated[str | None, Meta(description="NVIDIA: the version of CUDA that the driver knows.")]
+    capability: Annotated[str | None, Meta(description="NVIDIA: the compute capability, such as `8.9`.")] = None
+    driver_cuda: Annotated[str | None, Meta(description="NVIDIA: the version of CUDA that the driver knows.")] = None
+    driver: Annotated[str | None, Meta(description="NVIDIA: the number of the driver, such as `580.65.06`.")] = None
+    uuid: Annotated[
+        str | None, Meta(description="NVIDIA: what `CUDA_VISIBLE_DEVICES` may call it, whatever its number.")
+    ] = None
     build: Annotated[str, Meta(description="The version of torch, which says what it was built for.")]
 
 
@@ -114,6 +127,15 @@ class ReadyDevice(msgspec.Struct, frozen=True, kw_only=True):
     card: Card | UnsetType = UNSET
     precision: Arithmetic
     threads: int
+    attention: (
+        Annotated[
+            str,
+            Meta(
+                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
@@ -127,6 +149,15 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     ) = UNSET
     card: Card | UnsetType = UNSET
     precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
+    attention: (
+        Annotated[
+            str,
+            Meta(
+                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     threads: Annotated[
         int,
         Meta(
@@ -345,6 +376,15 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     cached_models: list[str] = []
     memory: Memory | None = None
     card: Card | UnsetType = UNSET
+    attention: (
+        Annotated[
+            str,
+            Meta(
+                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):
@@ -363,6 +403,15 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     jobs_done: int
     jobs_failed: int
     card: Card | UnsetType = UNSET
+    attention: (
+        Annotated[
+            str,
+            Meta(
+                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     devices: (
         Annotated[
             list[DeviceState],

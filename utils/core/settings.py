@@ -335,6 +335,12 @@ def with_dashes(argv: Sequence[str]) -> list[str]:
     return [*words, *argv[end:]]
 
 
+def as_words(flags: Mapping[str, Any]) -> list[str]:
+    """The words that say the same as flags once they are read."""
+    options = {f"--{name.replace('_', '-')}": value for name, value in flags.items() if value is not None}
+    return [option if value is True else f"{option}={value}" for option, value in options.items()]
+
+
 def parse_arguments(program: str, description: str, argv: Sequence[str]) -> Arguments:
     """Read the arguments of worker mode. `action` is `serve`, `help`, `version` or `list_models`."""
     import argparse

@@ -1,6 +1,7 @@
 """How a device computes: each kind of network on it, beside the processor in single precision. Runs in a child process.
 
-A driver that is broken may take the process along that asks, so nothing here runs in the worker itself.
+A driver that is broken may take the process along that asks, also where it is only asked which cards there are. So nothing here
+runs in the worker itself.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from models.architectures import OWN, network_class, params_class
+from models.blocks.stft import Stft
+from utils import cards
 from utils import device as devices
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
+from utils.engine.backends.onnx_session import provider_in_use
 from utils.engine.backends.torch import TorchBackend
 
 SAMPLES = 4096
@@ -40,15 +45,32 @@ LOAD_SAMPLES = 2 * 44100
 LOAD_RUNS = 3
 
 
+def look() -> list[dict[str, Any]]:
+    """The devices of this machine as plain data: their names, why they cannot be used, their cards."""
+    return [
+        {
+            "name": device.name,
+            "fault": device.fault,
+            "card": msgspec.to_builtins(cards.describe(device.name)) if device.fault is None else None,
+        }
+        for device in cards.found()
+    ]
+
+
 def examine(device: str, threads: int) -> dict[str, Any]:
-    """What a device makes of small networks, as plain data: the fields of `DeviceFinding` but for its name."""
+    """What a device makes of small networks, as plain data: fields of `DeviceFinding`, and what to judge them by."""
     devices.prepare_torch(threads)
+    free_bytes = devices.free_bytes(device)
     before = _allocated(device)
     found: dict[str, Any] = {
         "precisions": {precision: _examine_networks(device, precision) for precision in precisions_of(device)},
         "spectrum_db": _finite(_attempt(lambda: _spectrum_db(device))),
         "attention": _attention_kernels(device),
         "speed": _attempt(lambda: _speed(device)),
+        "fastest": devices.fastest_precision(device),
+        "free_mb": round(free_bytes / 1e6),
+        "driver_needed": cards.needed_driver() if device.startswith("cuda") else None,
+        **_onnx(device),
     }
     devices.release_unused(device)
     found["memory_left_mb"] = round(max(_allocated(device) - before - LEFT_BYTES, 0) / 1e6, 1)
@@ -152,11 +174,18 @@ def agreement_db(estimate: Tensor, reference: Tensor) -> float:
 
 def _spectrum_db(device: str) -> float:
     """How exactly a spectrum becomes the signal again that it is of."""
-    signal = chord(1, SAMPLES)[0]
-    window = torch.hann_window(1024, device=device)
-    spectrum = torch.stft(signal.to(device), 1024, 256, window=window, return_complex=True)
-    again = torch.istft(spectrum, 1024, 256, window=window, length=SAMPLES)
+    signal, transform = chord(1, SAMPLES)[0], Stft(1024, 256)
+    again = transform.inverse(transform(signal.to(device)), SAMPLES)
     return agreement_db(again.cpu(), signal)
+
+
+def _onnx(device: str) -> dict[str, Any]:
+    """What MDX models run with."""
+    try:
+        provider, has_better = provider_in_use(device)
+    except Exception as error:  # noqa: BLE001  # whatever a driver raises, or that there is no onnxruntime
+        return {"mdx": None, "mdx_fault": _in_a_line(error)}
+    return {"mdx": provider, "mdx_fault": "it could not be started there" if has_better else None}
 
 
 def _attention_kernels(device: str) -> list[str]:

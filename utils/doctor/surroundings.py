@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from utils.audio.encoders import Contents, open_encoder
 from utils.audio.formats import OutputFormat
 from utils.audio.paths import shown
 from utils.audio.reading import open_audio
-from utils.core.bootstrap import physical_cores
+from utils.core.bootstrap import output_fd, physical_cores, reader_is_gone
 from utils.core.errors import DsuError
 from utils.core.replies import MachineFinding
 from utils.core.requests import AudioFormat
@@ -29,6 +30,8 @@ LEAST_MODELS_BYTES = 2 << 30  # room for a large model and its parts
 LEAST_TEMPORARY_BYTES = 1 << 30
 LEAST_HANDLES = 256
 FILES, SLOW_S = 20, 5.0
+UNREAD_S = 1.0
+READ_IT = "Read it all the time, in a thread of its own: a worker whose pipe is full waits for its reader."
 RATE, CHANNELS, SECONDS = 48000, 2, 0.5  # a rate that every format has
 DJ_TRACKS = ("mix", "drums", "bass", "other", "vocals")
 LEAST_DB = {True: 10.0, False: 80.0}  # by whether the format is lossy
@@ -52,6 +55,7 @@ def survey(settings: Settings) -> Iterator[MachineFinding]:
         **{f"format {name}": _format_check(name) for name in get_args(AudioFormat)},
         "threads": lambda: _threads(settings),
         "handles": _handles,
+        "output": _output,
     }
     for check, run in checks.items():
         try:
@@ -187,6 +191,35 @@ def _handles() -> str:
     if allowed < LEAST_HANDLES:
         _warn(f"Only {allowed} files may be open at once.", f"Raise the limit: `ulimit -n {4 * LEAST_HANDLES}`.")
     return f"{allowed} files may be open at once."
+
+
+def _output() -> str:
+    """Standard output goes to somebody who reads it. A pipe that is full stops whoever writes."""
+    fd = output_fd()
+    kind = os.fstat(fd).st_mode
+    if not stat.S_ISFIFO(kind) and not stat.S_ISSOCK(kind):
+        return "Standard output goes to a terminal." if os.isatty(fd) else "Standard output goes to a file or a device."
+    if reader_is_gone(fd):
+        _warn("Nobody reads the standard output: the other end of its pipe is closed.", READ_IT)
+    end = time.monotonic() + UNREAD_S
+    while waiting := _unread_bytes(fd) if stat.S_ISFIFO(kind) else 0:
+        if time.monotonic() > end:
+            _warn(f"Nobody reads the standard output: {waiting} bytes wait in its pipe.", READ_IT)
+        time.sleep(0.02)
+    return "Standard output goes to a pipe, and nothing waits there to be read."
+
+
+def _unread_bytes(fd: int) -> int:
+    """What waits in a pipe; Windows does not tell those who write."""
+    if sys.platform == "win32":
+        return 0
+    import array
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, count)
+    return count[0]
 
 
 def _warn(message: str, hint: str) -> NoReturn:

@@ -92,6 +92,7 @@ class Engine:
         self._for_package = for_package or {}
         self.cache = ModelCache(settings.max_cached_models, 0)
         self._card: replies.Card | None = None
+        self._attention: str | None = None
         self._names_restorer = names_restorer
 
     @cached_property
@@ -113,6 +114,7 @@ class Engine:
             examined = precision_of(self.settings.models_dir, self.host.device)
             default = examined or devices.fastest_precision(self.host.device)
         self.host.precision = default
+        self._attention = devices.attention_kernel(self.host.device, default)
         devices.prepare_torch(self.host.threads)
         gc.freeze()  # objects made by imports stay anyway; scanning them would cost the first load 0.1 s
         self.cache = ModelCache(
@@ -126,6 +128,7 @@ class Engine:
             device=self.host.device,
             card=self._card,
             precision=self.host.precision,
+            attention=self._attention,
             threads=self.host.threads,
             max_cached_models=self.cache.max_models,
             models_dir=str(self.settings.models_dir),
@@ -154,6 +157,7 @@ class Engine:
             device=self.host.device,
             card=self._card,
             precision=self.host.precision,
+            attention=self._attention,
             threads=self.host.threads,
             cached_models=[entry.name for entry in self.cache.entries()],
             max_cache_size=self.cache.max_models,

@@ -6,9 +6,10 @@ told of a job it passes on as it came.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal, TypeVar, cast
 
@@ -17,18 +18,18 @@ from msgspec import UNSET
 
 from utils.core import replies, requests
 from utils.core.api import EngineApi, Health, Readiness
-from utils.core.bootstrap import Streams, physical_cores
+from utils.core.bootstrap import Streams, own_command, physical_cores
 from utils.core.catalogue import Worker
-from utils.core.errors import DeviceUnavailable
+from utils.core.errors import DeviceUnavailable, DsuError
 from utils.core.failures import error_reply
 from utils.core.package_request import PackageListModels
 from utils.core.replies import Reply
-from utils.core.settings import Settings
+from utils.core.settings import Settings, as_words
 from utils.serving import messages
 from utils.serving.commands import Command, Context, tag_of
 from utils.serving.dealt_queue import DealtJob, DealtQueue, DealtTicket, models_of
 from utils.serving.description import replies_of
-from utils.serving.device_process import Line, own_command, text_of
+from utils.serving.device_process import Line, text_of
 from utils.serving.device_runner import ANSWER_S, Common, DeviceRunner, decoded, error_of
 from utils.serving.dispatch import Aside, Dispatcher
 from utils.serving.job_queue import Ticket
@@ -60,8 +61,8 @@ class DealingServer(Server):
     def __init__(self, worker: Worker, settings: Settings, flags: Mapping[str, Any], streams: Streams) -> None:
         super().__init__(worker, settings, streams)
         self._queue: DealtQueue = DealtQueue(settings.max_queued_jobs, settings.max_queued_bytes)
-        self._dispatcher = DealingDispatcher(self._writer, settings.max_queued_bytes)
         self.dealer = Dealer(settings, flags, Common(self._queue, self._writer, settings.max_cached_models))
+        self._dispatcher = DealingDispatcher(self._writer, settings.max_queued_bytes, self.dealer.wait_no_more)
 
     def _run_jobs(self) -> None:
         self._queue.wait_until_over()
@@ -80,9 +81,17 @@ class DealingServer(Server):
 class DealingDispatcher(Dispatcher):
     """Keeps the lines of jobs as they came, and lets nobody wait for what a process is asked."""
 
-    def __init__(self, writer: Writer, most_bytes: int | None = None) -> None:
+    def __init__(self, writer: Writer, most_bytes: int | None, wait_no_more: Callable[[], None]) -> None:
         super().__init__(writer, most_bytes)
         self._asking = Aside()
+        self._wait_no_more = wait_no_more
+
+    def _hurry(self, line: bytes) -> None:
+        """Nobody waits for devices that start if all is to end."""
+        with contextlib.suppress(DsuError):  # what is wrong with a line is answered later
+            fields = messages.parse(line)
+            if fields.get("cmd") == "exit" and fields.get("force") is True:
+                self._wait_no_more()
 
     def _aside_for(self, command: Command) -> Aside | None:
         return self._asking if command.name in ASKING else super()._aside_for(command)
@@ -123,7 +132,7 @@ class Dealer:
     def __init__(self, settings: Settings, flags: Mapping[str, Any], common: Common) -> None:
         self.settings = settings
         self._common = common
-        self._stopped = False
+        self._is_awaited = True  # that devices get ready
         names = settings.every_device
         self._devices = [DeviceRunner(name, _command(settings, flags, name), common, self._refuse) for name in names]
 
@@ -135,7 +144,7 @@ class Dealer:
             device.thread.start()
         end: float | None = None
         with self._common.changed:
-            while not self._stopped and any(device.ready is None and device.fault is None for device in self._devices):
+            while self._is_awaited and any(device.ready is None and device.fault is None for device in self._devices):
                 if end is None and any(device.ready is not None for device in self._devices):
                     end = time.monotonic() + OTHERS_S
                 left = None if end is None else end - time.monotonic()
@@ -143,7 +152,7 @@ class Dealer:
                     break
                 self._common.changed.wait(left)
         found = [(device, device.ready) for device in self._devices if device.ready is not None]
-        if not found and not self._stopped:
+        if not found and self._is_awaited:
             refusal = next(device.refusal for device in self._devices if device.refusal is not None)
             self.close()
             raise refusal
@@ -154,8 +163,9 @@ class Dealer:
             if device.ready is None
         ]
         return Readiness(
-            device=found[0][1].device if found else "",
+            device=found[0][1].device if found else self._devices[0].name,
             card=(found[0][1].card or None) if found else None,
+            attention=(found[0][1].attention or None) if found else None,
             precision=found[0][1].precision if found else "fp32",
             threads=found[0][1].threads if found else 0,
             max_cached_models=self._common.max_cached_models,
@@ -163,7 +173,11 @@ class Dealer:
             warnings=list(dict.fromkeys(warnings)),
             devices=[
                 replies.ReadyDevice(
-                    device=ready.device, card=ready.card, precision=ready.precision, threads=ready.threads
+                    device=ready.device,
+                    card=ready.card,
+                    precision=ready.precision,
+                    attention=ready.attention,
+                    threads=ready.threads,
                 )
                 for _, ready in found
             ],
@@ -183,12 +197,16 @@ class Dealer:
         for device in self._devices:
             device.thread.join(ANSWER_S)
 
+    def wait_no_more(self) -> None:
+        """Be ready with what there is, from any thread: what comes next ends all."""
+        with self._common.changed:
+            self._is_awaited = False
+            self._common.changed.notify_all()
+
     def terminate(self) -> None:
         """Have all processes cancel what they do and end, from any thread."""
         self._common.closing = True
-        with self._common.changed:
-            self._stopped = True
-            self._common.changed.notify_all()
+        self.wait_no_more()
         for device in self._devices:
             if device.process is not None and not device.process.ended:
                 device.process.terminate()
@@ -231,6 +249,7 @@ class Dealer:
             model_loaded=self._active_name(),
             device=first.device if first is not None else self._devices[0].name,
             card=(first.card or None) if first is not None else None,
+            attention=(first.attention or None) if first is not None else None,
             precision=first.precision if first is not None else "fp32",
             threads=first.threads if first is not None else 0,
             cached_models=list(dict.fromkeys(name for state in states for name in state.cached_models)),
@@ -312,12 +331,7 @@ def _command(settings: Settings, flags: Mapping[str, Any], device: str) -> list[
     own["max_line_bytes"] = settings.max_line_bytes + ID_BYTES
     if settings.threads is None and not os.environ.get("OMP_NUM_THREADS"):
         own["threads"] = max(1, physical_cores() // len(settings.every_device))
-    words = [*own_command(), "--worker"]
-    for name, value in own.items():
-        if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            words += [option] if value is True else [f"{option}={value}"]
-    return words
+    return [*own_command(), "--worker", *as_words(own)]
 
 
 def _state_of(device: DeviceRunner) -> replies.DeviceState:
@@ -333,6 +347,7 @@ def _state_of(device: DeviceRunner) -> replies.DeviceState:
         cached_models=status.cached_models if status is not None and ready is not None else [],
         memory=status.memory if status is not None and ready is not None else None,
         card=ready.card if ready is not None else UNSET,
+        attention=ready.attention if ready is not None else UNSET,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import queue
 import signal
 import subprocess
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from utils.core.bootstrap import is_frozen
+from utils.core.bootstrap import apart
 from utils.core.typed import decode
 from utils.serving.stdio import read_lines
 
@@ -46,7 +45,7 @@ class DeviceProcess:
             [*command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            **_apart(),
+            **apart(),
         )
         self._on_end = on_end
         self._numbers = itertools.count(1)
@@ -212,11 +211,6 @@ class DeviceProcess:
                 job[2](line)
 
 
-def own_command() -> list[str]:
-    """What starts this program."""
-    return [sys.executable] if is_frozen() else [sys.executable, sys.argv[0]]
-
-
 def text_of(line: Line, field: str) -> str | None:
     """The value of a field if it is a string."""
     try:
@@ -230,10 +224,3 @@ def with_id(line: Line, name: object) -> Line:
     if name is None:
         return {field: value for field, value in line.items() if field != "id"}
     return {**line, "id": msgspec.Raw(msgspec.json.encode(name))}
-
-
-def _apart() -> dict[str, Any]:
-    """Ctrl-C in a terminal is for this process alone, which then ends the others in order."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return {"process_group": 0} if os.name == "posix" else {}

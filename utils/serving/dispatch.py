@@ -49,10 +49,15 @@ class Dispatcher:
                 if self._most_bytes is not None and self._kept_bytes > self._most_bytes:
                     self._lock.wait_for(lambda: self._context is not None)
                 if self._context is None:
+                    if isinstance(line, bytes) and b"force" in line:
+                        self._hurry(line)
                     self._kept.append(line)
                     self._kept_bytes += sys.getsizeof(line)
                 else:
                     self._handle(self._context, line)
+
+    def _hurry(self, line: bytes) -> None:
+        """A line that came too early may be an `exit` that waits for nobody. A worker with one device is ready soon."""
 
     def open(self, context: Context) -> None:
         """Handle the lines kept so far, in order; from now on lines are handled as they come."""

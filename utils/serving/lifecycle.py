@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from utils.core.bootstrap import reader_is_gone
 from utils.core.parent import POLL_S, wait_for_end
 from utils.serving.guard import guarded
 
@@ -179,9 +180,3 @@ else:
             if reader_is_gone(output_fd):
                 stop(OUTPUT_CLOSED)
                 return
-
-    def reader_is_gone(fd: int) -> bool:
-        """Whether the other end of this pipe, socket or terminal is closed. Never true for files."""
-        poll = select.poll()
-        poll.register(fd, 0)
-        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -97,6 +97,7 @@ class Server:
                     card=readiness.card or UNSET,
                     devices=list(readiness.devices) or UNSET,
                     precision=readiness.precision,
+                    attention=readiness.attention or UNSET,
                     threads=readiness.threads,
                     cache_enabled=readiness.max_cached_models > 0,
                     max_cached_models=readiness.max_cached_models,

@@ -75,6 +75,7 @@ class WebServer:
         self.begun_s = time.time()
         self.diagnosis: dict[str, Any] | None = None
         self.formats: dict[str, list[str]] = {}  # of exports, once somebody has asked
+        self.described: dict[str, Any] = {}  # by OpenAPI, likewise
         self.endpoints = self._endpoints()
         self.app = Starlette(
             routes=[Route(each.path, each.does, methods=[each.method]) for each in self.endpoints],
@@ -247,7 +248,13 @@ class WebServer:
         if columns == 0:
             return Response(b"", media_type="application/octet-stream")
         answer = await self.quick.ask(
-            "peaks", path=str(found.path), start_s=start_s, columns=columns, per_second=per_second, ready=found.ready
+            "peaks",
+            path=str(found.path),
+            start_s=start_s,
+            columns=columns,
+            per_second=per_second,
+            ready=found.ready,
+            frames=found.layout.frames if found.ready is None else found.total,
         )
         return Response(base64.b64decode(answer["bytes"]), media_type="application/octet-stream")
 
@@ -276,6 +283,9 @@ class WebServer:
             raise Problem(409, "not_ready", "Only the stems of a job that is done can be exported.")
         form = asking.export_of(query, record.request)
         gains = _gains(query["mix"]) if "mix" in query else None
+        template = query.get("name_template") or None
+        if template and len(template) > LONGEST_KEY:
+            raise invalid(f"`name_template` must have {LONGEST_KEY} characters or fewer.", "name_template")
         names = list(
             gains or (query["stems"].split(",") if query.get("stems") else [each["name"] for each in record.stems])
         )
@@ -305,12 +315,17 @@ class WebServer:
                 sample_rate=form.sample_rate,
                 gains=gains,
                 archive=query.get("zip", "0") not in ("0", "false", ""),
+                template=template,
+                model=str(record.settings.get("model") or record.request.get("model") or "recipe"),
             )
         except BaseException:
             tidy()
             raise
         file = Path(answer["file"])
-        name = f"{record.title} {file.name}" if len(names) == 1 or gains else f"{record.title}{''.join(file.suffixes)}"
+        if file.suffix == ".zip" or form.form in JOINT_FORMATS:
+            name = f"{record.title}{''.join(file.suffixes)}"
+        else:
+            name = file.name if template else f"{record.title} {file.name}"
         return Passing(file, plain_name(name.replace("/", "-")), _kind_of(file), tidy)
 
     async def open_folder(self, request: Request) -> Response:
@@ -470,7 +485,8 @@ class WebServer:
 
     async def document(self, request: Request) -> Response:
         del request
-        return told(openapi.document(self.endpoints))
+        self.described = self.described or openapi.document(self.endpoints)
+        return told(self.described)
 
     async def page(self, request: Request) -> Response:
         """A file of the page. Names are looked up among the files that are there, so none leads elsewhere."""
@@ -600,6 +616,7 @@ class WebServer:
                     "bitrate": "In kbit/s.",
                     "sample_rate": "In Hz.",
                     "zip": "1 for an archive; several files always come in one.",
+                    "name_template": "As in the protocol: `{track} - {stem}`; folders are for archives.",
                 },
             ),
             Endpoint("POST", "/v1/jobs/{job}/open-folder", self.open_folder, "Show the result in a window.", {204: ""}),

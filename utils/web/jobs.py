@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -31,7 +30,7 @@ from utils.web.folders import Folders
 from utils.web.options import WebLimits, WebOptions
 from utils.web.problems import Problem, invalid, not_found
 from utils.web.shapes import ENDED, ErrorBody, JobView, NewJob, Stem
-from utils.web.wav import WavLayout, layout_of
+from utils.web.wav import PART, WavLayout, layout_of
 from utils.web.worker import JobWorker
 
 PAUSE_S = 0.25  # between two events about a job
@@ -41,7 +40,6 @@ DOWNLOAD = "download_model"
 RESULT = "result.json"
 MIX = "mix"
 IDENTITY_S = 10.0
-PART = re.compile(r"^\.(.+\.wav)\.[0-9a-f]+\.part$")  # how the worker calls the file of a stem while it grows
 
 
 class Result(msgspec.Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -137,6 +138,7 @@ def _content(kind: type | str) -> Schema:
     return {kind: {"schema": schema}}
 
 
+@functools.cache
 def request_schema() -> Schema:
     """The fields that `request` of a job may have: those of all models, and those of each family's."""
     types: dict[str, type[Separate]] = {"common": DsuSeparate, **{str(family): form for family, form in FORMS.items()}}
@@ -166,6 +168,7 @@ FAMILIES = (*FORMS, "recipe")
 CHOICES = frozenset({"model", "recipe", "family", "policy", "ensemble", "ensemble_type", "ensemble_weights"})
 
 
+@functools.cache
 def family_schema(family: str) -> Schema:
     """The options of a family's models, or of recipes."""
     form = DsuSeparate if family == "recipe" else next(form for name, form in FORMS.items() if name == family)

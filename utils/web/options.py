@@ -46,6 +46,7 @@ class WebOptions:
     origins: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
     page: Path | None = None
+    shows_page: bool = True
     opens: bool = False
     worker: tuple[str, ...] = ()
     models_dir: str | None = None
@@ -76,6 +77,7 @@ def read(program: str, argv: Sequence[str]) -> WebOptions:
         origins=tuple(origin.rstrip("/").lower() for origin in typed.allow_origin),
         roots=tuple(_root(path) for path in typed.allow_paths),
         page=typed.page.absolute() if typed.page else None,
+        shows_page=program == "dsu studio" or not typed.no_page,
         opens=program == "dsu studio" and not typed.no_browser,
         worker=_worker_options(typed),
         models_dir=typed.models_dir,
@@ -143,6 +145,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--keep-days", type=_count, default=30, metavar="N", help="how long jobs are kept; default 30")
     if program == "dsu studio":
         parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    else:
+        parser.add_argument(
+            "--no-page", action="store_true", help="answer programs alone, without the page of the studio"
+        )
     for name, metavar in (("device", "DEVICE"), ("threads", "N"), ("max-cached-models", "N"), ("models-dir", "DIR")):
         parser.add_argument(f"--{name}", metavar=metavar, help="as of the worker")
     parser.add_argument("--offline", action="store_true", help="never use the network for models")

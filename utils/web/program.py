@@ -55,7 +55,7 @@ def serve(options: WebOptions, program: str) -> int:
     listening = _listen(options)
     port = listening.getsockname()[1]
     token = read_token(options.token_file) if options.token_file else secrets.token_urlsafe(24)
-    if options.page is None:
+    if options.page is None and options.shows_page:
         options = _with_page(options)
     limits = options.limits
     asyncio_loop = asyncio.new_event_loop()

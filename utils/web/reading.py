@@ -25,7 +25,7 @@ from utils import __version__
 from utils.core import bootstrap
 from utils.core.errors import DsuError, InputUnreadable
 from utils.core.requests import JOINT_FORMATS, AudioFormat, SampleType
-from utils.web.wav import WavLayout, layout_of
+from utils.web.wav import PART, WavLayout, layout_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,8 @@ WINDOWS = 4  # for each column of a spectrogram, at most
 LOWEST_DB = -90.0
 LOWEST_HZ = 30.0
 MOST_MODEL_FILES = 20_000
+KEPT_PER_SECOND = 64  # columns of peaks: a thousandth of a stem
+NOT_KEPT = (127, -127)  # no peaks are like this
 
 
 def serve() -> int:
@@ -189,15 +191,45 @@ def formats() -> dict[str, Any]:
 # Pictures -------------------------------------------------------------------------------------------------------------
 
 
-def peaks(path: str, start_s: float, columns: int, per_second: int, ready: list[list[int]] | None) -> dict[str, Any]:
-    """The lowest and highest sample of each column, of the mean of the channels, as pairs of int8: 127 is full scale."""
+def peaks(
+    path: str, start_s: float, columns: int, per_second: int, ready: list[list[int]] | None, frames: int | None
+) -> dict[str, Any]:
+    """The lowest and highest sample of each column, of the mean of the channels, as pairs of int8: 127 is full scale.
+
+    Of a stem that has, or will have, `frames` no sample is read twice: fine columns are kept beside it, and make the coarse ones.
+    """
     import numpy as np
 
     layout = layout_of(Path(path))
     start = round(start_s * layout.sample_rate)
     edges = start + (np.arange(columns + 1, dtype=np.int64) * layout.sample_rate) // per_second
+    out = None
+    if frames is not None and KEPT_PER_SECOND % per_second == 0 and start_s == int(start_s):
+        with contextlib.suppress(OSError):  # the stem is being moved
+            out = _of_kept(path, layout, int(start_s) * KEPT_PER_SECOND, columns, per_second, ready, frames)
+    if out is None:
+        out = _extremes(path, layout, edges)
+    if ready is not None:
+        out[~_are_ready(edges, ready, layout.frames)] = 0
+    return {"bytes": _text(out.tobytes())}
+
+
+def _are_ready(edges: NDArray[np.int64], ready: list[list[int]], frames: int) -> NDArray[np.bool_]:
+    import numpy as np
+
+    found = np.zeros(len(edges) - 1, bool)
+    for begin, end in ready:
+        found |= (edges[:-1] >= begin) & (np.minimum(edges[1:], max(end, frames)) <= end)
+    return found
+
+
+def _extremes(path: str, layout: WavLayout, edges: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Those of the samples between each two edges, zero where there are none."""
+    import numpy as np
+
+    columns = len(edges) - 1
     out = np.zeros((columns, 2), np.int8)
-    step = max(1, BLOCK_FRAMES * per_second // layout.sample_rate)
+    step = max(1, BLOCK_FRAMES // max(1, int(edges[1] - edges[0])))
     for first in range(0, columns, step):
         last = min(first + step, columns)
         mono = _mono(path, layout, int(edges[first]), int(edges[last]))
@@ -208,12 +240,49 @@ def peaks(path: str, start_s: float, columns: int, per_second: int, ready: list[
         scaled = np.clip(np.rint(mono * 127), -127, 127)
         out[first : first + len(places), 0] = np.minimum.reduceat(scaled, places)
         out[first : first + len(places), 1] = np.maximum.reduceat(scaled, places)
+    return out
+
+
+def _of_kept(
+    path: str,
+    layout: WavLayout,
+    first: int,
+    columns: int,
+    per_second: int,
+    ready: list[list[int]] | None,
+    frames: int,
+) -> NDArray[np.int8]:
+    """Columns made of the fine ones from `first` on; those that nobody has asked for yet are added to what is kept."""
+    import numpy as np
+
+    parts = KEPT_PER_SECOND // per_second
+    kept = _kept(path, math.ceil(frames * KEPT_PER_SECOND / layout.sample_rate))
+    last = min(first + columns * parts, len(kept))
+    edges = (np.arange(first, max(first, last) + 1, dtype=np.int64) * layout.sample_rate) // KEPT_PER_SECOND
+    fine = kept[first:last]
+    missing = fine[:, 0] > fine[:, 1]
     if ready is not None:
-        is_ready = np.zeros(columns, bool)
-        for begin, end in ready:
-            is_ready |= (edges[:-1] >= begin) & (np.minimum(edges[1:], max(end, layout.frames)) <= end)
-        out[~is_ready] = 0
-    return {"bytes": _text(out.tobytes())}
+        missing &= _are_ready(edges, ready, frames)  # what is kept will not be looked at again
+    turns = np.flatnonzero(np.diff(missing, prepend=False, append=False))
+    for begin, end in zip(turns[::2], turns[1::2], strict=True):
+        fine[begin:end] = _extremes(path, layout, edges[begin : end + 1])
+    whole = np.full((columns * parts, 2), NOT_KEPT, np.int8)
+    whole[: len(fine)] = fine
+    found = whole.reshape(columns, parts, 2)
+    out = np.stack([found[..., 0].min(axis=1), found[..., 1].max(axis=1)], axis=1)
+    out[out[:, 0] > out[:, 1]] = 0  # beyond the end
+    return out
+
+
+def _kept(path: str, columns: int) -> NDArray[np.int8]:
+    """The file with the fine columns of a stem, by its final name: it moves with the stem."""
+    import numpy as np
+
+    name = PART.sub(r"\1", Path(path).name)
+    file = Path(path).with_name(f".{name}.peaks")
+    if not file.is_file() or file.stat().st_size != 2 * columns:
+        file.write_bytes(np.full((columns, 2), NOT_KEPT, np.int8).tobytes())
+    return np.memmap(file, np.int8, "r+", shape=(columns, 2))
 
 
 def spectrogram(path: str, start_s: float, stop_s: float, columns: int, bands: int) -> dict[str, Any]:
@@ -291,9 +360,11 @@ def export(
     sample_rate: int | None,
     gains: Mapping[str, Sequence[float]] | None,
     archive: bool,
+    template: str | None,
+    model: str,
 ) -> dict[str, Any]:
     """Write stems in another format, or one mix of them, and say which file it is."""
-    from utils.audio.naming import safe_name
+    from utils.audio.naming import lay_out, safe_name
     from utils.audio.writing import OutputFormat, open_stems
 
     layouts = {name: layout_of(Path(path)) for name, path in sources.items()}
@@ -311,7 +382,14 @@ def export(
     frames = max(layout.frames for layout in layouts.values())
     names = ["mix"] if gains is not None else list(sources)
     root = Path(folder)
-    targets = {name: root / f"{safe_name(title if is_joint else name)}.{form}" for name in names}
+    if is_joint:
+        targets = {name: root / f"{safe_name(title)}.{form}" for name in names}
+    else:
+        templates = [(name, template or "{stem}") for name in names]
+        paths = lay_out(templates, track=title, model=model, index=1, extension=form)
+        targets = {name: root / path for name, path in paths.items()}
+        for path in targets.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
     with open_stems(
         targets,
         folder=root,
@@ -332,7 +410,8 @@ def export(
     packed = root / "stems.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as zipped:
         for file in files:
-            zipped.write(file, f"{safe_name(title)}/{file.name}")
+            inside = file.relative_to(root)
+            zipped.write(file, inside if template else safe_name(title) / inside)
             file.unlink()
     return {"file": str(packed)}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
 _FLOAT, _EXTENSIBLE = 3, 0xFFFE
+PART = re.compile(r"^\.(.+\.wav)\.[0-9a-f]+\.part$")  # how the worker calls the file of a stem while it grows
 _MOST_CHUNKS = 32
 _SIZE_IN_DS64 = 0xFFFFFFFF
 

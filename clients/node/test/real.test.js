@@ -133,3 +133,32 @@ test('a device that is not there is a reason, not a crash', async () => {
   const nowhere = new DSUWorker('bsroformer', { ...options, device: 'cuda:99' });
   await assert.rejects(nowhere.start(), { code: 'device_unavailable' });
 });
+
+test('a pool with two devices has a process on each, and all songs come out', async (t) => {
+  const pool = new WorkerPool({ ...options, devices: ['cpu', 'cpu'] });
+  t.after(() => pool.shutdown());
+  const worker = await pool.startWorker('bsroformer');
+  const { devices } = await pool.run('bsroformer', { cmd: 'get_status' });
+  assert.deepEqual(devices.map(({ device, ready }) => [device, ready]), [['cpu', true], ['cpu', true]]);
+  assert.equal(new Set([worker.pid, ...devices.map(({ pid }) => pid)]).size, 3);
+  const began = new Set();
+  let both;
+  const atOnce = new Promise((resolve) => (both = resolve));
+  const held = ['a', 'b'].map((id) => {
+    const onLine = ({ status }) => status === 'progress' && began.add(id).size === 2 && both();
+    return assert.rejects(
+      pool.separate('bsroformer', { id, model: 'dsu_mini', input: long, output: path.join(folder, `held-${id}`) }, { onLine }),
+      CancelledError,
+    );
+  });
+  await atOnce; // each device works
+  await Promise.all(['a', 'b'].map((id) => worker.cancel(id)));
+  await Promise.all(held);
+  const outputs = ['1', '2', '3'].map((name) => path.join(folder, `pool-${name}`));
+  const done = await Promise.all(
+    outputs.map((output) => pool.separate('bsroformer', { model: 'dsu_mini', input: song, output, stems: ['bass'] })),
+  );
+  const stems = done.map(({ paths }) => fs.readFileSync(paths.bass));
+  assert.ok(stems[0].length > 44);
+  for (const other of stems.slice(1)) assert.ok(stems[0].equals(other));
+});

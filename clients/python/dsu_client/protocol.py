@@ -977,6 +977,8 @@ class Ready(TypedDict):
     card: NotRequired[Card]
     precision: Literal["bf16", "fp16", "fp32"]
     """What `"precision":"auto"` of a request means here."""
+    attention: NotRequired[str]
+    """The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."""
     threads: int
     """Number of CPU threads in use: the one set for the worker, or else the number of physical cores."""
     cache_enabled: bool
@@ -993,6 +995,8 @@ class ReadyDevice(TypedDict):
     card: NotRequired[Card]
     precision: Literal["bf16", "fp16", "fp32"]
     threads: int
+    attention: NotRequired[str]
+    """The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."""
 
 
 class Card(TypedDict):
@@ -1004,6 +1008,10 @@ class Card(TypedDict):
     """NVIDIA: the compute capability, such as `8.9`."""
     driver_cuda: str | None
     """NVIDIA: the version of CUDA that the driver knows."""
+    driver: str | None
+    """NVIDIA: the number of the driver, such as `580.65.06`."""
+    uuid: str | None
+    """NVIDIA: what `CUDA_VISIBLE_DEVICES` may call it, whatever its number."""
     build: str
     """The version of torch, which says what it was built for."""
 
@@ -1204,6 +1212,8 @@ class Status(TypedDict):
     jobs_done: int
     jobs_failed: int
     card: NotRequired[Card]
+    attention: NotRequired[str]
+    """The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."""
     devices: NotRequired[list[DeviceState]]
     """With the setting `devices`: each of them. The fields beside this one are their sums and unions."""
     limits: NotRequired[WorkerLimits]
@@ -1231,6 +1241,8 @@ class DeviceState(TypedDict):
     cached_models: list[str]
     memory: Memory | None
     card: NotRequired[Card]
+    attention: NotRequired[str]
+    """The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."""
 
 
 class WorkerLimits(TypedDict):
@@ -1318,6 +1330,14 @@ class DeviceFinding(TypedDict):
     """How exactly a spectrum becomes the signal again."""
     attention: list[str]
     """The kernels for attention that run here."""
+    mdx: NotRequired[str | None]
+    """What onnxruntime computes MDX models with; null if it does not run."""
+    free_mb: NotRequired[float]
+    """Free memory, before the examination."""
+    driver_needed: NotRequired[int | None]
+    """NVIDIA: the oldest driver for which this build is made."""
+    warnings: list[str]
+    """What is not as it should be, but works."""
     speed: NotRequired[float | None]
     """Seconds of audio that a fixed network does in a second, to compare machines with."""
     memory_left_mb: NotRequired[float]

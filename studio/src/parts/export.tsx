@@ -5,6 +5,7 @@ import { gains } from "../audio/supply";
 import { jobPath } from "../server/client";
 import type { Job } from "../server/types";
 import { status } from "../state";
+import { wrongIn } from "../names";
 import { count, titled } from "../wording";
 import { Dialog } from "./common";
 import { Icon } from "./icons";
@@ -15,12 +16,13 @@ export interface Wish {
   format: string;
   sample: string;
   zip?: boolean;
+  names?: string; // a template
 }
 
 const SAMPLES: Record<string, string> = { PCM_16: "16 bit", PCM_24: "24 bit", PCM_32: "32 bit", FLOAT: "32 bit float" };
 
-export function exportAddress(job: Job, { stems, mix, format, sample, zip }: Wish): string {
-  const query = new URLSearchParams({ ...(stems && { stems: stems.join(",") }), ...(mix && { mix: mix.join(",") }), format, ...(sample && { sample }), ...(zip && { zip: "1" }) });
+export function exportAddress(job: Job, { stems, mix, format, sample, zip, names }: Wish): string {
+  const query = new URLSearchParams({ ...(stems && { stems: stems.join(",") }), ...(mix && { mix: mix.join(",") }), format, ...(sample && { sample }), ...(zip && { zip: "1" }), ...(names?.trim() && { name_template: names.trim() }) });
   return `${jobPath(job.id, "export")}?${query}`;
 }
 
@@ -39,12 +41,14 @@ export function ExportWindow({ job, player, close }: { job: Job; player: Player;
   const [chosen, setChosen] = useState<readonly string[]>(names);
   const [format, setFormat] = useState(() => (typeof job.request["format"] === "string" && formats.includes(job.request["format"]) ? job.request["format"] : "flac"));
   const [sample, setSample] = useState("PCM_24");
+  const [template, setTemplate] = useState("");
   const samples = types[format] ?? [];
   const mix = faders(player);
   const used = samples.includes(sample) ? sample : (samples[0] ?? "");
-  const enough = what === "stems" ? chosen.length > 0 : mix.length > 0;
   const several = what === "stems" && chosen.length > 1;
-  const wish: Wish = what === "stems" ? { stems: names.filter((name) => chosen.includes(name)), format, sample: used, zip: several } : { mix, format, sample: used };
+  const wrong = wrongIn(template, several);
+  const enough = (what === "stems" ? chosen.length > 0 : mix.length > 0) && !wrong;
+  const wish: Wish = what === "stems" ? { stems: names.filter((name) => chosen.includes(name)), format, sample: used, zip: several, names: template } : { mix, format, sample: used, names: template };
   const address = exportAddress(job, wish);
   return (
     <Dialog title="Export" close={close}>
@@ -93,6 +97,13 @@ export function ExportWindow({ job, player, close }: { job: Job; player: Player;
           </label>
         )}
       </div>
+      <label class="field">
+        <span>Names of the files</span>
+        <input type="text" value={template} placeholder="{track} - {stem}" aria-invalid={wrong ? true : undefined} aria-describedby="names-about" onInput={(event) => setTemplate(event.currentTarget.value)} />
+      </label>
+      <p id="names-about" class={wrong ? "error" : "hint"} role="status">
+        {wrong ?? "With {track}, {stem} and {model}. Left empty, they are those of the stems."}
+      </p>
       <div class="row end">
         {enough ? (
           <a class="button primary" href={address} download onClick={() => window.setTimeout(close)}>

@@ -1,6 +1,6 @@
 // All models, with what there is to know before one is downloaded; and the row of a choice, which others show, too.
 import { useState } from "preact/hooks";
-import { type Choice, modelChoice } from "../choices";
+import { type Choice, modelChoice, speedHere } from "../choices";
 import { attempt, isDownload, jobs, models, startDownload } from "../state";
 import { size, words } from "../wording";
 import { Bar, Dialog } from "./common";
@@ -15,9 +15,15 @@ const downloadOf = (name: string) =>
 /** Size, licence, and whether it is there. */
 export function ChoiceFacts({ choice }: { choice: Choice }) {
   const download = choice.kind === "model" ? downloadOf(choice.name) : undefined;
+  const speed = speedHere(choice, jobs.value.values());
   return (
     <span class="choice-facts">
       <span>{size(choice.size)}</span>
+      {speed ? (
+        <span title="In its latest job on this machine, against the time that the song plays">{speed < 10 ? speed.toFixed(1) : Math.round(speed)} × here</span>
+      ) : (
+        choice.speed && <span title="By its kind and size; how fast it is here shows after its first job">{choice.speed}</span>
+      )}
       <span class={choice.commercial ? "" : "careful"} title={choice.commercial ? "Commercial use is allowed." : "Commercial use is not allowed, or nobody knows."}>
         {choice.license}
       </span>

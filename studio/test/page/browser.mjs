@@ -27,6 +27,26 @@ export const leftOut = findBrowser() ? false : "There is no Chromium on the PATH
 
 export const openBrowser = () => chromium.launch({ executablePath: findBrowser() ?? undefined, args: ARGS });
 
+/** Lets a test hear what the page plays: a node that measures stands before the loudspeakers, whatever is connected to them. */
+function listenIn() {
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target, ...rest) {
+    if (target instanceof AudioDestinationNode) {
+      window.ear = new AnalyserNode(target.context, { fftSize: 32768 });
+      connect.call(this, window.ear);
+    }
+    return connect.call(this, target, ...rest);
+  };
+}
+
+/** The samples that were played last. */
+export const lastHeard = (page) =>
+  page.evaluate(() => {
+    const samples = new Float32Array(window.ear.fftSize);
+    window.ear.getFloatTimeDomainData(samples);
+    return [...samples];
+  });
+
 /** A page that keeps what went wrong in it, and what it fetched from elsewhere. */
 export async function openPage(browser, address, options = {}) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: "dark", reducedMotion: "reduce", ...options });
@@ -35,6 +55,7 @@ export async function openPage(browser, address, options = {}) {
   page.on("console", (message) => message.type() === "error" && page.wrongs.push(message.text()));
   page.on("pageerror", (error) => page.wrongs.push(String(error)));
   page.on("request", (request) => new URL(request.url()).origin === new URL(address).origin || page.wrongs.push(`fetched ${request.url()}`));
+  await page.addInitScript(listenIn);
   await page.goto(address);
   await page.getByRole("heading", { name: "DSU Studio" }).waitFor();
   return page;

@@ -5,8 +5,8 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { StandIn } from "../server.mjs";
-import { leftOut, openBrowser, openPage, until } from "./browser.mjs";
+import { RATE, sound, StandIn } from "../server.mjs";
+import { lastHeard, leftOut, openBrowser, openPage, until } from "./browser.mjs";
 
 const DIST = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "..", "dist");
 const SMALL_BYTES = 500_000;
@@ -110,6 +110,62 @@ describe("in a browser", { skip: leftOut }, () => {
     await until(() => sent("POST", "/seek").length, "the server is asked to go there");
     assert.ok(Math.abs(sent("POST", "/seek")[0][2].position_s - 300) < 5);
     assert.equal(await page.getByRole("slider", { name: "Position" }).getAttribute("aria-valuenow"), "300");
+  }));
+
+  /** Whether the page plays exactly these stems, together, at a place near its playhead: some thousand samples without a gap. */
+  const plays = async (...stems) => {
+    const samples = await lastHeard(page);
+    const near = Math.round((await heard()) * RATE);
+    const block = samples.slice(-4096);
+    const isThere = (start) => block.every((sample, index) => Math.abs(sample - stems.reduce((sum, stem) => sum + sound(stem, start + index), 0)) < 1e-3);
+    for (let start = Math.max(0, near - 2 * RATE); start < near + RATE; start++) {
+      if (stems.length && isThere(start)) return true;
+    }
+    return !stems.length && block.every((sample) => sample === 0);
+  };
+
+  test("what is heard before the end is what the files say, alone or together, to the sample", withPage({}, async () => {
+    standIn.speed = 1;
+    standIn.addJob({ title: "Long", duration_s: 600 });
+    await page.getByRole("group", { name: "Drums" }).waitFor();
+    standIn.jobs.get("job-1").ready = [[0, 60 * RATE]]; // and it stays so
+    standIn.speed = 0;
+    await page.reload();
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    await until(() => plays("vocals", "drums", "bass", "other"), "all stems are heard");
+    assert.equal(standIn.jobs.get("job-1").state, "running");
+    await page.getByRole("button", { name: "Solo Drums" }).click();
+    await until(() => plays("drums"), "one is heard alone");
+    await page.getByRole("button", { name: "Solo Drums" }).click();
+    await page.getByRole("button", { name: "Mute Drums" }).click();
+    await until(() => plays("vocals", "bass", "other"), "all but one are heard");
+    for (const stem of ["Vocals", "Bass", "Other"]) await page.getByRole("button", { name: `Mute ${stem}` }).click();
+    await until(() => plays(), "nothing is heard");
+    await page.keyboard.press("b");
+    await until(() => plays("mix"), "the song is heard");
+  }));
+
+  test("two tabs show the same queue, and what one of them does", withPage({}, async () => {
+    standIn.speed = 0;
+    const other = await openPage(browser, address);
+    try {
+      for (const title of ["First", "Second", "Third"]) standIn.addJob({ title });
+      const there = (title) => other.locator(".job", { hasText: title });
+      await row("First").getByText("0 %").waitFor();
+      await there("First").getByText("0 %").waitFor();
+      await other.getByRole("button", { name: "Move Third up" }).click();
+      await row("Third").getByText("next").waitFor();
+      await page.getByRole("button", { name: "Cancel Second" }).click();
+      await there("Second").getByText("cancelled").waitFor();
+      await other.getByRole("button", { name: "Remove Second" }).click();
+      await row("Second").waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Cancel First" }).click();
+      standIn.speed = 40;
+      for (const tab of [page, other]) await tab.locator(".job", { hasText: "Third" }).getByText("took").waitFor();
+      assert.deepEqual(other.wrongs, []);
+    } finally {
+      await other.close();
+    }
   }));
 
   test("everything about listening works by keyboard", withPage({}, async () => {

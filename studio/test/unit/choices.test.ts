@@ -1,10 +1,11 @@
 // From what someone wants, in words, to the request that does it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AIMS, firstChoice, modelChoice, moreAims, others, recipeChoice, recommended, requestFor } from "../../src/choices";
+import { AIMS, firstChoice, modelChoice, moreAims, others, recipeChoice, recommended, requestFor, speedHere } from "../../src/choices";
+import { wrongIn } from "../../src/names";
 import { fieldsOf, valueOf } from "../../src/options";
 import { graphOf } from "../../src/recipe-graph";
-import type { Model, Recipe } from "../../src/server/types";
+import type { Job, Model, Recipe } from "../../src/server/types";
 
 const aim = (id: string) => AIMS.find((one) => one.id === id)!;
 const model = (name: string, more: Partial<Model> = {}): Model => ({
@@ -107,4 +108,18 @@ test("a recipe that is not finished is drawn as far as it goes", () => {
   assert.deepEqual(graphOf({}).boxes.map((box) => box.title), ["Song"]);
   const circle = graphOf({ steps: { a: { model: "x", input: "b.y" }, b: { model: "x", input: "a.y" } }, outputs: { out: "nowhere.x" } });
   assert.deepEqual(circle.boxes.filter((box) => box.kind !== "way").map((box) => box.title).sort(), ["Song", "a", "b", "out"]);
+});
+
+test("how fast a model is here is what its latest job says", () => {
+  const job = (name: string, speed: number, ended: number, state = "done") => ({ state, request: { model: name }, settings: { speed }, ended }) as unknown as Job;
+  const jobs = [job("m", 2, 20), job("m", 3, 30), job("m", 9, 40, "failed"), job("other", 8, 50)];
+  assert.equal(speedHere(modelChoice(model("m")), jobs), 3);
+  assert.equal(speedHere(modelChoice(model("new")), jobs), null);
+  assert.equal(speedHere(recipeChoice(recipe({ name: "m" })), jobs), null);
+});
+
+test("a template for names says what is wrong with it", () => {
+  for (const right of ["", "{track} - {stem}", "{track}/{stem}", "{index} {stem} {model}"]) assert.equal(wrongIn(right, true), null);
+  assert.equal(wrongIn("{track}", false), null);
+  for (const wrong of ["{track}", "{song} {stem}", "{stem", "../{stem}", "a//{stem}", "{}{stem}"]) assert.ok(wrongIn(wrong, true), wrong);
 });

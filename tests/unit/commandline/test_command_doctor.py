@@ -11,7 +11,9 @@ from utils.commandline import doctor as command
 from utils.core.errors import DeviceUnavailable
 from utils.core.replies import Card, DeviceFinding, Diagnosis, MachineFinding, PrecisionFinding
 
-CARD = Card(name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", build="2.13.0+cu130")
+CARD = Card(
+    name="RTX 4090", memory_mb=25300, capability="8.9", driver_cuda="13.0", driver="575.1", build="2.13.0+cu130"
+)
 RIGHT = PrecisionFinding(lowest_db=42.4, lowest_of="scnet", faults={})
 EXACT = PrecisionFinding(lowest_db=200.0, lowest_of="scnet", faults={})
 WRONG = PrecisionFinding(lowest_db=None, lowest_of="", faults={"scnet": "overflows"})
@@ -28,6 +30,11 @@ DEVICES = [
         attention=["flash", "math"],
         speed=12.5,
         memory_left_mb=0.0,
+        spectrum_db=130.0,
+        free_mb=24000.0,
+        driver_needed=580,
+        mdx="CUDAExecutionProvider",
+        warnings=["Its driver is old."],
     ),
     DeviceFinding(device="cuda:1", fault="Its driver is too old."),
 ]
@@ -72,7 +79,12 @@ def test_what_was_found_is_a_table(capsys):
         "warning  fp16             no network ran",
         "                          scnet: overflows",
         "ok       bf16             errors of at most -42 dB (what `auto` means)",
+        "warning  Its driver is old.",
+        "         driver           575.1, for which 580 or newer is needed",
+        "         memory           24000 MB are free",
+        "         spectrum         errors of at most -130 dB",
         "         attention        flash, math",
+        "         MDX models       CUDAExecutionProvider",
         "         speed            12.5 s of audio a second, of a small fixed network",
         "",
         "cuda:1",

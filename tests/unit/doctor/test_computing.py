@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import msgspec
@@ -9,9 +10,10 @@ import pytest
 import torch
 
 from models.architectures import OWN
+from utils import cards
 from utils.core.replies import DeviceFinding
 from utils.doctor import computing
-from utils.engine.backends import Overflow
+from utils.engine.backends import Overflow, onnx_session
 
 
 @pytest.fixture
@@ -32,6 +34,8 @@ def test_the_processor_is_in_order(two_networks):
     assert "math" in found.attention
     assert found.speed > 0
     assert found.memory_left_mb == 0
+    assert (found.mdx, found.driver_needed) == ("CPUExecutionProvider", None)
+    assert found.free_mb > 0
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,25 @@ def test_the_precisions_of_a_device(monkeypatch, device, has_bf16, expected):
 
     monkeypatch.setattr(torch, "get_device_module", lambda kind: Module)
     assert computing.precisions_of(device) == expected
+
+
+def test_a_provider_that_does_not_start_is_told(monkeypatch):
+    """onnxruntime then uses the processor, without a word."""
+    monkeypatch.setitem(onnx_session.PROVIDERS, "cuda", "CUDAExecutionProvider")
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnx_session._runtime(), "get_available_providers", lambda: available)
+    monkeypatch.setattr(onnx_session, "_providers", lambda device, offered: [onnx_session.ON_CPU])
+    assert computing._onnx("cuda:0") == {"mdx": "CPUExecutionProvider", "mdx_fault": "it could not be started there"}
+    assert computing._onnx("xpu") == {"mdx": "CPUExecutionProvider", "mdx_fault": None}
+
+
+def test_devices_are_told_as_plain_data(monkeypatch):
+    """The child that looks for them gives JSON back."""
+    monkeypatch.setattr(cards, "found", lambda: [cards.Device("cuda:0", "Too old."), cards.Device("cpu")])
+    assert json.loads(json.dumps(computing.look())) == [
+        {"name": "cuda:0", "fault": "Too old.", "card": None},
+        {"name": "cpu", "fault": None, "card": None},
+    ]
 
 
 def test_what_cannot_be_measured_is_not_known(monkeypatch, two_networks):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import msgspec
 import pytest
 
 from tests.aids import harm
 from utils import cards
+from utils import device as devices
 from utils.core import isolation
 from utils.core.errors import DeviceUnavailable
 from utils.core.job import Job, JobCancelled, current_job
@@ -43,9 +43,16 @@ def machine(monkeypatch, tmp_path):
                     "precisions": findings(fp32=90.0, fp16=50.0, bf16=40.0),
                     "attention": ["flash"],
                     "speed": 100.0,
+                    "spectrum_db": 130.0,
+                    "fastest": "fp16",
+                    "free_mb": 24000.0,
+                    "driver_needed": 580,
+                    "mdx": "CUDAExecutionProvider",
+                    "mdx_fault": None,
                 },
-                "cpu": {"precisions": findings(fp32=200.0, bf16=40.0)},
+                "cpu": {"precisions": findings(fp32=200.0, bf16=40.0), "fastest": "fp32"},
             }
+            self.card = CARD
             self.surroundings = [GOOD]
             self.devices = [cards.Device("cuda:0"), cards.Device("cpu")]
 
@@ -54,17 +61,28 @@ def machine(monkeypatch, tmp_path):
             return diagnosis.diagnose(settings, 1, asked, job or Job())
 
     one = Machine()
+    told = msgspec.to_builtins
 
-    def call(function, device, threads, *, allowance):
+    def touched(*names):
+        raise AssertionError("Only the child may touch devices.")
+
+    def call(function, device=None, threads=None, *, allowance):
         current_job().checkpoint()
+        if function is diagnosis.look:
+            if isinstance(one.devices, isolation.Broken):
+                raise one.devices
+            return [
+                {"name": each.name, "fault": each.fault, "card": told(one.card) if "cuda" in each.name else None}
+                for each in one.devices
+            ]
         if isinstance(one.child[device], isolation.Broken):
             raise one.child[device]
         return one.child[device]
 
     monkeypatch.setattr(diagnosis.surroundings, "survey", lambda settings: iter(one.surroundings))
-    monkeypatch.setattr(cards, "found", lambda: one.devices)
-    monkeypatch.setattr(cards, "describe", lambda name: CARD if name.startswith("cuda") else None)
-    monkeypatch.setattr(diagnosis.devices, "fastest_precision", lambda name: "fp16" if name != "cpu" else "fp32")
+    monkeypatch.setattr(cards, "found", touched)
+    monkeypatch.setattr(cards, "describe", touched)
+    monkeypatch.setattr(devices, "fastest_precision", touched)
     monkeypatch.setattr(isolation, "call", call)
     return one
 
@@ -116,6 +134,49 @@ def test_a_real_child_that_dies_is_a_finding(machine, monkeypatch):
     assert "crashed (SIGABRT)" in found.devices[0].fault
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_driver_that_crashes_when_it_is_asked_for_cards_is_a_finding(machine, monkeypatch):
+    """The processor is examined all the same."""
+    machine.devices = isolation.Broken("crashed (SIGSEGV)")
+    found = machine.examine()
+    assert (found.findings[0].check, found.findings[0].state) == ("devices", "problem")
+    assert found.findings[0].message == "Looking for graphics cards crashed (SIGSEGV)."
+    assert [each.device for each in found.devices] == ["cpu"]
+    assert not found.healthy
+
+
+@pytest.mark.parametrize(
+    ("what", "fault"),
+    [({"spectrum_db": 12.0}, "signal again that it is of (12 dB)"), ({"spectrum_db": None}, "no spectra")],
+)
+def test_a_spectrum_that_does_not_come_back_is_a_fault(machine, what, fault):
+    """Every model would give something else than it should."""
+    machine.child["cuda:0"] |= what
+    found = machine.examine()
+    assert fault in found.devices[0].fault
+    assert not found.healthy
+
+
+@pytest.mark.parametrize(
+    ("what", "driver", "warning"),
+    [
+        ({}, "580.65.06", None),
+        ({"free_mb": 900.0}, None, "Only 0.9 GB of its memory are free"),
+        ({}, "550.54.14", "Its driver is 550, and this build is made for 580 or newer"),
+        ({"mdx": "CPUExecutionProvider", "mdx_fault": "it could not be started there"}, None, "run on the processor"),
+        ({"mdx": None, "mdx_fault": "No module named onnxruntime"}, None, "MDX models cannot be run: No module"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_a_warning(machine, what, driver, warning):
+    """The device can be used all the same."""
+    machine.child["cuda:0"] |= what
+    machine.card = msgspec.structs.replace(CARD, driver=driver)
+    found = machine.examine()
+    assert found.healthy
+    assert len(found.devices[0].warnings) == (warning is not None)
+    assert warning is None or warning in found.devices[0].warnings[0]
+
+
 def test_networks_that_fail_in_single_precision_are_a_fault(machine):
     """There is nothing left to compute in."""
     machine.child["cuda:0"]["precisions"] = findings(fp32="bs_roformer")
@@ -152,13 +213,14 @@ def test_cancelling_ends_it(machine):
 def test_the_fastest_precision_that_comes_out_right_is_best(machine, precisions, best):
     """Half precision that spoils a network is passed over."""
     kinds = {name: msgspec.convert(found, PrecisionFinding) for name, found in precisions.items()}
-    assert best_precision("cuda:0", DeviceFinding(device="cuda:0", precisions=kinds)) == best
+    assert best_precision("fp16", DeviceFinding(device="cuda:0", precisions=kinds)) == best
 
 
 def test_what_is_best_is_remembered_of_a_card(machine, tmp_path, monkeypatch):
     """By card, driver and build: with another driver it counts as never examined. Of the processor nothing is."""
     machine.child["cuda:0"]["precisions"] = findings(fp32=90.0, fp16="scnet", bf16=40.0)
     machine.examine()
+    monkeypatch.setattr(cards, "describe", lambda name: CARD if name.startswith("cuda") else None)
     assert precision_of(tmp_path, "cuda:0") == "bf16"
     assert precision_of(tmp_path, "cpu") is None
     monkeypatch.setattr(cards, "describe", lambda name: msgspec.structs.replace(CARD, driver_cuda="13.1"))
@@ -168,8 +230,9 @@ def test_what_is_best_is_remembered_of_a_card(machine, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"RTX 4090, 2.13.0+cu130, driver 13.0": {"precision": "fp8"}}']
 )
-def test_a_note_that_cannot_be_read_is_none(machine, tmp_path, content):
+def test_a_note_that_cannot_be_read_is_none(machine, tmp_path, content, monkeypatch):
     """And the next examination writes it anew."""
+    monkeypatch.setattr(cards, "describe", lambda name: CARD)
     (tmp_path / diagnosis.NAME).write_bytes(content)
     assert precision_of(tmp_path, "cuda:0") is None
     machine.examine()
@@ -185,10 +248,3 @@ def test_a_folder_that_cannot_be_written_costs_only_the_note(machine, tmp_path, 
     monkeypatch.setattr(diagnosis, "held", refuse)
     assert machine.examine().healthy
     assert not (tmp_path / diagnosis.NAME).exists()
-
-
-def test_a_device_is_what_the_cards_say(machine):
-    """A list of devices is not changed by examining it."""
-    before = [replace(device) for device in machine.devices]
-    machine.examine()
-    assert machine.devices == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -126,6 +127,39 @@ def test_a_low_limit_of_open_files_is_a_warning(findings, monkeypatch):
     found = findings()["handles"]
     assert found.state == "warning"
     assert "ulimit -n" in found.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
+@pytest.mark.parametrize(
+    ("written", "closed", "state", "told"),
+    [
+        (b"", False, "good", "goes to a pipe"),
+        (b"ready\n", False, "warning", "6 bytes wait in its pipe"),
+        (b"", True, "warning", "the other end of its pipe is closed"),
+    ],
+)
+def test_a_pipe_that_nobody_reads_is_a_warning(findings, monkeypatch, written, closed, state, told):
+    """Once it is full, whoever writes there waits for ever."""
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, written)
+        if closed:
+            os.close(reader)
+        monkeypatch.setattr(surroundings, "output_fd", lambda: writer)
+        monkeypatch.setattr(surroundings, "UNREAD_S", 0.0)
+        found = findings()["output"]
+        assert (found.state, told in found.message) == (state, True)
+    finally:
+        os.close(writer)
+        if not closed:
+            os.close(reader)
+
+
+def test_a_file_needs_no_reader(findings, monkeypatch, tmp_path):
+    """As with `dsu doctor > FILE`."""
+    with (tmp_path / "found.txt").open("wb") as file:
+        monkeypatch.setattr(surroundings, "output_fd", file.fileno)
+        assert findings()["output"].message == "Standard output goes to a file or a device."
 
 
 def test_nothing_is_left_behind(findings, monkeypatch, tmp_path):

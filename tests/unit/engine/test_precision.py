@@ -48,7 +48,9 @@ def test_the_request_decides_then_the_worker(make_case, files, default, fields, 
 def test_the_worker_shows_what_it_means(make_case):
     """When it is ready, and in its status."""
     engine = make_case("bf16").engine
-    assert engine.start().precision == engine.health().precision == "bf16"
+    ready, status = engine.start(), engine.health()
+    assert ready.precision == status.precision == "bf16"
+    assert ready.attention == status.attention == "flash"  # which torch has for processors, too
 
 
 def test_half_precision_is_near(make_case, files):

@@ -99,6 +99,50 @@ def test_the_processor_computes_convolutions_that_are_too_large_for_a_card(card,
     assert job.warnings == []
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(("name", "missing"), [("mel_band_roformer", "sigmoid"), ("htdemucs", "gelu")])
+def test_the_processor_computes_what_a_card_has_no_kernel_for(card, monkeypatch, name, missing, precision):
+    """Any function of torch may be missing on a Mac. The job names it."""
+    monkeypatch.setattr(torch_backend, "INCOMPLETE_DEVICES", frozenset({NAME}))
+    network, params = TINY[name]
+    torch.manual_seed(1)
+    net = with_unit_gain(network(params.tiny()))
+    mix = music(2, net.input_length(SAMPLES) if hasattr(net, "input_length") else SAMPLES)
+    with torch.inference_mode():
+        exact = net(mix)
+    job, card.missing = Job(), frozenset({missing, f"_{missing}"})
+    with working_on(job):
+        assert agreement_db(on_card(net, mix, precision), exact) > LEAST_DB[precision]
+    assert job.warnings
+    assert all("has no kernel for `" in warning for warning in job.warnings)
+
+
+def test_what_writes_into_a_tensor_does_so_on_the_processor_too(card, monkeypatch):
+    """Also where the result goes into another tensor, and where a function makes one from nothing."""
+    monkeypatch.setattr(torch_backend, "INCOMPLETE_DEVICES", frozenset({NAME}))
+    here = torch.ones(4).to(NAME)
+    into = torch.zeros(4).to(NAME)
+    card.missing = frozenset({"cos_", "cos", "cumsum", "hann_window"})
+    job = Job()
+    with working_on(job), torch_backend.helped(NAME):
+        assert here.cos_() is here
+        torch.cumsum(here, 0, out=into)
+        made = torch.hann_window(8, device=NAME)
+    close = torch.testing.assert_close
+    close(here.cpu(), torch.ones(4).cos())
+    close(into.cpu(), torch.ones(4).cos().cumsum(0))
+    close(made.cpu(), torch.hann_window(8))
+    assert made.device.type == NAME
+    assert [warning.split("`")[1] for warning in job.warnings] == ["cos_", "cumsum", "hann_window"]
+
+
+def test_a_card_that_should_have_all_kernels_gets_no_help(card):
+    """What is missing there is an error, not a job that takes a hundred times as long."""
+    card.missing = frozenset({"cos"})
+    with torch_backend.helped(NAME), pytest.raises(NotImplementedError):
+        torch.ones(4).to(NAME).cos()
+
+
 # What the card finds -----------------------------------------------------------------------------------------------
 
 

@@ -21,8 +21,14 @@ def started(monkeypatch):
     """The command lines that would have been run, with their folders, each after the set-up before it."""
     seen = []
 
-    def set_up(flavor=None, *, dev=False, build=False, studio=False, batch=False):
-        seen.append(("set_up", flavor, "build" if build else "studio" if studio else "batch" if batch else dev))
+    def set_up(flavor=None, *, dev=False, build=False, studio=False, docs=False, batch=False):
+        seen.append(
+            (
+                "set_up",
+                flavor,
+                "build" if build else "studio" if studio else "docs" if docs else "batch" if batch else dev,
+            )
+        )
         return PYTHON
 
     def run_openly(argv, cwd=None):
@@ -52,6 +58,14 @@ def test_test_passes_its_arguments_to_pytest(started):
     """Everything after `test` except our own flavor goes to pytest, whose exit status is returned."""
     assert run.main(["test", "tests/unit", "-k", "job", "--flavor=cpu", "-x"]) == 7
     assert started == [("set_up", "cpu", True), (["-m", "pytest", "tests/unit", "-k", "job", "-x"], run.ROOT)]
+
+
+def test_the_help_of_build_and_the_readme_name_every_flavor():
+    """And no other."""
+    listed = run.help_of("build").partition("computes on: ")[2].partition("(default")[0]
+    assert set(re.findall(r"[a-z-]+", listed)) - {"or"} == run.FLAVORS.keys()
+    table = (run.ROOT / "README.md").read_text(encoding="utf-8").partition("| flavour |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\S+)`", table, re.MULTILINE)) == run.FLAVORS.keys()
 
 
 def test_tests_of_a_device_run_alone(started):
@@ -355,6 +369,18 @@ def test_run_openly_reports_a_fatal_signal():
     """A program killed by a signal gives status 128 + signal, as in shells."""
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run.run_openly([sys.executable, "-c", code]) == 143
+
+
+def test_the_pages_of_the_documentation(started):
+    """They are built with every warning as an error, or shown while they are edited; nothing else can be asked for."""
+    assert run.main(["docs"]) == 7
+    assert run.main(["docs", "--serve"]) == 7
+    assert [words for words, _ in started[1::2]] == [
+        ["-m", "mkdocs", "build", "--strict"],
+        ["-m", "mkdocs", "serve"],
+    ]
+    assert started[0] == ("set_up", None, "docs")
+    assert run.main(["docs", "--open"]) == 1
 
 
 @pytest.mark.parametrize("name", ["studio", "serve"])

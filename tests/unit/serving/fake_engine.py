@@ -53,7 +53,7 @@ class FakeEngine:
         ready = Readiness(name, "fp32", settings.threads or 3, settings.max_cached_models, str(settings.models_dir))
         if kind == "other_card":
             self.card = CARD
-            ready = ready._replace(device="cuda:1", card=CARD, warnings=[OTHER_CARD])
+            ready = ready._replace(device="cuda:1", card=CARD, attention="flash", warnings=[OTHER_CARD])
         return ready
 
     def close(self) -> None:

@@ -494,6 +494,21 @@ def test_a_signal_while_it_starts_leaves_no_process(start_both, tmp_path):
     assert worker.wait() == 128 + signal.SIGTERM
 
 
+def test_exit_with_force_while_it_starts_waits_for_no_device(start_both, tmp_path):
+    """What was sent before is cancelled, the last line is the answer, and no process is left."""
+    worker = start_both(ready=False, FAKE_START=f"waits:{tmp_path / 'gate'}")
+    worker.expect("loading")
+    every = processes_of(worker)
+    while len(every) < 3:  # the worker has started both
+        every = processes_of(worker)
+    worker.send(job(id=1), {"cmd": "exit", "force": True, "id": "end"})
+    lines = worker.rest()
+    assert [line["id"] for line in lines if line["status"] == "cancelled"] == [1]
+    assert (lines[-1], worker.wait()) == ({"status": "exiting", "id": "end"}, 0)
+    for pid in every:
+        wait_until_ended(pid)
+
+
 @posix_only
 def test_ctrl_c_in_a_terminal_is_for_the_worker_alone(both):
     """The processes are in groups of their own: they end in order, and not at the same time as the worker."""

@@ -53,7 +53,7 @@ def test_the_card_is_told_and_why_it_is_not_the_first(start):
     worker.read()
     ready = worker.read()
     assert (ready["device"], ready["warnings"]) == ("cuda:1", [OTHER_CARD])
-    assert ready["card"] == msgspec.to_builtins(CARD)
+    assert (ready["card"], ready["attention"]) == (msgspec.to_builtins(CARD), "flash")
     worker.send({"cmd": "get_status"})
     assert worker.read()["card"] == ready["card"]
 

@@ -16,7 +16,7 @@ from utils.core import isolation
 from utils.core.errors import CheckpointInvalid, ModelNotInstalled
 from utils.store.onnx_graphs import Refused, read_graph
 from utils.store.onnx_sizes import require_bounded
-from utils.store.onnx_wire import without_fixed_frames
+from utils.store.onnx_wire import packed, varint, without_fixed_frames
 from utils.store.plain_files import open_file
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
@@ -71,6 +71,33 @@ def try_network(name: str, spectrum: Sequence[int], freed: bool) -> None:
     except Exception as error:  # damaged bytes can make the reader fail in any way
         raise _unreadable(path) from error
     _session(model, path, "cpu", 1, for_trial=True)
+
+
+def provider_in_use(device: str) -> tuple[str, bool]:
+    """What the runtime computes with for a device, tried with a network of one step, and whether it has more to offer for it."""
+    import numpy as np
+
+    session = _session(_identity(), Path("identity.onnx"), device, 1)
+    (found,) = session.run(None, {"in": np.ones(1, np.float32)})
+    if found != 1:
+        raise RuntimeError("onnxruntime computes wrongly")
+    used, best = session.get_providers()[0], PROVIDERS.get(device.partition(":")[0], ON_CPU)
+    return used, used != best and best in _runtime().get_available_providers()
+
+
+def _identity() -> bytes:
+    """A network that returns its one number: version 8 of the format, version 17 of the operators."""
+
+    def number(field: int, value: int) -> bytes:
+        return varint(field << 3) + varint(value)
+
+    def end(name: bytes) -> bytes:
+        shape = packed(1, number(1, 1))
+        return packed(1, name) + packed(2, packed(1, number(1, 1) + packed(2, shape)))
+
+    node = packed(1, b"in") + packed(2, b"out") + packed(4, b"Identity")
+    graph = packed(1, node) + packed(2, b"identity") + packed(11, end(b"in")) + packed(12, end(b"out"))
+    return number(1, 8) + packed(7, graph) + packed(8, number(2, 17))
 
 
 def _mapped(path: Path) -> memoryview:

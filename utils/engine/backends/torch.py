@@ -6,7 +6,7 @@ import copy
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from models.blocks.long_convolutions import in_parts
 from models.blocks.recurrent import give_single, has_cpu_kernel
@@ -37,9 +38,13 @@ PRODUCTS = (
     nn.ConvTranspose1d,
     nn.ConvTranspose2d,
 )
-# Devices that have no kernels for some convolutions: before macOS 15.1, for those with more than 65,536 channels or positions.
+HALVES = (torch.float16, torch.bfloat16)
+# Devices that have no kernels for some functions; before macOS 15.1, for convolutions with more than 65,536 channels or positions.
 INCOMPLETE_DEVICES = frozenset({"mps"})
 CONVOLUTIONS = frozenset({torch.conv1d, torch.conv2d, torch.conv_transpose1d, torch.conv_transpose2d})
+WRITING = frozenset(
+    {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__"}
+)  # and all whose names end with _
 
 
 class TorchBackend:
@@ -87,7 +92,7 @@ class TorchBackend:
 
     def _run(self, dtype: torch.dtype, *inputs: Any, **options: Any) -> Tensor:
         net = self._placed(dtype)
-        with _WithHelp() if self._device in INCOMPLETE_DEVICES else nullcontext():
+        with helped(self._device):
             output: Tensor = getattr(net, self._method)(*inputs, **options)
         return output
 
@@ -101,8 +106,13 @@ class TorchBackend:
             return self._copies[dtype]
 
 
+def helped(device: str) -> AbstractContextManager[object]:
+    """The context in which the processor computes what a device has no kernel for."""
+    return _WithHelp() if device.partition(":")[0] in INCOMPLETE_DEVICES else nullcontext()
+
+
 class _WithHelp(TorchFunctionMode):
-    """The processor computes the convolutions for which the device has no kernel."""
+    """Takes functions to the processor for which the device has no kernel, and their results back."""
 
     def __torch_function__(
         self,
@@ -111,18 +121,53 @@ class _WithHelp(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        named = dict(kwargs or {})
         try:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **named)
         except NotImplementedError:
-            if func not in CONVOLUTIONS:
+            tensors = [each for each in tree_leaves((args, named)) if isinstance(each, Tensor)]
+            device = next((each.device for each in tensors if each.device.type != "cpu"), named.get("device"))
+            if device is None:
                 raise
+        name = getattr(func, "__name__", "")
         current_job().warn(
             "This graphics processor has no kernels for some convolutions of this model, which are large, so the CPU computes "
             "them. With macOS 15.1 or newer it has."
+            if func in CONVOLUTIONS
+            else f"This graphics processor has no kernel for `{name}`, so the CPU computes it, which takes longer."
         )
-        features, weight = args[:2]
-        on_cpu = [each.float().cpu() if isinstance(each, Tensor) else each for each in args]
-        return func(*on_cpu, **(kwargs or {})).to(features.device, weight.dtype)
+        return _by_processor(func, args, named, torch.device(device))
+
+
+def _by_processor(func: Callable[..., Any], args: Sequence[Any], named: dict[str, Any], device: torch.device) -> Any:
+    """What a function gives on the processor, in single precision, as if it had run on the device."""
+    tensors = [each for each in tree_leaves((args, named)) if isinstance(each, Tensor)]
+    half = next((each.dtype for each in tensors if each.dtype in HALVES), None)
+
+    def down(value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return torch.device("cpu")
+        if not isinstance(value, Tensor):
+            return value
+        return value.float().cpu() if value.dtype in HALVES else value.cpu()
+
+    def up(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return value.to(device, half if half is not None and value.dtype == torch.float32 else value.dtype)
+
+    below_args, below_named = tree_map(down, (tuple(args), named))
+    if "device" in named:
+        below_named["device"] = "cpu"
+    result = func(*below_args, **below_named)
+    # What writes into its first tensor, or into `out`, has written into a copy.
+    name = getattr(func, "__name__", "")
+    if named.get("out") is not None:
+        return named["out"].copy_(below_named["out"])
+    if name in WRITING or (name.endswith("_") and not name.startswith("__")):
+        args[0].copy_(below_args[0])
+        return result if result is None else args[0]
+    return tree_map(up, result)
 
 
 def _checkpoint(_: nn.Module, __: tuple[Any, ...]) -> None:

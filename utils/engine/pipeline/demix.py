@@ -25,6 +25,7 @@ from utils.core.failures import is_out_of_memory
 from utils.core.job import Job, working_on
 from utils.core.settings import Arithmetic
 from utils.engine.backends import Overflow
+from utils.engine.backends.torch import helped
 from utils.engine.pipeline.chunking import ENDLESS, Chunk, ChunkPlan, mirrored_positions
 from utils.engine.pipeline.song import UNSCALED, Samples, Scale, SongAccess, SongBuffer
 
@@ -157,7 +158,7 @@ class Runner:
 
     def _forward(self, net: Network, batch: Tensor) -> Tensor:
         computing = devices.computing(self.compute.device, self.compute.precision)
-        with working_on(self._job), torch.inference_mode(), computing:
+        with working_on(self._job), torch.inference_mode(), computing, helped(self.compute.device):
             return net(batch.to(self.compute.device)).float()
 
     def _back_off(self, error: Exception) -> None:

@@ -28,6 +28,7 @@ def get_status(context: Context, request: requests.GetStatus) -> replies.Status:
         model_loaded=health.model_loaded,
         device=health.device,
         card=health.card or UNSET,
+        attention=health.attention or UNSET,
         devices=list(health.devices) or UNSET,
         precision=health.precision,
         ready=True,

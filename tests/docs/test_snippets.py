@@ -1,0 +1,302 @@
+"""Every block of code in the documents is run, or understood by what it is for, or says why not.
+
+- `bash` blocks of the pages in SESSIONS run as they are printed, one page in one shell, and print the `text` after them.
+- Elsewhere, command lines are understood by the programs that they name, up to the point where work would begin, and requests by their
+  workers, with every field known.
+- Blocks of ELSEWHERE are run by the tests named there.
+- Everything else has `<!-- not run: REASON -->` above it.
+"""
+
+import importlib
+import json
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+from snippets import Block, blocks_of, pages
+from worker_process import TIMEOUT_S, clean_environment, worker_command
+
+import run
+from tools.fixtures.song import song
+from utils.core.errors import DsuError
+from utils.serving.commands.table import commands_of
+from utils.serving.messages import decode
+from utils.store.listing import list_models
+from utils.web import options
+from workers import WORKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+SESSIONS = (
+    "docs/install.md",
+    "docs/getting-started.md",
+    "docs/choosing-a-model.md",
+    "docs/cookbook.md",
+    "docs/troubleshooting.md",
+)
+ELSEWHERE = {
+    ("docs/shell.md", "bash"): "tests/e2e/test_shell_examples.py",
+    ("docs/shell.md", "text"): "tests/e2e/test_shell_examples.py",
+    ("docs/live.md", "python"): "tests/e2e/test_live_document.py",
+    ("docs/live.md", "c"): "tests/e2e/test_live_document.py",
+    ("docs/live.md", "js"): "tests/e2e/test_live_document.py",
+    ("docs/recipes.md", "yaml"): "tests/unit/engine/test_recipe_docs.py",
+    ("docs/quality.md", "yaml"): "tests/unit/commandline/test_quality_docs.py",
+    ("clients/node/README.md", "js"): "clients/node/test/readme.test.js",
+    ("clients/python/README.md", "python"): "tests/clients/test_python_package.py",
+    ("docs/node.md", "js"): "tests/docs/test_examples.py",
+    ("docs/python.md", "python"): "tests/docs/test_examples.py",
+    ("docs/servers.md", "sh"): "tests/docs/test_examples.py",
+}
+# Models of public size are not there in tests; the built-in one does their work. All else is as it is printed.
+STAND_INS = {"htdemucs": "dsu_mini", "vocals_melband": "dsu_mini"}
+ANYTHING = "…"
+BLOCKS = [block for page in pages() for block in blocks_of(page)]
+PROGRAMS = {worker.executable: worker for worker in WORKERS.values()}
+BY_KIND = dict(WORKERS.items())
+STATUSES = re.compile(r'"(?:status|kind|jsonrpc|error)":')
+
+
+class WorkBegins(BaseException):
+    """The command line has been understood."""
+
+
+# Blocks ---------------------------------------------------------------------------------------------------------------
+
+
+def is_session(block: Block) -> bool:
+    return block.page in SESSIONS and block.language in ("bash", "text")
+
+
+def to_understand() -> list[Block]:
+    """The blocks that no shell runs, no other test has, and no reason excuses."""
+    return [
+        block
+        for block in BLOCKS
+        if not block.reason and not is_session(block) and (block.page, block.language) not in ELSEWHERE
+    ]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home without models or settings, which is also the folder that command lines are read in."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(folder))
+        patch.setenv("DSU_MODELS", str(folder / "models"))
+        patch.setenv("DSU_OFFLINE", "1")
+        patch.chdir(folder)
+        (folder / ".cache" / "torch" / "hub" / "checkpoints").mkdir(parents=True)
+        (folder / "token").write_text("0123456789abcdef0123", encoding="utf-8")
+        yield folder
+
+
+@pytest.mark.parametrize("block", to_understand(), ids=str)
+def test_each_line_is_understood(block, home, capsys):
+    """By the program or the worker that it is for; a line that is for neither needs a reason."""
+    problems = [f"{entry}: {problem}" for entry in entries(block.code) if (problem := misunderstanding(entry))]
+    capsys.readouterr()
+    assert problems == []
+
+
+def entries(code: str) -> list[str]:
+    """The commands and JSON texts of a block, each without its prompt; what stands on several lines as one."""
+    found: list[str] = []
+    for line in code.splitlines():
+        text = re.sub(r"^\s*(\$|→|←) ", "", line)
+        goes_on = bool(found) and ((line[:1].isspace() and line.strip()) or found[-1].endswith("\\"))
+        if goes_on:
+            found[-1] = f"{found[-1].rstrip(chr(92))} {text.strip()}"
+        elif text.strip():
+            found.append(text.strip())
+    return found
+
+
+def misunderstanding(entry: str) -> str:
+    """What is wrong with a command or a line of JSON; empty if nothing is."""
+    if entry.startswith("{"):
+        return wrong_with_json(entry)
+    words = (
+        [*shlex.shlex(entry, posix=True, punctuation_chars="|&;<>")]
+        if "'" in entry
+        else shlex.split(entry, comments=True)
+    )
+    words = list(_until_pipe(shlex.split(entry, comments=True) or words))
+    if not words or words[0] == "#":
+        return ""
+    if words[:2] in (["python3", "run.py"], ["py", "run.py"]):
+        return wrong_with_run(words[2:])
+    if words[0] in PROGRAMS:
+        return wrong_with_program(PROGRAMS[words[0]], words[1:])
+    return "it is neither a program of DSU nor a line of its protocol; say above why it is not run"
+
+
+def _until_pipe(words):
+    for word in words:
+        if word in ("|", "&&", ">", "&", ";"):
+            return
+        yield word.rstrip(";")
+
+
+def wrong_with_run(words: list[str]) -> str:
+    """What `run.py` would not understand."""
+    if words and words[0] == "worker":
+        return wrong_with_program(BY_KIND[words[1]], words[2:]) if words[1] in BY_KIND else f"no program {words[1]}"
+    if not words or words[0] not in run.COMMANDS:
+        return "`run.py` has no such command"
+    if words[0] == "demo":
+        return ""
+    known = run.help_of(words[0]) + "--flavor --scale -k" + " ".join(run.FLAVORS)
+    unknown = [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
+    return (
+        f"`run.py {words[0]} --help` knows nothing of {unknown[0]}"
+        if unknown and words[0] not in ("serve", "studio", "bench", "doctor")
+        else ""
+    )
+
+
+def wrong_with_program(worker, words: list[str]) -> str:
+    """What a program would not understand. Its engine is not made."""
+    if "--worker" in words or "--version" in words or words[:1] in (["worker"], ["jsonrpc"]):
+        return ""
+    if worker.name == "dsu" and words[:1] in (["serve"], ["studio"]):
+        try:
+            options.read(f"dsu {words[0]}", words[1:])
+        except SystemExit as end:
+            return f"status {end.code}" if end.code else ""
+        return ""
+
+    def make_engine(*_):
+        raise WorkBegins
+
+    program = importlib.import_module(worker.command_line)
+    try:
+        status = program.main(
+            words, make_engine, lambda models_dir, repo=None: list_models(worker.name, models_dir, repo)
+        )
+    except WorkBegins:
+        return ""
+    except SystemExit as end:
+        status = end.code or 0
+    return f"status {status}" if status == 2 else ""
+
+
+def wrong_with_json(text: str) -> str:
+    """What no worker would understand in a request. Of a reply, that it is one."""
+    if '"cmd":' not in text:
+        return "" if STATUSES.search(text) else "it is neither a request nor a reply; say above why it is not run"
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        return str(error)
+    problem = "no worker has this command"
+    for worker in WORKERS.values():
+        command = commands_of(worker).get(fields["cmd"])
+        if command is None:
+            continue
+        try:
+            chosen = ("cmd", "family") if worker.name != "dsu" else ("cmd",)  # `dsu` takes it away when it has chosen
+            decode({key: value for key, value in fields.items() if key not in chosen}, command.request, strict=True)
+        except DsuError as error:
+            problem = str(error)
+        else:
+            return ""
+    return problem
+
+
+# The table of exceptions ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("page", "language"), ELSEWHERE)
+def test_blocks_run_elsewhere_are_there(page, language):
+    """The page has such blocks, and that test reads the page."""
+    assert [block for block in BLOCKS if (block.page, block.language) == (page, language)]
+    text = (ROOT / ELSEWHERE[page, language]).read_text(encoding="utf-8")
+    assert Path(page).name in text
+
+
+def test_reasons_are_reasons():
+    """Each says why, in some words, and stands above a block."""
+    marked = [block for block in BLOCKS if block.reason]
+    assert [str(block) for block in marked if len(block.reason.split()) < 3] == []
+    count = sum((ROOT / page).read_text(encoding="utf-8").count("<!-- not run:") for page in pages())
+    assert count == len(marked)
+
+
+@pytest.mark.parametrize(
+    ("entry", "wrong"),
+    [
+        ("dsu --no-such-option song.mp3", True),
+        ("dsu song.mp3 | tail -n 1", False),
+        ("python3 run.py demonstrate", True),
+        ("python3 run.py worker demucs -n htdemucs --shitfs 2 song.mp3", True),
+        ('{"cmd":"separate","input":"a.wav","outptu":"b"}', True),
+        ('{"cmd":"separate","input":"a.wav","output":"b"}', False),
+        ("rm -rf song.mp3", True),
+    ],
+)
+def test_mistakes_are_noticed(home, capsys, entry, wrong):
+    """Otherwise the tests above would prove nothing."""
+    assert bool(misunderstanding(entry)) == wrong
+
+
+# Sessions -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """The programs on the path, by the scripts, with small models under the names of large ones."""
+    if sys.platform == "win32" or shutil.which("bash") is None:
+        pytest.skip("The pages are for shells of Linux and macOS.")
+    folder = tmp_path_factory.mktemp("programs")
+    for worker in WORKERS.values():
+        path = folder / worker.executable
+        words = " ".join(f"'{word}'" for word in worker_command(worker))
+        cases = "\n".join(f'    {name}) set -- "$@" {instead} ;;' for name, instead in STAND_INS.items())
+        path.write_text(
+            '#!/bin/sh\ncase "$1" in models|recipe) exec ' + words + ' "$@" ;; esac\n'
+            "for word; do\n  shift\n  case $word in\n" + cases + '\n    *) set -- "$@" "$word" ;;\n  esac\ndone\n'
+            f'exec {words} "$@"\n',
+            encoding="utf-8",
+        )
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SESSIONS)
+def test_a_page_can_be_typed(programs, tmp_path, page):
+    """From its first block to its last, in an empty home and without a network; what it shows is what comes."""
+    (tmp_path / "music").mkdir()
+    for name in ("song", "music/a", "music/b"):
+        soundfile.write(tmp_path / f"{name}.wav", song(1.0), 44100)
+    blocks = [block for block in blocks_of(page) if block.language in ("bash", "text") and not block.reason]
+    script, expected = "", ""
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        if block.language == "bash":
+            shown = after is not None and after.language == "text"
+            script += f"{{\n{block.code}}}{'' if shown else ' >/dev/null'}\necho '== {block.line}'\n"
+            expected += (after.code if shown else "") + f"== {block.line}\n"
+    settings = {"DSU_DEVICE": "cpu", "DSU_THREADS": "1", "DSU_OFFLINE": "1", "DSU_MODELS": str(tmp_path / "models")}
+    settings |= {"HOME": str(tmp_path), "COLUMNS": "80", "PATH": os.pathsep.join([str(programs), os.environ["PATH"]])}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=clean_environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10 * TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    pattern = ".*".join(re.escape(part) for part in expected.split(ANYTHING))
+    assert re.fullmatch(pattern, done.stdout, re.DOTALL), done.stdout
