@@ -44,16 +44,22 @@ class SmallCluster:
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20},
         )
-        self.nodes = [self.add() for _ in range(nodes)]
+        self._count = nodes
+        self.nodes = []
+        self.refill()
         self.address = self._cluster.address
 
     def add(self):
         return self._cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
 
     def lose(self):
-        """A node is gone from one moment to the next, and another one comes."""
+        """A node is gone from one moment to the next. Any thread may call this."""
         self._cluster.remove_node(self.nodes.pop(0), allow_graceful=False)
-        self.nodes.append(self.add())
+
+    def refill(self):
+        """Another one comes. Ray allows that to the main thread alone."""
+        while len(self.nodes) < self._count:
+            self.nodes.append(self.add())
 
     def shutdown(self):
         self._cluster.shutdown()

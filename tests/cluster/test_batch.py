@@ -112,6 +112,7 @@ def test_nothing_is_lost_and_nothing_twice(cluster, tmp_path, request):
             thread.start()
             table = batch.run()
             thread.join(PATIENCE_S)
+        cluster.refill()
         assert [row["status"] for row in table.values()] == ["done"] * 8
         assert all(stems_are_right(out, row) for row in table.values())
         assert len({row["key"] for row in table.values()}) == 8

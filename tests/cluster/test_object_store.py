@@ -32,7 +32,7 @@ def storage():
             "endpoint_url": f"http://{host}:{port}",
             "key": "key",
             "secret": "secret",
-            "client_kwargs": {"region_name": "us-east-1"},
+            "client_kwargs": {"region_name": "eu-west-1"},
         }
     }
     server.stop()
