@@ -446,7 +446,7 @@ def test(words: list[str]) -> int:
     run.py test              all tests
     run.py test --quick      the unit tests that start no worker and are not slow
     run.py test --frozen     the end-to-end tests of dist/dsu and its programs
-    run.py test --browser    the report of a separation, in Chromium
+    run.py test --browser    the report and the page of the studio, in Chromium
     run.py test --device X   what only a real device shows: cuda, mps, xpu
     run.py test --long       faults, kills and hostile files by the thousands;
                              writes docs/reliability.md (--scale 0.1: a tenth)
@@ -473,7 +473,7 @@ def test(words: list[str]) -> int:
         return run_openly([set_up(flavor, dev=True), "-m", "pytest", *rest], cwd=ROOT)
     else:
         more = "" if PEERS.exists() else f", after downloading {PEERS_MEGABYTES} MB for comparisons"
-        title = f"Running all tests; about 17 min on two cores{more}."
+        title = f"Running all tests; about 30 min on two cores{more}."
     python = set_up(flavor, dev=True)
     say(title)
     return run_openly([python, "-m", "pytest", *in_parallel(), *rest], cwd=ROOT)
@@ -613,8 +613,7 @@ def build(words: list[str]) -> int:
     --versioned-name   with --archive: put the version into the archive's name
     --output DIR       where to put the folder and the archive (default: dist)
     --flavor NAME      what the build computes on: cpu, cuda, cuda-legacy, rocm,
-                       xpu or mac-mps
-                       (default: what suits this machine)
+                       xpu or mac-mps (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
     asked = ["--flavor", flavor] if flavor else []

@@ -3,8 +3,8 @@
     python -m tools.architecture_docs           write the file
     python -m tools.architecture_docs --check   exit with 1 if it is stale
 
-An arrow is at least one import, late ones, those for type checkers and modules named in tables of what to import included. Arrows to what can be reached over other parts are left
-out, as are those to the vocabulary, `utils.core`, which everybody knows.
+An arrow is at least one import, including late ones, those for type checkers, and modules that tables of what to import name.
+Arrows to what can be reached over other parts are left out, as are those to the vocabulary, `utils.core`, which everybody knows.
 """
 
 from __future__ import annotations

@@ -42,7 +42,6 @@ TITLES = {
 }
 FENCED = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
-ARROW = re.compile(r"^(`{3})json(\n[→←])", re.MULTILINE)  # transcripts are no JSON for the highlighter
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -73,7 +72,7 @@ def _link(found: re.Match[str], source: str, config: MkDocsConfig, files: Files)
     here = source if source in BESIDE else DOCS + source
     target = posixpath.normpath(posixpath.join(posixpath.dirname(here), address))
     uri = target.removeprefix(DOCS)
-    if files.get_file_from_path(uri) is None and target.startswith(DOCS) is False and (ROOT / target).is_file():
+    if files.get_file_from_path(uri) is None and not target.startswith(DOCS) and (ROOT / target).is_file():
         files.append(_file(target, config))
     elif (ROOT / target).is_dir():
         uri = f"{target}/README.md"

@@ -1,11 +1,13 @@
 """The page of DSU Studio in a real browser, against a stand-in for the server, and against the server itself."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import soundfile
+from browser import PATIENCE_S
 from fake_web_worker import RATE
 from node_runtime import program, run
 from web_server import WebServer
@@ -62,20 +64,25 @@ def test_an_hour_is_sent_and_heard_before_its_end_and_after_it(npm, browser, tmp
             if place + len(heard) < HOUR
         )
 
+    def hear(first, last):
+        """Wait until it is played; the end of the song, or of what is there, may have stopped it."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not is_played(first, last):
+            assert time.monotonic() < end_s
+            browser.evaluate(f"{button('Play')}?.click()")
+
     with WebServer(tmp_path / "data", "--page", STUDIO / "dist", "--no-browser", program="dsu studio") as server:
         (server.data / "hold").touch()
         before = psutil.Process(server.process.pid).memory_info().rss
         browser.call("Page.addScriptToEvaluateOnNewDocument", source=LISTEN)
         browser.visit(f"http://localhost:{server.port}/?token={server.token}")
-        browser.until("document.querySelector('.choice') !== null")
+        browser.until("document.querySelector('input[type=file]') !== null")
         browser.choose_file("input[type=file]", tmp_path / "hour.wav")
         browser.until(f"{button('Separate 1 song')}?.disabled === false")
         browser.evaluate(f"{button('Separate 1 song')}.click()")
         browser.until("document.querySelector('.track') !== null")
         browser.evaluate(f"{button('Solo One')}.click()")
-        browser.evaluate(f"{button('Play')}.click()")
-        while not is_played(0, 60):
-            pass
+        hear(0, 60)
         (job,) = server.get("/v1/jobs").json["jobs"]
         assert job["state"] == "running"
         server.go_on()
@@ -84,9 +91,7 @@ def test_an_hour_is_sent_and_heard_before_its_end_and_after_it(npm, browser, tmp
         browser.press("End")
         for _ in range(4):
             browser.press("ArrowLeft")
-        browser.evaluate(f"{button('Play')}?.click()")
-        while not is_played(3570, 3600):
-            pass
+        hear(3570, 3600)
         assert browser.evaluate("performance.memory.usedJSHeapSize") < 80 << 20
         assert psutil.Process(server.process.pid).memory_info().rss - before < 30 << 20
         assert server.stderr == ""

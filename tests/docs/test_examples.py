@@ -90,6 +90,8 @@ def test_shell(place, environment):
         assert done.returncode == 1, done.stderr
         assert '"songs/bad.wav"' in done.stderr
         assert soundfile.info(place / "karaoke" / "a.flac").frames == 44100
+    journal = map(json.loads, (place / "karaoke" / "journal.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [line["status"] for line in journal if line.get("input") == "songs/a.wav"] == ["done", "skipped"]
 
 
 def test_python(place, environment):
@@ -158,20 +160,19 @@ def test_the_window_of_electron_loads_nothing_from_elsewhere():
     assert [name for name in wanted if f'id="{name}"' not in page] == []
 
 
-def test_gradio(place, monkeypatch):
+def test_gradio(place):
     """What a click does: the stems in the order of the players, with progress; without a song, a sentence."""
     spec = importlib.util.spec_from_file_location("gradio_example", EXAMPLES / "gradio" / "app.py")
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr("tempfile.tempdir", str(place))
     told = []
     with DSU(threads=1, device="cpu", models_dir=str(place / "models"), offline=True) as dsu:
-        files = app.separate(dsu, str(place / "song.wav"), told.append)
+        files = app.separate(dsu, str(place / "song.wav"), str(place), told.append)
         with pytest.raises(ValueError, match="Choose a song"):
-            app.separate(dsu, None, told.append)
+            app.separate(dsu, None, str(place), told.append)
     assert [Path(path).stem for path in files] == list(app.STEMS)
     assert max(told) <= 1.0
+    assert all(place in Path(path).parents for path in files)
 
 
 def test_max():

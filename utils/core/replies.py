@@ -106,6 +106,14 @@ class Diagnosis(Reply, frozen=True, kw_only=True, tag_field="status", tag="diagn
     elapsed: float
 
 
+AttentionKernel = Annotated[
+    str,
+    Meta(
+        description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
+    ),
+]
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The graphics card that computes."""
 
@@ -127,15 +135,7 @@ class ReadyDevice(msgspec.Struct, frozen=True, kw_only=True):
     card: Card | UnsetType = UNSET
     precision: Arithmetic
     threads: int
-    attention: (
-        Annotated[
-            str,
-            Meta(
-                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    attention: AttentionKernel | UnsetType = UNSET
 
 
 class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
@@ -149,15 +149,7 @@ class Ready(Reply, frozen=True, kw_only=True, tag_field="status", tag="ready"):
     ) = UNSET
     card: Card | UnsetType = UNSET
     precision: Annotated[Arithmetic, Meta(description='What `"precision":"auto"` of a request means here.')]
-    attention: (
-        Annotated[
-            str,
-            Meta(
-                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    attention: AttentionKernel | UnsetType = UNSET
     threads: Annotated[
         int,
         Meta(
@@ -376,15 +368,7 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True):
     cached_models: list[str] = []
     memory: Memory | None = None
     card: Card | UnsetType = UNSET
-    attention: (
-        Annotated[
-            str,
-            Meta(
-                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    attention: AttentionKernel | UnsetType = UNSET
 
 
 class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status"):
@@ -403,15 +387,7 @@ class Status(Reply, frozen=True, kw_only=True, tag_field="status", tag="status")
     jobs_done: int
     jobs_failed: int
     card: Card | UnsetType = UNSET
-    attention: (
-        Annotated[
-            str,
-            Meta(
-                description="The kernel for attention in this precision: `flash`, `efficient`, `cudnn`, … or `math`, the slowest."
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    attention: AttentionKernel | UnsetType = UNSET
     devices: (
         Annotated[
             list[DeviceState],

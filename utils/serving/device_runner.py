@@ -164,10 +164,9 @@ class DeviceRunner(Taker):
             self._end(ticket, error_reply(error, debug=ticket.debug), failed=True)
             return
         status = text_of(line, "status") if line is not None else None
-        is_lost = line is not None and status == "error" and text_of(line, "code") == DeviceLost.code  # it ends now
-        if (
-            line is None or is_lost or (status == "cancelled" and not ticket.job.cancelled)
-        ):  # told to go, by somebody else
+        has_lost_device = line is not None and status == "error" and text_of(line, "code") == DeviceLost.code
+        was_told_to_go = status == "cancelled" and not ticket.job.cancelled  # by somebody else
+        if line is None or has_lost_device or was_told_to_go:  # it has ended, or does now
             self._lose(ticket, process)
             return
         self._remember(ticket, line)

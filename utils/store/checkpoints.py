@@ -35,9 +35,9 @@ LARGEST_RATIO = 4
 SMALL_NETWORK_BYTES = 64 << 20
 # Some networks keep their options beside their weights, with the activation by its name. Names are only kept, never run.
 NOTES = "_metadata"
+NAMES_IN_NOTES = ("torch._C._nn.gelu", "torch.nn.functional.gelu")
 # The first version of demucs saved its networks as a class, two kinds of arguments and a state. Only the state is used.
 OLD_CLASS, OLD_PARTS = "demucs.tasnet.ConvTasNet", 4
-NAMES_IN_NOTES = ("torch._C._nn.gelu", "torch.nn.functional.gelu")
 DEEPEST = 8  # wrappers and prefixes around the weights
 
 

@@ -145,7 +145,11 @@ export class Player {
   }
 
   #hear({ turn, position, playing, starving, ended }: Whereabouts): void {
-    if (turn !== this.#turn) return; // it was said before our latest jump arrived
+    if (turn !== this.#turn) {
+      // It was said before our latest jump arrived. If the song had just ended, the mixer has stopped, and the jump alone starts nothing.
+      if (ended && this.playing.value) this.#tell({ play: true });
+      return;
+    }
     if (ended) {
       this.playing.value = false;
       this.position.value = this.frames;

@@ -163,7 +163,7 @@ def test_show_tells_everything_and_how_to_use_it(capsys):
         "size         1.5 GB",
         "speed        slow",
         "installed    no",
-        "checked by   the SHA-256 of the published files",
+        "checked by   the SHA-256 of the published checkpoint",
         "author       somebody",
         "year         2025",
         "licence      CC-BY-NC-4.0; no commercial use; stated by: its page",

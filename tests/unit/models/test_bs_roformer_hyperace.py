@@ -1,10 +1,12 @@
 """Both generations of HyperACE against other implementations, key for key and stem for stem."""
 
+import copy
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 from networks import noise, run, scrambled
+from torch import nn
 
 from models.bs_roformer_hyperace import BSRoformerHyperAce, BSRoformerHyperAceParams
 from models.bs_roformer_hyperace_v1 import BSRoformerHyperAceV1, BSRoformerHyperAceV1Params
@@ -46,6 +48,10 @@ def quieter(net):
     return net
 
 
+def norms(net):
+    return [module for module in net.modules() if isinstance(module, nn.InstanceNorm2d)]
+
+
 def shapes(net, without=()):
     return {key: tuple(tensor.shape) for key, tensor in net.state_dict().items() if not key.endswith(without)}
 
@@ -64,12 +70,13 @@ def test_second_generation_agrees(twins):
 
 @pytest.mark.parametrize("frames", [1, 33])
 def test_the_u_net_alone_agrees_to_the_last_digits(twins, frames):
-    """In double precision nothing is left of the rounding that its norms amplify, at any number of frames."""
-    ours, theirs = (net.mask_estimators[0].segm.double() for net in twins)
+    """In double precision, at any number of frames; with norms that do not amplify the rounding of a few equal points."""
+    ours, theirs = (copy.deepcopy(net.mask_estimators[0].segm).double() for net in twins)
+    assert {norm.eps for norm in norms(ours)} == {norm.eps for norm in norms(theirs)} == {1e-8}
+    for norm in (*norms(ours), *norms(theirs)):
+        norm.eps = 1e-2
     image = noise(2, 8, frames, 7).double()
     torch.testing.assert_close(run(ours, image), run(theirs, image), atol=1e-8, rtol=1e-8)
-    for net in twins:
-        net.float()
 
 
 def test_first_generation_agrees():

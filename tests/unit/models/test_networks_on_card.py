@@ -43,6 +43,16 @@ class Watch:
             self.products |= types
 
 
+def on_processor(name):
+    """A tiny network, a song, and what it makes of it."""
+    network, params = TINY[name]
+    torch.manual_seed(1)
+    net = with_unit_gain(network(params.tiny()))
+    mix = music(2, net.input_length(SAMPLES) if hasattr(net, "input_length") else SAMPLES)
+    with torch.inference_mode():
+        return net, mix, net(mix)
+
+
 def on_card(net, mix, precision):
     backend = TorchBackend(net)
     backend.move(NAME)
@@ -58,12 +68,7 @@ def test_a_network_computes_on_a_card_what_it_computes_on_a_processor(card, name
 
     Half of the precisions are tried on a card without Fourier transforms, as all but NVIDIA's and AMD's are for DSU.
     """
-    network, params = TINY[name]
-    torch.manual_seed(1)
-    net = with_unit_gain(network(params.tiny()))
-    mix = music(2, net.input_length(SAMPLES) if hasattr(net, "input_length") else SAMPLES)
-    with torch.inference_mode():
-        exact = net(mix)
+    net, mix, exact = on_processor(name)
     for precision in HALVES if OWN[name].stands_half else ["fp32"]:
         card.be_complete(precision != "fp16")
         watch = Watch(card)
@@ -81,12 +86,7 @@ def test_a_network_computes_on_a_card_what_it_computes_on_a_processor(card, name
 def test_the_processor_computes_convolutions_that_are_too_large_for_a_card(card, monkeypatch, name, precision):
     """Those of a Mac's graphics processor are, before macOS 15.1. The result is as near as ever, and the job says so once."""
     monkeypatch.setattr(torch_backend, "INCOMPLETE_DEVICES", frozenset({NAME}))
-    network, params = TINY[name]
-    torch.manual_seed(1)
-    net = with_unit_gain(network(params.tiny()))
-    mix = music(2, net.input_length(SAMPLES) if hasattr(net, "input_length") else SAMPLES)
-    with torch.inference_mode():
-        exact = net(mix)
+    net, mix, exact = on_processor(name)
     job, card.largest_convolution = Job(), 100
     with working_on(job):
         assert agreement_db(on_card(net, mix, precision), exact) > LEAST_DB[precision]
@@ -104,12 +104,7 @@ def test_the_processor_computes_convolutions_that_are_too_large_for_a_card(card,
 def test_the_processor_computes_what_a_card_has_no_kernel_for(card, monkeypatch, name, missing, precision):
     """Any function of torch may be missing on a Mac. The job names it."""
     monkeypatch.setattr(torch_backend, "INCOMPLETE_DEVICES", frozenset({NAME}))
-    network, params = TINY[name]
-    torch.manual_seed(1)
-    net = with_unit_gain(network(params.tiny()))
-    mix = music(2, net.input_length(SAMPLES) if hasattr(net, "input_length") else SAMPLES)
-    with torch.inference_mode():
-        exact = net(mix)
+    net, mix, exact = on_processor(name)
     job, card.missing = Job(), frozenset({missing, f"_{missing}"})
     with working_on(job):
         assert agreement_db(on_card(net, mix, precision), exact) > LEAST_DB[precision]
