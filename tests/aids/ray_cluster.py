@@ -22,6 +22,7 @@ from utils.core.replies import ModelDetails
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = (sys.executable, str(ROOT / "tests" / "aids" / "fake_batch_worker.py"))
 PATIENCE_S = 300.0
+STARTS = 4
 MODELS = KnownModels(
     [
         ModelDetails(
@@ -33,6 +34,17 @@ MODELS = KnownModels(
 )
 
 
+def in_time(start):
+    """Start a node of Ray. It has 30 seconds, which a machine with much else to do exceeds: then another one is started."""
+    for number in range(1, STARTS + 1):
+        try:
+            return start()
+        except Exception as error:  # Ray raises no narrower class
+            if "timed out during startup" not in str(error) or number == STARTS:
+                raise
+    raise AssertionError
+
+
 class SmallCluster:
     """A head without cores, and nodes with one each, which can be lost."""
 
@@ -40,17 +52,15 @@ class SmallCluster:
         from ray.cluster_utils import Cluster
 
         os.environ["PYTHONPATH"] = str(ROOT)
-        self._cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20},
-        )
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20}
+        self._cluster = in_time(lambda: Cluster(initialize_head=True, head_node_args=head))
         self._count = nodes
         self.nodes = []
         self.refill()
         self.address = self._cluster.address
 
     def add(self):
-        return self._cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+        return in_time(lambda: self._cluster.add_node(num_cpus=1, object_store_memory=80 << 20))
 
     def lose(self):
         """A node is gone from one moment to the next. Any thread may call this."""

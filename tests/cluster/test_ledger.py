@@ -5,7 +5,7 @@ import pytest
 from utils.cluster.ledger import INCOMING, LEDGER, DriverLease, Ledger, LedgerEntry, ResultFile, key_of, stamp_of
 from utils.cluster.manifest import Checked, Fault
 from utils.cluster.plan import Plan, models_of
-from utils.cluster.storage import Found, Store
+from utils.cluster.storage import FoundSong, Store
 from utils.core.errors import InvalidRequest
 
 
@@ -22,7 +22,7 @@ def plan():
 
 
 def row(name, **fields):
-    return Checked("list", Found(f"file:///{name}.wav", 4, "1"), name, {"model": "a", **fields})
+    return Checked("list", FoundSong(f"file:///{name}.wav", 4, "1"), name, {"model": "a", **fields})
 
 
 def entry(job, attempt="try", name=None):

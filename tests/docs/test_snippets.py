@@ -25,6 +25,7 @@ from worker_process import TIMEOUT_S, clean_environment, worker_command
 
 import run
 from tools.fixtures.song import song
+from utils.cluster import options as batch_options
 from utils.core.errors import DsuError
 from utils.serving.commands.table import commands_of
 from utils.serving.messages import decode
@@ -153,6 +154,8 @@ def wrong_with_run(words: list[str]) -> str:
         return "`run.py` has no such command"
     if words[0] == "demo":
         return ""
+    if words[0] == "batch":
+        return wrong_with_batch(words[1:])
     known = run.help_of(words[0]) + "--flavor --scale -k" + " ".join(run.FLAVORS)
     unknown = [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
     return (
@@ -166,6 +169,8 @@ def wrong_with_program(worker, words: list[str]) -> str:
     """What a program would not understand. Its engine is not made."""
     if "--worker" in words or "--version" in words or words[:1] in (["worker"], ["jsonrpc"]):
         return ""
+    if worker.name == "dsu" and words[:1] == ["batch"]:
+        return wrong_with_batch(words[1:])
     if worker.name == "dsu" and words[:1] in (["serve"], ["studio"]):
         try:
             options.read(f"dsu {words[0]}", words[1:])
@@ -186,6 +191,15 @@ def wrong_with_program(worker, words: list[str]) -> str:
     except SystemExit as end:
         status = end.code or 0
     return f"status {status}" if status == 2 else ""
+
+
+def wrong_with_batch(words: list[str]) -> str:
+    """What `dsu batch` would not understand."""
+    try:
+        batch_options.read(words)
+    except DsuError as error:
+        return str(error)
+    return ""
 
 
 def wrong_with_json(text: str) -> str:

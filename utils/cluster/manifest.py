@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from utils.cluster.storage import Found, Options, found_of, open_place, protocol_of, said
+from utils.cluster.storage import FoundSong, Options, found_of, open_place, protocol_of, said
 from utils.core.catalogue import DEFAULT_NETWORK, FamilyName, family_of
 from utils.core.errors import DsuError, InvalidRequest, did_you_mean, nearest
 from utils.core.many_files import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
@@ -66,7 +66,7 @@ class Checked(NamedTuple):
     """A row that can be done."""
 
     place: str
-    found: Found
+    found: FoundSong
     name: str
     fields: dict[str, Any]
 
@@ -310,7 +310,7 @@ def _checked(
     row: ManifestRow,
     common: Mapping[str, Any],
     models: KnownModels,
-    places: Mapping[str, Found | str],
+    places: Mapping[str, FoundSong | str],
     known: dict[str, dict[str, Any] | str],
 ) -> Checked | Fault:
     settings = json.dumps(row.fields, sort_keys=True, default=str)
@@ -332,14 +332,14 @@ def _checked(
     return Checked(row.place, place, PurePosixPath(name).as_posix(), request)
 
 
-def _look(urls: Iterable[str], options: Options, pool: ThreadPoolExecutor) -> dict[str, Found | str]:
+def _look(urls: Iterable[str], options: Options, pool: ThreadPoolExecutor) -> dict[str, FoundSong | str]:
     """What is at these places, or why it cannot be read. Folders with several of them are listed once."""
     folders: dict[str, list[str]] = {}
     for url in urls:
         folders.setdefault(url.rpartition("/")[0], []).append(url)
 
-    def of_folder(folder: str, songs: list[str]) -> dict[str, Found | str]:
-        listed: dict[str, Found] = {}
+    def of_folder(folder: str, songs: list[str]) -> dict[str, FoundSong | str]:
+        listed: dict[str, FoundSong] = {}
         if len(songs) >= WORTH_LISTING and protocol_of(folder) != "file":
             try:
                 fs, path = open_place(folder, options)
@@ -350,13 +350,13 @@ def _look(urls: Iterable[str], options: Options, pool: ThreadPoolExecutor) -> di
                 listed = {}
         return {song: _at(song, listed, options) for song in songs}
 
-    found: dict[str, Found | str] = {}
+    found: dict[str, FoundSong | str] = {}
     for part in pool.map(lambda item: of_folder(*item), folders.items()):
         found |= part
     return found
 
 
-def _at(url: str, listed: Mapping[str, Found], options: Options) -> Found | str:
+def _at(url: str, listed: Mapping[str, FoundSong], options: Options) -> FoundSong | str:
     try:
         fs, path = open_place(url, options)
         if path in listed:

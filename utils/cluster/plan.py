@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from utils.cluster.manifest import NAMES_MODELS, Checked, Fault
-from utils.cluster.storage import Found
+from utils.cluster.storage import FoundSong
 
 # Fields of a request that change no sample and no file.
 WITHOUT_EFFECT = frozenset({"batch_size", "use_fast"})
@@ -38,7 +38,7 @@ class BatchJob(NamedTuple):
     """A song to separate."""
 
     number: int
-    found: Found
+    found: FoundSong
     name: str
     request: dict[str, Any]
     models: str  # which it names, as text
@@ -205,7 +205,7 @@ class Plan:
 
 def _job(row: tuple[Any, ...]) -> BatchJob:
     number, _, url, size, state, name, request, models, _, tries, losses, small, _ = row
-    return BatchJob(number, Found(url, size, state), name, json.loads(request), models, tries, losses, bool(small))
+    return BatchJob(number, FoundSong(url, size, state), name, json.loads(request), models, tries, losses, bool(small))
 
 
 def _candidates(name: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -146,7 +147,7 @@ def _ray(options: BatchOptions) -> Iterator[None]:
     ray.init(
         address=options.address or "local",
         log_to_driver=False,
-        logging_level="error",
+        logging_level=logging.ERROR,
         configure_logging=False,
         runtime_env={"env_vars": {"PYTHONPATH": path}},
         **here,

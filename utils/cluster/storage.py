@@ -23,7 +23,7 @@ Options = Mapping[str, Mapping[str, Any]]  # of fsspec's file systems, by their 
 PRIVATE = ("memory",)
 
 
-class Found(NamedTuple):
+class FoundSong(NamedTuple):
     """A file, and what tells its state from an earlier one."""
 
     url: str
@@ -53,10 +53,10 @@ def open_place(url: str, options: Options) -> tuple[Any, str]:
         raise InvalidRequest(f"`{url}` cannot be understood: {error}.") from error
 
 
-def found_of(fs: Any, info: Mapping[str, Any]) -> Found:
+def found_of(fs: Any, info: Mapping[str, Any]) -> FoundSong:
     """What a listing says of a file. The state is the store's own mark of the content or, on a disk, the time of the last change."""
     state = info.get("ETag") or info.get("etag") or info.get("md5Hash") or info.get("mtime") or info.get("LastModified")
-    return Found(str(fs.unstrip_protocol(info["name"])), int(info.get("size") or 0), str(state or ""))
+    return FoundSong(str(fs.unstrip_protocol(info["name"])), int(info.get("size") or 0), str(state or ""))
 
 
 def fetch(url: str, target: Path, options: Options) -> Path:
