@@ -13,7 +13,7 @@ from fake_web_worker import Worker, threading
 class BatchWorker(Worker):
     """A worker whose songs say what they do: their first sample is the number of it."""
 
-    POISON, TOO_LARGE, BROKEN = 11111, 12222, 13333
+    POISON, TOO_LARGE, BROKEN, LOSES_CARD = 11111, 12222, 13333, 14444
 
     def separate(self, line):
         song = Path(line["input"]).read_bytes()
@@ -23,6 +23,8 @@ class BatchWorker(Worker):
             os._exit(9)
         if kind == self.TOO_LARGE and line.get("batch_size") != 1:
             self.say(status="error", id=line["id"], code="out_of_memory", message="There is too little memory.")
+        elif kind == self.LOSES_CARD and line.get("batch_size") != 1:
+            self.say(status="error", id=line["id"], code="device_lost", message="The card does not answer.")
         elif kind == self.BROKEN:
             self.say(status="error", id=line["id"], code="input_unreadable", message="This is no song.")
         else:

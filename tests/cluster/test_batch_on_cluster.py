@@ -60,15 +60,23 @@ def test_songs_of_two_models_are_done_and_not_done_again(cluster, tmp_path):
 
 
 def test_songs_that_do_harm(cluster, tmp_path):
-    """Poison is put aside after its tries, what needs memory is tried with small batches, and what is no song is not tried again."""
+    """Poison is put aside after its tries, what needs memory or loses a card is tried elsewhere with small batches, and what is no song is not tried again."""
     folder, out = tmp_path / "songs", tmp_path / "out"
     write_songs(folder, 2)
-    for name in ("POISON", "TOO_LARGE", "BROKEN"):
+    for name in ("POISON", "TOO_LARGE", "BROKEN", "LOSES_CARD"):
         write_song(folder / f"{name.lower()}.wav", getattr(BatchWorker, name))
+    seats = {}
     with Batch(out, folder, tries=2) as batch:
+        ask = batch.driver._ask
+        batch.driver._ask = lambda seat, step, job, attempt, ref: (
+            seats.setdefault((step, job and job.name), set()).add(seat.number),
+            ask(seat, step, job, attempt, ref),
+        )
         table = batch.run()
-    assert [table[name]["status"] for name in ("song0", "song1", "too_large")] == ["done"] * 3
-    assert table["too_large"]["tries"] == 2
+    assert [table[name]["status"] for name in ("song0", "song1", "too_large", "loses_card")] == ["done"] * 4
+    for name in ("too_large", "loses_card"):
+        assert table[name]["tries"] == 2
+        assert len(seats["separate", name]) == 2  # the second try is somewhere else
     poison, broken = table["poison"], table["broken"]
     assert (poison["status"], poison["tries"], poison["error"]["code"]) == ("failed", 2, "worker_died")
     assert poison["error"]["put_aside_after"] == 2

@@ -108,6 +108,9 @@ def test_jobs_that_had_no_luck_come_last(plan):
     plan.give_back(first, tries=1)
     second = plan.take(models)
     assert (first.name, second.name) == ("one", "two")
-    assert plan.take(models).tries == 1
+    plan.give_back(second, failed_at=7)
+    assert plan.take(models, leave_out=7).tries == 1
+    assert plan.take(models, leave_out=7) is None
+    assert plan.take(models).name == "two"
     assert plan.take(models) is None
     assert plan.counts() == {"running": 2, "invalid": 1}

@@ -63,6 +63,28 @@ def test_faulty_rows_start_nothing(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_ray_is_started_again_where_a_machine_is_busy(tmp_path, monkeypatch, capsys):
+    """It is given up with a cure, as a cluster is that is not there."""
+    import ray
+
+    starts = []
+
+    def init(**options):
+        starts.append(options["address"])
+        raise RuntimeError("The current node timed out during startup." if options["address"] == "local" else "Nobody.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    words = [str(write_song(tmp_path / "song.wav")), "-o", str(tmp_path / "out"), "-m", "dsu_mini"]
+    assert program.main(words) == 2
+    assert starts == ["local"] * program.STARTS
+    assert "core that is not busy" in capsys.readouterr().err
+    assert program.main([*words, "--address", "nobody:1"]) == 2
+    assert starts[program.STARTS :] == ["nobody:1"]
+    assert "no Ray cluster at `nobody:1`" in capsys.readouterr().err
+
+
 def test_nothing_of_it_is_imported_by_others():
     """Neither the worker nor other commands know Ray, Arrow or fsspec."""
     code = "import sys, workers.launch, utils.commandline.dsu, utils.serving.entry; print(sorted({'ray', 'pyarrow', 'fsspec'} & set(sys.modules)))"

@@ -6,6 +6,7 @@ is bounded by the machines, not by the manifest. Samples never go through Ray: a
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -64,6 +65,7 @@ class Seat:
     """An actor, and what it has in hand."""
 
     actor: Any
+    number: int
     models: str | None = None  # those that its worker has loaded
     known: set[str] = field(default_factory=set)  # models that are the same there as on the other machines
     is_ready: bool = False
@@ -103,6 +105,7 @@ class Driver:
             options.out, options.storage, (*options.worker, *threads), options.models_dir, options.worker_command
         )
         self._seats: list[Seat] = []
+        self._numbers = itertools.count(1)
         self._doing: dict[Any, Doing] = {}
         self._identities: dict[str, str] = {}
         self._kept: set[str] = set()  # models for whose jobs earlier results were looked for
@@ -180,7 +183,7 @@ class Driver:
             if self._gpus_each:
                 options["num_gpus"] = self._gpus_each
             actor = ray.remote(Separator).options(**options).remote(self._setup)
-            seat = Seat(actor)
+            seat = Seat(actor, next(self._numbers))
             self._seats.append(seat)
             self._ask(seat, "describe", None, "", actor.describe.remote())
 
@@ -235,16 +238,18 @@ class Driver:
 
     def _deal(self, waiting: dict[str, int]) -> None:
         """Give each actor that has nothing to fetch the next song, of the models that it has loaded if possible."""
+        has_others = len(self._seats) > 1  # who may have more luck with a song
         for seat in self._seats:
             if not seat.is_ready or seat.fetching or seat.fetched:
                 continue
-            while (models := self._models_for(seat, waiting)) is not None:
+            left = dict(waiting)
+            while (models := self._models_for(seat, left)) is not None:
                 if models not in seat.known:
                     self._identify(seat, models)
                     break
-                job = self._plan.take(models)
+                job = self._plan.take(models, seat.number if has_others else None)
                 if job is None:
-                    waiting.pop(models, None)
+                    del left[models]
                     continue
                 attempt = f"{job.number:07d}-{secrets.token_hex(6)}"
                 seat.fetching, seat.models = job, models
@@ -363,9 +368,9 @@ class Driver:
             return
         self._free(job)
         told = outcome.told
-        is_small = told.get("code") == "out_of_memory"
+        is_small = told.get("code") in ("out_of_memory", "device_lost")
         if told.get("code") in WORTH_ANOTHER_TRY:
-            self._again(job, told, tries=1, small=is_small)
+            self._again(job, told, tries=1, small=is_small, failed_at=seat.number if seat else 0)
         else:
             self._plan.end(job, "failed", {"error": _error_of(told)}, tries=1)
             self._watch.failed(job, told)
@@ -383,7 +388,14 @@ class Driver:
         self._again(doing.job, {"code": "internal", "message": text}, tries=1)
 
     def _again(
-        self, job: BatchJob, told: dict[str, Any], *, tries: int = 0, losses: int = 0, small: bool = False
+        self,
+        job: BatchJob,
+        told: dict[str, Any],
+        *,
+        tries: int = 0,
+        losses: int = 0,
+        small: bool = False,
+        failed_at: int = 0,
     ) -> None:
         """Let a job wait for another try, or put it aside."""
         if job.tries + tries >= self._options.tries or job.losses + losses > MOST_LOSSES:
@@ -391,7 +403,7 @@ class Driver:
             self._plan.end(job, "failed", {"error": error}, tries=tries)
             self._watch.failed(job, told)
         else:
-            self._plan.give_back(job, tries=tries, losses=losses, small=small)
+            self._plan.give_back(job, tries=tries, losses=losses, small=small, failed_at=failed_at)
             self._watch.retried(job, told)
 
     def _free(self, job: BatchJob) -> None:

@@ -24,7 +24,8 @@ WITHOUT_EFFECT = frozenset({"batch_size", "use_fast"})
 TABLES = """
 create table jobs (
   number integer primary key, place text, url text, size integer, input_state text, name text, request text, models text,
-  state text not null, tries integer not null default 0, losses integer not null default 0, small integer not null default 0, result text
+  state text not null, tries integer not null default 0, losses integer not null default 0, small integer not null default 0,
+  failed_at integer not null default 0, result text
 );
 create index by_luck on jobs (models, state, tries, number);
 create index by_number on jobs (models, state, number);
@@ -125,10 +126,10 @@ class Plan:
         query = "select * from jobs where models = ? and state = 'waiting' and number > ? order by number limit ?"
         return [_job(row) for row in self._db.execute(query, (models, after, limit))]
 
-    def take(self, models: str) -> BatchJob | None:
-        """The next job of a group, which runs from now on. Those that had no luck come last."""
-        query = "select * from jobs where models = ? and state = 'waiting' order by tries, number limit 1"
-        row = self._db.execute(query, (models,)).fetchone()
+    def take(self, models: str, leave_out: int | None = None) -> BatchJob | None:
+        """The next job of a group, which runs from now on. Those that had no luck come last, those that had none at a seat may be left out."""
+        query = "select * from jobs where models = ? and state = 'waiting' and failed_at is not ? order by tries, number limit 1"
+        row = self._db.execute(query, (models, leave_out)).fetchone()
         if row is None:
             return None
         job = _job(row)
@@ -138,11 +139,13 @@ class Plan:
         self._counts["running"] += 1
         return job
 
-    def give_back(self, job: BatchJob, *, tries: int = 0, losses: int = 0, small: bool = False) -> None:
-        """Let it wait again, tried or lost so many times more."""
+    def give_back(
+        self, job: BatchJob, *, tries: int = 0, losses: int = 0, small: bool = False, failed_at: int = 0
+    ) -> None:
+        """Let it wait again, tried or lost so many times more, and for the last time at this seat."""
         self._db.execute(
-            "update jobs set state = 'waiting', tries = tries + ?, losses = losses + ?, small = max(small, ?) where number = ?",
-            (tries, losses, small, job.number),
+            "update jobs set state = 'waiting', tries = tries + ?, losses = losses + ?, small = max(small, ?), failed_at = ? where number = ?",
+            (tries, losses, small, failed_at, job.number),
         )
         self._groups[job.models] += 1
         self._counts["waiting"] += 1
@@ -204,7 +207,7 @@ class Plan:
 
 
 def _job(row: tuple[Any, ...]) -> BatchJob:
-    number, _, url, size, state, name, request, models, _, tries, losses, small, _ = row
+    number, _, url, size, state, name, request, models, _, tries, losses, small, *_ = row
     return BatchJob(number, FoundSong(url, size, state), name, json.loads(request), models, tries, losses, bool(small))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NEEDED = ("ray", "pyarrow", "fsspec")
 ROOT = Path(__file__).resolve().parents[2]
 FAILED, USAGE = 1, 2
+STARTS = 4  # of Ray on this machine
 
 
 def main(argv: Sequence[str]) -> int:
@@ -144,18 +145,41 @@ def _ray(options: BatchOptions) -> Iterator[None]:
         here = {name: int(count) for name, count in given.items() if count is not None}
     # Actors find our modules where this process has them, also where the same code lies on other machines.
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    ray.init(
-        address=options.address or "local",
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        configure_logging=False,
-        runtime_env={"env_vars": {"PYTHONPATH": path}},
-        **here,
-    )
+    for start in range(1, STARTS + 1):
+        try:
+            ray.init(
+                address=options.address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=False,
+                runtime_env={"env_vars": {"PYTHONPATH": path}},
+                **here,
+            )
+            break
+        except Exception as error:
+            ray.shutdown()
+            # Its processes have half a minute to come up, which a machine with much else to do exceeds. Ray raises no narrower class.
+            if "timed out during startup" not in str(error) or start == STARTS:
+                raise _no_ray(options, error) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _no_ray(options: BatchOptions, error: Exception) -> DsuError:
+    from utils.cluster.driver import BatchStopped
+    from utils.cluster.storage import said
+
+    if options.address is None:
+        return BatchStopped(
+            f"Ray cannot be started on this machine: {said(error)}",
+            hint="Is there memory, and a core that is not busy?",
+        )
+    return BatchStopped(
+        f"There is no Ray cluster at `{options.address}`: {said(error)}",
+        hint="`ray status` on its head tells whether it runs; without --address Ray runs on this machine.",
+    )
 
 
 @contextmanager
