@@ -15,6 +15,7 @@ from demucs.hdemucs import HDemucs
 from demucs.htdemucs import HTDemucs
 from torch import Tensor, nn
 
+from models.blocks.demucs_layers import in_parts
 from models.blocks.sections import Section
 
 # Only for training: how weights are initialised, and whether short audio is padded to the training length.
@@ -112,6 +113,7 @@ class Htdemucs(nn.Module):
 
     def __init__(self, params: HtdemucsParams) -> None:
         super().__init__(**params.arguments())
+        in_parts(self)
         self.params = params
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:

@@ -19,7 +19,6 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from models.blocks.long_convolutions import in_parts
 from models.blocks.recurrent import give_single, has_cpu_kernel
 from utils.core.job import current_job
 from utils.core.settings import Arithmetic
@@ -216,7 +215,6 @@ def _has_kernel(device: str, dtype: torch.dtype) -> bool:
 def for_inference(net: M) -> M:
     """The module in evaluation mode, without gradients."""
     net.eval().requires_grad_(requires_grad=False)
-    in_parts(net)
     return net
 
 

@@ -97,7 +97,11 @@ def load_net(
         arguments = _arguments(klass, package["args"], package["kwargs"])
     except (TypeError, ValueError) as error:
         raise CheckpointMismatch(f"`{path.name}` holds arguments that its network does not accept: {error}.") from error
-    return DemucsNet(for_inference(_build(klass, arguments, state, path)), path, halves=halves)
+    net = _build(klass, arguments, state, path)
+    from models.blocks.demucs_layers import in_parts  # it imports the package, as the network has done
+
+    in_parts(net)
+    return DemucsNet(for_inference(net), path, halves=halves)
 
 
 def _build(klass: Any, arguments: dict[str, Any], state: dict[str, Any], path: Path) -> nn.Module:

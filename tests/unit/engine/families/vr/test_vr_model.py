@@ -158,7 +158,7 @@ def test_half_precision_stays_close_to_single(generation, request):
     """With weights that keep levels, the masks of both generations differ by less than a stem can show."""
     model = loaded(request.getfixturevalue(generation))
     net = with_unit_gain(model.backend._net)
-    magnitude = 10 * noise(1, 2, model.layout.bins + 1, 512).abs()
+    magnitude = 10 * noise(1, 2, model.layout.bins + 1, 288).abs()
     with torch.inference_mode():
         exact = net.predict_mask(magnitude)
         with computing("cpu", "bf16"):
