@@ -52,8 +52,8 @@ class SmallCluster:
         from ray.cluster_utils import Cluster
 
         os.environ["PYTHONPATH"] = str(ROOT)
-        os.environ["RAY_worker_niceness"] = "0"  # otherwise a busy machine leaves actors nothing
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20}
+        head["_system_config"] = {"worker_niceness": 0}  # otherwise a busy machine leaves actors nothing
         self._cluster = in_time(lambda: Cluster(initialize_head=True, head_node_args=head))
         self._count = nodes
         self.nodes = []
