@@ -10,9 +10,10 @@ from ray_cluster import FAKE, ROOT, write_song
 
 from utils.cluster import program
 
-# With another worker than the program's own.
+# With another worker than the program's own. Shells have what they start in the background ignore Ctrl-C, and so would the program.
 CODE = """
-import dataclasses, sys
+import dataclasses, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from utils.cluster import program
 options = dataclasses.replace(program.read(sys.argv[1:]), worker_command={command!r})
 sys.exit(program.batch(options))
