@@ -35,6 +35,7 @@ UNFINISHED = VENV / "dsu-unfinished"
 RUNTIME_LOCK = "locks/runtime.txt"
 STUDIO_LOCK = "locks/studio.txt"
 DOCS_LOCK = "locks/docs.txt"
+BATCH_LOCK = "locks/batch.txt"
 STUDIO = ROOT / "studio"
 BUILD_LOCK = "locks/build.txt"
 DEV_LOCK = "locks/dev.txt"
@@ -66,7 +67,7 @@ FLAVORS = {
 PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 # What has to be downloaded on Linux; elsewhere it is about as much.
 MEGABYTES = {
-    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, DOCS_LOCK: 22, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
+    RUNTIME_LOCK: 107, STUDIO_LOCK: 1, DOCS_LOCK: 22, BATCH_LOCK: 130, ONNX_LOCK: 18, ONNX_GPU_LOCK: 245, BUILD_LOCK: 20, DEV_LOCK: 85, MAC_TORCH_LOCK: 90,
 }  # fmt: skip
 MEGABYTES_PER_S = 6  # at 50 Mbit/s
 INSTALL_MINUTES = 1  # to unpack what was downloaded
@@ -323,13 +324,14 @@ def read_stamp() -> dict[str, Any]:
 
 
 def fingerprints(
-    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, docs: bool = False
+    flavor: str, *, dev: bool, build: bool = False, studio: bool = False, docs: bool = False, batch: bool = False
 ) -> dict[str, str]:
     """The files to install from, each with the hash of its content."""
     names = [MAC_TORCH_LOCK if flavor == "mac-mps" else f"requirements-{flavor}.txt"]
     names += [RUNTIME_LOCK, FLAVORS[flavor].onnx_lock]
     names += [STUDIO_LOCK] if dev or build or studio or docs else []
     names += [DOCS_LOCK] if dev or docs else []
+    names += [BATCH_LOCK] if dev or batch else []
     names += [BUILD_LOCK] if dev or build else []
     names += [DEV_LOCK] if dev else []
     return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
@@ -387,14 +389,20 @@ def install(files: Sequence[str], flavor: str) -> None:
 
 
 def set_up(
-    flavor: str | None = None, *, dev: bool = False, build: bool = False, studio: bool = False, docs: bool = False
+    flavor: str | None = None,
+    *,
+    dev: bool = False,
+    build: bool = False,
+    studio: bool = False,
+    docs: bool = False,
+    batch: bool = False,
 ) -> Path:
     """Bring `.venv` up to date, doing only what is missing, and return its Python."""
     check_python()
     stamp = read_stamp()
     flavor = flavor or stamp.get("flavor") or detect_flavor()
     check_flavor(flavor)
-    files = fingerprints(flavor, dev=dev, build=build, studio=studio, docs=docs)
+    files = fingerprints(flavor, dev=dev, build=build, studio=studio, docs=docs, batch=batch)
     plan = plan_setup(stamp, fits=venv_fits(), flavor=flavor, files=files)
     try:
         if plan.rebuild:
@@ -680,6 +688,15 @@ def serve(words: list[str]) -> int:
     return become([str(set_up(studio=True)), str(ROOT / "workers" / "dsu_worker.py"), "serve", *words])
 
 
+def batch(words: list[str]) -> int:
+    """separate a catalogue, on this machine or on a cluster
+
+    run.py batch SOURCE -o DIR   a folder, a list or a table of songs;
+                                 docs/scale.md has all options
+    """
+    return become([str(set_up(batch=True)), str(ROOT / "workers" / "dsu_worker.py"), "batch", *words])
+
+
 def doctor(words: list[str]) -> int:
     """examine this machine: disks, codecs, and how each device computes"""
     return worker(["dsu", "doctor", *words])
@@ -715,7 +732,7 @@ def refuse_extra(command: str, words: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     command.__name__: command
-    for command in (demo, studio, serve, test, check, bench, gen, docs, lock, build, worker, doctor, clean)
+    for command in (demo, studio, serve, batch, test, check, bench, gen, docs, lock, build, worker, doctor, clean)
 }
 
 

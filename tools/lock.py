@@ -69,6 +69,7 @@ LOCKS = (
     Lock(run.RUNTIME_LOCK, ("requirements-cpu.txt",), ("requirements-alone.txt",)),
     Lock(run.STUDIO_LOCK, ("requirements-studio.txt",)),
     Lock(run.DOCS_LOCK, ("requirements-docs.txt",)),
+    Lock(run.BATCH_LOCK, ("requirements-batch.txt",)),
     Lock(run.BUILD_LOCK, ("requirements-build.txt",)),
     Lock(run.DEV_LOCK, ("requirements-dev.txt",), ("requirements-dev-alone.txt",)),
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.generated import table, write_or_check
+from utils.cluster.options import new_parser as batch_parser
 from utils.commandline import audiosep, bsroformer, demucs, denoise, doctor, dsu, provider, recipes, score
 from utils.commandline.audio_separator.options import LAYOUT as AUDIO_SEPARATOR
 from utils.commandline.layout import Layout
@@ -25,7 +26,7 @@ from utils.web.options import new_parser as web_parser
 from workers import WORKERS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "options"
-NOTICE = "<!-- Written by `python -m tools.options_docs` from the parsers in utils/commandline and utils/web. -->"
+NOTICE = "<!-- Written by `python -m tools.options_docs` from the parsers in utils/commandline, utils/cluster and utils/web. -->"
 # The programs for one family, and the commands of `dsu`.
 PROGRAMS = {
     "demucs": demucs.LAYOUT,
@@ -45,7 +46,7 @@ COMMANDS = (
     score.LAYOUT,
     provider.LAYOUT,
 )
-SERVERS = ("dsu studio", "dsu serve")
+EXTRAS = (batch_parser(), web_parser("dsu studio"), web_parser("dsu serve"))
 # Every program has these.
 EVERYWHERE = frozenset({"--help", "--version"})
 SONGS = "tracks"  # what stands without an option
@@ -136,9 +137,8 @@ def render_dsu(worker: Worker) -> str:
         parts += [f"### {title}", f"{' '.join(layout.description.split())} In addition to the options above:"]
         parts += options_of(new_parser(layout), common)
     parts += [section(layout) for layout in COMMANDS]
-    for program in SERVERS:
-        parser = web_parser(program)
-        parts += [f"## {program}", str(parser.description), *options_of(parser)]
+    for parser in EXTRAS:
+        parts += [f"## {parser.prog}", str(parser.description), *options_of(parser)]
     return _page(worker, parts)
 
 

@@ -45,6 +45,10 @@ def main(worker: Worker, argv: Sequence[str]) -> int:
         from utils.web.program import main as serve_web
 
         return bootstrap.end(worker.name, serve_web(f"dsu {argv[0]}", argv[1:]))
+    if worker.name == "dsu" and argv[:1] == ["batch"]:
+        from utils.cluster.program import main as run_batch
+
+        return bootstrap.end(worker.name, run_batch(argv[1:]))
     start_engine = partial(make_engine, worker.for_people or worker.name)
     try:
         command_line: Any = importlib.import_module(worker.command_line)

@@ -29,6 +29,7 @@ from worker_process import TIMEOUT_S, clean_environment, worker_command
 import run
 from tools import options_docs
 from tools.fixtures.song import song
+from utils.cluster import options as batch_options
 from utils.commandline import dsu
 from utils.commandline.options import new_parser
 from utils.core.errors import DsuError
@@ -160,6 +161,8 @@ def wrong_with_run(words: list[str]) -> str:
         return "`run.py` has no such command"
     if words[0] == "demo":
         return ""
+    if words[0] == "batch":
+        return wrong_with_batch(words[1:])
     known = run.help_of(words[0]) + "--flavor --scale -k" + " ".join(run.FLAVORS)
     unknown = [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
     return (
@@ -173,6 +176,8 @@ def wrong_with_program(worker, words: list[str]) -> str:
     """What a program would not understand. Its engine is not made."""
     if "--worker" in words or "--version" in words or words[:1] in (["worker"], ["jsonrpc"]):
         return ""
+    if worker.name == "dsu" and words[:1] == ["batch"]:
+        return wrong_with_batch(words[1:])
     if worker.name == "dsu" and words[:1] in (["serve"], ["studio"]):
         try:
             options.read(f"dsu {words[0]}", words[1:])
@@ -197,6 +202,17 @@ def wrong_with_program(worker, words: list[str]) -> str:
 def models_of(name: str, models_dir: Path, repo: Path | None = None):
     """The models that a program lists; nothing changes them here."""
     return list_models(name, models_dir, repo)
+
+
+def wrong_with_batch(words: list[str]) -> str:
+    """What `dsu batch` would not understand."""
+    try:
+        batch_options.read(words)
+    except DsuError as error:
+        return str(error)
+    except SystemExit as end:
+        return f"status {end.code}" if end.code else ""
+    return ""
 
 
 def wrong_with_json(text: str) -> str:
@@ -271,8 +287,7 @@ def every_option() -> set[str]:
     families = [dsu.layout_of(family) for family in dsu.FAMILIES]
     layouts = [*options_docs.PROGRAMS.values(), *options_docs.COMMANDS, dsu.SEPARATE, dsu.RECIPES.layout, *families]
     found = {flag for layout in layouts for flag in new_parser(layout).flags}
-    servers = [options.new_parser(program) for program in options_docs.SERVERS]
-    found |= {flag for parser in servers for action in parser._actions for flag in action.option_strings}
+    found |= {flag for parser in options_docs.EXTRAS for action in parser._actions for flag in action.option_strings}
     found |= {f"--{name.replace('_', '-')}" for name in (*FIELDS, *ACTIONS, "worker")}
     return found | set(re.findall(r"--[a-z][\w-]*", run.usage() + "".join(map(run.help_of, run.COMMANDS))))
 

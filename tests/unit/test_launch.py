@@ -54,6 +54,12 @@ def test_worker_mode_serves(monkeypatch, worker):
     assert seen["names"] == [model.name for model in launch.list_models(worker.name, Path("/nothing"))]
 
 
+def test_a_catalogue_is_for_the_batch(monkeypatch):
+    """The word is that of a command, as the protocol has one; a song of that name goes after `separate`."""
+    monkeypatch.setattr("utils.cluster.program.main", len)
+    assert launch.main(WORKERS["dsu"], ["batch", "songs", "-o", "out"]) == 3
+
+
 def test_dsu_serves_by_a_word(monkeypatch):
     """Others might have a song of that name."""
     monkeypatch.setattr("utils.serving.entry.run_worker", lambda row, argv, *_: argv)

@@ -31,7 +31,7 @@ def test_flavors_differ_only_in_torch_and_onnxruntime(flavor):
 
 
 @pytest.mark.parametrize(
-    "name", [*run.FLAVORS, "common", "alone", "studio", "docs", "build", "dev", "dev-alone", "peers", "fuzzer"]
+    "name", [*run.FLAVORS, "common", "alone", "studio", "docs", "batch", "build", "dev", "dev-alone", "peers", "fuzzer"]
 )
 def test_packages_that_break_installations_stay_out(name):
     """torchaudio and torchvision must match torch's build exactly, and DSU does not need them."""
@@ -39,8 +39,10 @@ def test_packages_that_break_installations_stay_out(name):
 
 
 def test_every_package_is_pinned_in_one_place():
-    """It is needed for running, for the server, for building, or for development."""
-    files = [pins(name).keys() for name in ("common", "cpu", "alone", "studio", "docs", "build", "dev", "dev-alone")]
+    """It is needed for running, for the server, for documents, for batches, for building, or for development."""
+    files = [
+        pins(name).keys() for name in ("common", "cpu", "alone", "studio", "docs", "batch", "build", "dev", "dev-alone")
+    ]
     assert len(set().union(*files)) == sum(len(names) for names in files)
 
 

@@ -49,6 +49,7 @@ MODULES_LEFT_OUT = (
         ),
     ),
     LeftOut("The name that python_multipart had before.", ("multipart",)),
+    LeftOut("Batches on clusters need an environment, on all machines; `run.py batch` makes it.", ("ray", "pyarrow")),
     LeftOut("Rich's syntax highlighting and Markdown.", ("pygments", "markdown_it", "mdurl", "rich.jupyter")),
     LeftOut(
         "Compiling, exporting and symbolic mathematics: torch imports these only on request, and they need its sources.",

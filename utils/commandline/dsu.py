@@ -57,6 +57,7 @@ usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu doctor [options]
        dsu recipe [options] list | show NAME ... | check NAME_OR_FILE ...
        dsu score [options] REFERENCE ESTIMATE
+       dsu batch [options] SOURCE ... -o DIR
        dsu studio [options]
        dsu serve [options]
        dsu worker [options]
@@ -71,6 +72,7 @@ commands:
   doctor      examine this machine: disks, codecs, graphics cards
   recipe      list, show and check recipes, which combine several models
   score       compare separated stems with the true ones
+  batch       separate a catalogue, on this machine or a cluster
   studio      separate songs in the browser
   serve       answer HTTP requests, for programs elsewhere
   worker      answer JSON commands from standard input, for programs

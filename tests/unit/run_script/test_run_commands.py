@@ -21,8 +21,14 @@ def started(monkeypatch):
     """The command lines that would have been run, with their folders, each after the set-up before it."""
     seen = []
 
-    def set_up(flavor=None, *, dev=False, build=False, studio=False, docs=False):
-        seen.append(("set_up", flavor, "build" if build else "studio" if studio else "docs" if docs else dev))
+    def set_up(flavor=None, *, dev=False, build=False, studio=False, docs=False, batch=False):
+        seen.append(
+            (
+                "set_up",
+                flavor,
+                "build" if build else "studio" if studio else "docs" if docs else "batch" if batch else dev,
+            )
+        )
         return PYTHON
 
     def run_openly(argv, cwd=None):
@@ -388,6 +394,15 @@ def test_the_server_gets_its_packages_and_a_page(started, monkeypatch, name):
     assert run.main([name, "--port", "1"]) == 0
     assert became[-1][1:] == [str(run.ROOT / "workers" / "dsu_worker.py"), name, "--port", "1"]
     assert started == [("set_up", None, "studio")] * 2
+
+
+def test_a_batch_gets_its_packages(started, monkeypatch):
+    """And nothing that the server needs."""
+    became = []
+    monkeypatch.setattr(run, "become", lambda argv: became.append(argv) or 0)
+    assert run.main(["batch", "songs", "-o", "out"]) == 0
+    assert became[-1][1:] == [str(run.ROOT / "workers" / "dsu_worker.py"), "batch", "songs", "-o", "out"]
+    assert started == [("set_up", None, "batch")]
 
 
 def test_the_page_is_made_when_its_sources_are_newer(started, monkeypatch, tmp_path):

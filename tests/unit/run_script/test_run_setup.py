@@ -9,7 +9,13 @@ import pytest
 
 import run
 
-AFTER_THEM = [run.STUDIO_LOCK, run.DOCS_LOCK, run.BUILD_LOCK, run.DEV_LOCK]  # what tests need beside what runs
+AFTER_THEM = [
+    run.STUDIO_LOCK,
+    run.DOCS_LOCK,
+    run.BATCH_LOCK,
+    run.BUILD_LOCK,
+    run.DEV_LOCK,
+]  # what tests need beside what runs
 
 
 class FakeCommands:
@@ -154,7 +160,7 @@ def test_the_size_and_time_of_an_installation_are_announced(commands, capsys):
     first, second = [line for line in capsys.readouterr().err.splitlines() if "Setting up" in line]
     assert "(cuda): up to 3052 MB to download" in first
     assert "about 9 min" in first
-    assert "(cuda): up to 128 MB to download" in second
+    assert "(cuda): up to 258 MB to download" in second
 
 
 def test_a_size_that_nobody_knows_is_said_to_be_unknown(commands, capsys):

@@ -25,6 +25,7 @@ FILES = {
     "requirements-alone.txt": "alone==1.0\n",
     "requirements-studio.txt": "web==1.0\n",
     "requirements-docs.txt": "pages==1.0\n",
+    "requirements-batch.txt": "many==1.0\n",
     "requirements-build.txt": "freezer==1.0\n",
     "requirements-dev.txt": "tester==1.0\n",
     "requirements-dev-alone.txt": "peer==1.0\n",
@@ -48,6 +49,7 @@ def packages():
         "filelock": package(),
         "web": package("base"),
         "pages": package("base"),
+        "many": package("base"),
         "freezer": package('backport; python_version < "3.14"', "base"),
         "backport": package(),
         "tester": package("base", "alone"),
@@ -65,6 +67,7 @@ def project(monkeypatch, tmp_path):
         run.RUNTIME_LOCK: ["app", "base", "filelock", "alone", 'windows-only; sys_platform == "nowhere"'],
         run.STUDIO_LOCK: ["web"],
         run.DOCS_LOCK: ["pages"],
+        run.BATCH_LOCK: ["many"],
         run.BUILD_LOCK: ["freezer", "backport"],
         run.DEV_LOCK: ["tester", "peer"],
     }
@@ -353,7 +356,7 @@ def pip(project, monkeypatch):
 def test_the_lock_has_everything_on_every_system(pip):
     """What only other systems or other Pythons need is locked too, with a marker."""
     assert lock.main([]) == 0
-    runtime, _, _, build, dev = (lock.read_lock(each.file) for each in lock.LOCKS)
+    runtime, _, _, _, build, dev = (lock.read_lock(each.file) for each in lock.LOCKS)
     assert runtime.keys() == {"app", "base", "filelock", "alone", "windows-only"}
     assert runtime["windows-only"].marker == 'sys_platform == "win32"'
     assert build.keys() == {"freezer", "backport"}

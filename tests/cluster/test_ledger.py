@@ -1,0 +1,116 @@
+"""Results count once, whenever a driver is killed."""
+
+import pytest
+
+from utils.cluster.ledger import INCOMING, LEDGER, DriverLease, Ledger, LedgerEntry, ResultFile, key_of, stamp_of
+from utils.cluster.manifest import Checked, Fault
+from utils.cluster.plan import Plan, models_of
+from utils.cluster.storage import FoundSong, Store
+from utils.core.errors import InvalidRequest
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "out"), {})
+
+
+@pytest.fixture
+def plan():
+    plan = Plan()
+    yield plan
+    plan.close()
+
+
+def row(name, **fields):
+    return Checked("list", FoundSong(f"file:///{name}.wav", 4, "1"), name, {"model": "a", **fields})
+
+
+def entry(job, attempt="try", name=None):
+    key = key_of(job, "content", "models")
+    file = ResultFile("one.wav", "one", "", 4)
+    return LedgerEntry(key, stamp_of(job, "models"), name or job.name, attempt, (file,), {"duration": 1.0})
+
+
+def write_try(store, attempt="try"):
+    store.write(f"{INCOMING}/{attempt}/one.wav", b"stem")
+
+
+def opened(store, plan):
+    ledger = Ledger(store, plan)
+    ledger.load()
+    return ledger
+
+
+def filled(plan, *rows):
+    list(plan.fill(iter(rows)))
+    return plan.waiting(models_of(rows[0].fields)) if rows else []
+
+
+def test_what_was_written_down_is_found_without_reading_the_song(store, plan):
+    """And only while its files are as they were."""
+    (job,) = filled(plan, row("song"))
+    ledger = opened(store, plan)
+    write_try(store)
+    ledger.record([entry(job)])
+    assert (store.folder / "song/one.wav").read_bytes() == b"stem"
+    again = opened(store, plan)
+    assert again.find_unread([job], "models") == [(job, entry(job))]
+    assert again.find_unread([job], "other models") == []
+    (store.folder / "song/one.wav").write_bytes(b"changed")
+    assert again.find_unread([job], "models") == []
+
+
+def test_a_driver_killed_between_writing_down_and_moving(store, plan, monkeypatch):
+    """The next one moves what was written down, and removes what was not."""
+    (job,) = filled(plan, row("song"))
+    ledger = opened(store, plan)
+    write_try(store, "try")
+    write_try(store, "late")
+    monkeypatch.setattr(ledger, "_move", lambda entry: None)
+    ledger.record([entry(job)])
+    assert not (store.folder / "song").exists()
+    opened(store, plan)
+    assert (store.folder / "song/one.wav").read_bytes() == b"stem"
+    assert not (store.folder / INCOMING).exists()
+
+
+def test_a_segment_that_was_never_whole_is_nothing(store, plan):
+    """It still has its temporary name."""
+    store.write(f"{LEDGER}/.0.jsonl.0123.part", b"{half")
+    assert opened(store, plan) is not None
+    assert list(store.below(LEDGER)) == []
+
+
+def test_results_never_take_the_names_of_others(store, plan):
+    """Neither of other rows nor of earlier results, on any file system."""
+    jobs = filled(plan, row("song"), row("Song"), row("song"))
+    assert [job.name for job in jobs] == ["song", "Song (2)", "song (3)"]
+    ledger = opened(store, plan)
+    ledger.remember([entry(jobs[0])])
+    assert plan.final_name("song", entry(jobs[0]).key) == "song"
+    assert plan.final_name("song", "another") == "song (4)"
+
+
+def test_one_driver_at_a_time(store):
+    """A second one is told so."""
+    lease = DriverLease(store)
+    with pytest.raises(InvalidRequest, match="Another batch"):
+        DriverLease(store)
+    lease.release()
+    DriverLease(store).release()
+
+
+def test_jobs_that_had_no_luck_come_last(plan):
+    """And rows that cannot be done are no jobs."""
+    filled(plan, row("one"), row("two"), Fault("list", "It is wrong."))
+    models = models_of({"model": "a"})
+    first = plan.take(models)
+    plan.give_back(first, tries=1)
+    second = plan.take(models)
+    assert (first.name, second.name) == ("one", "two")
+    plan.give_back(second, failed_at=7)
+    assert plan.take(models, leave_out=7).tries == 1
+    assert plan.take(models, leave_out=7) is None
+    assert plan.take(models).name == "two"
+    assert plan.take(models) is None
+    assert plan.counts() == {"running": 2, "invalid": 1}

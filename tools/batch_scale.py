@@ -1,0 +1,75 @@
+"""What other machines would do with the songs of a batch that was run, by the model in `utils/cluster/simulation.py`.
+
+python -m tools.batch_scale stems/results.jsonl --workers 1,8,64,512 --songs 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.cluster.simulation import Machines, MeasuredSong, simulate
+
+
+def measured(table: Path) -> list[MeasuredSong]:
+    """The songs of a batch that were separated in it, from its `results.jsonl`."""
+    songs = []
+    with table.open(encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            if row["status"] == "done" and not row["kept"]:
+                size_bytes = sum(stem["size_bytes"] for stem in row["stems"])
+                songs.append(
+                    MeasuredSong(
+                        row["separate_s"], row["input_bytes"], size_bytes, len(row["stems"]), row["duration_s"] or 0.0
+                    )
+                )
+    return songs
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        "python -m tools.batch_scale", description="What other machines would do with a batch."
+    )
+    parser.add_argument("results", type=Path, help="results.jsonl of a batch")
+    parser.add_argument("--workers", default="1,8,64,512", help="numbers of workers; default 1,8,64,512")
+    parser.add_argument("--songs", type=int, help="how many songs, as those measured; default: those")
+    parser.add_argument("--start-s", type=float, default=0.0, help="seconds until a worker has its model")
+    parser.add_argument("--store-mb-s", type=float, default=float("inf"), help="bandwidth of the store")
+    parser.add_argument("--worker-mb-s", type=float, default=float("inf"), help="bandwidth of a worker")
+    parser.add_argument("--request-ms", type=float, default=0.0, help="until the store answers")
+    parser.add_argument("--message-ms", type=float, default=0.0, help="of the driver, for each answer")
+    parser.add_argument("--move-ms", type=float, default=0.0, help="to move a file within the store")
+    parser.add_argument("--cost-per-hour", type=float, help="of a worker")
+    typed = parser.parse_args(argv)
+    found = measured(typed.results)
+    if not found:
+        parser.error(f"`{typed.results}` has no song that was separated.")
+    songs = list(itertools.islice(itertools.cycle(found), typed.songs or len(found)))
+    for workers in map(int, typed.workers.split(",")):
+        machines = Machines(
+            workers,
+            typed.start_s,
+            typed.store_mb_s * 1e6,
+            typed.worker_mb_s * 1e6,
+            typed.request_ms / 1000,
+            typed.message_ms / 1000,
+            typed.move_ms / 1000,
+        )
+        done = simulate(songs, machines)
+        told = {"workers": workers, "songs": len(songs), "hours": round(done.seconds / 3600, 3)}
+        told |= {
+            "worker_share": round(done.worker_share, 3),
+            **{name: round(each, 3) for name, each in done.limits.items()},
+        }
+        if typed.cost_per_hour is not None:
+            told["cost"] = round(typed.cost_per_hour * workers * done.seconds / 3600, 2)
+        sys.stdout.write(json.dumps(told) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

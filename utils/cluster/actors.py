@@ -1,0 +1,236 @@
+"""What runs on the machines: an actor fetches songs, and has a worker `dsu --worker` of its own separate them.
+
+The worker is a child process: it has the same engine as everywhere, and a song that kills it leaves the actor to tell. While it separates one song, the
+actor fetches the next. Nothing that an actor writes is a result before the driver says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import msgspec
+
+from utils.cluster.ledger import INCOMING, LOGS, ResultFile
+from utils.cluster.plan import BatchJob
+from utils.cluster.storage import Options, Store, fetch, said, sync
+from utils.core.settings import resolve
+from utils.web.child import Died, SongReader
+from utils.web.problems import Problem
+from utils.web.worker import JobWorker
+
+READ_PATIENCE_S = 3600.0
+LOGGED_LINES = 200
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every actor knows."""
+
+    out: str
+    storage: Options
+    worker: tuple[str, ...]
+    models_dir: str | None
+    worker_command: tuple[str, ...] | None
+
+
+class Fetched(NamedTuple):
+    """A song that an actor has, and its content."""
+
+    sha256: str
+    seconds: float
+
+
+class TryOutcome(NamedTuple):
+    """What became of a try. Files lie in the folder of the attempt."""
+
+    files: tuple[ResultFile, ...]
+    told: dict[str, Any]  # the worker's `done` or `error`
+    seconds: dict[str, float]
+
+
+@dataclass
+class _SongHere:
+    path: Path
+    folder: Path
+    log: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.log.append(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}")
+        del self.log[:-LOGGED_LINES]
+
+
+class Separator:
+    """The actor. Its methods are asynchronous: one song is separated while others are fetched and stored."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._store = Store(setup.out, setup.storage)
+        self._work = Path(tempfile.mkdtemp(prefix="dsu-actor-"))
+        self._worker = JobWorker(setup.worker, self._work, setup.worker_command)
+        self._reader = SongReader(self._work, patience_s=READ_PATIENCE_S)
+        self._songs: dict[str, _SongHere] = {}
+        self._identities: dict[str, str] = {}
+        self._turn = asyncio.Lock()
+
+    async def describe(self) -> dict[str, Any]:
+        """Where it is. It answers once it can work."""
+        await self._worker.start()
+        return {"host": socket.gethostname(), "pid": os.getpid()}
+
+    async def identify(self, models: str) -> str:
+        """What identifies the models' files on this machine."""
+        named = msgspec.json.decode(models)
+        model = named.get("model")
+        exactly = isinstance(model, str) and named.keys() == {"model"}
+        folder = resolve({"models_dir": self._setup.models_dir}).models_dir
+        answer = await self._reader.ask(
+            "identify", models=[model] if exactly else [], models_dir=str(folder), whole=not exactly
+        )
+        return str(answer["identity"])
+
+    async def fetch(self, job: BatchJob, attempt: str) -> Fetched | TryOutcome:
+        """Get a song, and say what is in it."""
+        started = time.monotonic()
+        folder = Path(tempfile.mkdtemp(prefix="song-", dir=self._work))
+        suffix = PurePosixPath(job.found.url).suffix
+        song = self._songs[attempt] = _SongHere(folder, folder)
+        try:
+            song.path = await asyncio.to_thread(fetch, job.found.url, folder / f"song{suffix}", self._setup.storage)
+            sha256 = await asyncio.to_thread(_sha256, song.path)
+        except FileNotFoundError:
+            return await self._failed(
+                job, attempt, _error("input_not_found", f"There is no file `{job.found.url}` any more.")
+            )
+        except PermissionError as error:
+            return await self._failed(
+                job, attempt, _error("input_unreadable", f"`{job.found.url}` may not be read: {said(error)}.")
+            )
+        except Exception as error:  # noqa: BLE001 - the edge to file systems
+            return await self._failed(
+                job, attempt, _error("fetch_failed", f"`{job.found.url}` could not be fetched: {said(error)}.")
+            )
+        song.note(f"Fetched {job.found.url} ({job.found.size_bytes} bytes, SHA-256 {sha256}).")
+        return Fetched(sha256, time.monotonic() - started)
+
+    async def separate(self, job: BatchJob, attempt: str) -> TryOutcome:
+        """Separate a song that was fetched, and store its stems."""
+        song = self._songs[attempt]
+        async with self._turn:
+            started = time.monotonic()
+            # On a disk the stems are written where they stay; the driver then only renames them.
+            folder = self._store.folder / INCOMING / attempt if self._store.folder else song.folder / "stems"
+            await asyncio.to_thread(functools.partial(folder.mkdir, parents=True, exist_ok=True))
+            request = {
+                "name_template": "{stem}",
+                **job.request,
+                "cmd": "separate",
+                "input": str(song.path),
+                "output_dir": str(folder),
+            }
+            if job.is_small:
+                request["batch_size"] = 1
+            line = await self._told(song, request)
+            separated = time.monotonic()
+        if line["status"] != "done":
+            return await self._failed(job, attempt, line)
+        try:
+            files = await asyncio.to_thread(self._stored, folder, attempt, line)
+        except Exception as error:  # noqa: BLE001 - the edge to file systems
+            return await self._failed(
+                job, attempt, _error("store_failed", f"The stems could not be stored: {said(error)}.")
+            )
+        seconds = {"separate": separated - started, "store": time.monotonic() - separated}
+        song.note(f"Done in {seconds['separate']:.2f} s.")
+        await self._end(job, attempt)
+        return TryOutcome(files, _facts(line), seconds)
+
+    async def forget(self, job: BatchJob, attempt: str) -> None:
+        """The song is not needed here."""
+        await self._end(job, attempt)
+
+    async def stop(self) -> None:
+        """End the children, and leave nothing behind."""
+        await self._worker.stop()
+        await self._reader.stop()
+        await asyncio.to_thread(shutil.rmtree, self._work, ignore_errors=True)
+
+    async def _told(self, song: _SongHere, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The worker's last line about a job. If it dies, that is an error, too."""
+
+        def hear(line: Mapping[str, Any]) -> None:
+            if line.get("status") not in ("progress", "segment", "streaming", "downloading"):
+                song.note(msgspec.json.encode(line).decode())
+
+        song.note(f"To the worker: {msgspec.json.encode(request).decode()}")
+        try:
+            line = await self._worker.do(request, hear)
+        except Died as died:
+            return _error("worker_died", f"The worker died of this song. {died}")
+        except Problem as problem:  # it cannot be started
+            return {"status": "error", **problem.error}
+        if line["status"] == "error" and line.get("code") in ("out_of_memory", "device_lost"):
+            await self._worker.stop()  # the next job begins with all that there is
+        return line
+
+    async def _failed(self, job: BatchJob, attempt: str, line: Mapping[str, Any]) -> TryOutcome:
+        song = self._songs[attempt]
+        song.note(msgspec.json.encode(line).decode())
+        await self._end(job, attempt)
+        return TryOutcome((), {"status": "error", **_facts(line)}, {})
+
+    async def _end(self, job: BatchJob, attempt: str) -> None:
+        song = self._songs.pop(attempt, None)
+        if song is None:
+            return
+        with contextlib.suppress(Exception):  # a log that cannot be written fails no song
+            text = "\n".join(song.log) + "\n"
+            name = f"{LOGS}/{job.number // 1000:04d}/{job.number:07d}-{job.tries + job.losses + 1}.log"
+            await asyncio.to_thread(self._store.write, name, text.encode())
+        await asyncio.to_thread(shutil.rmtree, song.folder, ignore_errors=True)
+
+    def _stored(self, folder: Path, attempt: str, line: Mapping[str, Any]) -> tuple[ResultFile, ...]:
+        """The files that the worker has written, safely in the folder of the attempt."""
+        stems = {Path(path): stem for stem, path in line.get("paths", {}).items()}
+        files = []
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            name = path.relative_to(folder)
+            if name.parts[0] == ".dsu":
+                continue
+            if self._store.folder is not None and path.is_relative_to(self._store.folder):
+                sync(path)
+            else:
+                self._store.put(path, f"{INCOMING}/{attempt}/{name.as_posix()}")
+            files.append(ResultFile(name.as_posix(), stems.get(path), _sha256(path), path.stat().st_size))
+        return tuple(files)
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"status": "error", "code": code, "message": message}
+
+
+FACTS = (
+    *("status", "code", "message", "hint", "field", "warnings", "duration", "elapsed", "speed", "sample_rate", "model"),
+    *("device", "gain", "timing", "settings"),
+)
+
+
+def _facts(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a line is kept."""
+    return {name: line[name] for name in FACTS if line.get(name) is not None}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
