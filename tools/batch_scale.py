@@ -30,7 +30,7 @@ def measured(table: Path) -> list[MeasuredSong]:
     return songs
 
 
-def main(argv: Sequence[str]) -> int:
+def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m tools.batch_scale", description="What other machines would do with a batch."
     )
@@ -44,6 +44,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--message-ms", type=float, default=0.0, help="of the driver, for each answer")
     parser.add_argument("--move-ms", type=float, default=0.0, help="to move a file within the store")
     parser.add_argument("--cost-per-hour", type=float, help="of a worker")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = new_parser()
     typed = parser.parse_args(argv)
     found = measured(typed.results)
     if not found:

@@ -27,7 +27,7 @@ from snippets import Block, blocks_of, pages, spans_of
 from worker_process import TIMEOUT_S, clean_environment, worker_command
 
 import run
-from tools import options_docs
+from tools import batch_scale, options_docs
 from tools.fixtures.song import song
 from utils.cluster import options as batch_options
 from utils.commandline import dsu
@@ -161,7 +161,7 @@ def wrong_with_run(words: list[str]) -> str:
         return "`run.py` has no such command"
     if words[0] == "demo":
         return ""
-    if words[0] == "batch":
+    if words[0] == "batch" and words[1:]:
         return wrong_with_batch(words[1:])
     known = run.help_of(words[0]) + "--flavor --scale -k" + " ".join(run.FLAVORS)
     unknown = [word for word in words[1:] if word.startswith("-") and word.partition("=")[0] not in known]
@@ -283,13 +283,18 @@ OF_OTHERS = {"--gpus", "--publish", "--minutes", "--loaders"}  # of docker, and 
 
 @functools.cache
 def every_option() -> set[str]:
-    """What any program of ours takes, or `run.py`."""
+    """What any program of ours takes, `run.py`, or the model of larger clusters."""
     families = [dsu.layout_of(family) for family in dsu.FAMILIES]
     layouts = [*options_docs.PROGRAMS.values(), *options_docs.COMMANDS, dsu.SEPARATE, dsu.RECIPES.layout, *families]
     found = {flag for layout in layouts for flag in new_parser(layout).flags}
     found |= {flag for parser in options_docs.EXTRAS for action in parser._actions for flag in action.option_strings}
     found |= {f"--{name.replace('_', '-')}" for name in (*FIELDS, *ACTIONS, "worker")}
-    return found | set(re.findall(r"--[a-z][\w-]*", run.usage() + "".join(map(run.help_of, run.COMMANDS))))
+    return found | set(
+        re.findall(
+            r"--[a-z][\w-]*",
+            run.usage() + "".join(map(run.help_of, run.COMMANDS)) + batch_scale.new_parser().format_help(),
+        )
+    )
 
 
 def options_alone(page: str) -> list[str]:
