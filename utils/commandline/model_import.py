@@ -89,7 +89,7 @@ def import_models(typed: Typed) -> int:
     folders = [Path(name).expanduser() for name in typed.words.tracks]
     missing = [f"`{folder}`" for folder in folders if not (folder.is_dir() or folder.is_file())]
     if missing:
-        raise InvalidRequest(f"There is no folder {', '.join(missing)}.")
+        raise InvalidRequest(f"There is no file or folder {', '.join(missing)}.")
     files = [folder for folder in folders if folder.is_file()]
     if (run.config or run.like) and len(folders) != 1 - (not files):
         raise InvalidRequest("--config and --like are for one FILE.")
@@ -126,6 +126,11 @@ def _work(
     job.begin_stages(check=1.0, bring=1.0)
     display.doing("Checking")
     findings = importer.check(list(found.values()))
+    looked_at = {finding.path for finding in findings}
+    if others := [folder.name for folder in folders if folder.is_file() and folder not in looked_at]:
+        raise InvalidRequest(
+            f"`{others[0]}` is no file with weights. Give that; what belongs to it is found beside it."
+        )
     own = [finding for finding in findings if finding.state == "unknown" and finding.path in folders]
     if len(own) == len(findings) == 1:
         return _own(own[0].path, registry, models, job, run)

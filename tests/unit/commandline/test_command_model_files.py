@@ -205,12 +205,14 @@ def test_a_known_file_is_imported_like_a_folder(run):
         (["--config", "nowhere.yaml", "mine.ckpt"], "There is no configuration `nowhere.yaml`."),
         (["--like", "htdemucs", "."], "--config and --like are for one FILE."),
         (["--like", "scnet_small", "mine.ckpt", "b.wav"], "--config and --like are for one FILE."),
-        (["nothing.ckpt"], "There is no folder `nothing.ckpt`."),
+        (["nothing.ckpt"], "There is no file or folder `nothing.ckpt`."),
+        (["mine.yaml"], "`mine.yaml` is no file with weights."),
     ],
 )
 def test_mistakes_of_an_import(run, words, said):
     """They are told, and nothing is filed."""
-    Path("mine.ckpt").write_bytes(b"anything")
+    for name in ("mine.ckpt", "mine.yaml"):
+        Path(name).write_bytes(b"anything")
     status, out, err = run("import", *words)
     assert (status, out) == (2, "")
     assert said in err

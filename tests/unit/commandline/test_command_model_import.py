@@ -101,7 +101,7 @@ def test_a_folder_without_models_and_one_that_does_not_exist(run):
     assert run("empty")[:2] == (1, "There are no model files in that folder.\n")
     status, out, err = run("nowhere")
     assert (status, out) == (2, "")
-    assert err == "dsu models import: There is no folder `nowhere`.\n"
+    assert err == "dsu models import: There is no file or folder `nowhere`.\n"
 
 
 def test_without_a_folder_the_usual_places_are_looked_into(run, monkeypatch):
