@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from moto.core import set_initial_no_auth_action_count
 from moto.server import ThreadedMotoServer
 from ray_cluster import Batch, write_song
 
@@ -70,6 +71,22 @@ def test_a_bucket_that_is_not_there(storage):
         Store("s3://nobody-has-this/out", storage).prove_writable()
     (fault,) = checked(rows(["s3://nobody-has-this/song.wav"], storage), {}, KnownModels([], []), storage)
     assert isinstance(fault, Fault)
+
+
+def test_a_bucket_without_rights(bucket, storage):
+    """Neither its songs nor a place for results: both are said, with what to look at."""
+
+    @set_initial_no_auth_action_count(0)  # from now on the server asks who one is, and knows nobody
+    def without_rights():
+        with pytest.raises(InvalidRequest, match="Nothing can be written to") as raised:
+            Store(f"{bucket}/out", storage).prove_writable()
+        return raised.value, list(checked(rows([f"{bucket}/song.wav"], storage), {}, KnownModels([], []), storage))
+
+    error, (fault,) = without_rights()
+    assert "PermissionError" in str(error)
+    assert "credentials" in error.hint
+    assert isinstance(fault, Fault)
+    assert "PermissionError" in fault.message
 
 
 def test_one_driver_at_a_time(bucket, storage):
