@@ -13,7 +13,7 @@ from fake_web_worker import Worker, threading
 class BatchWorker(Worker):
     """A worker whose songs say what they do: their first sample is the number of it."""
 
-    POISON, TOO_LARGE, BROKEN, LOSES_CARD = 11111, 12222, 13333, 14444
+    POISON, TOO_LARGE, BROKEN, LOSES_CARD, ENDLESS = 11111, 12222, 13333, 14444, 15555
 
     def separate(self, line):
         song = Path(line["input"]).read_bytes()
@@ -21,6 +21,9 @@ class BatchWorker(Worker):
         if kind == self.POISON:
             sys.stderr.write("The fake worker dies.\n")
             os._exit(9)
+        if kind == self.ENDLESS:
+            Path(line["input"]).with_suffix(".pid").write_text(str(os.getpid()))
+            threading.Event().wait()
         if kind == self.TOO_LARGE and line.get("batch_size") != 1:
             self.say(status="error", id=line["id"], code="out_of_memory", message="There is too little memory.")
         elif kind == self.LOSES_CARD and line.get("batch_size") != 1:

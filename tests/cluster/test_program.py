@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from fake_batch_worker import BatchWorker
 from ray_cluster import FAKE, ROOT, write_song
+from web_server import until
+from worker_process import wait_until_ended
 
 from utils.cluster import program
 
@@ -93,30 +96,36 @@ def test_nothing_of_it_is_imported_by_others():
     assert done.stdout == "[]\n"
 
 
+def batch_of(folder, cluster):
+    """The program, with the songs of a folder."""
+    places = [folder / "songs", "-o", folder / "out"]
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            CODE.format(command=FAKE),
+            *places,
+            "-m",
+            "dsu_mini",
+            "--json",
+            "--address",
+            cluster.address,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_ctrl_c_finishes_what_is_under_way(cluster, tmp_path):
     """Programs read lines of JSON; the tables tell what was not done, and half results are nowhere."""
     for number in range(200):
         write_song(tmp_path / "songs" / f"song{number}.wav")
-    words = [
-        str(tmp_path / "songs"),
-        "-o",
-        str(tmp_path / "out"),
-        "-m",
-        "dsu_mini",
-        "--json",
-        "--address",
-        cluster.address,
-    ]
-    with subprocess.Popen(
-        [sys.executable, "-c", CODE.format(command=FAKE), *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as running:
+    with batch_of(tmp_path, cluster) as running:
         events = []
         for line in running.stdout:
             events.append(json.loads(line))
@@ -138,3 +147,19 @@ def test_ctrl_c_finishes_what_is_under_way(cluster, tmp_path):
     )
     assert len(list((tmp_path / "out").glob("*/*.wav"))) == 2 * len(done)
     assert not (tmp_path / "out" / ".dsu" / "incoming").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_ctrl_c_again_ends_at_once(cluster, tmp_path):
+    """Also where a song never ends: its worker is gone, and nothing has a final name."""
+    song = write_song(tmp_path / "songs" / "endless.wav", BatchWorker.ENDLESS)
+    with batch_of(tmp_path, cluster) as running:
+        until(lambda: song.with_suffix(".pid").exists() and song.with_suffix(".pid").read_text(), bool)
+        running.send_signal(signal.SIGINT)
+        assert "Press Ctrl-C again" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+    assert (running.returncode, said) == (256 - signal.SIGINT, "")
+    wait_until_ended(int(song.with_suffix(".pid").read_text()))
+    assert list((tmp_path / "out").rglob("*.wav")) == []
