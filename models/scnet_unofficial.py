@@ -92,7 +92,7 @@ class ScnetUnofficialParams:
 
 
 @dataclass(frozen=True)
-class LevelBand:
+class CutBand:
     """One band of one level: its number of rows, of which every `stride`-th is kept."""
 
     rows: int
@@ -107,13 +107,13 @@ class LevelBand:
         return self.rows - 1 - (self.kept_rows - 1) * self.stride
 
 
-def plan_levels(params: ScnetUnofficialParams) -> Iterator[tuple[LevelBand, ...]]:
+def plan_levels(params: ScnetUnofficialParams) -> Iterator[tuple[CutBand, ...]]:
     """The bands of each level, from the spectrogram inwards."""
     rows = params.n_fft // 2 + 1
     for _ in params.dims[1:]:
         edges = [int(edge * rows) for edge in accumulate(params.bandsplit_ratios, initial=0)]
         heights = [upper - lower for lower, upper in pairwise(edges)]
-        bands = tuple(map(LevelBand, heights, params.downsample_strides))
+        bands = tuple(map(CutBand, heights, params.downsample_strides))
         yield bands
         rows = sum(band.kept_rows for band in bands)
 
@@ -126,11 +126,11 @@ class ScnetUnofficial(nn.Module):
         self.params = params
         self.stft = Stft(params.n_fft, params.hop_length, params.win_length, normalized=params.stft_normalized)
         levels = list(zip(pairwise(params.dims), plan_levels(params), strict=True))
-        self.sd_blocks = nn.ModuleList(Encoder(*widths, bands, params.n_conv_modules) for widths, bands in levels)
+        self.sd_blocks = nn.ModuleList(LevelEncoder(*widths, bands, params.n_conv_modules) for widths, bands in levels)
         self.dualpath_blocks = DualPaths(params)
         outputs = [params.dims[0] * params.n_sources, *params.dims[1:-1]]
         self.su_blocks = nn.ModuleList(
-            Decoder(inner, output, bands)
+            LevelDecoder(inner, output, bands)
             for ((_, inner), bands), output in reversed(list(zip(levels, outputs, strict=True)))
         )
 
@@ -164,10 +164,10 @@ class ScnetUnofficial(nn.Module):
         return [part * len(every) + every[stem] for part in range(self.params.dims[0]) for stem in stems]
 
 
-class Encoder(nn.Module):
+class LevelEncoder(nn.Module):
     """One level: keep some rows of each band, refine them along time, then mix their channels."""
 
-    def __init__(self, inputs: int, outputs: int, bands: Sequence[LevelBand], depths: Sequence[int]) -> None:
+    def __init__(self, inputs: int, outputs: int, bands: Sequence[CutBand], depths: Sequence[int]) -> None:
         super().__init__()
         self.bands = tuple(bands)
         self.sd_layers = nn.ModuleList(
@@ -251,10 +251,10 @@ def _from_spectrum(rows: Tensor, frames: int) -> Tensor:
     return signal
 
 
-class Decoder(nn.Module):
+class LevelDecoder(nn.Module):
     """One level: join the encoder's features of the same level, and give each band its rows again."""
 
-    def __init__(self, inputs: int, outputs: int, bands: Sequence[LevelBand]) -> None:
+    def __init__(self, inputs: int, outputs: int, bands: Sequence[CutBand]) -> None:
         super().__init__()
         self.bands = tuple(bands)
         self.fusion_layer = nn.ModuleDict({"conv": nn.Conv2d(2 * inputs, 2 * inputs, (3, 1), padding=(1, 0))})
@@ -275,7 +275,7 @@ class Decoder(nn.Module):
         return torch.cat([_expanded(layer, part, band, kept_channels) for layer, part, band in bands], dim=2)
 
 
-def _expanded(layer: nn.Module, part: Tensor, band: LevelBand, kept_channels: list[int] | None) -> Tensor:
+def _expanded(layer: nn.Module, part: Tensor, band: CutBand, kept_channels: list[int] | None) -> Tensor:
     """One band with all its rows, and only the channels to keep."""
     conv = cast("nn.ConvTranspose2d", cast("nn.ModuleDict", cast("nn.ModuleDict", layer)["upsample"])["conv"])
     weight, bias = conv.weight, cast("Tensor", conv.bias)

@@ -38,7 +38,7 @@ LONGEST = 100
 SENDING = (methods.Commands, methods.AsyncCommands)
 
 
-class _Bare(str):
+class _Unquoted(str):
     """An annotation that is shown as it is written, without quotes."""
 
     __slots__ = ()
@@ -67,7 +67,7 @@ def signature_of(function: Callable[..., Any], name: str) -> str:
 
 
 def _bare(annotation: Any) -> Any:
-    return _Bare(annotation) if isinstance(annotation, str) else annotation
+    return _Unquoted(annotation) if isinstance(annotation, str) else annotation
 
 
 def code(*lines: str) -> str:

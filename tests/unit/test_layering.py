@@ -144,7 +144,8 @@ LAYERS = {
         ("tools.generated", "utils", "utils.core", "utils.serving", "workers"), frozenset({"msgspec"})
     ),
     "tools/options_docs": Layer(
-        ("tools.generated", "utils.core", "utils.commandline", "utils.web", "workers"), frozenset()
+        ("tools.generated", "utils.core", "utils.commandline", "utils.cluster.options", "utils.web", "workers"),
+        frozenset(),
     ),
     "tools/http_docs": Layer(("tools.generated", "utils.core", "utils.web"), frozenset()),
     "tools/python_docs": Layer(("tools.generated",), frozenset()),
