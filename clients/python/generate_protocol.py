@@ -155,6 +155,8 @@ def family_of(code: str) -> str:
     holders = [
         family
         for family in errors.DsuError.__subclasses__()
+        # Extras, such as batches, have errors that no worker sends.
+        if family.__module__ == errors.__name__
         if any(kind.code == code for kind in [family, *family.__subclasses__()])
     ]
     return holders[0].__name__ if holders else "DSUError"

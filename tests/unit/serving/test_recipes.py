@@ -128,11 +128,10 @@ def test_a_new_command_describes_itself(talk):
     assert description["definitions"]["Measure"]["required"] == ["cmd", "input"]
 
 
-@pytest.mark.usefixtures("with_command")
-def test_a_new_command_reaches_the_documentation_and_the_client():
+def test_a_new_command_reaches_the_documentation_and_the_client(with_command):
     """The protocol has a section on it, and the Node client a method with types, without another line of code."""
-    text = protocol_docs.render()
-    assert "### measure_length of dsu-measure\n\nMeasure how long a file is.\n" in text
+    text = protocol_docs.render_worker(with_command)
+    assert "## measure_length\n\nMeasure how long a file is.\n" in text
     assert "| `input` | string | required | Audio file to measure. |" in text
     assert generate_types.methods()["measureLength"] == "measure_length"
     types = generate_types.render_types()
