@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from julius import resample_frac
 from torch import Tensor, nn
 
+from models.blocks.demucs_layers import in_parts
 from models.blocks.recurrent import kept_flat, run_recurrent
 from models.blocks.sections import LARGEST, Section
 
@@ -115,6 +116,7 @@ class DemucsV2(nn.Module):
                 "linear": nn.Linear(2 * widths[-1], widths[-1]),
             }
         )
+        in_parts(self)
 
     def forward(self, mix: Tensor, stems: Sequence[int] | None = None) -> Tensor:
         """(batch, channels, samples) to (batch, stems, channels, samples). All stems are computed in any case."""

@@ -46,6 +46,7 @@ COMMANDS = (
     score.LAYOUT,
     provider.LAYOUT,
 )
+# Those of what is installed as an extra, which have parsers of their own.
 EXTRAS = (batch_parser(), web_parser("dsu studio"), web_parser("dsu serve"))
 # Every program has these.
 EVERYWHERE = frozenset({"--help", "--version"})

@@ -51,9 +51,11 @@ def signature_of(function: Callable[..., Any], name: str) -> str:
     """How a function is called; on several lines if it is long."""
     found = inspect.signature(function)
     parameters = [
-        each.replace(annotation=_bare(each.annotation)) for each in found.parameters.values() if each.name != "self"
+        each.replace(annotation=_unquoted(each.annotation)) for each in found.parameters.values() if each.name != "self"
     ]
-    returned = inspect.Signature.empty if found.return_annotation in (None, "None") else _bare(found.return_annotation)
+    returned = (
+        inspect.Signature.empty if found.return_annotation in (None, "None") else _unquoted(found.return_annotation)
+    )
     line = f"{name}{found.replace(parameters=parameters, return_annotation=returned)}"
     if len(line) <= LONGEST:
         return line
@@ -66,7 +68,7 @@ def signature_of(function: Callable[..., Any], name: str) -> str:
     return "\n".join([f"{name}(", *(f"    {each}," for each in whole), f"){end}"])
 
 
-def _bare(annotation: Any) -> Any:
+def _unquoted(annotation: Any) -> Any:
     return _Unquoted(annotation) if isinstance(annotation, str) else annotation
 
 

@@ -48,7 +48,7 @@ NAMING = {
     "--ensemble": "networks",
 }
 
-ELSEWHERE = ("models", "studio", "serve", "worker")  # commands that are not looked up in a table
+ELSEWHERE = ("models", "batch", "studio", "serve", "worker")  # commands that are not looked up in a table
 HELP = f"""\
 usage: dsu [separate] [options] SONG_OR_FOLDER ...
        dsu models [options] [NAME ...]

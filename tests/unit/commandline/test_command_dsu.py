@@ -67,15 +67,16 @@ def told(capsys, *words):
     return status, err
 
 
-def test_a_misspelt_command_is_no_song(capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("typed", "meant"), [("modles", "models"), ("bacth", "batch"), ("serv", "serve")])
+def test_a_misspelt_command_is_no_song(capsys, tmp_path, monkeypatch, typed, meant):
     """It is told at once, without an engine; a file of that name is a song."""
     monkeypatch.chdir(tmp_path)
-    status, error = told(capsys, "modles", "show", "dsu_mini")
+    status, error = told(capsys, typed, "show", "dsu_mini")
     assert status == 2
-    assert "neither a command nor a file `modles`. Did you mean: models?" in error
-    (tmp_path / "modles").touch()
+    assert f"neither a command nor a file `{typed}`. Did you mean: {meant}?" in error
+    (tmp_path / typed).touch()
     engine = Knowing()
-    run(engine, "modles")
+    run(engine, typed)
     assert "neither" not in capsys.readouterr().err
 
 

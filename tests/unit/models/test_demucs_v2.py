@@ -8,6 +8,7 @@ from julius import resample_frac
 from networks import noise, run, scrambled, twin
 from pymss_core.modules import legacy_demucs
 
+from models.blocks import demucs_layers
 from models.demucs_v2 import DemucsV2, DemucsV2Params
 from utils.store.network_models import guess_type
 
@@ -49,6 +50,17 @@ def test_an_independent_implementation_agrees(version, changes, samples):
     reference = torch.stack([legacy_demucs.apply_legacy_model(other, each, split=False) for each in mix])
     assert reference.abs().max() > 0.01
     torch.testing.assert_close(run(net, mix), reference, atol=1e-4, rtol=0)
+
+
+def test_a_job_can_be_cancelled_within_the_longest_layers(monkeypatch):
+    """Those that look on at a layer of samples do so before each part of it."""
+    monkeypatch.setattr(demucs_layers, "POSITIONS", 100)
+    net, seen = DemucsV2(DemucsV2Params.tiny()).eval(), []
+    net.decoder[-1][2].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))
+    run(net, noise(1, 2, 1000))
+    whole, *parts = seen
+    assert len(parts) > 1
+    assert sum(parts) == whole
 
 
 @pytest.mark.parametrize(
