@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import sys
-import threading
 import wave
 from pathlib import Path
 
@@ -131,13 +130,6 @@ class Batch:
         results.write_tables(self.plan, self.store, MODELS.licences.get)
         lines = self.store.read("results.jsonl").splitlines()
         return {Path(row["input"]).stem: row for row in map(json.loads, lines)}
-
-
-def during(moment, action):
-    """Do something in a thread once an event is set."""
-    thread = threading.Thread(target=lambda: (moment.wait(PATIENCE_S), action()), daemon=True)
-    thread.start()
-    return thread
 
 
 def write_song(path, first=0, seconds=0.1):

@@ -1,8 +1,10 @@
 """Results count once, whenever a driver is killed."""
 
 import pytest
+from web_server import until
 
-from utils.cluster.ledger import INCOMING, LEDGER, DriverLease, Ledger, LedgerEntry, ResultFile, key_of, stamp_of
+from utils.cluster import ledger as ledger_module
+from utils.cluster.ledger import INCOMING, LEDGER, LOCK, DriverLease, Ledger, LedgerEntry, ResultFile, key_of, stamp_of
 from utils.cluster.manifest import Checked, Fault
 from utils.cluster.plan import Plan, models_of
 from utils.cluster.storage import FoundSong, Store
@@ -114,3 +116,74 @@ def test_jobs_that_had_no_luck_come_last(plan):
     assert plan.take(models).name == "two"
     assert plan.take(models) is None
     assert plan.counts() == {"running": 2, "invalid": 1}
+
+
+class MemoryStore:
+    """An object store of which some answers are errors."""
+
+    folder, url = None, "s3://bucket/out"
+
+    def __init__(self):
+        self.files, self.errors, self.failed = {}, 0, 0
+
+    def address(self, name):
+        return f"{self.url}/{name}"
+
+    def read(self, name):
+        self._fail()
+        try:
+            return self.files[name]
+        except KeyError:
+            raise FileNotFoundError(name) from None
+
+    def write(self, name, data):
+        self._fail()
+        self.files[name] = data
+
+    def remove(self, name):
+        self.files.pop(name, None)
+
+    def _fail(self):
+        if self.errors:
+            self.errors -= 1
+            self.failed += 1
+            raise OSError("The store does not answer.")
+
+
+@pytest.fixture
+def quick_lease(monkeypatch):
+    monkeypatch.setattr(ledger_module, "LEASE_S", 0.4)
+
+
+@pytest.mark.usefixtures("quick_lease")
+def test_a_lease_outlives_a_store_that_does_not_answer_once():
+    """It is renewed the next time."""
+    store = MemoryStore()
+    lease = DriverLease(store)
+    store.errors = 1
+    until(lambda: store.failed, bool)
+    before = store.files[LOCK]
+    until(lambda: store.files[LOCK], lambda data: data != before)
+    assert not lease.is_lost
+    lease.release()
+    assert LOCK not in store.files
+
+
+@pytest.mark.usefixtures("quick_lease")
+def test_a_lease_that_cannot_be_renewed_is_lost():
+    """The driver is told before others may take it to be dead."""
+    store = MemoryStore()
+    lease = DriverLease(store)
+    store.errors = 10**6
+    assert until(lambda: lease.is_lost, bool)
+    store.errors = 0
+    lease.release()
+
+
+def test_a_store_that_does_not_tell_who_drives_is_no_free_one():
+    """One error is no right to take over."""
+    store = MemoryStore()
+    store.errors = 1
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        DriverLease(store)
+    assert store.files == {}

@@ -183,3 +183,17 @@ def test_a_store_that_may_not_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InvalidRequest, match="Nothing can be written"):
         Store(str(tmp_path / "file" / "below"), {}).prove_writable()
+
+
+def test_stems_of_an_earlier_run_are_no_songs(songs):
+    """Whether a folder or a pattern names the place of the stems; one for both is refused."""
+    out = songs / "out"
+    out.mkdir()
+    (out / "vocals.wav").write_bytes(b"stem")
+    for source in (str(songs), f"{songs}/**/*.wav"):
+        found = list(rows([source], {}, str(out)))
+        assert found
+        assert not any("/out/" in row.url for row in found)
+    (fault,) = rows([str(songs)], {}, str(songs))
+    assert isinstance(fault, Fault)
+    assert "another --out" in fault.message

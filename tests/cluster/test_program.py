@@ -9,7 +9,7 @@ import pytest
 from fake_batch_worker import BatchWorker
 from ray_cluster import FAKE, ROOT, write_song
 from web_server import until
-from worker_process import wait_until_ended
+from worker_process import TIMEOUT_S, wait_until_ended
 
 from utils.cluster import program
 
@@ -159,7 +159,10 @@ def test_ctrl_c_again_ends_at_once(cluster, tmp_path):
         running.send_signal(signal.SIGINT)
         assert "Press Ctrl-C again" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
-        said = running.stderr.read()
+        try:
+            _, said = running.communicate(timeout=TIMEOUT_S)
+        finally:
+            running.kill()
     assert (running.returncode, said) == (256 - signal.SIGINT, "")
     wait_until_ended(int(song.with_suffix(".pid").read_text()))
     assert list((tmp_path / "out").rglob("*.wav")) == []

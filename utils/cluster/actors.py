@@ -81,7 +81,6 @@ class Separator:
         self._worker = JobWorker(setup.worker, self._work, setup.worker_command)
         self._reader = SongReader(self._work, patience_s=READ_PATIENCE_S)
         self._songs: dict[str, _SongHere] = {}
-        self._identities: dict[str, str] = {}
         self._turn = asyncio.Lock()
 
     async def describe(self) -> dict[str, Any]:
@@ -131,7 +130,12 @@ class Separator:
             started = time.monotonic()
             # On a disk the stems are written where they stay; the driver then only renames them.
             folder = self._store.folder / INCOMING / attempt if self._store.folder else song.folder / "stems"
-            await asyncio.to_thread(functools.partial(folder.mkdir, parents=True, exist_ok=True))
+            try:
+                await asyncio.to_thread(functools.partial(folder.mkdir, parents=True, exist_ok=True))
+            except OSError as error:
+                return await self._failed(
+                    job, attempt, _error("store_failed", f"The stems could not be stored: {said(error)}.")
+                )
             request = {
                 "name_template": "{stem}",
                 **job.request,

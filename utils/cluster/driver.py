@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError
+from ray.exceptions import NodeDiedError, RayError, RayTaskError
 
 from utils.cluster.actors import Fetched, Separator, Setup, TryOutcome
 from utils.cluster.ledger import COMMIT_AFTER_S, COMMIT_AT, Ledger, LedgerEntry, key_of, stamp_of
 from utils.cluster.options import BatchOptions
 from utils.cluster.plan import BatchJob, Plan
+from utils.cluster.storage import said
 from utils.cluster.watching import Watch
 from utils.core.errors import DsuError
 
@@ -30,6 +31,9 @@ MOST_DEATHS_AT_START = 3  # of actors in a row that never came to work
 MOST_UNWRITTEN = 512  # results, at which nothing new begins until they are written down
 GOODBYE_S = 10.0
 ROOM_PATIENCE_S = 120.0  # for a machine that has room for a worker; a cluster may be coming up
+TAKEN_OVER = (
+    "Another batch has taken over this folder, or its store did not answer for too long. Nothing more is written here."
+)
 # These may be another machine's luck; everything else is the song's or the request's own fault, and would be again.
 WORTH_ANOTHER_TRY = frozenset(
     {
@@ -120,6 +124,7 @@ class Driver:
         self._roomless_s = time.monotonic()
         self._gpus_each = 0.0
         self._deaths_at_start = 0
+        self._has_asked_for_machines = False
         self.drains = False  # set by a signal: what is under way is finished, and nothing begins
 
     def run(self) -> None:
@@ -141,6 +146,8 @@ class Driver:
             self._listen()
             self._write_down()
             self._watch.tick(self._plan.counts(), len(self._seats))
+        if not self._may_write():
+            raise BatchStopped(TAKEN_OVER)
         self._watch.tick(self._plan.counts(), len(self._seats), last=True)
 
     def _let_go(self) -> None:
@@ -162,6 +169,11 @@ class Driver:
         self._writer.shutdown()
 
     def kill(self) -> None:
+        if self._has_asked_for_machines:
+            from ray.autoscaler.sdk import request_resources
+
+            request_resources(bundles=[])  # or they would stay, and cost, for good
+            self._has_asked_for_machines = False
         for seat in self._seats:
             ray.kill(seat.actor)
         self._seats.clear()
@@ -201,6 +213,7 @@ class Driver:
 
                 bundle = {"CPU": self._options.cpus_each, **({"GPU": self._gpus_each} if self._gpus_each else {})}
                 request_resources(bundles=[bundle] * self._options.most_workers)
+                self._has_asked_for_machines = True
         return min(self._room, self._options.most_workers or self._room)
 
     def _fitting(self, node: dict[str, float]) -> int:
@@ -222,7 +235,9 @@ class Driver:
             del self._doing[ref]
         text = " ".join(str(error).split())
         ran_out = "OutOfMemory" in type(error).__name__ or "memory pressure" in text
-        node_died = any(sign in text.lower() for sign in ("its node", "node died", "node failure", "node is dead"))
+        node_died = isinstance(error, NodeDiedError) or any(
+            sign in text.lower() for sign in ("its node", "node died", "node failure", "node is dead")
+        )
         self._watch.say(f"A worker{seat.where} is lost: {text[:200]}")
         if not seat.is_ready:
             self._deaths_at_start += 1
@@ -238,7 +253,7 @@ class Driver:
 
     def _deal(self, waiting: dict[str, int]) -> None:
         """Give each actor that has nothing to fetch the next song, of the models that it has loaded if possible."""
-        has_others = len(self._seats) > 1  # who may have more luck with a song
+        has_others = sum(seat.is_ready for seat in self._seats) > 1  # who may have more luck with a song
         for seat in self._seats:
             if not seat.is_ready or seat.fetching or seat.fetched:
                 continue
@@ -306,10 +321,10 @@ class Driver:
                 continue
             try:
                 answer = ray.get(ref, timeout=60)
-            except (RayActorError, GetTimeoutError) as error:
-                self._lost(doing.seat, error)
-            except RayError as error:
+            except RayTaskError as error:
                 self._broken(doing, error)
+            except RayError as error:  # all else means that the actor is gone or cannot be heard
+                self._lost(doing.seat, error)
             else:
                 self._answered(doing, answer)
 
@@ -329,6 +344,10 @@ class Driver:
         elif job is not None and doing.step == "separate":
             seat.separating = None
             self._ended(job, doing.attempt, answer, seat)
+        self._begin(seat)
+
+    def _begin(self, seat: Seat) -> None:
+        """Have an actor that separates nothing separate the song that it has fetched."""
         if seat.separating is None and seat.fetched is not None and not self.drains:
             job, attempt = seat.fetched
             seat.fetched, seat.separating = None, job
@@ -386,6 +405,7 @@ class Driver:
             doing.seat.separating = None
         self._free(doing.job)
         self._again(doing.job, {"code": "internal", "message": text}, tries=1)
+        self._begin(doing.seat)
 
     def _again(
         self,
@@ -420,13 +440,19 @@ class Driver:
         is_idle = not any(seat.jobs for seat in self._seats)
         if self._writing is not None and (self._writing[0].done() or is_idle):
             future, pairs = self._writing
-            future.result()
+            try:
+                future.result()
+            except Exception as error:  # the edge to file systems
+                raise BatchStopped(
+                    f"Results cannot be written down: {said(error)}",
+                    hint="What was written down stays; the same command goes on.",
+                ) from error
             self._writing = None
             self._written(pairs)
         is_due = is_idle or len(self._unwritten) >= COMMIT_AT or time.monotonic() - self._written_s > COMMIT_AFTER_S
         if self._writing is None and self._unwritten and is_due:
             if not self._may_write():
-                raise BatchStopped("Another batch has taken over this folder. Nothing more is written here.")
+                raise BatchStopped(TAKEN_OVER)
             pairs, self._unwritten = self._unwritten, []
             self._writing = (self._writer.submit(self._ledger.record, [entry for _, entry in pairs]), pairs)
             self._written_s = time.monotonic()

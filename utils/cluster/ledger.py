@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from utils.cluster.plan import BatchJob, Plan, digest
-from utils.cluster.storage import Store
+from utils.cluster.storage import Store, said
 from utils.core.errors import InvalidRequest
 from utils.core.typed import decode
 from utils.store.locks import FileLock
@@ -166,7 +166,10 @@ class DriverLease:
                     f"Another batch writes into `{store.url}`.", hint="Wait for its end, or choose another --out."
                 )
             return
-        held = self._holder()
+        try:
+            held = self._holder()
+        except OSError as error:
+            raise InvalidRequest(f"`{store.address(LOCK)}` cannot be read: {said(error)}") from error
         if held and time.time() - float(held["at"]) < LEASE_S:
             raise InvalidRequest(
                 f"Another batch, on {held['host']}, writes into `{store.url}`, or was killed less than a minute ago.",
@@ -186,19 +189,27 @@ class DriverLease:
             self._store.remove(LOCK)
 
     def _keep(self) -> None:
+        renewed_s = time.monotonic()
         while not self._over.wait(LEASE_S / 4):
-            held = self._holder()
-            if held is not None and held["token"] != self._token:
-                self.is_lost = True
-                return
-            self._renew()
+            try:
+                held = self._holder()
+                if held is not None and held["token"] != self._token:
+                    self.is_lost = True
+                    return
+                self._renew()
+                renewed_s = time.monotonic()
+            except Exception:  # noqa: BLE001 - a store that does not answer may do so the next time, if there is one
+                if time.monotonic() - renewed_s > LEASE_S:
+                    self.is_lost = True
+                    return
 
     def _renew(self) -> None:
         told = {"token": self._token, "host": socket.gethostname(), "at": time.time()}
         self._store.write(LOCK, json.dumps(told).encode())
 
     def _holder(self) -> dict[str, Any] | None:
+        """What is written there, if anything is. Raises `OSError` if the store does not say."""
         try:
             return json.loads(self._store.read(LOCK))  # type: ignore[no-any-return]
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None

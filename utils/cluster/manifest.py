@@ -82,7 +82,7 @@ class Fault(NamedTuple):
 
 
 def rows(sources: Iterable[str], options: Options, leave_out: str | None = None) -> Iterator[ManifestRow | Fault]:
-    """All rows of all sources, in order. Folders have nothing of `leave_out`, the output."""
+    """All rows of all sources, in order. Folders and patterns have nothing of `leave_out`, the output."""
     if leave_out is not None:
         fs, path = open_place(leave_out, options)
         leave_out = str(fs.unstrip_protocol(path)).rstrip("/")
@@ -97,10 +97,13 @@ def _rows_of(source: str, options: Options, leave_out: str | None) -> Iterator[M
     fs, path = open_place(source, options)
     suffix = PurePosixPath(path).suffix.lower()
     if any(mark in path for mark in "*?[") and not fs.exists(path):
-        found = sorted(name for name in fs.glob(path) if _is_song(name))
+        urls = sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path) if _is_song(name))
+        found = [url for url in urls if leave_out is None or not url.startswith(f"{leave_out}/")]
         if not found:
             yield Fault(source, "No audio file matches.")
-        yield from (ManifestRow(source, str(fs.unstrip_protocol(name)), None, {}) for name in found)
+        yield from (ManifestRow(source, url, None, {}) for url in found)
+    elif fs.isdir(path) and str(fs.unstrip_protocol(path)).rstrip("/") == leave_out:
+        yield Fault(source, "The songs lie where the stems would: choose another --out.")
     elif fs.isdir(path):
         yield from _songs_below(source, fs, path.rstrip("/"), leave_out)
     elif suffix in TABLES:

@@ -18,7 +18,7 @@ from utils.core.errors import DsuError
 from utils.core.settings import resolve
 
 if TYPE_CHECKING:
-    from utils.cluster.driver import Driver
+    from utils.cluster.driver import BatchStopped, Driver
     from utils.cluster.manifest import KnownModels
     from utils.cluster.plan import Plan
 
@@ -29,11 +29,13 @@ STARTS = 4  # of Ray on this machine
 
 
 def main(argv: Sequence[str]) -> int:
-    """Do what the arguments say and return the exit status: 1 if a song failed, 2 if nothing was started."""
+    """Do what the arguments say and return the exit status: 1 if a song failed or the batch could not go on, 2 if nothing was started."""
     try:
         return batch(read(argv))
+    except KeyboardInterrupt:  # before anything was under way
+        return -signal.SIGINT
     except DsuError as error:
-        _say(f"{PROGRAM}: {error.message}" + (f" {error.hint}" if error.hint else ""))
+        _complain(error)
         return USAGE
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in NEEDED:
@@ -77,10 +79,13 @@ def batch(options: BatchOptions) -> int:
         with _draining(driver) as signals:
             try:
                 driver.run()
+                driver.close()
             except KeyboardInterrupt:
                 driver.kill()
                 return -signals[0]
-            driver.close()
+            except BatchStopped as error:
+                _complain(error)
+                return FAILED
         ledger.sweep()
         results.write_tables(plan, store, models.licences.get)
         results.write_summary(store, watch.facts)
@@ -202,6 +207,10 @@ def _draining(driver: Driver) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _complain(error: DsuError) -> None:
+    _say(f"{PROGRAM}: {error.message}" + (f" {error.hint}" if error.hint else ""))
 
 
 def _say(text: str) -> None:

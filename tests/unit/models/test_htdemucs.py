@@ -7,6 +7,7 @@ import torch
 from demucs.hdemucs import HDemucs
 from networks import noise, run, scrambled, tiny, twin
 
+from models.blocks.demucs_layers import LongLocalState
 from models.htdemucs import Htdemucs, HtdemucsParams
 
 TRAINING = {
@@ -60,6 +61,7 @@ def test_the_packages_hybrid_network_agrees():
     ours = twin(Htdemucs(HtdemucsParams.from_config(config_of("hdemucs"))), peer)
     mix = noise(1, 2, 16000)
     torch.testing.assert_close(run(ours, mix), run(peer, mix), atol=1e-6, rtol=0)
+    assert any(isinstance(layer, LongLocalState) for layer in ours.modules())
 
 
 def test_audio_longer_than_in_training():

@@ -11,6 +11,7 @@ import torch
 from demucs.demucs import Demucs
 from demucs.hdemucs import HDemucs
 
+from models.blocks.demucs_layers import LongConvTranspose1d
 from utils.core.errors import CheckpointInvalid, CheckpointMismatch, ModelError
 from utils.engine.families.demucs.package import load_net
 
@@ -92,3 +93,11 @@ def test_usual_package(tmp_path, zipped):
     loaded = load(tmp_path / "a.th", kwargs=kwargs, state=torch.nn.Module.state_dict(net), zipped=zipped)
     assert loaded.segment_s == Fraction(39, 5)
     assert loaded.stems == ("drums", "vocals")
+
+
+def test_the_longest_layers_compute_part_by_part(tmp_path):
+    """So that a job can be cancelled in them."""
+    kwargs = {"channels": 4, "depth": 2, "nfft": 64}
+    state = torch.nn.Module.state_dict(HDemucs(["drums", "vocals"], **kwargs))
+    layers = load(tmp_path / "a.th", kwargs=kwargs, state=state).backend._net.modules()
+    assert any(isinstance(layer, LongConvTranspose1d) for layer in layers)
