@@ -72,7 +72,7 @@ class _SongHere:
 
 
 class Separator:
-    """The actor. Its methods are asynchronous: one song is separated while others are fetched and stored."""
+    """The actor. Its methods are asynchronous: one song is separated and stored while the next is fetched."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -81,7 +81,6 @@ class Separator:
         self._worker = JobWorker(setup.worker, self._work, setup.worker_command)
         self._reader = SongReader(self._work, patience_s=READ_PATIENCE_S)
         self._songs: dict[str, _SongHere] = {}
-        self._turn = asyncio.Lock()
 
     async def describe(self) -> dict[str, Any]:
         """Where it is. It answers once it can work."""
@@ -126,27 +125,26 @@ class Separator:
     async def separate(self, job: BatchJob, attempt: str) -> TryOutcome:
         """Separate a song that was fetched, and store its stems."""
         song = self._songs[attempt]
-        async with self._turn:
-            started = time.monotonic()
-            # On a disk the stems are written where they stay; the driver then only renames them.
-            folder = self._store.folder / INCOMING / attempt if self._store.folder else song.folder / "stems"
-            try:
-                await asyncio.to_thread(functools.partial(folder.mkdir, parents=True, exist_ok=True))
-            except OSError as error:
-                return await self._failed(
-                    job, attempt, _error("store_failed", f"The stems could not be stored: {said(error)}.")
-                )
-            request = {
-                "name_template": "{stem}",
-                **job.request,
-                "cmd": "separate",
-                "input": str(song.path),
-                "output_dir": str(folder),
-            }
-            if job.is_small:
-                request["batch_size"] = 1
-            line = await self._told(song, request)
-            separated = time.monotonic()
+        started = time.monotonic()
+        # On a disk the stems are written where they stay; the driver then only renames them.
+        folder = self._store.folder / INCOMING / attempt if self._store.folder else song.folder / "stems"
+        try:
+            await asyncio.to_thread(functools.partial(folder.mkdir, parents=True, exist_ok=True))
+        except OSError as error:
+            return await self._failed(
+                job, attempt, _error("store_failed", f"The stems could not be stored: {said(error)}.")
+            )
+        request = {
+            "name_template": "{stem}",
+            **job.request,
+            "cmd": "separate",
+            "input": str(song.path),
+            "output_dir": str(folder),
+        }
+        if job.is_small:
+            request["batch_size"] = 1
+        line = await self._told(song, request)
+        separated = time.monotonic()
         if line["status"] != "done":
             return await self._failed(job, attempt, line)
         try:
@@ -192,7 +190,7 @@ class Separator:
         song = self._songs[attempt]
         song.note(msgspec.json.encode(line).decode())
         await self._end(job, attempt)
-        return TryOutcome((), {"status": "error", **_facts(line)}, {})
+        return TryOutcome((), _facts(line), {})
 
     async def _end(self, job: BatchJob, attempt: str) -> None:
         song = self._songs.pop(attempt, None)
@@ -212,7 +210,7 @@ class Separator:
             name = path.relative_to(folder)
             if name.parts[0] == ".dsu":
                 continue
-            if self._store.folder is not None and path.is_relative_to(self._store.folder):
+            if self._store.folder is not None:
                 sync(path)
             else:
                 self._store.put(path, f"{INCOMING}/{attempt}/{name.as_posix()}")

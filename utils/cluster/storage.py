@@ -107,9 +107,6 @@ class Store:
         sync(part)
         part.replace(self.folder / name)
 
-    def get(self, name: str, target: Path) -> None:
-        self._fs.get_file(self._path(name), str(target))
-
     def move(self, source: str, target: str) -> None:
         """Give a file its final name. What has it already is not missed, so this can be said again after a kill."""
         if self.folder is None:
