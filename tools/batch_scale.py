@@ -1,6 +1,7 @@
-"""What other machines would do with the songs of a batch that was run, by the model in `utils/cluster/simulation.py`.
+"""What other machines would do with the songs of a batch that was run, or with assumed ones, by the model in `utils/cluster/simulation.py`.
 
 python -m tools.batch_scale stems/results.jsonl --workers 1,8,64,512 --songs 100000
+python -m tools.batch_scale --assume 10,25,100,4 --workers 1,8,64,512 --songs 100000
 """
 
 from __future__ import annotations
@@ -22,19 +23,27 @@ def measured(table: Path) -> list[MeasuredSong]:
         for row in map(json.loads, file):
             if row["status"] == "done" and not row["kept"]:
                 size_bytes = sum(stem["size_bytes"] for stem in row["stems"])
-                songs.append(
-                    MeasuredSong(
-                        row["separate_s"], row["input_bytes"], size_bytes, len(row["stems"]), row["duration_s"] or 0.0
-                    )
-                )
+                songs.append(MeasuredSong(row["separate_s"], row["input_bytes"], size_bytes, len(row["stems"])))
     return songs
+
+
+def assumed(text: str) -> MeasuredSong:
+    """A song from what is assumed of it. Raises `ValueError`, as argparse expects."""
+    separate_s, input_mb, output_mb, files = text.split(",")
+    return MeasuredSong(float(separate_s), float(input_mb) * 1e6, float(output_mb) * 1e6, int(files))
 
 
 def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m tools.batch_scale", description="What other machines would do with a batch."
     )
-    parser.add_argument("results", type=Path, help="results.jsonl of a batch")
+    parser.add_argument("results", type=Path, nargs="?", help="results.jsonl of a batch")
+    parser.add_argument(
+        "--assume",
+        type=assumed,
+        metavar="SECONDS,MB_IN,MB_OUT,FILES",
+        help="in place of results: each song takes so long, and has so many bytes and stems",
+    )
     parser.add_argument("--workers", default="1,8,64,512", help="numbers of workers; default 1,8,64,512")
     parser.add_argument("--songs", type=int, help="how many songs, as those measured; default: those")
     parser.add_argument("--start-s", type=float, default=0.0, help="seconds until a worker has its model")
@@ -50,7 +59,9 @@ def new_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     parser = new_parser()
     typed = parser.parse_args(argv)
-    found = measured(typed.results)
+    if (typed.results is None) == (typed.assume is None):
+        parser.error("Give either the results of a batch or --assume.")
+    found = [typed.assume] if typed.assume else measured(typed.results)
     if not found:
         parser.error(f"`{typed.results}` has no song that was separated.")
     songs = list(itertools.islice(itertools.cycle(found), typed.songs or len(found)))

@@ -6,9 +6,10 @@ import math
 import pytest
 
 from tools.batch_scale import main, measured
+from utils.cluster.ledger import MOVES_AT_ONCE
 from utils.cluster.simulation import Machines, MeasuredSong, simulate
 
-SONG = MeasuredSong(separate_s=10.0, input_bytes=40e6, output_bytes=160e6, files=4, duration_s=240.0)
+SONG = MeasuredSong(separate_s=10.0, input_bytes=40e6, output_bytes=160e6, files=4)
 
 
 @pytest.mark.parametrize("workers", [1, 8, 64])
@@ -39,6 +40,23 @@ def test_the_driver_is_the_limit_of_too_many():
     assert math.isclose(done.seconds, 2000 * 2 * 0.05, rel_tol=0.1)
 
 
+def test_the_ledger_is_the_limit_of_slow_stores():
+    """It moves some songs side by side, and the files of each one after another."""
+    done = simulate([SONG] * 2000, Machines(1000, move_s=2.0))
+    assert done.limits["ledger"] > 0.8
+    assert done.seconds > 2000 / MOVES_AT_ONCE * 4 * 2.0
+    few = simulate([SONG] * 8, Machines(8, move_s=1.0))  # the first one is written down at once, then the others
+    assert math.isclose(few.seconds, 10.0 + 2 * 4 * 1.0, rel_tol=0.01)
+
+
+def test_songs_may_be_assumed(capsys):
+    """Of one kind; either they or those of a batch."""
+    assert main(["--assume", "10,25,100,4", "--workers", "1", "--songs", "36"]) == 0
+    assert json.loads(capsys.readouterr().out)["hours"] == 0.1
+    with pytest.raises(SystemExit):
+        main([])
+
+
 def test_songs_come_from_the_table_of_a_batch(tmp_path, capsys):
     """Those that were kept cost nothing, and so tell nothing."""
     table = tmp_path / "results.jsonl"
@@ -48,11 +66,10 @@ def test_songs_come_from_the_table_of_a_batch(tmp_path, capsys):
         "separate_s": 2.0,
         "input_bytes": 5,
         "stems": [{"size_bytes": 7}],
-        "duration_s": 3.0,
     }
     rows = [row, {**row, "kept": True}, {**row, "status": "failed"}]
     table.write_text("".join(json.dumps(each) + "\n" for each in rows))
-    assert measured(table) == [MeasuredSong(2.0, 5, 7, 1, 3.0)]
+    assert measured(table) == [MeasuredSong(2.0, 5, 7, 1)]
     main([str(table), "--workers", "1,2", "--songs", "10", "--cost-per-hour", "360"])
     one, two = map(json.loads, capsys.readouterr().out.splitlines())
     assert (one["hours"], two["hours"]) == (round(20 / 3600, 3), round(10 / 3600, 3))

@@ -141,6 +141,12 @@ def misunderstanding(entry: str) -> str:
         return ""
     if words[:2] in (["python3", "run.py"], ["py", "run.py"]):
         return wrong_with_run(words[2:])
+    if words[:3] == ["python", "-m", "tools.batch_scale"]:
+        try:
+            batch_scale.new_parser().parse_args(words[3:])
+        except SystemExit as end:
+            return f"status {end.code}"
+        return ""
     if words[0] in PROGRAMS:
         return wrong_with_program(PROGRAMS[words[0]], words[1:])
     return "it is neither a program of DSU nor a line of its protocol; say above why it is not run"

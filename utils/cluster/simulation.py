@@ -23,7 +23,6 @@ class MeasuredSong(NamedTuple):
     input_bytes: float
     output_bytes: float
     files: int
-    duration_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,7 @@ class _SimulatedRun:
         self._writing = False
         self._written_s = 0.0
         for _ in range(min(machines.workers, len(songs))):
-            self.clock.after(machines.start_s, self._worker().fetch)
-
-    def _worker(self) -> _SimulatedWorker:
-        return _SimulatedWorker(self)
+            self.clock.after(machines.start_s, _SimulatedWorker(self).fetch)
 
     def next_song(self) -> MeasuredSong | None:
         return self._songs.popleft() if self._songs else None
@@ -143,8 +139,9 @@ class _SimulatedRun:
             return
         songs, self._unwritten = self._unwritten, []
         self._writing = True
-        rounds = -(-sum(song.files for song in songs) // MOVES_AT_ONCE)
-        seconds = self.machines.request_s + rounds * self.machines.move_s
+        # Songs are moved side by side, the files of each one after another.
+        moves = -(-len(songs) // MOVES_AT_ONCE) * max(song.files for song in songs)
+        seconds = self.machines.request_s + moves * self.machines.move_s
         self.ledger_s += seconds
         self.clock.after(seconds, self._wrote)
 
