@@ -142,11 +142,7 @@ def misunderstanding(entry: str) -> str:
     if words[:2] in (["python3", "run.py"], ["py", "run.py"]):
         return wrong_with_run(words[2:])
     if words[:3] == ["python", "-m", "tools.batch_scale"]:
-        try:
-            batch_scale.new_parser().parse_args(words[3:])
-        except SystemExit as end:
-            return f"status {end.code}"
-        return ""
+        return wrong_with_model_of_clusters(words[3:])
     if words[0] in PROGRAMS:
         return wrong_with_program(PROGRAMS[words[0]], words[1:])
     return "it is neither a program of DSU nor a line of its protocol; say above why it is not run"
@@ -176,6 +172,15 @@ def wrong_with_run(words: list[str]) -> str:
         if unknown and words[0] not in ("serve", "studio", "bench", "doctor")
         else ""
     )
+
+
+def wrong_with_model_of_clusters(words: list[str]) -> str:
+    """What the model of larger clusters would not understand."""
+    try:
+        batch_scale.new_parser().parse_args(words)
+    except SystemExit as end:
+        return f"status {end.code}"
+    return ""
 
 
 def wrong_with_program(worker, words: list[str]) -> str:
