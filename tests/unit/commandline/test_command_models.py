@@ -56,11 +56,11 @@ def run(*words):
 
 @pytest.fixture
 def screen(monkeypatch):
-    """What is seen in a terminal of 80 columns."""
+    """What is seen in a terminal, of 80 columns if nothing else is said."""
 
-    def screen(*words):
+    def screen(*words, columns=80):
         shown = Terminal()
-        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr(sys, "stdout", shown)
         assert run(*words) == 0
         return shown.getvalue().splitlines()
@@ -110,11 +110,10 @@ def test_models_for_a_purpose_are_ranked(screen):
     ]
 
 
-def test_a_ranking_is_cut_to_the_terminal(screen, monkeypatch):
+def test_a_ranking_is_cut_to_the_terminal(screen):
     """One model stays on one line."""
     wide = screen("--for", "vocals")
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: type("Size", (), {"columns": 30}))
-    narrow = screen("--for", "vocals")
+    narrow = screen("--for", "vocals", columns=30)
     assert len(narrow) == len(wide)
     assert max(len(line) for line in narrow[1:-4] if not line.endswith(":")) == 30
 
