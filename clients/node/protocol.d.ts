@@ -708,6 +708,10 @@ export interface DemucsSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Number of random time shifts to average over; default 1, or 0 for quantized bags. */
   shifts?: number | null;
   /** Overlap of adjacent segments, as a fraction. */
@@ -770,6 +774,14 @@ export interface Streaming {
   wait_s?: number;
   /** Also write the files of the stems; without them, nothing is written to the disk. */
   files?: boolean;
+}
+
+/** One of the equal parts of a song that several workers separate together. */
+export interface SongShare {
+  /** Which of them; the first is 1. */
+  number: number;
+  /** How many there are. */
+  of: number;
 }
 
 /** A separation succeeded. `warnings` is always present. */
@@ -1099,6 +1111,10 @@ export interface NetworkSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -1240,6 +1256,10 @@ export interface AudioSeparatorSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Directory of the model file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1357,6 +1377,10 @@ export interface Apollo {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Checkpoint of your own network, instead of `model`. */
   model_path?: string | null;
   /** YAML configuration of the network in `model_path`. */
@@ -1584,6 +1608,10 @@ export interface PackageSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** VR and MDX: directory of the model's file; by default the models directory. */
   model_file_dir?: string | null;
   /** Write only this stem. */
@@ -1791,6 +1819,10 @@ export interface AudioSepSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Description in English of the sounds to separate; default `speech`. */
   text?: string | null;
   /** Several descriptions; each gets a file of its own. */
@@ -1940,6 +1972,10 @@ export interface Denoise {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** Audio file that contains only the noise, ideally two seconds of it or more. */
   noise_profile?: string | null;
   /** Another name for `noise_profile`. */
@@ -2159,6 +2195,10 @@ export interface DsuSeparate {
   stream?: boolean | Streaming;
   /** With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate. */
   start_at?: number | null;
+  /** Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end. */
+  share?: SongShare | null;
+  /** The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes. */
+  shares?: Array<Record<string, string>> | null;
   /** The family of the model; without it, the model's name and the other fields decide. */
   family?: "apollo" | "audio-separator" | "audiosep" | "demucs" | "networks" | null;
   /** Instead of a model: several, on the song and on each other's stems. The name of a recipe (`list_recipes`), or a recipe itself: an object with `steps` and `outputs` (docs/recipes.md). */

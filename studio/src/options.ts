@@ -11,7 +11,7 @@ export type Field = { name: string; about: string; fallback: unknown } & (
 );
 
 // What the page itself says with its other parts, and what the server decides.
-const NOT_HERE = new Set(["cmd", "id", "strict", "debug", "input", "inputs", "output", "output_dir", "model", "recipe", "family", "progress", "stream", "start_at", "text", "texts"]);
+const NOT_HERE = new Set(["cmd", "id", "strict", "debug", "input", "inputs", "output", "output_dir", "model", "recipe", "family", "progress", "stream", "start_at", "share", "shares", "text", "texts"]);
 const ALIAS = /^(Another name for|Accepted for compatibility)/;
 
 /** The options of a model of this family: those of all, and its own. */

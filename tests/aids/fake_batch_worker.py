@@ -7,13 +7,14 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 from fake_web_worker import Worker, threading
 
 
 class BatchWorker(Worker):
     """A worker whose songs say what they do: their first sample is the number of it."""
 
-    POISON, TOO_LARGE, BROKEN, LOSES_CARD, ENDLESS = 11111, 12222, 13333, 14444, 15555
+    POISON, TOO_LARGE, BROKEN, LOSES_CARD, ENDLESS, WHOLE = 11111, 12222, 13333, 14444, 15555, 16666
 
     def separate(self, line):
         song = Path(line["input"]).read_bytes()
@@ -30,8 +31,20 @@ class BatchWorker(Worker):
             self.say(status="error", id=line["id"], code="device_lost", message="The card does not answer.")
         elif kind == self.BROKEN:
             self.say(status="error", id=line["id"], code="input_unreadable", message="This is no song.")
+        elif kind == self.WHOLE and "share" in line:
+            self.say(status="error", id=line["id"], code="invalid_request", message="Not in parts.", field="share")
         else:
             super().separate(line)
+
+    def samples(self, line):
+        floats = super().samples(line)
+        if "shares" in line:
+            parts = [np.frombuffer(Path(share["one"]).read_bytes()[92:], "<f4") for share in line["shares"]]
+            return np.concatenate(parts)
+        if "share" in line:
+            number, of = line["share"]["number"], line["share"]["of"]
+            return floats[len(floats) * (number - 1) // of : len(floats) * number // of]
+        return floats
 
 
 if __name__ == "__main__":

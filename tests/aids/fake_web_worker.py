@@ -125,8 +125,7 @@ class Worker:
         if "start_at" in line and kind == SLOW + 10:
             self.say(status="error", id=name, code="invalid_request", message="Not from there.", field="start_at")
             return
-        data = Path(line["input"]).read_bytes()[44:]
-        floats = np.frombuffer(data, "<i2", len(data) // 2).astype("<f4") / 32768
+        floats = self.samples(line)
         step = max(STEP, len(floats) // MOST_STEPS)
         folder.mkdir(parents=True, exist_ok=True)
         parts = {stem: folder / f".{stem}.wav.0{number}.part" for number, stem in enumerate(("one", "two"))}
@@ -172,6 +171,10 @@ class Worker:
             device="cpu",
             settings={"seed": kind, "sought": self.sought},
         )
+
+    def samples(self, line):
+        data = Path(line["input"]).read_bytes()[44:]
+        return np.frombuffer(data, "<i2", len(data) // 2).astype("<f4") / 32768
 
     def check(self, name):
         if name in self.cancelled:

@@ -25,13 +25,16 @@ import msgspec
 from utils.cluster.ledger import INCOMING, LOGS, ResultFile
 from utils.cluster.plan import BatchJob
 from utils.cluster.storage import Options, Store, fetch, said, sync
+from utils.core.errors import DsuError
 from utils.core.settings import resolve
+from utils.store.locks import FileLock
 from utils.web.child import Died, SongReader
 from utils.web.problems import Problem
 from utils.web.worker import JobWorker
 
 READ_PATIENCE_S = 3600.0
 LOGGED_LINES = 200
+PREFIX, HELD = "dsu-actor-", ".held"  # of temporary folders, and the lock in them
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Setup:
     worker: tuple[str, ...]
     models_dir: str | None
     worker_command: tuple[str, ...] | None
+    share_s: float | None = None
 
 
 class Fetched(NamedTuple):
@@ -50,6 +54,7 @@ class Fetched(NamedTuple):
 
     sha256: str
     seconds: float
+    length_s: float | None = None  # where songs may be shared
 
 
 class TryOutcome(NamedTuple):
@@ -64,6 +69,7 @@ class TryOutcome(NamedTuple):
 class _SongHere:
     path: Path
     folder: Path
+    shares: list[dict[str, str]] = field(default_factory=list)  # that are to be joined
     log: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -77,25 +83,30 @@ class Separator:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._store = Store(setup.out, setup.storage)
-        self._work = Path(tempfile.mkdtemp(prefix="dsu-actor-"))
+        self._work, self._lock = _own_folder()
         self._worker = JobWorker(setup.worker, self._work, setup.worker_command)
         self._reader = SongReader(self._work, patience_s=READ_PATIENCE_S)
         self._songs: dict[str, _SongHere] = {}
 
     async def describe(self) -> dict[str, Any]:
-        """Where it is. It answers once it can work."""
-        await self._worker.start()
-        return {"host": socket.gethostname(), "pid": os.getpid()}
+        """Where it is, once its worker can work; or why that cannot."""
+        where = {"host": socket.gethostname(), "pid": os.getpid()}
+        try:
+            await self._worker.ask({"cmd": "get_status"})
+        except Problem as problem:
+            return {**where, "fault": problem.error["message"]}
+        return where
 
     async def identify(self, models: str) -> str:
-        """What identifies the models' files on this machine."""
+        """What identifies the models' files on this machine. Those that can be downloaded are, so that they do."""
         named = msgspec.json.decode(models)
-        model = named.get("model")
-        exactly = isinstance(model, str) and named.keys() == {"model"}
-        folder = resolve({"models_dir": self._setup.models_dir}).models_dir
-        answer = await self._reader.ask(
-            "identify", models=[model] if exactly else [], models_dir=str(folder), whole=not exactly
-        )
+        folder = str(resolve({"models_dir": self._setup.models_dir}).models_dir)
+        answer = await self._reader.ask("identify", named=named, models_dir=folder)
+        if answer["missing"] and "--offline" not in self._setup.worker:
+            for name in answer["missing"]:
+                with contextlib.suppress(Died, Problem):  # the songs that need it will tell
+                    await self._worker.do({"cmd": "download_model", "model": name}, lambda _: None)
+            answer = await self._reader.ask("identify", named=named, models_dir=folder)
         return str(answer["identity"])
 
     async def fetch(self, job: BatchJob, attempt: str) -> Fetched | TryOutcome:
@@ -107,6 +118,7 @@ class Separator:
         try:
             song.path = await asyncio.to_thread(fetch, job.found.url, folder / f"song{suffix}", self._setup.storage)
             sha256 = await asyncio.to_thread(_sha256, song.path)
+            song.shares = await asyncio.to_thread(self._shares, job, folder)
         except FileNotFoundError:
             return await self._failed(
                 job, attempt, _error("input_not_found", f"There is no file `{job.found.url}` any more.")
@@ -120,7 +132,11 @@ class Separator:
                 job, attempt, _error("fetch_failed", f"`{job.found.url}` could not be fetched: {said(error)}.")
             )
         song.note(f"Fetched {job.found.url} ({job.found.size_bytes} bytes, SHA-256 {sha256}).")
-        return Fetched(sha256, time.monotonic() - started)
+        length_s = None
+        if self._setup.share_s is not None and not job.is_alone and job.whole is None:
+            with contextlib.suppress(Problem):  # the worker will say what is wrong with it
+                length_s = (await self._reader.ask("probe", path=str(song.path)))["duration_s"]
+        return Fetched(sha256, time.monotonic() - started, length_s)
 
     async def separate(self, job: BatchJob, attempt: str) -> TryOutcome:
         """Separate a song that was fetched, and store its stems."""
@@ -143,6 +159,8 @@ class Separator:
         }
         if job.is_small:
             request["batch_size"] = 1
+        if song.shares:
+            request["shares"] = song.shares
         line = await self._told(song, request)
         separated = time.monotonic()
         if line["status"] != "done":
@@ -167,6 +185,7 @@ class Separator:
         await self._worker.stop()
         await self._reader.stop()
         await asyncio.to_thread(shutil.rmtree, self._work, ignore_errors=True)
+        self._lock.release()
 
     async def _told(self, song: _SongHere, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The worker's last line about a job. If it dies, that is an error, too."""
@@ -189,6 +208,8 @@ class Separator:
     async def _failed(self, job: BatchJob, attempt: str, line: Mapping[str, Any]) -> TryOutcome:
         song = self._songs[attempt]
         song.note(msgspec.json.encode(line).decode())
+        with contextlib.suppress(Exception):  # the next driver removes it as well
+            await asyncio.to_thread(self._store.remove, f"{INCOMING}/{attempt}")
         await self._end(job, attempt)
         return TryOutcome((), _facts(line), {})
 
@@ -201,6 +222,21 @@ class Separator:
             name = f"{LOGS}/{job.number // 1000:04d}/{job.number:07d}-{job.tries + job.losses + 1}.log"
             await asyncio.to_thread(self._store.write, name, text.encode())
         await asyncio.to_thread(shutil.rmtree, song.folder, ignore_errors=True)
+
+    def _shares(self, job: BatchJob, folder: Path) -> list[dict[str, str]]:
+        """The files of the shares of a song, on this machine."""
+        found = []
+        for number, share in enumerate(job.shares, 1):
+            paths = {stem: folder / f"share{number}" / f"{index}.wav" for index, stem in enumerate(share)}
+            for path in paths.values():
+                path.parent.mkdir(exist_ok=True)
+            found.append(
+                {
+                    stem: str(fetch(self._store.address(name), paths[stem], self._setup.storage))
+                    for stem, name in share.items()
+                }
+            )
+        return found
 
     def _stored(self, folder: Path, attempt: str, line: Mapping[str, Any]) -> tuple[ResultFile, ...]:
         """The files that the worker has written, safely in the folder of the attempt."""
@@ -216,6 +252,21 @@ class Separator:
                 self._store.put(path, f"{INCOMING}/{attempt}/{name.as_posix()}")
             files.append(ResultFile(name.as_posix(), stems.get(path), _sha256(path), path.stat().st_size))
         return tuple(files)
+
+
+def _own_folder() -> tuple[Path, FileLock]:
+    """A temporary folder, held by a lock. Those of actors that were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        lock = FileLock(left / HELD)
+        with contextlib.suppress(DsuError):  # it is somebody else's
+            if (left / HELD).exists() and lock.try_acquire():
+                shutil.rmtree(left, ignore_errors=True)
+                lock.release()
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = FileLock(folder / HELD)
+        if lock.try_acquire():  # or another one took it for one that was left
+            return folder, lock
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

@@ -7,8 +7,11 @@ is bounded by the machines, not by the manifest. Samples never go through Ray: a
 from __future__ import annotations
 
 import itertools
+import json
+import math
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ import ray
 from ray.exceptions import NodeDiedError, RayError, RayTaskError
 
 from utils.cluster.actors import Fetched, Separator, Setup, TryOutcome
-from utils.cluster.ledger import COMMIT_AFTER_S, COMMIT_AT, Ledger, LedgerEntry, key_of, stamp_of
+from utils.cluster.ledger import COMMIT_AFTER_S, COMMIT_AT, SHARES, Ledger, LedgerEntry, key_of, stamp_of
 from utils.cluster.options import BatchOptions
 from utils.cluster.plan import BatchJob, Plan
 from utils.cluster.storage import said
@@ -26,6 +29,7 @@ from utils.cluster.watching import Watch
 from utils.core.errors import DsuError
 
 PAUSE_S = 0.25
+MOST_SHARES = 1000
 MOST_LOSSES = 20  # of a song, by machines that went away; more is no chance any more
 MOST_DEATHS_AT_START = 3  # of actors in a row that never came to work
 MOST_UNWRITTEN = 512  # results, at which nothing new begins until they are written down
@@ -106,7 +110,12 @@ class Driver:
         # Each worker has the cores that Ray reserves for it, and no more.
         threads = () if "--threads" in options.worker else ("--threads", str(max(1, int(options.cpus_each))))
         self._setup = Setup(
-            options.out, options.storage, (*options.worker, *threads), options.models_dir, options.worker_command
+            options.out,
+            options.storage,
+            (*options.worker, *threads),
+            options.models_dir,
+            options.worker_command,
+            options.share_s,
         )
         self._seats: list[Seat] = []
         self._numbers = itertools.count(1)
@@ -124,6 +133,8 @@ class Driver:
         self._roomless_s = time.monotonic()
         self._gpus_each = 0.0
         self._deaths_at_start = 0
+        self._has_begun = False  # whether any worker could be started
+        self._unusable_room = 0  # for workers that could not
         self._has_asked_for_machines = False
         self.drains = False  # set by a signal: what is under way is finished, and nothing begins
 
@@ -207,7 +218,7 @@ class Driver:
             given = self._options.gpus_each
             has_cards = any(node.get("GPU") for node in nodes)
             self._gpus_each = given if given is not None else float(has_cards and self._options.gpus != 0)
-            self._room = sum(self._fitting(node) for node in nodes)
+            self._room = max(sum(self._fitting(node) for node in nodes) - self._unusable_room, 0)
             if self._options.autoscales and self._options.most_workers:
                 from ray.autoscaler.sdk import request_resources
 
@@ -223,6 +234,16 @@ class Driver:
             if any(asked.values())
             else 1
         )
+
+    def _unusable(self, seat: Seat, fault: str) -> None:
+        """A worker cannot be started there: nobody can go on if it is the first, the others without it if not."""
+        text = f"The worker{seat.where} cannot be started: {fault}"
+        if not self._has_begun:
+            raise BatchStopped(text, hint="`dsu doctor` there says more.")
+        self._watch.say(text)
+        self._seats.remove(seat)
+        ray.kill(seat.actor)
+        self._unusable_room += 1
 
     def _lost(self, seat: Seat, error: RayError) -> None:
         """An actor is gone: with its machine, by a crash, or because the machine ran out of memory."""
@@ -331,7 +352,11 @@ class Driver:
     def _answered(self, doing: Doing, answer: Any) -> None:
         seat, job = doing.seat, doing.job
         if doing.step == "describe":
-            seat.is_ready, seat.where, seat.pid = True, f" on {answer['host']}", answer["pid"]
+            seat.where, seat.pid = f" on {answer['host']}", answer["pid"]
+            if fault := answer.get("fault"):
+                self._unusable(seat, fault)
+                return
+            seat.is_ready = self._has_begun = True
             self._deaths_at_start = 0
         elif doing.step == "identify":
             self._identified(seat, doing.attempt, answer)
@@ -355,18 +380,30 @@ class Driver:
 
     def _fetched(self, seat: Seat, job: BatchJob, attempt: str, fetched: Fetched) -> None:
         """A song is there: it is separated, unless somebody has done that already or is about to."""
+        claimed = self._claimed.get(job.number)
+        if claimed is not None:  # its shares are done
+            if claimed.sha256 == fetched.sha256:
+                seat.fetched = (job, attempt)
+                return
+            self._free(job)
         key = key_of(job, fetched.sha256, self._identities[job.models])
         entry = self._ledger.find(key)
         if entry is not None and self._ledger.is_whole(entry):
             seat.actor.forget.remote(job, attempt)
             self._plan.end(job, "done", {**_row_of(entry), "kept": True})
+            self._share_done(job)
         elif key in self._computing:
             seat.actor.forget.remote(job, attempt)
             self._computing[key].append(job)
         else:
             self._computing[key] = []
             self._claimed[job.number] = fetched
-            seat.fetched = (job, attempt)
+            if (of := self._parts_of(job, fetched)) > 1:
+                # The actor has the song, so it begins with the first share of it.
+                job = self._plan.share(job, of, f"{SHARES}/{key[:32]}-of-{of}")
+                self._fetched(seat, job, attempt, fetched)
+            else:
+                seat.fetched = (job, attempt)
 
     def _ended(self, job: BatchJob, attempt: str, outcome: TryOutcome, seat: Seat | None = None) -> None:
         fetched = self._claimed.get(job.number)
@@ -374,11 +411,14 @@ class Driver:
             identity = self._identities[job.models]
             key = key_of(job, fetched.sha256, identity)
             name = self._plan.final_name(job.name, key)
+            seconds = Counter({"fetch": fetched.seconds, **outcome.seconds})
+            for share in self._plan.shares_of(job) or () if job.shares else ():
+                seconds.update(share["seconds"])
             row = {
                 **outcome.told,
                 "input_sha256": fetched.sha256,
                 "input_bytes": job.found.size_bytes,
-                "seconds": {"fetch": fetched.seconds, **outcome.seconds},
+                "seconds": dict(seconds),
                 "where": seat.where.removeprefix(" on ") if seat else "",
                 "finished": time.time(),
             }
@@ -387,12 +427,17 @@ class Driver:
             return
         self._free(job)
         told = outcome.told
+        if told.get("field") == "share" and (whole := self._plan.whole_of(job)) is not None:
+            self._watch.say(f"{job.found.url} is separated by one worker. {told['message']}")
+            self._plan.end(job, "failed", {})
+            self._free(whole)
+            self._plan.unshare(whole)
+            return
         is_small = told.get("code") in ("out_of_memory", "device_lost")
         if told.get("code") in WORTH_ANOTHER_TRY:
             self._again(job, told, tries=1, small=is_small, failed_at=seat.number if seat else 0)
         else:
-            self._plan.end(job, "failed", {"error": _error_of(told)}, tries=1)
-            self._watch.failed(job, told)
+            self._fail(job, told, _error_of(told), tries=1)
 
     def _broken(self, doing: Doing, error: RayError) -> None:
         """An actor's own code has failed, which no song should make it do."""
@@ -420,11 +465,52 @@ class Driver:
         """Let a job wait for another try, or put it aside."""
         if job.tries + tries >= self._options.tries or job.losses + losses > MOST_LOSSES:
             error = {**_error_of(told), "put_aside_after": job.tries + tries + job.losses + losses}
-            self._plan.end(job, "failed", {"error": error}, tries=tries)
-            self._watch.failed(job, told)
+            self._fail(job, told, error, tries=tries)
+        elif job.whole is not None and self._plan.whole_of(job) is None:  # nobody needs this share any more
+            self._plan.end(job, "failed", {})
         else:
             self._plan.give_back(job, tries=tries, losses=losses, small=small, failed_at=failed_at)
             self._watch.retried(job, told)
+
+    def _fail(self, job: BatchJob, told: dict[str, Any], error: dict[str, Any], *, tries: int) -> None:
+        """Put a job aside, with the song that it is a share of."""
+        self._plan.end(job, "failed", {"error": error}, tries=tries)
+        if job.whole is not None:
+            whole = self._plan.whole_of(job)
+            if whole is None:
+                return
+            self._plan.drop_shares(whole)
+            self._free(whole)
+            job = whole
+            self._plan.end(job, "failed", {"error": error}, tries=tries)
+        self._watch.failed(job, told)
+
+    # Shares ---------------------------------------------------------------------------------------------------------
+
+    def _parts_of(self, job: BatchJob, fetched: Fetched) -> int:
+        """Into how many shares a song is to be divided; the same for a song of this length in every run."""
+        if self._options.share_s is None or fetched.length_s is None or job.whole is not None:
+            return 1
+        if job.is_alone or job.shares:
+            return 1
+        return min(math.ceil(fetched.length_s / self._options.share_s), MOST_SHARES)
+
+    def _share_done(self, share: BatchJob) -> None:
+        """Let a song be joined once all its shares are done; by one worker alone if they do not go together."""
+        whole = self._plan.whole_of(share) if share.whole is not None else None
+        rows = self._plan.shares_of(whole) if whole is not None else None
+        if whole is None or rows is None:
+            return
+        ways = {(row["device"].partition(":")[0], json.dumps(row["settings"], sort_keys=True)) for row in rows}
+        songs = {row["input_sha256"] for row in rows}
+        if len(ways) == 1 and songs == {self._claimed[whole.number].sha256}:
+            files = [{file["stem"]: file["path"] for file in row["files"] if file["stem"]} for row in rows]
+            self._plan.join(whole, files)
+        else:
+            why = "others compute in other ways" if len(ways) > 1 else "it has changed meanwhile"
+            self._watch.say(f"{whole.found.url} is separated by one worker: {why}.")
+            self._free(whole)
+            self._plan.unshare(whole)
 
     def _free(self, job: BatchJob) -> None:
         """Nobody makes a job's result any more: those who waited for it wait for their own turns."""
@@ -461,9 +547,15 @@ class Driver:
         self._ledger.remember(entry for _, entry in pairs)
         for job, entry in pairs:
             self._plan.end(job, "done", _row_of(entry), tries=1)
-            self._watch.done(job, entry.row)
+            if job.whole is None:
+                self._watch.done(job, entry.row)
             for other in self._computing.pop(entry.key, []):
                 self._plan.end(other, "done", {**_row_of(entry), "kept": True})
+                self._share_done(other)
+            self._share_done(job)
+            if job.shares:
+                files = itertools.chain.from_iterable(share.values() for share in job.shares)
+                self._writer.submit(self._ledger.discard, {file.rpartition("/")[0] for file in files})
 
 
 def _row_of(entry: LedgerEntry) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from utils.store.locks import FileLock
 
 LEDGER = ".dsu/ledger"
 INCOMING = ".dsu/incoming"
+SHARES = ".dsu/shares"  # of songs that several workers separate together, until they are joined
 LOGS = ".dsu/logs"
 LOCK = ".dsu/driver.lock"
 LEASE_S = 60.0
@@ -137,9 +138,16 @@ class Ledger:
         }
         return all(sizes.get(file.name) == file.size_bytes for file in entry.files)
 
-    def sweep(self) -> None:
-        """Remove what tries have left that came to nothing. Nobody may be at work."""
+    def discard(self, names: Iterable[str]) -> None:
+        """Remove the folders of results that are not needed any more."""
+        for _ in self._pool.map(self._store.remove, names):
+            pass
+
+    def sweep(self, *, is_over: bool = False) -> None:
+        """Remove what tries have left that came to nothing and, at the end of all jobs, every share. Nobody may be at work."""
         self._store.remove(INCOMING)
+        if is_over:
+            self._store.remove(SHARES)
 
     def _move(self, entry: LedgerEntry) -> None:
         for file in entry.files:

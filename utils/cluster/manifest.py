@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from utils.cluster.storage import FoundSong, Options, found_of, open_place, protocol_of, said
-from utils.core.catalogue import DEFAULT_NETWORK, FamilyName, family_of
+from utils.core.catalogue import DEFAULT_NETWORK, NAMES_MODELS, FamilyName, family_of
 from utils.core.errors import DsuError, InvalidRequest, did_you_mean, nearest
 from utils.core.many_files import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
 from utils.core.replies import ModelDetails
@@ -42,11 +42,12 @@ OWN = frozenset(
             "progress",
             "stream",
             "start_at",
+            "share",
+            "shares",
         ),
         *("jobs", "report_theme", "report_scale"),
     }
 )
-NAMES_MODELS = ("model", "recipe", "text", "texts", "model_path", "ensemble", "family")
 AT_ONCE = 512  # rows that are looked for together
 LOOKS = 32  # questions to a store at the same time
 WORTH_LISTING = 4  # songs of one folder, from which on it is listed

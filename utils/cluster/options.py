@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 from utils.core.errors import InvalidRequest
 
 TRIES = 3
+SHORTEST_SHARE_MINUTES = (
+    0.1  # below it, the chunks at the borders, which two workers compute, would be most of the work
+)
 PROGRAM = "dsu batch"
 EPILOG = """\
 examples:
@@ -41,6 +44,7 @@ class BatchOptions:
     most_workers: int | None = None
     autoscales: bool = False
     tries: int = TRIES
+    share_s: float | None = None  # the longest stretch of a song that one worker does, where several share it
     storage: dict[str, dict[str, Any]] = field(default_factory=dict)
     models_dir: str | None = None
     worker: tuple[str, ...] = ()  # options of the worker
@@ -77,6 +81,7 @@ def read(argv: Sequence[str]) -> BatchOptions:
         most_workers=typed.max_workers,
         autoscales=typed.autoscale,
         tries=typed.tries,
+        share_s=None if typed.split_longer_than is None else 60 * typed.split_longer_than,
         storage=_storage(typed.storage_options),
         models_dir=typed.models_dir,
         worker=_worker_options(typed),
@@ -145,6 +150,12 @@ def new_parser() -> argparse.ArgumentParser:
     add("--autoscale", action="store_true", help="ask the cluster to grow to --max-workers")
     add("--tries", type=_count, default=TRIES, metavar="N", help=f"after which a song is put aside; default {TRIES}")
     add(
+        "--split-longer-than",
+        type=_minutes,
+        metavar="MINUTES",
+        help="let workers share songs that are longer, each a part of at most this length; default: never",
+    )
+    add(
         "--storage-options", default="{}", metavar="JSON", help='for stores, by protocol: {"s3": {"endpoint_url": "…"}}'
     )
     for name, metavar in (("device", "DEVICE"), ("threads", "N"), ("models-dir", "DIR")):
@@ -172,6 +183,13 @@ def _amount(text: str) -> float:
     if not 0 <= amount <= 1_000_000:
         raise ValueError(text)
     return amount
+
+
+def _minutes(text: str) -> float:
+    minutes = _amount(text)
+    if minutes < SHORTEST_SHARE_MINUTES:
+        raise ValueError(text)
+    return minutes
 
 
 def _storage(text: str) -> dict[str, dict[str, Any]]:

@@ -7,17 +7,19 @@ is in the ledger.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sqlite3
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from utils.cluster.manifest import NAMES_MODELS, Checked, Fault
+from utils.cluster.manifest import Checked, Fault
 from utils.cluster.storage import FoundSong
+from utils.core.catalogue import NAMES_MODELS
 
 # Fields of a request that change no sample and no file.
 WITHOUT_EFFECT = frozenset({"batch_size", "use_fast"})
@@ -25,11 +27,12 @@ TABLES = """
 create table jobs (
   number integer primary key, place text, url text, size integer, input_state text, name text, request text, models text,
   state text not null, tries integer not null default 0, losses integer not null default 0, small integer not null default 0,
-  failed_at integer not null default 0, result text
+  failed_at integer not null default 0, whole integer, shares text, alone integer not null default 0, result text
 );
 create index by_luck on jobs (models, state, tries, number);
 create index by_number on jobs (models, state, number);
-create table names (folded text primary key, owner text);
+create index by_whole on jobs (whole) where whole is not null;
+create table names (folded text primary key, owner text, next integer not null default 2);
 create table results (key text primary key, entry text);
 create table stamps (stamp text primary key, key text);
 """
@@ -46,6 +49,9 @@ class BatchJob(NamedTuple):
     tries: int
     losses: int
     is_small: bool  # whether memory has run out, and it is tried with small batches
+    whole: int | None = None  # the number of the job that this is a share of
+    shares: tuple[dict[str, str], ...] = ()  # of a song whose shares are done: the files of the stems of each
+    is_alone: bool = False  # whether it is not to be shared
 
     @property
     def settings(self) -> str:
@@ -68,7 +74,11 @@ def digest(*texts: str) -> str:
 
 
 class Plan:
-    """All jobs. They wait, run, or have ended: `done`, `failed`, or `invalid` from the start."""
+    """All jobs. They wait, run, or have ended: `done`, `failed`, or `invalid` from the start.
+
+    A long song may be `shared`: it runs as jobs that each do a share of it, and waits again when those are done, to be joined. Such
+    jobs are dealt like others, but nobody counts them.
+    """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dsu-batch-")
@@ -107,11 +117,14 @@ class Plan:
 
     def _own_name(self, name: str) -> str:
         """A name that no other row has; file systems may not tell capitals or the forms of Unicode apart."""
-        for candidate in _candidates(name):
+        row = self._db.execute("select next from names where folded = ?", (_folded(name),)).fetchone()
+        for number, candidate in _candidates(name, 1 if row is None else row[0]):
             found = self._db.execute(
-                "insert or ignore into names values (?, 'row') returning folded", (_folded(candidate),)
+                "insert or ignore into names (folded, owner) values (?, 'row') returning folded", (_folded(candidate),)
             ).fetchone()
             if found:
+                if number > 1:  # those before it need not be tried again
+                    self._db.execute("update names set next = ? where folded = ?", (number + 1, _folded(name)))
                 return candidate
         raise AssertionError
 
@@ -133,11 +146,19 @@ class Plan:
         if row is None:
             return None
         job = _job(row)
-        self._db.execute("update jobs set state = 'running' where number = ?", (job.number,))
-        self._groups[models] -= 1
-        self._counts["waiting"] -= 1
-        self._counts["running"] += 1
+        self._run(job)
         return job
+
+    def _run(self, job: BatchJob) -> None:
+        self._db.execute("update jobs set state = 'running' where number = ?", (job.number,))
+        self._groups[job.models] -= 1
+        self._move(job, "waiting", "running")
+
+    def _move(self, job: BatchJob, before: str, after: str) -> None:
+        """Count a job in another state."""
+        if job.whole is None:
+            self._counts["running" if before == "shared" else before] -= 1
+            self._counts["running" if after == "shared" else after] += 1
 
     def give_back(
         self, job: BatchJob, *, tries: int = 0, losses: int = 0, small: bool = False, failed_at: int = 0
@@ -148,8 +169,64 @@ class Plan:
             (tries, losses, small, failed_at, job.number),
         )
         self._groups[job.models] += 1
-        self._counts["waiting"] += 1
-        self._counts["running"] -= 1
+        self._move(job, "running", "waiting")
+
+    # Sharing --------------------------------------------------------------------------------------------------------
+
+    def share(self, job: BatchJob, of: int, name: str) -> BatchJob:
+        """Let a song that runs be done in so many shares. Returns the first, which runs; the others wait."""
+        self._db.execute("update jobs set state = 'shared' where number = ?", (job.number,))
+        first = None
+        for number in range(1, of + 1):
+            request = {**job.request, "share": {"number": number, "of": of}}
+            row = self._db.execute(
+                "insert into jobs (place, url, size, input_state, name, request, models, state, small, whole)"
+                " select place, url, size, input_state, ?, ?, models, 'waiting', small, number from jobs where number = ? returning *",
+                (f"{name}-{number}", json.dumps(request), job.number),
+            ).fetchone()
+            self._groups[job.models] += 1
+            first = first or _job(row)
+        if first is None:
+            raise ValueError(of)
+        self._run(first)
+        return first
+
+    def whole_of(self, share: BatchJob) -> BatchJob | None:
+        """The song that this is a share of, while it is shared."""
+        row = self._db.execute("select * from jobs where number = ? and state = 'shared'", (share.whole,)).fetchone()
+        return None if row is None else _job(row)
+
+    def shares_of(self, whole: BatchJob) -> list[dict[str, Any]] | None:
+        """The results of all shares of a song, once they are there."""
+        rows = self._db.execute(
+            "select state, result from jobs where whole = ? order by number", (whole.number,)
+        ).fetchall()
+        return [json.loads(text) for _, text in rows] if all(state == "done" for state, _ in rows) else None
+
+    def join(self, whole: BatchJob, shares: Sequence[Mapping[str, str]]) -> None:
+        """Let a song wait to be joined from the files of its shares."""
+        self._wait_again(whole, shares=json.dumps(shares))
+
+    def unshare(self, whole: BatchJob) -> None:
+        """Let a song wait to be done by one worker alone."""
+        self.drop_shares(whole)
+        self._wait_again(whole, alone=True)
+
+    def _wait_again(self, whole: BatchJob, *, shares: str | None = None, alone: bool = False) -> None:
+        self._db.execute(
+            "update jobs set state = 'waiting', shares = ?, alone = ? where number = ?", (shares, alone, whole.number)
+        )
+        self._groups[whole.models] += 1
+        self._move(whole, "shared", "waiting")
+
+    def drop_shares(self, whole: BatchJob) -> None:
+        """The shares of a song are not needed any more. Those that run come to their end for nothing."""
+        left = self._db.execute(
+            "delete from jobs where whole = ? and state = 'waiting' returning number", (whole.number,)
+        )
+        self._groups[whole.models] -= len(left.fetchall())
+
+    # Ending ---------------------------------------------------------------------------------------------------------
 
     def end(self, job: BatchJob, state: str, result: Mapping[str, Any], *, tries: int = 0) -> None:
         """A job is over, after so many tries more."""
@@ -158,8 +235,7 @@ class Plan:
             "update jobs set state = ?, result = ?, tries = tries + ? where number = ?",
             (state, json.dumps(result), tries, job.number),
         )
-        self._counts[before] -= 1
-        self._counts[state] += 1
+        self._move(job, before, state)
         if before == "waiting":
             self._groups[job.models] -= 1
 
@@ -170,7 +246,7 @@ class Plan:
     def ended(self) -> Iterator[tuple[int, str, str, str, int, dict[str, Any]]]:
         """Number, place, song, state, tries and result of each row, in order."""
         number = 0
-        query = "select number, place, url, state, tries, result, request from jobs where number > ? order by number limit 1000"
+        query = "select number, place, url, state, tries, result, request from jobs where number > ? and whole is null order by number limit 1000"
         while rows := self._db.execute(query, (number,)).fetchall():
             for number, place, url, state, tries, text, request in rows:
                 result = json.loads(text) if text else {}
@@ -183,7 +259,7 @@ class Plan:
         """A result is there, and nobody else may have its name."""
         self._db.execute("insert or replace into results values (?, ?)", (key, entry))
         self._db.execute("insert or replace into stamps values (?, ?)", (stamp, key))
-        self._db.execute("insert or replace into names values (?, ?)", (_folded(name), key))
+        self._db.execute("insert or replace into names (folded, owner) values (?, ?)", (_folded(name), key))
 
     def forget(self, key: str) -> None:
         self._db.execute("delete from results where key = ?", (key,))
@@ -198,25 +274,28 @@ class Plan:
 
     def final_name(self, name: str, key: str) -> str:
         """The name for a result: that of its row, unless an earlier result has that."""
-        for candidate in _candidates(name):
+        for _, candidate in _candidates(name):
             row = self._db.execute("select owner from names where folded = ?", (_folded(candidate),)).fetchone()
             if row is None or row[0] == key or (row[0] == "row" and candidate == name):
-                self._db.execute("insert or replace into names values (?, ?)", (_folded(candidate), key))
+                self._db.execute("update names set owner = ? where folded = ?", (key, _folded(candidate)))
+                self._db.execute("insert or ignore into names (folded, owner) values (?, ?)", (_folded(candidate), key))
                 return candidate
         raise AssertionError
 
 
 def _job(row: tuple[Any, ...]) -> BatchJob:
-    number, _, url, size, state, name, request, models, _, tries, losses, small, *_ = row
-    return BatchJob(number, FoundSong(url, size, state), name, json.loads(request), models, tries, losses, bool(small))
+    number, _, url, size, state, name, request, models, _, tries, losses, small, _, whole, shares, alone, _ = row
+    found = FoundSong(url, size, state)
+    joined = tuple(json.loads(shares)) if shares else ()
+    return BatchJob(
+        number, found, name, json.loads(request), models, tries, losses, bool(small), whole, joined, bool(alone)
+    )
 
 
-def _candidates(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name} ({number})"
-        number += 1
+def _candidates(name: str, first: int = 1) -> Iterator[tuple[int, str]]:
+    """Names to try, with their numbers; the first is the name itself."""
+    for number in itertools.count(first):
+        yield number, name if number == 1 else f"{name} ({number})"
 
 
 def _folded(name: str) -> str:

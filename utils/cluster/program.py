@@ -86,7 +86,7 @@ def batch(options: BatchOptions) -> int:
             except BatchStopped as error:
                 _complain(error)
                 return FAILED
-        ledger.sweep()
+        ledger.sweep(is_over=not driver.drains)
         results.write_tables(plan, store, models.licences.get)
         results.write_summary(store, watch.facts)
         watch.close()

@@ -136,6 +136,7 @@ HIDDEN = frozenset(
     {
         *("id", "strict", "debug", "input", "inputs", "output_dir", "subtype", "progress", "seed", "jobs"),
         *("stream", "start_at"),  # nobody listens there while the job runs
+        *("share", "shares"),
     }
 )
 # What all programs call differently.

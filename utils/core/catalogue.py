@@ -35,6 +35,9 @@ FAMILY_OF_TYPE: dict[str, FamilyName] = {
     "audiosep": "audiosep",
 }
 
+# The fields with which a request names models.
+NAMES_MODELS = ("model", "recipe", "text", "texts", "model_path", "config_path", "ensemble", "family")
+
 # What a model can be good for, as people ask for it.
 Purpose = Literal[
     "vocals",

@@ -21,8 +21,9 @@ _MAX_UNITS = 255
 
 def require_paths(request: Request) -> None:
     """Raise the error of the field for a text that cannot be a path."""
-    for field in (*_INPUTS, *_OUTPUTS, *_OTHERS):
-        text = getattr(request, field, None)
+    single = [(field, getattr(request, field, None)) for field in (*_INPUTS, *_OUTPUTS, *_OTHERS)]
+    shares = [("shares", path) for share in getattr(request, "shares", None) or () for path in share.values()]
+    for field, text in (*single, *shares):
         fault = _fault(text) if isinstance(text, str) else None
         if fault is not None:
             shown = str(text).replace("\0", "?").encode("utf-8", "replace").decode()

@@ -62,6 +62,7 @@ OF_THE_JOB = frozenset(
         *("loudness", "true_peak"),
         *("resume", "progress", "report", "report_html", "report_theme", "report_scale", "preview", "name_template"),
         *("channels", "ensemble", "ensemble_type", "ensemble_weights", "extract_instrumental", "residual", "use_fast"),
+        *("stream", "start_at", "share", "shares"),
     }
 )
 # By any of these a step uses files of the user's own.

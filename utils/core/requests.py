@@ -332,6 +332,13 @@ class Streaming(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
 
 
+class SongShare(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the equal parts of a song that several workers separate together."""
+
+    number: Annotated[int, Meta(ge=1, le=1000, description="Which of them; the first is 1.")]
+    of: Annotated[int, Meta(ge=1, le=1000, description="How many there are.")]
+
+
 class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separate"):
     """Separate one file (`input`) or many (`inputs`). These fields are the same for every worker."""
 
@@ -465,6 +472,23 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
         ]
         | None
     ) = None
+    share: Annotated[
+        SongShare | None,
+        Meta(
+            description="Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end."
+        ),
+    ] = None
+    shares: (
+        Annotated[
+            list[dict[str, str]],
+            Meta(
+                min_length=1,
+                max_length=1000,
+                description="The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes.",
+            ),
+        ]
+        | None
+    ) = None
 
     @property
     def input_path(self) -> str:
@@ -489,6 +513,24 @@ class Separate(Request, frozen=True, kw_only=True, tag_field="cmd", tag="separat
                 if getattr(self, field):
                     raise InvalidRequest(f"`{field}` needs the files of the stems.", field="stream.files")
         return self.stream
+
+    def check_sharing(self) -> None:
+        """Raise `InvalidRequest` where `share` or `shares` do not go with what else is asked."""
+        if self.share is None and self.shares is None:
+            return
+        field = "shares" if self.share is None else "share"
+        reasons = {
+            "`share` makes one part, and `shares` joins them all": self.share is not None and self.shares is not None,
+            "nobody can listen to a part": bool(self.stream),
+            "each song has its own, and `inputs` names several": self.inputs is not None,
+            "the song must be a file": isinstance(self.input, PipedInput),
+            "the models of a recipe go through a song side by side": getattr(self, "recipe", None) is not None,
+            "`output` names one file": self.file is not None,
+            "the number of a part is at most that of all": self.share is not None and self.share.number > self.share.of,
+        }
+        for reason, is_so in reasons.items():
+            if is_so:
+                raise InvalidRequest(f"`{field}` cannot be used here: {reason}.", field=field)
 
     @property
     def folder(self) -> str:

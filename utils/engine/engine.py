@@ -350,6 +350,7 @@ class Engine:
         # What is wrong with these raises here, before a model is loaded.
         _ = request.audio_format, request.template_of(None), request.report_look
         _ = request.streaming, request.asked_loudness
+        request.check_sharing()
         earlier = len(job.warnings)
         recipe: RecipeRun | None = None
         if isinstance(request, requests.DsuSeparate) and request.recipe is not None:
@@ -417,6 +418,8 @@ class Engine:
                     break
                 except OutOfMemory:
                     if arrangement.chunk_s is None or arrangement.chunk_s / 2 < SHORTEST_CHUNK_S:
+                        raise
+                    if request.share is not None:  # the other shares have longer chunks
                         raise
                     if isinstance(track, ArrivingTrack):  # what has come does not come again
                         raise

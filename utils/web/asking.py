@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from utils.core.catalogue import DEFAULT_NETWORK, FamilyName, family_of
+from utils.core.catalogue import DEFAULT_NETWORK, NAMES_MODELS, FamilyName, family_of
 from utils.core.errors import DsuError
 from utils.core.requests import AskedSampleType, AudioFormat, Separate
 from utils.serving import messages
@@ -21,6 +21,7 @@ OWN = frozenset(
     {
         *("cmd", "id", "strict", "debug", "input", "inputs", "output", "output_dir", "overwrite", "resume", "progress"),
         *("stream", "name_template", "report", "report_html", "report_theme", "report_scale", "clip"),
+        *("share", "shares"),
     }
 )
 # These name files of the server's machine.
@@ -41,7 +42,6 @@ FILES = frozenset(
 # These are for exports: what is kept is 32-bit floats.
 FOR_EXPORTS = frozenset({"format", "pcm_type", "subtype", "bitrate"})
 WITHOUT_EFFECT = frozenset({"batch_size", "jobs", "use_fast", "start_at"})
-NAMES_MODELS = ("model", "recipe", "text", "texts", "model_path", "ensemble", "family")
 DEEPEST = 20
 
 
@@ -54,13 +54,6 @@ class Families:
     def family_of(self, model: str | None) -> FamilyName | None:
         kind = self.types.get(model or "")
         return None if kind is None else family_of(kind)
-
-
-class MeantModels(NamedTuple):
-    """The models that a request means by name; not `exactly` where it means others as well."""
-
-    names: tuple[str, ...]
-    exactly: bool
 
 
 def checked(cmd: str, request: Mapping[str, Any], families: Families) -> dict[str, Any]:
@@ -120,12 +113,9 @@ def settings_text(cmd: str, fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode([cmd, kept], order="deterministic").decode()
 
 
-def models_of(fields: Mapping[str, Any]) -> MeantModels:
-    """Which models a request means."""
-    model = fields.get("model")
-    if isinstance(model, str) and not (fields.keys() & {"recipe", "ensemble"}):
-        return MeantModels((model,), exactly=True)
-    return MeantModels((), exactly=False)
+def models_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields of a request that say which models it means."""
+    return {name: fields[name] for name in NAMES_MODELS if fields.get(name)}
 
 
 def within(path: str, roots: tuple[Path, ...]) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterable
@@ -134,7 +135,7 @@ class JobList:
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
         self._flush: asyncio.TimerHandle | None = None
-        self._identities: dict[asking.MeantModels, tuple[float, str]] = {}
+        self._identities: dict[str, tuple[float, str]] = {}  # by the fields that name models
         self._decoding = asyncio.Lock()
         for record in self._records.values():
             if record.state == "running":  # the server ended meanwhile
@@ -520,12 +521,11 @@ class JobList:
         if source is None:
             path = asking.within(record.input["path"], self._roots)
             source = (await self._slow.ask("content", path=str(path)))["sha256"]
-        models = asking.models_of(record.request)
+        named = asking.models_of(record.request)
+        models = json.dumps(named, sort_keys=True)
         told_s, identity = self._identities.get(models, (0.0, ""))
         if not identity or time.monotonic() - told_s > IDENTITY_S:
-            found = await self._quick.ask(
-                "identify", models=models.names, models_dir=self._models_dir, whole=not models.exactly
-            )
+            found = await self._quick.ask("identify", named=named, models_dir=self._models_dir)
             identity = found["identity"]
             self._identities = {models: (time.monotonic(), identity)}
         text = "\n".join([source, asking.settings_text(record.cmd, record.request), identity])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import os
 import queue
@@ -37,7 +36,6 @@ FFT = 2048
 WINDOWS = 4  # for each column of a spectrogram, at most
 LOWEST_DB = -90.0
 LOWEST_HZ = 30.0
-MOST_MODEL_FILES = 20_000
 KEPT_PER_SECOND = 64  # columns of peaks: a thousandth of a stem
 NOT_KEPT = (127, -127)  # no peaks are like this
 
@@ -127,35 +125,13 @@ def content(path: str) -> dict[str, Any]:
 # Models and recipes ---------------------------------------------------------------------------------------------------
 
 
-def identify(models: Sequence[str], models_dir: str, *, whole: bool) -> dict[str, Any]:
-    """What identifies the files of these models, or of all that are there: other files, another text."""
-    from utils.store.registry import Registry
+def identify(named: dict[str, Any], models_dir: str) -> dict[str, Any]:
+    """What identifies the files of the models that a request names with these fields, and which public ones are not there."""
+    from utils.core.settings import resolve
+    from utils.store.identity import identity_of
 
-    registry = Registry.load()
-    found: list[Any] = [__version__]
-    for name in models:
-        records = (registry.find(name, worker) for worker in ("bsroformer", "demucs", "audio-separator", "audiosep"))
-        record = next((each for each in records if each is not None), None)
-        if record is None or any(file.sha256 is None for file in record.files):
-            whole = True
-        else:
-            found += [name, *(file.sha256 for file in record.files)]
-    if whole:
-        found += sorted(_states(Path(models_dir)))
-    return {"identity": hashlib.sha256(json.dumps(found).encode()).hexdigest()}
-
-
-def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
-    count = 0
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        for name in files:
-            count += 1
-            if count > MOST_MODEL_FILES:
-                return
-            with contextlib.suppress(OSError):
-                state = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118 - there are many
-                yield os.path.relpath(os.path.join(root, name), folder), state.st_size, state.st_mtime_ns  # noqa: PTH118
+    identity = identity_of(named, resolve({"models_dir": models_dir}))
+    return {"identity": f"{__version__}-{identity.text}", "missing": identity.missing}
 
 
 def check(text: str | None, recipe: dict[str, Any] | None, models_dir: str) -> dict[str, Any]:

@@ -140,6 +140,15 @@ class Streaming(TypedDict):
     """Also write the files of the stems; without them, nothing is written to the disk."""
 
 
+class SongShare(TypedDict):
+    """One of the equal parts of a song that several workers separate together."""
+
+    number: int
+    """Which of them; the first is 1."""
+    of: int
+    """How many there are."""
+
+
 class NetworkMember(TypedDict):
     """Your own network as a member of an ensemble."""
 
@@ -400,6 +409,10 @@ class SeparateOptions(TypedDict, total=False):
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     start_at: float | None
     """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
+    share: SongShare | None
+    """Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end."""
+    shares: Sequence[Mapping[str, str]] | None
+    """The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes."""
     shifts: int | None
     """Number of random time shifts to average over; default 1, or 0 for quantized bags."""
     overlap: float | int | None
@@ -640,6 +653,10 @@ class ApolloOptions(TypedDict, total=False):
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     start_at: float | None
     """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
+    share: SongShare | None
+    """Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end."""
+    shares: Sequence[Mapping[str, str]] | None
+    """The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes."""
     model_path: str | None
     """Checkpoint of your own network, instead of `model`."""
     config_path: str | None
@@ -764,6 +781,10 @@ class PackageSeparateOptions(TypedDict, total=False):
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     start_at: float | None
     """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
+    share: SongShare | None
+    """Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end."""
+    shares: Sequence[Mapping[str, str]] | None
+    """The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes."""
     model_file_dir: str | None
     """VR and MDX: directory of the model's file; by default the models directory."""
     single_stem: str | None
@@ -926,6 +947,10 @@ class DenoiseOptions(TypedDict, total=False):
     """Tell of stems while the job runs: a `streaming` line, then a `segment` line for each finished stretch. By default in WAV files that can be played while they grow."""
     start_at: float | None
     """With `stream`: begin at this second, go on to the end and then from the beginning. `seek` moves the work while it runs. The samples stay the same. Stretches then come in another order than in the song, at the model's sample rate."""
+    share: SongShare | None
+    """Separate only this part of the song, with the samples that it has when the whole is separated, into WAV files of 32-bit floats at the model's rate. So several workers can share a long song; `shares` joins what they write. Not for recipes, nor for models that go through a song from its start to its end."""
+    shares: Sequence[Mapping[str, str]] | None
+    """The `paths` of the `done` lines of all shares of the song, in order. Their samples become the stems that this request asks for; the networks do not run. With the same versions and devices everywhere, each file is the one that a single worker writes."""
     noise_profile: str | None
     """Audio file that contains only the noise, ideally two seconds of it or more."""
     noise_path: str | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
@@ -188,6 +188,11 @@ class Turn(NamedTuple):
         """Up to here, it adds something."""
         return self.chunks[-1].start + self.chunks[-1].length
 
+    @property
+    def work(self) -> int:
+        """How much there is to do, in samples."""
+        return len(self.chunks) * self.lane.plan.hop
+
 
 def turns(lanes: Sequence[Lane], size: int, total: int, first: Sequence[int] | None = None) -> Iterator[Turn]:
     """All chunks of all lanes, at most `size` together, in the order in which they are added up.
@@ -224,6 +229,21 @@ def turns_as_it_comes(
     yield from turns(lanes_of(song.total), size, song.total, done)
 
 
+def turns_within(song: SongBuffer, todo: Iterable[Turn], within: range) -> list[Turn]:
+    """Those turns that add to any of these samples, or lie between. The song may forget what only earlier ones read."""
+    found: list[Turn] = []
+    reached = 0
+    for turn in todo:
+        reached = max(reached, turn.end)
+        if reached <= within.start:
+            song.forget_before(turn.needed)
+            continue
+        found.append(turn)
+        if turn.final >= within.stop:
+            break
+    return found
+
+
 def demix(
     song: SongBuffer,
     lanes: Sequence[Lane],
@@ -233,28 +253,35 @@ def demix(
     runner: Runner,
     job: Job,
     lanes_of: Callable[[int], Sequence[Lane]] | None = None,
+    within: range | None = None,
 ) -> Iterator[Stretch]:
-    """Separate a whole song, of `rate` samples a second; yields finished stretches in order.
+    """Separate a song, of `rate` samples a second, or these samples of it; yields finished stretches in order.
 
     Where the end of the song has not come yet, the lanes are those of an endless one; `lanes_of` gives those for its length.
     """
     size = runner.batch_size
-    if song.total == ENDLESS and lanes_of is not None:
+    todo: Iterable[Turn]
+    if within is not None:
+        todo = turns_within(song, turns(lanes, size, song.total), within)
+        total: float = sum(turn.work for turn in todo)
+    elif song.total == ENDLESS and lanes_of is not None:
         todo, total = turns_as_it_comes(song, lanes, size, lanes_of), math.inf
     else:
         todo, total = turns(lanes, size, song.total), work(lanes)
-    accumulator = Accumulator(row_count(lanes), channels, song.total, runner.compute.device)
+    accumulator = Accumulator(
+        row_count(lanes), channels, song.total, runner.compute.device, first=within.start if within else 0
+    )
     done = 0
     job.progress("separate", 0, total / rate)
     for turn in todo:
         job.checkpoint()
-        accumulator.until = song.total
+        accumulator.until = within.stop if within is not None else song.total
         with job.step("separate"):
             run_turn(song, turn, runner, accumulator, job)
             start, rows = accumulator.take_until(turn.final)
             stretch = Stretch(start, rows.cpu(), song.read(start, rows.shape[-1]))
             song.forget_before(turn.needed)
-        done += len(turn.chunks) * turn.lane.plan.hop
+        done += turn.work
         job.progress("separate", done / rate, total / rate)
         if rows.shape[-1] > 0:
             yield stretch

@@ -16,6 +16,7 @@ from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.background import WriteBehind
 from utils.engine.pipeline.graph import open_stream
 from utils.engine.pipeline.outlets import Outlets
+from utils.engine.pipeline.sharing import JoinedStream, ShareOutlets
 from utils.engine.pipeline.stream import Part
 from utils.engine.pipeline.track import Track
 
@@ -31,8 +32,16 @@ class ModelLoad:
 def write_stems(request: Separate, arrangement: Arrangement, track: Track, loaded: ModelLoad, job: Job) -> Done:
     """Separate a track into files. Raises `OutOfMemory` if not even a single chunk fits."""
     started = time.perf_counter()
-    stems = open_stream(arrangement, track, job, start_s=request.start_at)
-    outlets = Outlets(request, arrangement, track, stems.stats, job)
+    stems = (
+        open_stream(arrangement, track, job, start_s=request.start_at, share=request.share)
+        if request.shares is None
+        else JoinedStream(arrangement, track, job, request.shares)
+    )
+    outlets = (
+        Outlets(request, arrangement, track, stems.stats, job)
+        if request.share is None
+        else ShareOutlets(request, arrangement, track, stems.frames, job)
+    )
     with job.step("write"), outlets:
         with WriteBehind[Part](outlets.take) as writer, closing(iter(stems)) as parts:
             for part in parts:
@@ -42,10 +51,10 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
         settings = {
             **arrangement.settings,
             **track.settings,
-            **outlets.loudness.settings,
+            **outlets.settings,
             "precision": "fp32" if stems.spent.overflowed else arrangement.compute.precision,
         }
-        reported = outlets.report.save(settings, job)
+        reported = outlets.save_report(settings)
     job.finish("write")
     ended = time.perf_counter()
     elapsed = ended - started
@@ -53,7 +62,7 @@ def write_stems(request: Separate, arrangement: Arrangement, track: Track, loade
     names = arrangement.selection.names
     paths = list(dict.fromkeys(written.paths.values()))  # one file may hold all stems
     folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    duration = stems.stats.frames / arrangement.sample_rate
+    duration = stems.frames / arrangement.sample_rate
     return Done(
         elapsed=round(elapsed, 3),
         output_dir=folder,

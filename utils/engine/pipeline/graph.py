@@ -23,7 +23,7 @@ from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job, StepJob
 from utils.core.recipes import HINT
-from utils.core.requests import Separate
+from utils.core.requests import Separate, SongShare
 from utils.engine.pipeline.arrangement import Arrangement
 from utils.engine.pipeline.blending import Blend
 from utils.engine.pipeline.demix import Stretch
@@ -114,17 +114,18 @@ class SilentStem(Exception):
 
 
 def open_stream(
-    arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None
+    arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None, share: SongShare | None = None
 ) -> Stream | GraphStream:
-    """The parts of a song, of one model or of several steps. Of one, they may begin at `start_s`."""
+    """The parts of a song, of one model or of several steps. Of one, they may begin at `start_s`, or be those of a share."""
     if not isinstance(arrangement, GraphArrangement):
-        return stream(arrangement, audio, job, start_s=start_s)
-    if start_s is not None:
-        raise InvalidRequest(
-            "Several models go through a song side by side, from its start to its end.",
-            hint="Leave out `start_at`, or name one model.",
-            field="start_at",
-        )
+        return stream(arrangement, audio, job, start_s=start_s, share=share)
+    for name, asked in {"start_at": start_s, "share": share}.items():
+        if asked is not None:
+            raise InvalidRequest(
+                "Several models go through a song side by side, from its start to its end.",
+                hint=f"Leave out `{name}`, or name one model.",
+                field=name,
+            )
     audio = audio if arrangement.level is None else Levelled(audio, arrangement.level)
     return GraphStream(arrangement, audio, job)
 
@@ -379,6 +380,11 @@ class GraphStream:
             infer_s=sum(part.infer_s for part in parts),
             overflowed=any(part.overflowed for part in parts),
         )
+
+    @property
+    def frames(self) -> int:
+        """How many samples come out."""
+        return self.stats.frames
 
     def __iter__(self) -> Generator[Part]:
         """The results with the song, in step."""

@@ -112,6 +112,15 @@ class Outlets:
             job.warn(warning)
         return written
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """The numbers used, known at the end."""
+        return self.loudness.settings
+
+    def save_report(self, settings: Mapping[str, object]) -> dict[str, str]:
+        """Write the report, if there is to be one. Returns its files."""
+        return self.report.save(settings, self._job)
+
     def _write(self, part: Part) -> dict[str, list[Block]]:
         """Write the next part. Returns what that is in the files."""
         written, mix = {}, self._fitted(part.mix)

@@ -63,7 +63,7 @@ def demix_anywhere(
                 run_turn(song, turn, runner, accumulator, job)
                 start, rows = accumulator.take_until(turn.final)
                 stretch = Stretch(start, rows.cpu(), song.read(start, rows.shape[-1]))
-            done += 0 if ran[index] else len(turn.chunks) * turn.lane.plan.hop
+            done += 0 if ran[index] else turn.work
             ran[index] = True
             job.progress("separate", done / rate, total / rate)
             index += 1

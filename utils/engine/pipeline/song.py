@@ -115,6 +115,7 @@ class SongBuffer:
         self._kept = np.zeros((channels, 0), dtype=np.float32)
         self._kept_from = 0
         self._filled = 0  # samples of `_kept` that hold audio; the rest is spare capacity
+        self._needed_from = 0
 
     @property
     def total(self) -> int:
@@ -144,6 +145,7 @@ class SongBuffer:
 
     def forget_before(self, position: int) -> None:
         """Declare that samples before `position` will not be read again."""
+        self._needed_from = max(self._needed_from, position)
         drop = min(position, self._kept_from + self._filled) - self._kept_from
         # Moving the rest costs time in proportion to its size, so wait until at least as much can be dropped.
         if drop > 0 and 2 * drop >= self._filled:
@@ -160,6 +162,9 @@ class SongBuffer:
             if block is None:  # the stream promises `total` samples; should it ever break that, pad with silence
                 block = np.zeros((self._kept.shape[0], end - self._kept_from - self._filled), dtype=np.float32)
             needed = self._filled + block.shape[1]
+            if self._kept_from + needed <= self._needed_from:
+                self._kept_from, self._filled = self._kept_from + needed, 0
+                continue
             if needed > self._kept.shape[1]:
                 grown = np.zeros((self._kept.shape[0], max(needed, 3 * self._kept.shape[1] // 2)), dtype=np.float32)
                 grown[:, : self._filled] = self._kept[:, : self._filled]

@@ -16,6 +16,7 @@ import numpy as np
 from utils.audio.scanning import AudioStats
 from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job
+from utils.core.requests import SongShare
 from utils.engine.pipeline.arrangement import Arrangement, Heard
 from utils.engine.pipeline.blending import LOCAL, Unblended
 from utils.engine.pipeline.chunking import ENDLESS
@@ -49,8 +50,10 @@ class Spent:
     overflowed: bool = False
 
 
-def stream(arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None) -> Stream:
-    """Separate a song. It is scanned at once; the networks run while the result is iterated over.
+def stream(
+    arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float | None = None, share: SongShare | None = None
+) -> Stream:
+    """Separate a song, or a share of it. It is scanned at once; the networks run while the result is iterated over.
 
     With `start_s`, the work begins there and goes where the job wants it; it keeps the song in a temporary file.
 
@@ -75,7 +78,10 @@ def stream(arrangement: Arrangement, audio: Audio, job: Job, *, start_s: float |
         job.allow_seeking()
         asked_s = job.sought()  # while it waited
         job.seek(start_s if asked_s is None else asked_s)
-    return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started), anywhere)
+    within = None
+    if share is not None:
+        within = range(*(stats.frames * number // share.of for number in (share.number - 1, share.number)))
+    return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started), anywhere, within)
 
 
 def begin_stages(job: Job, *, survey: bool) -> None:
@@ -92,6 +98,12 @@ class Stream:
     stats: AudioStats
     spent: Spent = field(default_factory=Spent)
     anywhere: SongFile | None = None  # the song, where parts may come in any order
+    within: range | None = None  # the samples that are wanted, where those are not all
+
+    @property
+    def frames(self) -> int:
+        """How many samples come out."""
+        return self.stats.frames if self.within is None else len(self.within)
 
     def __iter__(self) -> Generator[Part]:
         with self.anywhere or nullcontext():
@@ -99,7 +111,7 @@ class Stream:
 
     def _parts(self) -> Generator[Part]:
         if self.stats.peak == 0.0:  # silence has silent stems; no network needs to run
-            rate, frames = self.arrangement.sample_rate, self.stats.frames
+            rate, frames = self.arrangement.sample_rate, self.frames
             for start in range(0, frames, SILENCE_SAMPLES):
                 self.job.checkpoint()
                 self.job.progress("separate", start / rate, frames / rate)
@@ -116,6 +128,12 @@ class Stream:
                 f"`{self.arrangement.model}` goes through a song from its start to its end, so it cannot begin elsewhere.",
                 hint="Leave out `start_at`.",
                 field="start_at",
+            )
+        if self.within is not None and not isinstance(blend, LOCAL):
+            raise InvalidRequest(
+                f"`{self.arrangement.model}` goes through a song from its start to its end, so nobody can do a part of it.",
+                hint="Leave out `share`.",
+                field="share",
             )
         with closing(self._stretches(lanes)) as stretches:
             for stretch in stretches:
@@ -167,6 +185,7 @@ class Stream:
                 runner=runner,
                 job=job,
                 lanes_of=lambda total: arrangement.lanes(Heard(replace(self.stats, frames=total))),
+                within=self.within,
             )
         if self.stats.frames == ENDLESS:
             self.stats = self.audio.scan(arrangement.sample_rate, arrangement.channels, job, lambda _: None)
