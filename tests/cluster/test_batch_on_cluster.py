@@ -12,6 +12,8 @@ from fake_batch_worker import BatchWorker
 from pyarrow import parquet
 from ray_cluster import PATIENCE_S, Batch, stems_are_right, write_song
 
+from utils.cluster.driver import BatchStopped
+
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 # Ray leaves sockets and processes to the garbage collector.
 pytestmark += [
@@ -104,37 +106,68 @@ def test_a_drain_finishes_what_is_under_way(cluster, tmp_path):
         assert all(stems_are_right(out, row) for row in table.values())
 
 
+def test_a_worker_that_cannot_be_started_stops_the_batch(cluster, tmp_path):
+    """Once, with its reason, instead of failing every song."""
+    write_songs(tmp_path / "songs", 3)
+    with (
+        Batch(tmp_path / "out", tmp_path / "songs", worker_command=None, worker=("--device", "cuda:7")) as batch,
+        pytest.raises(BatchStopped, match=r"The worker on .* cannot be started: .*cuda:7"),
+    ):
+        batch.run()
+    assert batch.told.of("failed") == []
+
+
 def kills_of(request):
     return 50 if request.config.getoption("--long") else 3
 
 
 def test_nothing_is_lost_and_nothing_twice(cluster, tmp_path, request):
     """Actors and nodes are killed at random moments: each row has its stems in the end, and nothing else lies about."""
-    chance = random.Random(22)
+    chance, hits = random.Random(22), 0
     for run in range(kills_of(request)):
         folder, out = tmp_path / f"songs{run}", tmp_path / f"out{run}"
         write_songs(folder, 8)
-        with Batch(out, folder, tries=5) as batch:
+        write_song(folder / "long.wav", seconds=0.4)
+        with Batch(out, folder, tries=5, share_s=0.15) as batch:
             harm = cluster.lose if run % 3 == 2 else partial(kill_an_actor, batch, chance)
-            thread = threading.Thread(target=after_a_moment, args=(chance.uniform(0, 1.5), harm))
-            thread.start()
+            end = after_some_questions(batch, chance.randrange(1, 11), chance.uniform(0, 0.05), harm)
             table = batch.run()
-            thread.join(PATIENCE_S)
+            end()
+            hits += any("is lost" in text for text in batch.told.of("note"))
         cluster.refill()
-        assert [row["status"] for row in table.values()] == ["done"] * 8
+        assert [row["status"] for row in table.values()] == ["done"] * 9
         assert all(stems_are_right(out, row) for row in table.values())
-        assert len({row["key"] for row in table.values()}) == 8
-        assert len(list(out.glob("*/*.wav"))) == 16
+        assert len({row["key"] for row in table.values()}) == 9
+        assert len(list(out.glob("*/*.wav"))) == 18
         assert leftovers(out) == []
+    assert hits >= kills_of(request) / 2  # the others were through with their songs, or not begun
 
 
-def after_a_moment(moment_s, harm):
-    threading.Event().wait(moment_s)  # the moment is what is tried: nothing is waited for
-    harm()
+def after_some_questions(batch, count, moment_s, harm):
+    """Do harm a moment after actors were asked so many times, when there is still much to ask. Returns what waits until that is over."""
+    ask, left = batch.driver._ask, [count]
+
+    def strike():
+        threading.Event().wait(moment_s)  # the moment is what is tried: nothing is waited for
+        harm()
+
+    thread = threading.Thread(target=strike)
+
+    def count_down(*asked):
+        ask(*asked)
+        left[0] -= 1
+        if left[0] == 0:
+            thread.start()
+
+    batch.driver._ask = count_down
+    return lambda: thread.join(PATIENCE_S)
 
 
 def kill_an_actor(batch, chance):
-    """The process of an actor, if there is one already."""
-    if pids := [seat.pid for seat in batch.driver._seats if seat.pid]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(chance.choice(pids)).kill()
+    """The process of one of the actors, as soon as one has something to do."""
+    while batch.plan.counts().keys() & {"waiting", "running"}:
+        if pids := [seat.pid for seat in list(batch.driver._seats) if seat.pid and seat.jobs]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(chance.choice(pids)).kill()
+            return
+        threading.Event().wait(0.01)

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import pytest
 from ray.exceptions import RayTaskError
 
-from utils.cluster.driver import Doing, Driver, Seat
+from utils.cluster import driver as driver_module
+from utils.cluster.driver import BatchStopped, Doing, Driver, Seat
 from utils.cluster.options import BatchOptions
 from utils.cluster.plan import BatchJob
 from utils.cluster.storage import FoundSong
@@ -27,3 +29,22 @@ def test_the_next_song_begins_where_an_actor_failed():
     actor.separate.remote.assert_called_once_with(fetched, "second")
     assert (seat.separating, seat.fetched) == (fetched, None)
     plan.give_back.assert_called_once()
+
+
+def test_a_worker_that_cannot_be_started_is_gone_without_if_others_can(monkeypatch):
+    """A machine whose driver is broken does not stop hundreds of others; nobody is started in its place."""
+    killed = []
+    monkeypatch.setattr(driver_module.ray, "kill", killed.append)
+    driver = Driver(BatchOptions(sources=("songs",), out="out"), Mock(), Mock(), Mock())
+    good, bad = Seat(SimpleNamespace(), 1), Seat(SimpleNamespace(), 2)
+    driver._seats = [good, bad]
+    driver._answered(Doing(good, "describe", None, ""), {"host": "one", "pid": 1})
+    driver._answered(Doing(bad, "describe", None, ""), {"host": "two", "pid": 2, "fault": "No card."})
+    assert driver._seats == [good]
+    assert killed == [bad.actor]
+    monkeypatch.setattr(driver_module.ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 4.0}}])
+    assert driver._capacity() == 3
+    with pytest.raises(BatchStopped, match="on two cannot be started: No card"):
+        Driver(BatchOptions(sources=("songs",), out="out"), Mock(), Mock(), Mock())._answered(
+            Doing(bad, "describe", None, ""), {"host": "two", "pid": 2, "fault": "No card."}
+        )
