@@ -80,6 +80,38 @@ def test_a_model_of_any_family_gives_what_its_own_program_gives(start, dsu, song
     assert relative[0] == relative[1]
 
 
+@pytest.mark.parametrize("case", [*CASES, "audiosep"])
+def test_shares_of_a_song_are_joined_to_what_one_job_gives(dsu, songs, described, tmp_path, case):
+    """For networks of all kinds, byte by byte; what was shared is told as such."""
+    fields = {"texts": ["drums", "bass"], **described} if case == "audiosep" else CASES[case][1]
+    request = {"cmd": "separate", "input": str(songs / "short.wav"), **fields}
+    whole = finish(dsu, **request, output_dir=str(tmp_path / "whole"))
+    parts = [
+        finish(dsu, **request, output_dir=str(tmp_path / str(number)), share={"number": number, "of": 3})
+        for number in (1, 2, 3)
+    ]
+    assert [reply["status"] for reply in (whole, *parts)] == ["done"] * 4, (whole, parts)
+    joined = finish(dsu, **request, output_dir=str(tmp_path / "joined"), shares=[part["paths"] for part in parts])
+    assert joined["status"] == "done", joined
+    assert samples(joined) == samples(whole)
+    assert joined["settings"] == whole["settings"] == parts[0]["settings"]
+    assert sum(part["duration"] for part in parts) == pytest.approx(whole["duration"], abs=0.002)
+
+
+def test_recipes_have_no_shares(dsu, songs, tmp_path):
+    """Which is told before any model is looked for; and no share comes from a path that cannot be one."""
+    separate = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path / "out")}
+    for fields, field in (
+        ({"recipe": "dsu_mini", "share": {"number": 1, "of": 2}}, "share"),
+        ({"model": "my_net", "share": {"number": 0, "of": 2}}, "share.number"),
+        ({"model": "my_net", "shares": []}, "shares"),
+        ({"model": "my_net", "shares": [{"vocals": "a\0b"}]}, "shares"),
+    ):
+        error = finish(dsu, **separate, **fields)
+        assert (error["status"], error["code"], error["field"]) == ("error", "invalid_request", field), error
+    assert not (tmp_path / "out").exists()
+
+
 def test_texts_mean_audiosep(dsu, songs, described, tmp_path):
     """Its fields decide, and its reply is its own; `output` is a file there."""
     target = tmp_path / "drums.wav"
