@@ -1,18 +1,15 @@
-"""Layers of Demucs networks, on processors part by part.
-
-Whole, they take seconds for a chunk of 44 s, in which a job could not be cancelled; before each part, who looks on at a
-layer does so again.
-"""
+"""Layers of Demucs networks, on processors part by part: whole, they take seconds for a chunk of 44 s."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
 
 import torch
 from demucs.demucs import LocalState
 from torch import Tensor, nn
 from torch.nn import functional
+
+from models.blocks.parts import looked_on
 
 # For some lengths of hundreds of thousands of samples, oneDNN takes half a minute before it begins to compute. A part has a
 # length for which it does not, and the same one for nearly all parts.
@@ -27,14 +24,6 @@ def in_parts(net: nn.Module) -> None:
         layer.__class__ = LONG.get(type(layer), type(layer))
 
 
-def _looked_on(layer: nn.Module, parts: Iterator[Tensor] | tuple[Tensor, ...]) -> Iterator[Tensor]:
-    """The parts, before each of which those look on that do before the layer."""
-    for part in parts:
-        for look_on in layer._forward_pre_hooks.values():  # noqa: SLF001
-            look_on(layer, (part,))
-        yield part
-
-
 class LongConvTranspose1d(nn.ConvTranspose1d):
     """Where the outputs of two parts meet, they add up."""
 
@@ -44,7 +33,7 @@ class LongConvTranspose1d(nn.ConvTranspose1d):
         if length <= POSITIONS or is_padded or features.device.type != "cpu":
             return super().forward(features, output_size)
         (stride,), (kernel,), (dilation,) = self.stride, self.kernel_size, self.dilation
-        parts = _looked_on(self, torch.split(features, POSITIONS, dim=-1))
+        parts = looked_on(self, torch.split(features, POSITIONS, dim=-1))
         outputs = (
             functional.conv_transpose1d(
                 part, self.weight, None, self.stride, groups=self.groups, dilation=self.dilation
@@ -81,7 +70,7 @@ class LongLocalState(LocalState):
         slopes = -(shares * rates[:, None]).sum(dim=2).unsqueeze(-1)
         positions = torch.arange(length, dtype=torch.float32)
         mixed = []
-        for part in _looked_on(self, torch.split(positions, QUERIES)):
+        for part in looked_on(self, torch.split(positions, QUERIES)):
             start, end = int(part[0]), int(part[-1]) + 1
             bias = slopes[:, :, start:end] * (part[:, None] - positions).abs()
             bias.diagonal(start, -2, -1).fill_(-torch.inf)  # not to itself
@@ -98,7 +87,7 @@ class LongLstm(nn.LSTM):
     def forward(self, sequences: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         if sequences.device.type != "cpu":
             return super().forward(sequences)[0], None
-        parts = _looked_on(self, torch.split(sequences, SEQUENCES, dim=1))
+        parts = looked_on(self, torch.split(sequences, SEQUENCES, dim=1))
         return torch.cat([super(LongLstm, self).forward(part)[0] for part in parts], dim=1), None
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from models.blocks.parts import MOST_WORK
+
 R = TypeVar("R", bound=nn.RNNBase)
 
-# As many as make products large enough; all at once would take seconds, in which a job could not be cancelled.
-CPU_GROUP_SEQUENCES = 96
+# As many as make products large enough, and as take a moment: all at once would take seconds, in which a job could not be cancelled.
+FEWEST_SEQUENCES, MOST_SEQUENCES = 24, 96
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 
@@ -22,13 +24,14 @@ def kept_flat(layer: R) -> R:
     return layer
 
 
-def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
+def run_recurrent(layer: nn.RNNBase, sequences: Tensor) -> Tensor:
     """The output of a layer for (length, sequences, dim); on a CPU in groups of sequences, which do not see each other.
 
     It is in single precision on processors that have no kernel for half precision and would fail.
     """
     if sequences.device.type != "cpu":
-        return layer(sequences)[0]
+        output: Tensor = layer(sequences)[0]
+        return output
     halved = torch.is_autocast_enabled("cpu")
     if halved and not has_cpu_kernel(torch.get_autocast_dtype("cpu")):
         with torch.autocast("cpu", enabled=False):
@@ -36,8 +39,11 @@ def run_recurrent(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tens
     return _in_groups(layer, sequences)
 
 
-def _in_groups(layer: Callable[[Tensor], tuple[Tensor, Any]], sequences: Tensor) -> Tensor:
-    return torch.cat([layer(group)[0] for group in torch.split(sequences, CPU_GROUP_SEQUENCES, dim=1)], dim=1)
+def _in_groups(layer: nn.RNNBase, sequences: Tensor) -> Tensor:
+    weights = sum(weight.numel() for weight in layer.parameters())
+    affordable = int(MOST_WORK / (2 * weights * max(len(sequences), 1)))
+    size = min(max(affordable, FEWEST_SEQUENCES), MOST_SEQUENCES)
+    return torch.cat([layer(group)[0] for group in torch.split(sequences, size, dim=1)], dim=1)
 
 
 def give_single(net: nn.Module) -> None:

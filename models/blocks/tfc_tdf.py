@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
+from models.blocks.parts import SquareConv2d
+
 
 class TfcTdfBlock(nn.Module):
     """Convolution, fully connected layer along frequency, convolution; with a shortcut around all three.
@@ -24,12 +26,12 @@ class TfcTdfBlock(nn.Module):
         activated: Callable[[int], tuple[nn.Module, nn.Module]],
     ) -> None:
         super().__init__()
-        self.tfc1 = nn.Sequential(*activated(inputs), nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
+        self.tfc1 = nn.Sequential(*activated(inputs), SquareConv2d(inputs, outputs))
         self.tdf = nn.Sequential(
             *activated(outputs), nn.Linear(height, narrow, bias=False),
             *activated(outputs), nn.Linear(narrow, height, bias=False),
         )  # fmt: skip
-        self.tfc2 = nn.Sequential(*activated(outputs), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False))
+        self.tfc2 = nn.Sequential(*activated(outputs), SquareConv2d(outputs, outputs))
         self.shortcut = pointwise(inputs, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
