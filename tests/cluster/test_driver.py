@@ -7,6 +7,7 @@ import pytest
 from ray.exceptions import RayTaskError
 
 from utils.cluster import driver as driver_module
+from utils.cluster.actors import Fetched
 from utils.cluster.driver import BatchStopped, Doing, Driver, Seat
 from utils.cluster.options import BatchOptions
 from utils.cluster.plan import BatchJob
@@ -48,3 +49,29 @@ def test_a_worker_that_cannot_be_started_is_gone_without_if_others_can(monkeypat
         Driver(BatchOptions(sources=("songs",), out="out"), Mock(), Mock(), Mock())._answered(
             Doing(bad, "describe", None, ""), {"host": "two", "pid": 2, "fault": "No card."}
         )
+
+
+def test_shares_that_do_not_go_together_are_not_joined(monkeypatch):
+    """Other settings or another kind of device make other samples; another batch size or number of a card does not."""
+    row = {
+        "input_sha256": "a",
+        "device": "cuda:0",
+        "settings": {"overlap": 2, "batch_size": 1},
+        "files": [{"stem": "one", "path": "p/one.wav"}],
+    }
+    for change, is_joined in (
+        ({}, True),
+        ({"device": "cuda:1", "settings": {"overlap": 2, "batch_size": 4}}, True),
+        ({"device": "cpu"}, False),
+        ({"settings": {"overlap": 4, "batch_size": 1}}, False),
+        ({"input_sha256": "b"}, False),
+    ):
+        plan, whole = Mock(), job(1)
+        plan.whole_of.return_value, plan.shares_of.return_value = whole, [row, {**row, **change}]
+        driver = Driver(BatchOptions(sources=("songs",), out="out"), plan, Mock(), Mock())
+        driver._claimed[1] = Fetched("a", 0.1)
+        driver._identities["{}"] = "models"
+        driver._share_done(job(2)._replace(whole=1))
+        assert plan.join.called == is_joined, change
+        assert plan.unshare.called != is_joined, change
+    assert plan.unshare.call_args.args == (whole,)

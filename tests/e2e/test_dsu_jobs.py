@@ -26,7 +26,7 @@ def described(tmp_path_factory):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(worker_dir, family_models):
     """Start `dsu worker`, or another worker, on these models."""
     with contextlib.ExitStack() as stack:
@@ -41,7 +41,7 @@ def start(worker_dir, family_models):
         yield start_one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dsu(start):
     return start()
 

@@ -7,7 +7,6 @@ is bounded by the machines, not by the manifest. Samples never go through Ray: a
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import secrets
 import time
@@ -23,7 +22,7 @@ from ray.exceptions import NodeDiedError, RayError, RayTaskError
 from utils.cluster.actors import Fetched, Separator, Setup, TryOutcome
 from utils.cluster.ledger import COMMIT_AFTER_S, COMMIT_AT, SHARES, Ledger, LedgerEntry, key_of, stamp_of
 from utils.cluster.options import BatchOptions
-from utils.cluster.plan import BatchJob, Plan
+from utils.cluster.plan import BatchJob, Plan, settings_of
 from utils.cluster.storage import said
 from utils.cluster.watching import Watch
 from utils.core.errors import DsuError
@@ -501,7 +500,7 @@ class Driver:
         rows = self._plan.shares_of(whole) if whole is not None else None
         if whole is None or rows is None:
             return
-        ways = {(row["device"].partition(":")[0], json.dumps(row["settings"], sort_keys=True)) for row in rows}
+        ways = {(row["device"].partition(":")[0], settings_of(row["settings"])) for row in rows}
         songs = {row["input_sha256"] for row in rows}
         if len(ways) == 1 and songs == {self._claimed[whole.number].sha256}:
             files = [{file["stem"]: file["path"] for file in row["files"] if file["stem"]} for row in rows]
