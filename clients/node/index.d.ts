@@ -62,7 +62,7 @@ export interface AbortSignalLike {
 /** The fields of `separate`, without those for the song and its files, for all of which there are streams. */
 export type StreamFields<K extends WorkerKind> = Omit<
   FieldsOf<K, Extract<'separate', CommandName<K>>>,
-  'input' | 'inputs' | 'output' | 'output_dir' | 'stream' | 'start_at' | 'channels'
+  'input' | 'inputs' | 'output' | 'output_dir' | 'stream' | 'start_at' | 'share' | 'shares' | 'channels'
 >;
 
 /** The samples of one stem, as interleaved 32-bit floats: a Readable of Node.js. */
