@@ -1150,13 +1150,13 @@
 					"patching_rect": [
 						920.0,
 						275.0,
-						210.0,
+						270.0,
 						22.0
 					],
 					"outlettype": [
 						""
 					],
-					"text": "restore ~/Music/song.mp3"
+					"text": "restore ~/Music/song.mp3 apollo_lew_uni"
 				}
 			},
 			{
@@ -1166,9 +1166,9 @@
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						1138.0,
+						1198.0,
 						276.0,
-						170.0,
+						110.0,
 						20.0
 					],
 					"text": "with Apollo"
@@ -1183,13 +1183,13 @@
 					"patching_rect": [
 						920.0,
 						305.0,
-						400.0,
+						440.0,
 						22.0
 					],
 					"outlettype": [
 						""
 					],
-					"text": "sequence bsroformer:vocals_melband:vocals>apollo ~/Music/song.wav"
+					"text": "sequence bsroformer:vocals_melband:vocals>apollo:apollo_lew_uni ~/Music/song.wav"
 				}
 			},
 			{

@@ -24,11 +24,11 @@
           "numoutlets": 0,
           "patching_rect": [
             30,
-            20,
-            420,
-            22.0
+            12,
+            480,
+            36.0
           ],
-          "text": "Drop a song. Its stems are written into the folder stems beside it, and the vocals are played."
+          "text": "Drop a song. Its stems are written into the folder stems beside it, and the vocals are played. This patch belongs beside dsu.js."
         }
       },
       {
@@ -65,6 +65,39 @@
           "outlettype": [
             ""
           ]
+        }
+      },
+      {
+        "box": {
+          "id": "executables",
+          "maxclass": "message",
+          "numinlets": 2,
+          "numoutlets": 1,
+          "patching_rect": [
+            30,
+            110,
+            130,
+            22.0
+          ],
+          "text": "executables ~/DSU",
+          "outlettype": [
+            ""
+          ]
+        }
+      },
+      {
+        "box": {
+          "id": "where",
+          "maxclass": "comment",
+          "numinlets": 1,
+          "numoutlets": 0,
+          "patching_rect": [
+            165,
+            110,
+            155,
+            36.0
+          ],
+          "text": "the folder of the programs; not needed in a checkout"
         }
       },
       {
@@ -252,9 +285,9 @@
           ],
           "text": "sfplay~ 2",
           "outlettype": [
-            "",
-            "",
-            ""
+            "signal",
+            "signal",
+            "bang"
           ]
         }
       },
@@ -299,11 +332,26 @@
           "numoutlets": 0,
           "patching_rect": [
             260,
-            260,
+            300,
             90,
             22.0
           ],
           "text": "print dsu"
+        }
+      },
+      {
+        "box": {
+          "id": "console",
+          "maxclass": "comment",
+          "numinlets": 1,
+          "numoutlets": 0,
+          "patching_rect": [
+            360,
+            292,
+            170,
+            36.0
+          ],
+          "text": "errors, warnings, and what npm and the script say: in the console"
         }
       }
     ],
@@ -324,6 +372,18 @@
         "patchline": {
           "source": [
             "start",
+            0
+          ],
+          "destination": [
+            "dsu",
+            0
+          ]
+        }
+      },
+      {
+        "patchline": {
+          "source": [
+            "executables",
             0
           ],
           "destination": [
@@ -481,6 +541,30 @@
           "source": [
             "route",
             3
+          ],
+          "destination": [
+            "print",
+            0
+          ]
+        }
+      },
+      {
+        "patchline": {
+          "source": [
+            "route",
+            5
+          ],
+          "destination": [
+            "print",
+            0
+          ]
+        }
+      },
+      {
+        "patchline": {
+          "source": [
+            "dsu",
+            1
           ],
           "destination": [
             "print",

@@ -176,7 +176,7 @@ def test_gradio(place):
 
 
 def test_max():
-    """Every message of the patch is one that the script knows, and every line leads from a box to a box."""
+    """Every message of the patch is one that the script knows, every line leads from a box to a box, and none is left without one."""
     patcher = json.loads((EXAMPLES / "max" / "stems.maxpat").read_text(encoding="utf-8"))["patcher"]
     boxes = {each["box"]["id"]: each["box"] for each in patcher["boxes"]}
     known = (ROOT / "clients" / "max" / "README.md").read_text(encoding="utf-8")
@@ -186,10 +186,15 @@ def test_max():
             assert f"| `{words[0]}" in known
         if words[:1] == ["route"] and "state" in words:
             assert [word for word in words[1:] if f"| `{word} " not in known] == []
+        if words[:1] == ["node.script"]:
+            assert (ROOT / "clients" / "max" / words[1]).is_file()
+    ends = set()
     for each in patcher["lines"]:
         (source, outlet), (target, inlet) = each["patchline"]["source"], each["patchline"]["destination"]
         assert outlet < boxes[source]["numoutlets"]
         assert inlet < boxes[target]["numinlets"]
+        ends |= {source, target}
+    assert {name for name, box in boxes.items() if box["maxclass"] != "comment"} == ends
 
 
 def test_the_page_for_node(place, environment, node):

@@ -15,6 +15,8 @@ const { Workers } = require('./workers');
 const RESULT = 'dsu_result';
 /** Its default model comes with DSU, so that a new patch works without a download. */
 const FIRST_WORKER = 'bsroformer';
+/** It has no `separate`, and there is no message for what it has. */
+const WITHOUT_MESSAGES = 'denoise';
 /** Options that choose the network, like `model`. */
 const INSTEAD_OF_MODEL = ['model', 'model_path', 'ensemble', 'checkpoint_path'];
 
@@ -35,7 +37,7 @@ class Bridge {
 
   constructor(max, { WorkerPool, WORKERS }, poolOptions) {
     this.#max = max;
-    this.#kinds = Object.keys(WORKERS);
+    this.#kinds = Object.keys(WORKERS).filter((kind) => kind !== WITHOUT_MESSAGES);
     const say = (...atoms) => this.say(...atoms);
     this.#workers = new Workers(WorkerPool, poolOptions, say);
     this.#jobs = new Jobs(say);
@@ -51,7 +53,8 @@ class Bridge {
     try {
       await run(this, atoms);
     } catch (error) {
-      this.say(...reports.errorMessage(error));
+      // A worker that `stop` or a setting has ended while it started is told as `state stopped`.
+      if (error.code !== 'worker_closed') this.say(...reports.errorMessage(error));
     }
   }
 

@@ -8,7 +8,7 @@ const MESSAGES = [
   {
     name: 'worker',
     usage: 'worker NAME',
-    help: 'choose the worker for the following messages: demucs, bsroformer, audio-separator or audiosep',
+    help: 'choose the worker for the following messages: demucs, bsroformer, audio-separator, audiosep or dsu',
     run: (bridge, atoms) => bridge.choose(atoms),
   },
   {

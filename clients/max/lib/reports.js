@@ -26,18 +26,30 @@ function progressMessage({ status, percent = 0, total_percent: total, stage }, i
 
 /** The client's advice, in terms of messages. */
 const ADVICE = {
+  start_timeout: 'Send `start` once more: the first start of all takes the longest.',
   step_invalid: 'In Max, write the step as NAME:MODEL:STEM.',
   worker_not_found: 'In Max, `dir` is the message `executables DIR`.',
 };
 
+/** What workers call as programs and shells do, and the message for it. */
+const WORDING = [
+  [/\{"cmd":"list_models"\}/g, '`models`'],
+  [/\{"cmd":"download_model","model":"?([^"}]+)"?\}/g, '`download $1`'],
+  [/`--device (\S+)`/g, '`device $1`'],
+];
+
+function inMax(text) {
+  return WORDING.reduce((words, [theirs, ours]) => words.replace(theirs, ours), text);
+}
+
 /** `error MESSAGE CODE`, and the job's number if there is a job. */
 function errorMessage({ message, code = 'internal', hint }, id) {
   const text = [message, ADVICE[code] ?? hint].filter(Boolean).join(' ');
-  return ['error', text, code, ...(id === undefined ? [] : [id])];
+  return ['error', inMax(text), code, ...(id === undefined ? [] : [id])];
 }
 
 function warningMessages({ warnings = [] }, id) {
-  return warnings.map((warning) => ['warning', warning, id]);
+  return warnings.map((warning) => ['warning', inMax(warning), id]);
 }
 
 /** The contents of the dictionary with the last result. */

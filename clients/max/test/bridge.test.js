@@ -10,6 +10,7 @@ const { gone, temporaryFolder } = require('../../node/testing/helpers');
 const { toMax } = require('../lib/atoms');
 const { RESULT } = require('../lib/bridge');
 const { MESSAGES } = require('../lib/messages');
+const { errorMessage, warningMessages } = require('../lib/reports');
 const { fakePatch, patch } = require('./helpers');
 
 function songIn(t, name = 'My Song.wav') {
@@ -277,6 +278,17 @@ test('a setting ends the worker that runs with the earlier one, but never under 
   assert.match((await max.heard('error'))[1], /A job is still running/);
 });
 
+test('a setting that ends a worker while it starts is no error of that worker', async (t) => {
+  const max = fakePatch(t, { env: { FAKE_START: 'never' } });
+  max.fire('start', 'demucs');
+  await max.heard('state', 'starting');
+  max.fire('device', 'cpu');
+  await max.heard('state', 'stopped', 'demucs');
+  max.fire('stop');
+  await max.heard('state', 'off');
+  assert.deepEqual(max.all('error'), []);
+});
+
 test('a worker that is not there is one error that says what to send', async (t) => {
   const folder = temporaryFolder(t);
   const max = patch(t, {});
@@ -329,6 +341,18 @@ test('the state of settings, workers and jobs is told', async (t) => {
     ['status', 'audiosep', 'ready', 'none', 'unknown'],
   ]);
 });
+
+for (const [theirs, ours] of [
+  ['Send {"cmd":"list_models"} for their names.', 'Send `models` for their names.'],
+  ['Send {"cmd":"download_model","model":"scnet"} to fetch it.', 'Send `download scnet` to fetch it.'],
+  ['Send {"cmd":"download_model","model":NAME}.', 'Send `download NAME`.'],
+  ['Use `--device auto`, or install the build.', 'Use `device auto`, or install the build.'],
+]) {
+  test(`a worker's advice names messages: ${ours}`, () => {
+    assert.deepEqual(errorMessage({ message: 'No.', code: 'some', hint: theirs }), ['error', `No. ${ours}`, 'some']);
+    assert.deepEqual(warningMessages({ warnings: [theirs] }, 3), [['warning', ours, 3]]);
+  });
+}
 
 // Ending --------------------------------------------------------------------------------------------------------------
 
@@ -383,7 +407,7 @@ test('every message has a handler, and an unknown one is an error', async (t) =>
   max.fire('sepparate', 'x');
   assert.match((await max.heard('error'))[1], /no message `sepparate x`.*help/);
   max.fire('worker', 'vocoder');
-  await max.heard('error', 'There is no worker `vocoder`. The workers are: demucs, bsroformer, audio-separator, audiosep, denoise, dsu.');
+  await max.heard('error', 'There is no worker `vocoder`. The workers are: demucs, bsroformer, audio-separator, audiosep, dsu.');
   max.fire('option');
   await max.heard('error', 'Write `option KEY VALUE`, or `option clear`.');
 });
