@@ -239,6 +239,7 @@ can be anywhere, and can be read-only.
   configs/      the list of models, and their configurations
   embedded/     the models that come with DSU
   share/        the certificates that downloads are checked against
+  studio/       the page of `dsu studio`
   licenses/     the licences of everything inside; DSU's own is LICENSE.txt
 
 sbom.cdx.json, MANIFEST.json and VERSION.txt say what is inside, with hashes,

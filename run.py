@@ -369,7 +369,7 @@ def index_of_torch(flavor: str) -> list[str]:
         return []
     settings = run_quietly([venv_python(), "-m", "pip", "config", "list"]).output
     if re.search(rf"^\S+\.({'|'.join(PLACES)})=", settings, re.MULTILINE):
-        say("pip is configured to install from places of your own; torch comes from there, too.")
+        say("pip is configured with places of your own; torch comes from there, too.")
         return []
     return ["--index-url", index]
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -20,7 +21,6 @@ import pytest
 import soundfile
 from dsu_client import DSU
 from snippets import blocks_of
-from web_server import WebServer
 from worker_process import clean_environment, worker_command
 
 from tools.fixtures.song import song
@@ -216,12 +216,22 @@ def test_the_page_for_python(place, environment):
 
 @POSIX
 def test_the_page_for_servers(place, environment):
-    """docs/servers.md: its requests are answered."""
+    """docs/servers.md, as it is printed, at a free port: the server starts, and its requests are answered."""
     if shutil.which("curl") is None:
         pytest.skip("`curl` is not installed.")
-    (code,) = code_of("docs/servers.md", "sh")
-    with WebServer(place / "data") as server:
-        address = {"SERVER": f"http://127.0.0.1:{server.port}", "TOKEN": server.token}
-        done = run(["sh", "-euc", code], place, environment | address)
-    first, rest = json.JSONDecoder().raw_decode(done.stdout)
-    assert first["id"] in done.stdout[rest:], done.stdout
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    start, *rest = [
+        code.replace("8730", port) for language in ("bash", "sh") for code in code_of("docs/servers.md", language)
+    ]
+    with subprocess.Popen(
+        ["sh", "-euc", start], cwd=place, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        try:
+            assert f":{port}/" in server.stdout.readline()
+            done = run(["sh", "-euc", "".join(rest)], place, environment)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+    first, after = json.JSONDecoder().raw_decode(done.stdout)
+    assert first["id"] in done.stdout[after:], done.stdout

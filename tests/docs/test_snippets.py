@@ -8,17 +8,20 @@
   sentences and tables, and options that stand alone are options of some program.
 """
 
+import configparser
 import functools
 import importlib
 import itertools
 import json
 import os
+import plistlib
 import re
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,7 @@ from worker_process import TIMEOUT_S, clean_environment, worker_command
 
 import run
 from tools import batch_scale, options_docs
+from tools.fixtures.demucs import tiny_htdemucs, write_bag, write_checkpoint
 from tools.fixtures.song import song
 from utils.cluster import options as batch_options
 from utils.commandline import dsu
@@ -47,6 +51,7 @@ SESSIONS = (
     "docs/choosing-a-model.md",
     "docs/cookbook.md",
     "docs/troubleshooting.md",
+    "docs/moving.md",
 )
 ELSEWHERE = {
     ("docs/shell.md", "bash"): "tests/e2e/test_shell_examples.py",
@@ -60,9 +65,11 @@ ELSEWHERE = {
     ("clients/python/README.md", "python"): "tests/clients/test_python_package.py",
     ("docs/node.md", "js"): "tests/docs/test_examples.py",
     ("docs/python.md", "python"): "tests/docs/test_examples.py",
+    ("docs/servers.md", "bash"): "tests/docs/test_examples.py",
     ("docs/servers.md", "sh"): "tests/docs/test_examples.py",
 }
-# Models of public size are not there in tests; the built-in one does their work. All else is as it is printed.
+# Models of public size are not there in tests; the built-in one does their work, or a small one of the same name, where a page shows
+# the names of files. All else is as it is printed.
 STAND_INS = {"htdemucs": "dsu_mini", "vocals_melband": "dsu_mini"}
 ANYTHING = "…"
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
@@ -115,10 +122,11 @@ def test_each_line_is_understood(block, home, capsys):
 
 
 def entries(code: str) -> list[str]:
-    """The commands and JSON texts of a block, each without its prompt; what stands on several lines as one."""
+    """The commands and JSON texts of a block, each without its prompt or the place of its program; what stands on several lines as one."""
     found: list[str] = []
     for line in code.splitlines():
         text = re.sub(r"^\s*(\$|→|←) ", "", line)
+        text = re.sub(r"^(?:exec |ExecStart=)(python3 )?/\S*/", r"\1", text).replace('"$@"', "song.wav")
         goes_on = bool(found) and ((line[:1].isspace() and line.strip()) or found[-1].endswith("\\"))
         if goes_on:
             found[-1] = f"{found[-1].rstrip(chr(92))} {text.strip()}"
@@ -247,6 +255,45 @@ def wrong_with_json(text: str) -> str:
         else:
             return ""
     return problem
+
+
+# What is for other programs ------------------------------------------------------------------------------------------
+
+FORMATS = {
+    "json": json.loads,
+    "xml": lambda text: plistlib.loads(text.encode()),
+    "ini": configparser.ConfigParser(interpolation=None).read_string,
+}
+FOR_OTHERS = [block for block in BLOCKS if block.reason and block.language in FORMATS and "→" not in block.code]
+
+
+@pytest.mark.parametrize("block", FOR_OTHERS, ids=str)
+def test_what_other_programs_read_is_well_formed(block):
+    """Settings of a packager, of codesign and of systemd."""
+    FORMATS[block.language](block.code)
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_mistakes_are_answered_as_printed(tmp_path):
+    """By the worker that has the models which the page names; a list of models is longer than the one there."""
+    blocks = [block for block in blocks_of("docs/protocol.md") if block.reason.startswith("its mistake")]
+    asked = [line[2:] for block in blocks for line in block.code.splitlines() if line.startswith("→ ")]
+    printed = [json.loads(line[2:]) for block in blocks for line in block.code.splitlines() if line.startswith("← ")]
+    done = subprocess.run(
+        [*worker_command(WORKERS["demucs"]), "--worker"],
+        input="".join(f"{line}\n" for line in asked),
+        env=clean_environment({"DSU_DEVICE": "cpu", "DSU_OFFLINE": "1", "DSU_MODELS": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+        timeout=10 * TIMEOUT_S,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(asked) == len(printed) >= 3
+    for answer in printed:
+        shown = {name: value for name, value in answer.items() if name != "models"}
+        assert any(all(each.get(name) == value for name, value in shown.items()) for each in answers), answer
 
 
 # Within sentences and tables, and where blocks are not run -------------------------------------------------------------
@@ -394,10 +441,15 @@ def programs(tmp_path_factory):
     if sys.platform == "win32" or shutil.which("bash") is None:
         pytest.skip("The pages are for shells of Linux and macOS.")
     folder = tmp_path_factory.mktemp("programs")
+    small = tmp_path_factory.mktemp("small")
+    write_checkpoint(small, "aaaa0001", tiny_htdemucs)
+    write_bag(small, "htdemucs", ["aaaa0001"])
+    options = {"demucs": ["--repo", str(small)]}
     for worker in WORKERS.values():
         path = folder / worker.executable
-        words = " ".join(f"'{word}'" for word in worker_command(worker))
-        cases = "\n".join(f'    {name}) set -- "$@" {instead} ;;' for name, instead in STAND_INS.items())
+        words = " ".join(f"'{word}'" for word in [*worker_command(worker), *options.get(worker.name, [])])
+        stand_ins = {} if worker.name in options else STAND_INS
+        cases = "\n".join(f'    {name}) set -- "$@" {instead} ;;' for name, instead in stand_ins.items())
         path.write_text(
             '#!/bin/sh\ncase "$1" in models|recipe) exec ' + words + ' "$@" ;; esac\n'
             "for word; do\n  shift\n  case $word in\n" + cases + '\n    *) set -- "$@" "$word" ;;\n  esac\ndone\n'
@@ -416,6 +468,8 @@ def test_a_page_can_be_typed(programs, tmp_path, page):
     (tmp_path / "music").mkdir()
     for name in ("song", "music/a", "music/b"):
         soundfile.write(tmp_path / f"{name}.wav", song(1.0), 44100)
+    with tarfile.open(tmp_path / "dsu-linux-cpu.tar.gz", "w:gz") as archive:
+        archive.add(programs / "dsu", "dsu/dsu")  # of a release
     blocks = [block for block in blocks_of(page) if block.language in ("bash", "text") and not block.reason]
     script, expected = "", ""
     for block, after in zip(blocks, [*blocks[1:], None], strict=True):

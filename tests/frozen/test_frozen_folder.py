@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 from frozen_places import ROOT, program
+from snippets import blocks_of
 from worker_process import clean_environment
 
 from tools.freeze import inventory, manifest
@@ -32,11 +33,16 @@ def test_its_files_are_those_of_the_manifest(folder):
 
 
 def test_it_has_the_documented_contents(folder):
-    """An executable for each worker, one library, configurations, version and licences."""
+    """What docs/building.md lists and nothing else; the page of the studio is there if the machine that built it has npm."""
     there = {path.name for path in folder.iterdir()}
+    (listed,) = [
+        block.code for block in blocks_of("docs/building.md") if block.reason.startswith("it is a list of files")
+    ]
+    _, executables, *rest = listed.splitlines()
     programs = {program(folder, row).name for row in WORKERS.values()}
-    documents = {"README.txt", "VERSION.txt", "LICENSE.txt", "MANIFEST.json", "sbom.cdx.json", "licenses"}
-    assert programs | documents | {"lib", "configs"} <= there
+    assert set(executables.partition("(")[0].split()) == {row.executable for row in WORKERS.values()}
+    documented = {line.split()[0].rstrip("/") for line in rest}
+    assert there | {"studio"} == programs | documented
     assert (folder / "VERSION.txt").read_text(encoding="utf-8").startswith(f"DSU {__version__}\n")
 
 
