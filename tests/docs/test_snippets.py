@@ -444,11 +444,11 @@ def programs(tmp_path_factory):
     small = tmp_path_factory.mktemp("small")
     write_checkpoint(small, "aaaa0001", tiny_htdemucs)
     write_bag(small, "htdemucs", ["aaaa0001"])
-    options = {"demucs": ["--repo", str(small)]}
+    options = {"dsu-demucs": ["--repo", str(small)]}
     for worker in WORKERS.values():
         path = folder / worker.executable
-        words = " ".join(f"'{word}'" for word in [*worker_command(worker), *options.get(worker.name, [])])
-        stand_ins = {} if worker.name in options else STAND_INS
+        words = " ".join(f"'{word}'" for word in [*worker_command(worker), *options.get(worker.executable, [])])
+        stand_ins = {} if worker.executable in options else STAND_INS
         cases = "\n".join(f'    {name}) set -- "$@" {instead} ;;' for name, instead in stand_ins.items())
         path.write_text(
             '#!/bin/sh\ncase "$1" in models|recipe) exec ' + words + ' "$@" ;; esac\n'
