@@ -31,6 +31,8 @@ class BatchWorker(Worker):
             self.say(status="error", id=line["id"], code="device_lost", message="The card does not answer.")
         elif kind == self.BROKEN:
             self.say(status="error", id=line["id"], code="input_unreadable", message="This is no song.")
+        elif any(not Path(share["one"]).exists() for share in line.get("shares", [])):
+            self.say(status="error", id=line["id"], code="input_not_found", message="There is no such share.")
         elif kind == self.WHOLE and "share" in line:
             self.say(status="error", id=line["id"], code="invalid_request", message="Not in parts.", field="share")
         else:

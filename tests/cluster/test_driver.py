@@ -52,7 +52,7 @@ def test_a_worker_that_cannot_be_started_is_gone_without_if_others_can(monkeypat
 
 
 def test_shares_that_do_not_go_together_are_not_joined(monkeypatch):
-    """Other settings or another kind of device make other samples; another batch size or number of a card does not."""
+    """Other settings or another kind of device make other samples; another card of this kind does not."""
     row = {
         "input_sha256": "a",
         "device": "cuda:0",
@@ -61,7 +61,8 @@ def test_shares_that_do_not_go_together_are_not_joined(monkeypatch):
     }
     for change, is_joined in (
         ({}, True),
-        ({"device": "cuda:1", "settings": {"overlap": 2, "batch_size": 4}}, True),
+        ({"device": "cuda:1"}, True),
+        ({"settings": {"overlap": 2, "batch_size": 4}}, False),
         ({"device": "cpu"}, False),
         ({"settings": {"overlap": 4, "batch_size": 1}}, False),
         ({"input_sha256": "b"}, False),

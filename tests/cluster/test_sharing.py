@@ -1,5 +1,7 @@
 """Long songs that several workers separate together."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import soundfile
@@ -203,3 +205,29 @@ def test_a_share_whose_worker_is_lost_is_done_by_another(cluster, tmp_path):
     assert lost
     assert table["long"]["status"] == "done"
     assert stems_are_right(out, table["long"])
+
+
+@marked
+def test_what_cannot_be_joined_is_done_by_one_worker(cluster, tmp_path):
+    """The song changes, or parts vanish, after all were done: its stems are those of the song that is there."""
+    folder, out = tmp_path / "songs", tmp_path / "out"
+    for name in ("changes", "vanishes"):
+        write_song(folder / f"{name}.wav", seconds=0.3)
+    with Batch(out, folder, share_s=0.2) as batch:
+        join = batch.plan.join
+
+        def harm(whole, shares):
+            song = folder / f"{whole.name}.wav"
+            if whole.name == "changes":
+                write_song(song, first=99, seconds=0.3)
+            else:
+                (out / shares[1]["one"]).unlink()
+            join(whole, shares)
+
+        batch.plan.join = harm
+        table = batch.run()
+    assert {name: row["status"] for name, row in table.items()} == {"changes": "done", "vanishes": "done"}
+    assert all(stems_are_right(out, row) for row in table.values())
+    changed = hashlib.sha256((folder / "changes.wav").read_bytes()).hexdigest()
+    assert table["changes"]["input_sha256"] == changed
+    assert len([text for text in batch.told.of("note") if "by one worker" in text]) == 2

@@ -118,7 +118,6 @@ class Separator:
         try:
             song.path = await asyncio.to_thread(fetch, job.found.url, folder / f"song{suffix}", self._setup.storage)
             sha256 = await asyncio.to_thread(_sha256, song.path)
-            song.shares = await asyncio.to_thread(self._shares, job, folder)
         except FileNotFoundError:
             return await self._failed(
                 job, attempt, _error("input_not_found", f"There is no file `{job.found.url}` any more.")
@@ -131,6 +130,11 @@ class Separator:
             return await self._failed(
                 job, attempt, _error("fetch_failed", f"`{job.found.url}` could not be fetched: {said(error)}.")
             )
+        try:
+            song.shares = await asyncio.to_thread(self._shares, job, folder)
+        except Exception as error:  # noqa: BLE001 - the edge to file systems
+            lost = _error("fetch_failed", f"They could not be fetched: {said(error)}.")
+            return await self._failed(job, attempt, {**lost, "field": "shares"})
         song.note(f"Fetched {job.found.url} ({job.found.size_bytes} bytes, SHA-256 {sha256}).")
         length_s = None
         if self._setup.share_s is not None and not job.is_alone and job.whole is None:

@@ -7,6 +7,7 @@ is bounded by the machines, not by the manifest. Samples never go through Ray: a
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import secrets
 import time
@@ -22,7 +23,7 @@ from ray.exceptions import NodeDiedError, RayError, RayTaskError
 from utils.cluster.actors import Fetched, Separator, Setup, TryOutcome
 from utils.cluster.ledger import COMMIT_AFTER_S, COMMIT_AT, SHARES, Ledger, LedgerEntry, key_of, stamp_of
 from utils.cluster.options import BatchOptions
-from utils.cluster.plan import BatchJob, Plan, settings_of
+from utils.cluster.plan import BatchJob, Plan
 from utils.cluster.storage import said
 from utils.cluster.watching import Watch
 from utils.core.errors import DsuError
@@ -374,17 +375,25 @@ class Driver:
         """Have an actor that separates nothing separate the song that it has fetched."""
         if seat.separating is None and seat.fetched is not None and not self.drains:
             job, attempt = seat.fetched
-            seat.fetched, seat.separating = None, job
+            seat.fetched = None
+            if job.whole is not None and self._plan.whole_of(job) is None:  # nobody needs this share any more
+                seat.actor.forget.remote(job, attempt)
+                self._free(job)
+                self._plan.end(job, "failed", {})
+                return
+            seat.separating = job
             self._ask(seat, "separate", job, attempt, seat.actor.separate.remote(job, attempt))
 
     def _fetched(self, seat: Seat, job: BatchJob, attempt: str, fetched: Fetched) -> None:
         """A song is there: it is separated, unless somebody has done that already or is about to."""
-        claimed = self._claimed.get(job.number)
-        if claimed is not None:  # its shares are done
-            if claimed.sha256 == fetched.sha256:
-                seat.fetched = (job, attempt)
-                return
+        if job.shares and fetched.sha256 != self._made_of(job)["input_sha256"]:
+            seat.actor.forget.remote(job, attempt)
             self._free(job)
+            self._leave_to_one(job, "It has changed meanwhile.")
+            return
+        if job.number in self._claimed:  # its shares are done
+            seat.fetched = (job, attempt)
+            return
         key = key_of(job, fetched.sha256, self._identities[job.models])
         entry = self._ledger.find(key)
         if entry is not None and self._ledger.is_whole(entry):
@@ -415,6 +424,7 @@ class Driver:
                 seconds.update(share["seconds"])
             row = {
                 **outcome.told,
+                **({name: self._made_of(job)[name] for name in ("device", "settings")} if job.shares else {}),
                 "input_sha256": fetched.sha256,
                 "input_bytes": job.found.size_bytes,
                 "seconds": dict(seconds),
@@ -426,11 +436,17 @@ class Driver:
             return
         self._free(job)
         told = outcome.told
-        if told.get("field") == "share" and (whole := self._plan.whole_of(job)) is not None:
-            self._watch.say(f"{job.found.url} is separated by one worker. {told['message']}")
+        # One worker alone may restart with shorter chunks, which shares cannot.
+        is_too_large = told.get("code") == "out_of_memory" and job.is_small
+        if job.whole is not None and (told.get("field") == "share" or is_too_large):
+            whole = self._plan.whole_of(job)
             self._plan.end(job, "failed", {})
-            self._free(whole)
-            self._plan.unshare(whole)
+            if whole is not None:
+                self._free(whole)
+                self._leave_to_one(whole, told["message"])
+            return
+        if job.shares and (told.get("field") == "shares" or told.get("code") not in WORTH_ANOTHER_TRY):
+            self._leave_to_one(job, f"Its parts could not be joined: {told['message']}")
             return
         is_small = told.get("code") in ("out_of_memory", "device_lost")
         if told.get("code") in WORTH_ANOTHER_TRY:
@@ -490,7 +506,7 @@ class Driver:
         """Into how many shares a song is to be divided; the same for a song of this length in every run."""
         if self._options.share_s is None or fetched.length_s is None or job.whole is not None:
             return 1
-        if job.is_alone or job.shares:
+        if job.is_alone or job.shares or job.request.get("preview"):
             return 1
         return min(math.ceil(fetched.length_s / self._options.share_s), MOST_SHARES)
 
@@ -500,16 +516,22 @@ class Driver:
         rows = self._plan.shares_of(whole) if whole is not None else None
         if whole is None or rows is None:
             return
-        ways = {(row["device"].partition(":")[0], settings_of(row["settings"])) for row in rows}
+        ways = {(row["device"].partition(":")[0], json.dumps(row["settings"], sort_keys=True)) for row in rows}
         songs = {row["input_sha256"] for row in rows}
         if len(ways) == 1 and songs == {self._claimed[whole.number].sha256}:
             files = [{file["stem"]: file["path"] for file in row["files"] if file["stem"]} for row in rows]
             self._plan.join(whole, files)
         else:
-            why = "others compute in other ways" if len(ways) > 1 else "it has changed meanwhile"
-            self._watch.say(f"{whole.found.url} is separated by one worker: {why}.")
             self._free(whole)
-            self._plan.unshare(whole)
+            self._leave_to_one(whole, "Others compute in other ways." if len(ways) > 1 else "It has changed meanwhile.")
+
+    def _leave_to_one(self, whole: BatchJob, reason: str) -> None:
+        self._watch.say(f"{whole.found.url} is separated by one worker. {reason}")
+        self._plan.unshare(whole)
+
+    def _made_of(self, joined: BatchJob) -> dict[str, Any]:
+        """What is known of the shares of a song, in all of them."""
+        return (self._plan.shares_of(joined) or [{}])[0]
 
     def _free(self, job: BatchJob) -> None:
         """Nobody makes a job's result any more: those who waited for it wait for their own turns."""

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from utils.cluster.manifest import Checked, Fault
 from utils.cluster.storage import FoundSong
-from utils.core.catalogue import NAMES_MODELS
+from utils.core.catalogue import FILES_OF_MODELS, NAMES_MODELS
 
 # Fields of a request that change no sample and no file.
 WITHOUT_EFFECT = frozenset({"batch_size", "use_fast"})
@@ -66,7 +66,8 @@ def settings_of(request: Mapping[str, Any]) -> str:
 
 def models_of(request: Mapping[str, Any]) -> str:
     """Which models a request means, as text."""
-    return json.dumps({name: request[name] for name in NAMES_MODELS if request.get(name)}, sort_keys=True, default=str)
+    names = dict.fromkeys((*NAMES_MODELS, *FILES_OF_MODELS))
+    return json.dumps({name: request[name] for name in names if request.get(name)}, sort_keys=True, default=str)
 
 
 def digest(*texts: str) -> str:
@@ -168,6 +169,9 @@ class Plan:
             "update jobs set state = 'waiting', tries = tries + ?, losses = losses + ?, small = max(small, ?), failed_at = ? where number = ?",
             (tries, losses, small, failed_at, job.number),
         )
+        self._waits(job)
+
+    def _waits(self, job: BatchJob) -> None:
         self._groups[job.models] += 1
         self._move(job, "running", "waiting")
 
@@ -208,7 +212,7 @@ class Plan:
         self._wait_again(whole, shares=json.dumps(shares))
 
     def unshare(self, whole: BatchJob) -> None:
-        """Let a song wait to be done by one worker alone."""
+        """Let a song that is shared, or is being joined, wait to be done by one worker alone."""
         self.drop_shares(whole)
         self._wait_again(whole, alone=True)
 
@@ -216,8 +220,7 @@ class Plan:
         self._db.execute(
             "update jobs set state = 'waiting', shares = ?, alone = ? where number = ?", (shares, alone, whole.number)
         )
-        self._groups[whole.models] += 1
-        self._move(whole, "shared", "waiting")
+        self._waits(whole)
 
     def drop_shares(self, whole: BatchJob) -> None:
         """The shares of a song are not needed any more. Those that run come to their end for nothing."""

@@ -35,7 +35,11 @@ FAMILY_OF_TYPE: dict[str, FamilyName] = {
     "audiosep": "audiosep",
 }
 
-# The fields with which a request names models.
+# The fields with which a request names models, and those for files and folders of the user's own.
+FILES_OF_MODELS = (
+    *("model_path", "config_path", "repo", "model_file_dir"),
+    *("checkpoint_path", "clap_checkpoint_path", "roberta_dir"),
+)
 NAMES_MODELS = ("model", "recipe", "text", "texts", "model_path", "config_path", "ensemble", "family")
 
 # What a model can be good for, as people ask for it.

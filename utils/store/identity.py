@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from utils.core.catalogue import FILES_OF_MODELS
 from utils.core.errors import DsuError
 from utils.core.recipes import read_recipe
 from utils.core.settings import Settings
 from utils.store.folders import ModelFolders
+from utils.store.found_networks import found_networks
 from utils.store.hashes import remembered_sha256
 from utils.store.known_hashes import known_hash
 from utils.store.network_config import parse_yaml
@@ -23,7 +27,6 @@ from utils.store.records import FileRecord, ModelRecord
 from utils.store.registry import Registry
 
 WORKERS = ("bsroformer", "demucs", "audio-separator", "audiosep")
-PATHS = ("model_path", "config_path")
 LARGEST_BAG_BYTES = 1 << 20
 MOST_FILES = 20_000
 
@@ -52,16 +55,16 @@ def identity_of(named: Mapping[str, Any], settings: Settings) -> Identity:
             found += [name, *own]
         else:
             names = []
-    if not names and not any(named.get(field) for field in PATHS):
+    if not names and not any(named.get(field) for field in FILES_OF_MODELS):
         found += sorted(_states(settings.models_dir))
     return Identity(hashlib.sha256(json.dumps(found).encode()).hexdigest(), tuple(missing))
 
 
 def _named_in(named: Mapping[str, Any], settings: Settings, found: list[Any]) -> Iterator[str]:
-    """The names of models; what else identifies them goes to `found`."""
+    """The names of models; what else identifies them goes to `found`. What is wrong with them is for the worker to tell."""
     for field, value in named.items():
-        if field in PATHS and isinstance(value, str):
-            found.append(_hash_of(Path(value).expanduser()))
+        if field in FILES_OF_MODELS and isinstance(value, str):
+            found += [field, *_contents_at(value)]
         elif field == "model" and isinstance(value, str):
             yield value
         elif field == "ensemble" and isinstance(value, list):
@@ -71,9 +74,32 @@ def _named_in(named: Mapping[str, Any], settings: Settings, found: list[Any]) ->
                 else:
                     yield from _named_in(member, settings, found)
         elif field == "recipe" and value:
-            recipe = find_recipe(value, settings) if isinstance(value, str) else read_recipe(value, "recipe")
+            try:
+                recipe = find_recipe(value, settings) if isinstance(value, str) else read_recipe(value, "recipe")
+            except DsuError as error:
+                found.append(error.message)
+                continue
             found.append(recipe.document)
-            yield from (step.model for step in recipe.model_steps.values() if step.model)
+            for step in recipe.model_steps.values():
+                yield from _named_in({"model": step.model, **step.options}, settings, found)
+
+
+def _contents_at(text: str) -> list[tuple[str, str]]:
+    """The file at a path, or all files of the folder there."""
+    path = _path_of(text)
+    if path is None:
+        return []
+    places = _folders_in(path) if path.is_dir() else []
+    files = [file for place in places for file in sorted(place.iterdir()) if file.is_file()]
+    return [(file.name, _hash_of(file)) for file in files or [path]]
+
+
+def _path_of(text: str) -> Path | None:
+    """A path, unless the text cannot be one."""
+    try:
+        return None if "\0" in text else Path(text).expanduser()
+    except RuntimeError:  # a user without a home
+        return None
 
 
 def _content_of(record: ModelRecord, file: FileRecord, folders: ModelFolders) -> str:
@@ -85,7 +111,13 @@ def _content_of(record: ModelRecord, file: FileRecord, folders: ModelFolders) ->
 
 def _own_files(name: str, folders: ModelFolders) -> Iterator[tuple[str, str]]:
     """The files of a model that no record knows, by a path or by their name, and those of its members, if it is a bag."""
-    path = Path(name).expanduser()
+    path = _path_of(name)
+    if path is None:
+        return
+    for sub in WORKERS:
+        with contextlib.suppress(DsuError):
+            if (network := found_networks(folders, sub).get(name)) is not None:
+                yield from ((file.name, _hash_of(file)) for file in (network.checkpoint, network.config))
     places = [path.parent] if path.name != name else _folders_in(folders.models_dir)
     for place in places:
         for each in _files_of(place, path.name):
@@ -103,8 +135,17 @@ def _files_of(folder: Path, name: str, *more: str) -> list[Path]:
     return []
 
 
-def _folders_in(models_dir: Path) -> list[Path]:
-    return [Path(root) for root, _, _ in os.walk(models_dir)][:MOST_FILES]
+def _folders_in(folder: Path) -> list[Path]:
+    """A folder and those in it, also on other disks, each once."""
+    seen: dict[Path, Path] = {}
+    for root, below, _ in os.walk(folder, followlinks=True):
+        real = Path(root).resolve()
+        if real in seen or len(seen) >= MOST_FILES:
+            below.clear()
+        else:
+            below.sort()
+            seen[real] = Path(root)
+    return list(seen.values())
 
 
 def _members_of(bag: Path) -> Sequence[str]:
@@ -126,13 +167,9 @@ def _hash_of(path: Path) -> str:
 
 def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
     """All files of a folder with their states, where nothing says which of them are meant."""
-    count = 0
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        for name in files:
-            count += 1
-            if count > MOST_FILES:
-                return
-            with contextlib.suppress(OSError):
-                state = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118 - there are many
-                yield os.path.relpath(os.path.join(root, name), folder), state.st_size, state.st_mtime_ns  # noqa: PTH118
+    files = (file for place in _folders_in(folder) for file in place.iterdir())
+    for file in itertools.islice(files, MOST_FILES):
+        with contextlib.suppress(OSError):
+            state = file.stat()
+            if stat.S_ISREG(state.st_mode):
+                yield str(file.relative_to(folder)), state.st_size, state.st_mtime_ns

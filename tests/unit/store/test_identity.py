@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from utils.core.errors import InvalidRequest
 from utils.core.settings import resolve
 from utils.store.identity import identity_of
 from utils.store.registry import Registry
@@ -118,8 +117,40 @@ def test_a_recipe_is_its_text_and_its_models(place):
     assert identify(place, recipe="mine") != before
     assert "dsu_mini" not in identify(place, recipe="karaoke").missing
     assert identify(place, recipe="karaoke").missing
-    with pytest.raises(InvalidRequest, match="There is no recipe"):
-        identify(place, recipe="no such recipe")
+    step = {"model": "dsu_mini", "config_path": str(place / "bsroformer/own.yaml")}
+    before = identify(place, recipe={**document, "steps": {"voice": step}})
+    (place / "bsroformer/own.yaml").write_bytes(b"changed")
+    assert identify(place, recipe={**document, "steps": {"voice": step}}) != before
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"recipe": "no such recipe"},
+        {"recipe": {"a": 1}},
+        {"model": "~nobody/x.ckpt"},
+        {"model": "a\0b"},
+        {"repo": "a\0b"},
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_for_the_worker_to_tell(place, named):
+    """One row with a mistake stops no batch."""
+    assert identify(place, **named).text
+
+
+def test_a_list_a_link_and_a_folder_lead_to_files_that_count(place):
+    """`models.json` of earlier versions, another disk, and a folder of Demucs models."""
+    (place / "models.json").write_text(
+        json.dumps({"mine": {"checkpoint": "bsroformer/other.ckpt", "config": "bsroformer/own.yaml"}})
+    )
+    elsewhere = place.parent / "disk"
+    (place / "bsroformer").rename(elsewhere)
+    (place / "bsroformer").symlink_to(elsewhere)
+    ways = [{"model": "mine"}, {"model": "other"}, {"model": "htdemucs", "repo": str(elsewhere)}, {}]
+    before = [identify(place, **way).text for way in ways]
+    (elsewhere / "other.ckpt").write_bytes(b"more weights")
+    assert not {identify(place, **way).text for way in ways} & set(before)
 
 
 def test_where_nothing_is_named_everything_counts(place):

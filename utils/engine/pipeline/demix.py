@@ -269,7 +269,7 @@ def demix(
     else:
         todo, total = turns(lanes, size, song.total), work(lanes)
     accumulator = Accumulator(
-        row_count(lanes), channels, song.total, runner.compute.device, first=within.start if within else 0
+        row_count(lanes), channels, song.total, runner.compute.device, first=within.start if within is not None else 0
     )
     done = 0
     job.progress("separate", 0, total / rate)

@@ -140,7 +140,7 @@ class JoinedStream:
             or next(iter(form))[:2] != (arrangement.sample_rate, arrangement.channels)
         ):
             raise InvalidRequest(
-                f"SongShare {number} does not have the stems of this request: {', '.join(names)} at {arrangement.sample_rate} Hz, "
+                f"Share {number} does not have the stems of this request: {', '.join(names)} at {arrangement.sample_rate} Hz, "
                 f"with {arrangement.channels} channels and all of the same length.",
                 hint="Ask for a share and for the whole with the same model and settings.",
                 field="shares",

@@ -80,6 +80,8 @@ def stream(
         job.seek(start_s if asked_s is None else asked_s)
     within = None
     if share is not None:
+        if share.of > stats.frames:
+            raise InvalidRequest(f"The song has {stats.frames} samples, too few for {share.of} shares.", field="share")
         within = range(*(stats.frames * number // share.of for number in (share.number - 1, share.number)))
     return Stream(arrangement, audio, job, stats, Spent(decode_s=time.perf_counter() - started), anywhere, within)
 
@@ -129,7 +131,7 @@ class Stream:
                 hint="Leave out `start_at`.",
                 field="start_at",
             )
-        if self.within is not None and not isinstance(blend, LOCAL):
+        if self.within is not None and (self.arrangement.fits_length or not isinstance(blend, LOCAL)):
             raise InvalidRequest(
                 f"`{self.arrangement.model}` goes through a song from its start to its end, so nobody can do a part of it.",
                 hint="Leave out `share`.",

@@ -129,6 +129,22 @@ def test_the_song_before_a_share_is_not_kept():
     assert song._kept.shape[1] <= 400
 
 
+def test_the_shortest_song_has_a_sample_for_each_share(tmp_path):
+    """More shares than samples are an error."""
+    song = write_noise(tmp_path / "song.wav", frames=3)
+    whole = separate(song, tmp_path / "whole")
+    assert contents(separate(song, tmp_path / "joined", shares=shared(song, tmp_path, 3))) == contents(whole)
+    with pytest.raises(InvalidRequest, match="3 samples, too few for 4 shares"):
+        shared(song, tmp_path, 4)
+
+
+def test_chunks_as_long_as_the_song_are_not_shared(song, tmp_path):
+    """Each worker would do all of it."""
+    with pytest.raises(InvalidRequest) as refused:
+        separate(song, tmp_path, arrangement=arranged(fits_length=True), share=SongShare(number=1, of=2))
+    assert refused.value.field == "share"
+
+
 def test_a_share_says_what_it_is(song, tmp_path):
     """Floats at the model's rate whatever is asked for, of the length of the share."""
     done = separate(
@@ -178,7 +194,7 @@ def test_what_does_not_fit_is_refused(song, tmp_path):
     short = [shares[0], {**shares[1], "soft": shares[2]["soft"] + ".no"}, shares[2]]
     for wrong, kind, word in (
         (shares[:2], InvalidRequest, "but the song has"),
-        ([{"loud": shares[0]["loud"]}, *shares[1:]], InvalidRequest, "SongShare 1 does not have the stems"),
+        ([{"loud": shares[0]["loud"]}, *shares[1:]], InvalidRequest, "Share 1 does not have the stems"),
         (short, DsuError, "soft.wav.no"),
     ):
         with pytest.raises(kind, match=word):
