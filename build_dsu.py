@@ -363,12 +363,14 @@ def main(words: Sequence[str]) -> int:
     try:
         folder, built = build(options.output.absolute(), timestamp, options.flavor)
         write_report(folder, built)
+        made = [folder]
         if options.archive:
-            archive(folder, built.versioned_archive if options.versioned_name else built.archive, timestamp)
+            name = built.versioned_archive if options.versioned_name else built.archive
+            made.append(archive(folder, name, timestamp))
     except (BuildFailed, distributions.NotInstalled, licences.LicenceMissing) as failure:
         step(f"\n{failure}")
         return 1
-    step(f"{folder} is ready after {time.monotonic() - started:.0f} s.")
+    step(f"Ready after {time.monotonic() - started:.0f} s: {' and '.join(map(str, made))}.")
     return 0
 
 

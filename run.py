@@ -620,10 +620,15 @@ def build(words: list[str]) -> int:
                        xpu or mac-mps (default: what suits this machine)
     """
     flavor, rest = split_flavor(words)
+    parser = argparse.ArgumentParser("run.py build", allow_abbrev=False)  # before anything is installed
+    parser.add_argument("--archive", action="store_true")
+    parser.add_argument("--versioned-name", action="store_true")
+    parser.add_argument("--output")
+    archives = parser.parse_args(rest).archive
     asked = ["--flavor", flavor] if flavor else []
     python = set_up(flavor, build=True)
     make_page()
-    say(f"Building the frozen folder; about {'a minute' if '--archive' in rest else 'half a minute'} on two cores.")
+    say(f"Building the frozen folder; about {'a minute' if archives else 'half a minute'} on two cores.")
     return run_openly([python, ROOT / "build_dsu.py", *asked, *rest])
 
 

@@ -152,6 +152,15 @@ def test_build_passes_its_arguments_to_the_recipe(started):
     ]
 
 
+def test_a_mistake_for_build_is_told_before_anything_is_installed(started, capsys):
+    """A build takes minutes, and its environment as well."""
+    with pytest.raises(SystemExit) as ended:
+        run.main(["build", "--archiv"])
+    assert ended.value.code == 2
+    assert "--archiv" in capsys.readouterr().err
+    assert started == []
+
+
 def test_bench_and_gen_run_their_modules(started):
     """`bench NAME` and `gen` start the modules for that."""
     run.main(["bench", "memory", "--minutes", "1", "2"])
