@@ -1,5 +1,6 @@
 """Results count once, whenever a driver is killed."""
 
+import msgspec
 import pytest
 from web_server import until
 
@@ -74,6 +75,20 @@ def test_a_driver_killed_between_writing_down_and_moving(store, plan, monkeypatc
     opened(store, plan)
     assert (store.folder / "song/one.wav").read_bytes() == b"stem"
     assert not (store.folder / INCOMING).exists()
+
+
+def test_shares_that_were_joined_are_forgotten(store, plan):
+    """Songs in hundreds of shares would otherwise make each later start slower; those that are there still count."""
+    (job,) = filled(plan, row("song"))
+    ledger = opened(store, plan)
+    for attempt, name in (("joined", ".dsu/shares/a-1"), ("waits", ".dsu/shares/a-2")):
+        write_try(store, attempt)
+        ledger.record([msgspec.structs.replace(entry(job, attempt, name), key=attempt)])
+    ledger.discard([".dsu/shares/a-1"])
+    later = Plan()
+    assert Ledger(store, later).load() == 1
+    assert (later.result("joined"), later.result("waits") is None) == (None, False)
+    later.close()
 
 
 def test_a_segment_that_was_never_whole_is_nothing(store, plan):

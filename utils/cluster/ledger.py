@@ -82,6 +82,7 @@ class Ledger:
         unfinished: dict[str, list[str]] = {}
         for name in self._store.below(INCOMING):
             unfinished.setdefault(name.split("/")[2], []).append(name)
+        shares = {name.rpartition("/")[0] for name in self._store.below(SHARES)}
         count = 0
         for segment in sorted(self._store.below(LEDGER)):
             if not segment.endswith(".jsonl"):
@@ -91,6 +92,8 @@ class Ledger:
                 entry = decode(line, LedgerEntry)
                 if entry.attempt in unfinished:
                     self._move(entry)
+                elif entry.name.startswith(f"{SHARES}/") and entry.name not in shares:
+                    continue  # it has been joined
                 self._remember(entry)
                 count += 1
         self.sweep()
