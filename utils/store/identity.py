@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from utils.store.found_networks import found_networks
 from utils.store.hashes import remembered_sha256
 from utils.store.known_hashes import known_hash
 from utils.store.network_config import parse_yaml
-from utils.store.plain_files import open_file
+from utils.store.plain_files import files_in, open_file
 from utils.store.recipes import find_recipe
 from utils.store.records import FileRecord, ModelRecord
 from utils.store.registry import Registry
@@ -46,6 +45,7 @@ def identity_of(named: Mapping[str, Any], settings: Settings) -> Identity:
     names = list(_named_in(named, settings, found))
     if "text" in named or "texts" in named:
         names += registry.names("audiosep")
+    is_clear = bool(names) or any(named.get(field) for field in FILES_OF_MODELS)
     for name in dict.fromkeys(names):
         record = next((each for worker in WORKERS if (each := registry.find(name, worker)) is not None), None)
         if record is not None:
@@ -54,8 +54,8 @@ def identity_of(named: Mapping[str, Any], settings: Settings) -> Identity:
         elif own := sorted(_own_files(name, folders)):
             found += [name, *own]
         else:
-            names = []
-    if not names and not any(named.get(field) for field in FILES_OF_MODELS):
+            is_clear = False
+    if not is_clear:
         found += sorted(_states(settings.models_dir))
     return Identity(hashlib.sha256(json.dumps(found).encode()).hexdigest(), tuple(missing))
 
@@ -90,7 +90,7 @@ def _contents_at(text: str) -> list[tuple[str, str]]:
     if path is None:
         return []
     places = _folders_in(path) if path.is_dir() else []
-    files = [file for place in places for file in sorted(place.iterdir()) if file.is_file()]
+    files = [file for place in places for file in _regular_in(place)]
     return [(file.name, _hash_of(file)) for file in files or [path]]
 
 
@@ -130,9 +130,11 @@ def _own_files(name: str, folders: ModelFolders) -> Iterator[tuple[str, str]]:
 def _files_of(folder: Path, name: str, *more: str) -> list[Path]:
     """The files that are called so, with any extension."""
     beginnings = tuple(f"{Path(name).stem}{sign}" for sign in (".", *more))
-    with contextlib.suppress(OSError):
-        return sorted(each for each in folder.iterdir() if each.name.startswith(beginnings) and each.is_file())
-    return []
+    return [each for each in _regular_in(folder) if each.name.startswith(beginnings)]
+
+
+def _regular_in(folder: Path) -> list[Path]:
+    return [each for each in files_in(folder) if each.is_file()]
 
 
 def _folders_in(folder: Path) -> list[Path]:
@@ -167,9 +169,8 @@ def _hash_of(path: Path) -> str:
 
 def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
     """All files of a folder with their states, where nothing says which of them are meant."""
-    files = (file for place in _folders_in(folder) for file in place.iterdir())
+    files = (file for place in _folders_in(folder) for file in _regular_in(place))
     for file in itertools.islice(files, MOST_FILES):
         with contextlib.suppress(OSError):
             state = file.stat()
-            if stat.S_ISREG(state.st_mode):
-                yield str(file.relative_to(folder)), state.st_size, state.st_mtime_ns
+            yield str(file.relative_to(folder)), state.st_size, state.st_mtime_ns

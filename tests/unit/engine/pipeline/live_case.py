@@ -19,6 +19,15 @@ from utils.engine.pipeline.track import Track
 SECONDS = 2.0
 RATE = 44100
 FRAMES = round(SECONDS * RATE)
+# Requests for files of different kinds.
+FORMATS = {
+    "wav": {"pcm_type": "PCM_16"},
+    "float wav": {"pcm_type": "FLOAT"},
+    "flac": {"format": "flac", "clip": "clamp"},
+    "other rate": {"pcm_type": "FLOAT", "output_sample_rate": 32000},
+    "opus": {"format": "opus"},
+    "mono": {"pcm_type": "FLOAT", "channels": "source"},
+}
 
 
 class Louder:

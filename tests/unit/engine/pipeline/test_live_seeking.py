@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from live_case import FRAMES, RATE, SECONDS, arranged, separate, write_noise
+from live_case import FORMATS, FRAMES, RATE, SECONDS, arranged, separate, write_noise
 from test_live_pipes import over_fifo
 
 from utils.core.errors import InvalidRequest
@@ -12,15 +12,6 @@ from utils.core.peaks import PeakRange
 from utils.core.replies import Segment, StreamBegun
 from utils.core.requests import Separate, Streaming
 from utils.engine.pipeline.blending import SpectrumBlend, WaveBlend, middle
-
-FORMATS = {
-    "wav": {"pcm_type": "PCM_16"},
-    "float wav": {"pcm_type": "FLOAT"},
-    "flac": {"format": "flac", "clip": "clamp"},
-    "other rate": {"pcm_type": "FLOAT", "output_sample_rate": 32000},
-    "opus": {"format": "opus"},
-    "mono": {"pcm_type": "FLOAT", "channels": "source"},
-}
 
 
 @pytest.fixture(scope="module")

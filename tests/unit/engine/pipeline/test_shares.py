@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from live_case import FRAMES, RATE, Louder, arranged, separate, write_noise
+from live_case import FORMATS, FRAMES, RATE, Louder, arranged, separate, write_noise
 
 from utils.core.errors import DsuError, InvalidRequest
 from utils.core.job import Job, JobCancelled
@@ -16,13 +16,8 @@ from utils.engine.pipeline.chunking import plan_faded, plan_triangular
 from utils.engine.pipeline.demix import Compute, Lane
 from utils.engine.pipeline.song import Scale, SongBuffer
 
-FORMATS = {
-    "wav": {"pcm_type": "PCM_16"},
-    "float wav": {"pcm_type": "FLOAT"},
-    "flac": {"format": "flac", "clip": "clamp"},
-    "other rate": {"pcm_type": "FLOAT", "output_sample_rate": 32000},
-    "opus": {"format": "opus"},
-    "mono": {"pcm_type": "FLOAT", "channels": "source"},
+CASES = {
+    **FORMATS,
     "loudness": {"format": "flac", "loudness": -20.0},
     "excerpt": {"pcm_type": "FLOAT", "preview": Preview(start=0.25, duration=1.1)},
     "all in one": {"format": "mka"},
@@ -48,10 +43,10 @@ def contents(done):
     return {name: Path(path).read_bytes() for name, path in done.paths.items()}
 
 
-@pytest.mark.parametrize("case", FORMATS)
+@pytest.mark.parametrize("case", CASES)
 def test_joined_shares_are_the_files_of_one_job(song, tmp_path, case):
     """Byte by byte, in every format, with one gain for all; and the reply tells the same."""
-    fields = dict(FORMATS[case])
+    fields = dict(CASES[case])
     if case == "mono":
         samples, rate = soundfile.read(song)
         song = tmp_path / "song.wav"
