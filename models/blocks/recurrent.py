@@ -13,7 +13,7 @@ from models.blocks.parts import MOST_WORK
 R = TypeVar("R", bound=nn.RNNBase)
 
 # As many as make products large enough, and as take a moment: all at once would take seconds, in which a job could not be cancelled.
-FEWEST_SEQUENCES, MOST_SEQUENCES = 24, 96
+FEWEST_SEQUENCES, MOST_SEQUENCES = 16, 96
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 
