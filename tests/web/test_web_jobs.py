@@ -333,6 +333,28 @@ def test_songs_on_the_server_where_that_is_allowed(data, song, tmp_path):
         assert server.post("/v1/jobs", {"input": {"path": str(music / "none.wav")}}).status == 404
 
 
+def test_a_song_that_is_replaced_under_way(data, tmp_path):
+    """What was made while a file was replaced is found neither by the old content nor by the new one."""
+    music = tmp_path / "music"
+    music.mkdir()
+    song = write_song(music / "song.wav", 0.3, seed=1)
+    contents = song.read_bytes(), write_song(tmp_path / "other.wav", 0.3, seed=2).read_bytes()
+    body = {"input": {"path": str(song)}, "request": {"seed": SLOW}}
+    with WebServer(data, "--allow-paths", music) as server:
+        job = server.post("/v1/jobs", body).json
+        server.until(job["id"], lambda job: job["ready"])
+        song.write_bytes(contents[1])
+        server.go_on()
+        assert server.ended(job["id"])["state"] == "done"
+        for reused in (False, True):
+            for content in contents:
+                song.write_bytes(content)
+                again = server.ended(server.post("/v1/jobs", body).json["id"])
+                assert (again["state"], again["reused"]) == ("done", reused)
+                samples = server.get(f"/v1/jobs/{again['id']}/stems/one/samples")
+                assert array.array("f", samples.body) == floats_of(song)
+
+
 @pytest.mark.e2e
 def test_the_real_worker_separates(data, tmp_path):
     """The built-in model's stems sum to the song, over HTTP."""

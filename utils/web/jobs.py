@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -41,6 +41,13 @@ DOWNLOAD = "download_model"
 RESULT = "result.json"
 MIX = "mix"
 IDENTITY_S = 10.0
+
+
+class Key(NamedTuple):
+    """The name of a result's folder, and whether all files that it stands for were there."""
+
+    name: str
+    is_whole: bool
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -135,7 +142,7 @@ class JobList:
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
         self._flush: asyncio.TimerHandle | None = None
-        self._identities: dict[str, tuple[float, str]] = {}  # by the fields that name models
+        self._identities: dict[str, tuple[float, Line]] = {}  # by the fields that name models
         self._decoding = asyncio.Lock()
         for record in self._records.values():
             if record.state == "running":  # the server ended meanwhile
@@ -263,7 +270,7 @@ class JobList:
         source, title = self._input_of(new)
         fields = asking.checked(new.cmd, new.request, self.families)
         record = self._new(new.title or title, new.cmd, source, fields)
-        is_there = "upload" in source and await self._reuse(record)  # then nothing has to wait
+        is_there = "upload" in source and self._reuse(record, await self._key(record))  # then nothing has to wait
         if not is_there and len(self.queue) >= self.limits.queued:
             raise Problem(
                 429, "busy", f"{self.limits.queued} jobs wait already. Try again later.", headers={"Retry-After": "30"}
@@ -409,7 +416,8 @@ class JobList:
         self._database.save(record)
         self.touch(record.id, *(each.id for each in self.queue))
         is_separation = record.cmd != DOWNLOAD
-        if is_separation and await self._reuse(record):
+        key = await self._key(record) if is_separation else None
+        if key and self._reuse(record, key):
             self._close(record, "done")
             return
         line = await self._told_to_worker(running, is_separation=is_separation)
@@ -424,8 +432,8 @@ class JobList:
             record.warnings = line.get("warnings") or []
             self._close(record, "failed", Problem.told(line))
         else:
-            if is_separation:
-                await self._keep(running, line)
+            if key:
+                await self._keep(running, line, key)
             self._close(record, "done")
 
     async def _told_to_worker(self, running: Running, *, is_separation: bool) -> Line | None:
@@ -515,26 +523,24 @@ class JobList:
 
     # Results --------------------------------------------------------------------------------------------------------
 
-    async def _key(self, record: Record) -> str:
-        """The name of the folder of a job's result."""
+    async def _key(self, record: Record, known_for_s: float = IDENTITY_S) -> Key:
+        """What a job's result is found by: its song, its settings and the content of its models."""
         source = record.input.get("upload")
         if source is None:
             path = asking.within(record.input["path"], self._roots)
             source = (await self._slow.ask("content", path=str(path)))["sha256"]
         named = asking.models_of(record.request)
         models = json.dumps(named, sort_keys=True)
-        told_s, identity = self._identities.get(models, (0.0, ""))
-        if not identity or time.monotonic() - told_s > IDENTITY_S:
+        told_s, found = self._identities.get(models, (0.0, {}))
+        if not found or time.monotonic() - told_s > known_for_s:
             found = await self._quick.ask("identify", named=named, models_dir=self._models_dir)
-            identity = found["identity"]
-            self._identities = {models: (time.monotonic(), identity)}
-        text = "\n".join([source, asking.settings_text(record.cmd, record.request), identity])
-        return hashlib.sha256(text.encode()).hexdigest()
+            self._identities = {models: (time.monotonic(), found)}
+        text = "\n".join([source, asking.settings_text(record.cmd, record.request), found["identity"]])
+        return Key(hashlib.sha256(text.encode()).hexdigest(), not found["missing"])
 
-    async def _reuse(self, record: Record) -> bool:
+    def _reuse(self, record: Record, key: Key) -> bool:
         """Give a job the result that is there already."""
-        key = await self._key(record)
-        if not self._take(record, key):
+        if not self._take(record, key.name):
             return False
         record.reused, record.state = True, "done"
         record.started = record.started or time.time()
@@ -542,18 +548,18 @@ class JobList:
         self.reused += 1
         return True
 
-    def _take(self, record: Record, key: str) -> bool:
+    def _take(self, record: Record, name: str) -> bool:
         try:
-            data = (self._folders.results / key / RESULT).read_bytes()
+            data = (self._folders.results / name / RESULT).read_bytes()
             result = decode(data, Result)
         except (OSError, msgspec.DecodeError):
             return False
-        record.result, record.stems, record.settings = key, result.stems, result.settings
+        record.result, record.stems, record.settings = name, result.stems, result.settings
         record.warnings, record.size_bytes = result.warnings, result.size_bytes
         return True
 
-    async def _keep(self, running: Running, line: Line) -> None:
-        """Make what the worker has written the result."""
+    async def _keep(self, running: Running, line: Line, key: Key) -> None:
+        """Make what the worker has written the result, which the same request finds if its files are still those of the beginning."""
         record, folder = running.record, running.folder
         stems = []
         for name, text in line["paths"].items():
@@ -568,12 +574,14 @@ class JobList:
         warnings = line.get("warnings") or []
         result = Result(stems=stems, settings=settings, warnings=warnings, size_bytes=size_bytes)
         (folder / RESULT).write_bytes(msgspec.json.encode(result))
-        key = await self._key(record)
-        target = self._folders.results / key
+        name = (await self._key(record, known_for_s=0)).name
+        if key.is_whole and name != key.name:  # who knows which of them the worker has read
+            name = hashlib.sha256(f"{name}\n{record.id}".encode()).hexdigest()
+        target = self._folders.results / name
         if target.exists():  # not whole, or it would have been used
             self._folders.discard(target)
         folder.rename(target)
-        self._take(record, key)
+        self._take(record, name)
 
     async def readable(self, name: str, stem: str) -> ReadableStem:
         """A stem, or `mix`, and what of it can be read. Raises `Problem`."""
