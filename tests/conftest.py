@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from utils.core.bootstrap import limit_threads, physical_cores
+from utils.core.bootstrap import limit_threads
 
 ROOT = Path(__file__).resolve().parents[1]
 if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Started by nohup: go on ignoring it here, but workers under test must not inherit that they should.
     signal.signal(signal.SIGHUP, lambda number, frame: None)
-# Before any test imports torch. Where several processes test, they share the cores, and so do the workers that they start:
-# threads that have to wait for a core spin meanwhile, which made small networks many times slower.
-limit_threads(max(1, physical_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+# Before any test imports torch, and for the workers that tests start. Several processes test on the same cores: threads that
+# have to wait for one spin meanwhile, which made small networks ten times as slow. Alone, too, one thread is best for them.
+limit_threads(1)
+# Hundreds of programs are started: what Python compiles for one is kept for the others.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Stems are compared to 60 dB and better, on any processor. Tests of half precision ask for it. This is for workers.
 os.environ["DSU_DEFAULT_PRECISION"] = "fp32"
 # A busy machine takes its time; no test is judged by it.
@@ -54,6 +56,14 @@ def _single_precision():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("utils.device.fastest_precision", lambda device: "fp32")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """No test leaves others more threads of torch."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One cluster for all tests of a session."""
+"""One cluster for all tests of this folder."""
 
 from importlib.util import find_spec
 
@@ -9,9 +9,9 @@ if not all(map(find_spec, ("ray", "pyarrow", "moto"))):
     collect_ignore_glob = ["test_*.py"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster():
-    """Several node processes of Ray, with this process connected as the driver."""
+    """Several node processes of Ray, with this process connected as the driver. They are busy even without work, so they end with this folder."""
     import ray
     from ray_cluster import SmallCluster
 

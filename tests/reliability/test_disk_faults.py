@@ -26,7 +26,7 @@ def test_a_job_whose_disk_fails_once_is_an_error_or_done(scenario, forge, demucs
         jobs = Jobs(worker, songs, tmp_path, form)
         calls = jobs.count_calls()
         for error in errors_of(scenario):
-            for number in scenario.chosen(range(1, calls + 1), 30 if form == "wav" else 10):
+            for number in scenario.chosen(range(1, calls + 1), 16 if form == "wav" else 6):
                 folder = jobs.prepare(f"fail-{number}-{error}")
                 (last,) = jobs.run(folder)
                 with scenario.trial(done(folder) or "none", number, error):

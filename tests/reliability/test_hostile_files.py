@@ -76,7 +76,7 @@ def test_songs(scenario, tried, demucs_models, tmp_path):
     for form in ("wav", "flac", "mp3", "ogg", "aiff"):
         good = tmp_path / f"good.{form}"
         soundfile.write(good, samples, 44100, format=form.upper())
-        files += damaged(good.read_bytes(), len(files), scenario.times(8, 300))
+        files += damaged(good.read_bytes(), len(files), scenario.times(4, 300))
     tried("demucs", demucs_models, tmp_path / "song.wav", files, separating(tmp_path / "out"))
 
 
@@ -98,7 +98,7 @@ def test_checkpoints(scenario, tried, tmp_path):
         *hostile_files.archives(),
         *hostile_files.legacy(),
         *hostile_files.safetensors(),
-        *damaged(good, 1, scenario.times(15, 500)),
+        *damaged(good, 1, scenario.times(8, 500)),
     ]
     config = network.config.rename(tmp_path / "net.yaml")
 
@@ -118,7 +118,7 @@ def test_demucs_checkpoints(scenario, tried, tmp_path):
     shutil.rmtree(repo)
     alone = hostile_files.pickles(str(tmp_path / "canary"))
     packed = [HostileFile(what, zipped(data)) for what, data in alone]
-    files = [*packed, *hostile_files.legacy(), *damaged(good, 2, scenario.times(10, 300))]
+    files = [*packed, *hostile_files.legacy(), *damaged(good, 2, scenario.times(5, 300))]
 
     def place(data):
         return repo / f"abcdef01-{hashlib.sha256(data).hexdigest()[:8]}.th"
@@ -131,7 +131,7 @@ def test_onnx_files(scenario, tried, tmp_path):
     """An ONNX file that would compute or read what it should not is an error."""
     make_mdx(tmp_path / "models" / "audio-separator", "net")
     path = tmp_path / "models" / "audio-separator" / "net.onnx"
-    files = [*hostile_files.onnx(), *damaged(path.read_bytes(), 3, scenario.times(10, 300))]
+    files = [*hostile_files.onnx(), *damaged(path.read_bytes(), 3, scenario.times(5, 300))]
     tried("audio-separator", tmp_path / "models", path, files, {"cmd": "load_model", "model": "net.onnx"})
 
 
@@ -139,7 +139,7 @@ def test_configurations(scenario, tried, tmp_path):
     """A configuration with impossible values is an error before a network is built."""
     network = write_network(tmp_path / "models" / "bsroformer", "mdx23c", name="net")
     good = network.config.read_bytes()
-    files = [*hostile_files.yamls(good), *damaged(good, 4, scenario.times(10, 500))]
+    files = [*hostile_files.yamls(good), *damaged(good, 4, scenario.times(5, 500))]
     request = {
         "cmd": "load_model",
         "model_path": str(network.checkpoint),
@@ -153,7 +153,7 @@ def test_facts_beside_models(scenario, tried, tmp_path):
     folder = tmp_path / "models" / "audio-separator"
     make_mdx(folder, "net")
     good = (folder / "net.json").read_bytes()
-    files = [*hostile_files.jsons(good), *damaged(good, 5, scenario.times(10, 500))]
+    files = [*hostile_files.jsons(good), *damaged(good, 5, scenario.times(5, 500))]
     tried(
         "audio-separator", tmp_path / "models", folder / "net.json", files, {"cmd": "load_model", "model": "net.onnx"}
     )
@@ -170,5 +170,5 @@ def test_notes(scenario, forge, tried, demucs_models, songs, tmp_path):
         assert worker.expect("done", "error")["status"] == "done"
     (note,) = (out / NOTES).iterdir()
     good = note.read_bytes()
-    files = [*hostile_files.jsons(good), *damaged(good, 6, scenario.times(10, 300))]
+    files = [*hostile_files.jsons(good), *damaged(good, 6, scenario.times(5, 300))]
     tried("demucs", demucs_models, note, files, request)

@@ -29,7 +29,7 @@ def test_a_worker_that_is_killed_at_any_call_leaves_a_whole_set(scenario, jobs):
     for_publishing = 25  # the last calls of a job: those are tried in every profile
     with (one := jobs()).worker:
         calls = one.count_calls()
-    early = scenario.chosen(range(1, calls - for_publishing), 8)
+    early = scenario.chosen(range(1, calls - for_publishing), 4)
     states = []
     for number in [*early, *range(calls - for_publishing, calls + 1)]:
         with (one := jobs()).worker:
@@ -50,7 +50,7 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_a_whole_set(scenario, jobs
         began = time.monotonic()
         one.run(folder)
         longest = 1.5 * (time.monotonic() - began)
-    for number in range(scenario.times(8, 300)):
+    for number in range(scenario.times(4, 300)):
         with (one := jobs()).worker:
             folder = one.prepare(f"moment-{number}")
             one.worker.send(one.request(folder))

@@ -27,7 +27,7 @@ def jobs(songs, out):
 
 def test_many_jobs_leave_a_worker_as_few_do(scenario, forge, models, songs, tmp_path):
     """After thousands of jobs, descriptors and threads are those after a tenth of them, and memory is within 2 % (of a hundred jobs: half of them, a third)."""
-    count = scenario.times(100, 2000)
+    count = scenario.times(60, 2000)
     is_many = count >= ENOUGH
     early = count // 10 if is_many else count // 2
     seen = []

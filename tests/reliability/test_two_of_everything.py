@@ -79,7 +79,7 @@ def test_two_workers_do_the_same_song_at_once(scenario, start, songs, tmp_path):
     first.send(request(songs / "first.wav", tmp_path / "right"))
     first.expect("done")
     right = tree(tmp_path / "right")
-    for number in range(scenario.times(10, 200)):
+    for number in range(scenario.times(5, 200)):
         out = tmp_path / f"out {number}"
         for worker in (first, second):
             worker.send(request(songs / "first.wav", out, id=number, progress=False))
@@ -134,7 +134,7 @@ def test_a_restarted_container_sweeps_what_it_left(scenario, start, songs, long_
 
 def test_two_downloads_of_one_file(scenario, site, tmp_path):
     """Two that want the same file at once both have it, and it came once."""
-    for number in range(scenario.times(5, 100)):
+    for number in range(scenario.times(3, 100)):
         site.pages[str(number)] = Page(CONTENT)
         file = record(f"{number}.th", CONTENT, site.url(str(number)))
 

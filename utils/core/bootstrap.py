@@ -275,9 +275,7 @@ def limit_threads(requested: int | None) -> int:
 
     The worker's own setting wins, then OMP_NUM_THREADS, then the number of physical cores.
     """
-    variable = os.environ.get("OMP_NUM_THREADS", "")
-    inherited = int(variable) if variable.isascii() and variable.isdigit() else 0
-    count = requested or inherited or physical_cores()
+    count = requested or default_threads()
     for name in THREAD_VARIABLES:
         if requested:
             os.environ[name] = str(count)
@@ -286,6 +284,13 @@ def limit_threads(requested: int | None) -> int:
     os.environ.setdefault("KMP_BLOCKTIME", BLOCK_TIME_MS)
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     return count
+
+
+def default_threads() -> int:
+    """OMP_NUM_THREADS or, where that is not set, the number of physical cores."""
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    inherited = int(variable) if variable.isascii() and variable.isdigit() else 0
+    return inherited or physical_cores()
 
 
 def physical_cores() -> int:

@@ -24,7 +24,7 @@ from utils.audio.tagging import is_own_stem
 from utils.core import catalogue, replies, requests
 from utils.core.api import Health, Readiness
 from utils.core.asked_networks import weights_of
-from utils.core.bootstrap import physical_cores
+from utils.core.bootstrap import default_threads
 from utils.core.choosing import chosen
 from utils.core.errors import DsuError, InvalidRequest, LoadTimeout, OutOfMemory, OutputError, UnknownModel
 from utils.core.failures import is_out_of_memory
@@ -84,7 +84,7 @@ class Engine:
         self.host = Host(
             settings,
             "cpu",
-            settings.threads or physical_cores(),
+            settings.threads or default_threads(),
             listed_networks,
             unnamed_is_active=unnamed_is_active,
         )

@@ -14,9 +14,7 @@ RATE = 44100
 
 
 def make_engine(models_dir, **settings):
-    engine = programs.make_engine(
-        "dsu-demucs", Settings(models_dir=Path(models_dir), device="cpu", threads=2, **settings)
-    )
+    engine = programs.make_engine("dsu-demucs", Settings(models_dir=Path(models_dir), device="cpu", **settings))
     engine.start()
     return engine
 

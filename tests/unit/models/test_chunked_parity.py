@@ -52,7 +52,7 @@ def separate(net, mix, *, stems, chunk, overlaps, batch_size):
         Whole(net), plan_faded(total, chunk=chunk, overlaps=overlaps), np.ones(stems, np.float32), mirrored=True
     )
     job = Job()
-    with Runner(Compute(device="cpu", threads=2, batch_size=batch_size), job, lambda: False) as runner:
+    with Runner(Compute(device="cpu", threads=1, batch_size=batch_size), job, lambda: False) as runner:
         parts = list(demix(song, [lane], channels=len(mix), rate=44100, runner=runner, job=job))
     return torch.cat([part.rows for part in parts], dim=-1).numpy()
 

@@ -81,7 +81,7 @@ def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "FROZEN", tmp_path)
     (tmp_path / "VERSION.txt").touch()
     run.main(["test", "--frozen", "-x"])
-    tests = ["-x", "tests/e2e", "tests/frozen", "--worker-dir", str(tmp_path)]
+    tests = ["-x", "tests/e2e", "tests/frozen", "-m", "not own_code", "--worker-dir", str(tmp_path)]
     assert started[1][0] == ["-m", "pytest", *run.in_parallel(), *tests]
 
 
@@ -263,7 +263,7 @@ def test_all_tests_run_in_parallel_and_a_selection_does_not(started, monkeypatch
     monkeypatch.setattr(run.os, "cpu_count", lambda: cores)
     run.main(["test", "-q"])
     run.main(["test", "tests/unit/core/test_job.py::test_progress", "-q"])
-    assert started[1][0] == ["-m", "pytest", "-n", processes, "--dist", "loadfile", "-q"]
+    assert started[1][0] == ["-m", "pytest", "-n", processes, "--dist", "loadfile", "--no-loadscope-reorder", "-q"]
     assert started[3][0] == ["-m", "pytest", "tests/unit/core/test_job.py::test_progress", "-q"]
 
 

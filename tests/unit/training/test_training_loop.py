@@ -33,17 +33,27 @@ def write_shard(path, seed):
 @pytest.fixture
 def run(tmp_path):
     """A very short run on a bank of noise; its changes to torch's settings are undone."""
+    yield from run_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """One that has ended."""
+    for made in run_in(tmp_path_factory.mktemp("trained")):
+        train(made)
+        yield made
+
+
+def run_in(tmp_path):
     for number, name in enumerate(("train", "held_out")):
         write_shard(tmp_path / "bank" / name / "shard-0000.npy", number)
     config = tmp_path / "mask_unet" / "small.yaml"
     config.parent.mkdir()
     config.write_text(CONFIG)
-    threads = torch.get_num_threads()
     yield TrainingRun(
         config=config, bank=tmp_path / "bank", folder=tmp_path / "run", minutes=0.0001, batch_size=2,
-        segment_samples=SAMPLES, threads=threads, loaders=0,
+        segment_samples=SAMPLES, threads=2, loaders=0,
     )  # fmt: skip
-    torch.set_num_threads(threads)
     torch.set_flush_denormal(False)
 
 
@@ -84,23 +94,21 @@ def test_a_run_goes_on_where_it_stopped(run):
     assert all(len(line["held_out_sdr"]) == 4 for line in lines)
 
 
-def test_the_export_is_the_average_in_half_precision(run, tmp_path):
+def test_the_export_is_the_average_in_half_precision(trained, tmp_path):
     """A reader of the exported file gets the weights of `as_exported`, and the network accepts them."""
-    train(run)
     target = tmp_path / "out" / "weights.safetensors"
-    assert export(run.folder, target) == target.stat().st_size
-    weights, expected = load_file(target), as_exported(averaged_weights(run.folder))
+    assert export(trained.folder, target) == target.stat().st_size
+    weights, expected = load_file(target), as_exported(averaged_weights(trained.folder))
     assert all(weights[name].dtype == torch.float16 for name in weights)
     assert all(torch.equal(weights[name].float(), expected[name]) for name in expected)
-    build_net(run.config, seed=0).load_state_dict(expected)
+    build_net(trained.config, seed=0).load_state_dict(expected)
 
 
-def test_an_export_that_is_too_large_leaves_nothing(run, tmp_path, monkeypatch):
+def test_an_export_that_is_too_large_leaves_nothing(trained, tmp_path, monkeypatch):
     """An export over the size limit fails and leaves no file."""
-    train(run)
     monkeypatch.setattr("training.exporting.LARGEST_BYTES", 10)
     with pytest.raises(ExportTooLarge, match="at most 10"):
-        export(run.folder, tmp_path / "out" / "weights.safetensors")
+        export(trained.folder, tmp_path / "out" / "weights.safetensors")
     assert not list(Path(tmp_path / "out").iterdir())
 
 

@@ -38,9 +38,7 @@ def load(files, **config):
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    engine = make_engine(
-        "dsu-audio-separator", Settings(models_dir=tmp_path_factory.mktemp("m"), device="cpu", threads=2)
-    )
+    engine = make_engine("dsu-audio-separator", Settings(models_dir=tmp_path_factory.mktemp("m"), device="cpu"))
     engine.start()
     return engine
 
