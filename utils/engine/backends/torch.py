@@ -62,6 +62,7 @@ class TorchBackend:
         self._method = method
         self._device = "cpu"
         self._copies: dict[torch.dtype, nn.Module] = {}
+        self._sizes_bytes: dict[tuple[str, frozenset[torch.dtype]], int] = {}  # by the device and the copies on it
         self._lock = threading.Lock()
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
@@ -79,8 +80,12 @@ class TorchBackend:
 
     def size_bytes(self) -> int:
         """What is on the device. The network itself never is on a graphics card: what runs there are its copies."""
-        copies = list(self._copies.values())
-        return size_bytes(*copies) if copies and self._device != "cpu" else size_bytes(self._net, *copies)
+        copies = dict(self._copies)
+        key = self._device, frozenset(copies)
+        if key not in self._sizes_bytes:  # the cache asks several times for each job, and large networks have thousands of tensors
+            nets = copies.values() if copies and self._device != "cpu" else (self._net, *copies.values())
+            self._sizes_bytes[key] = size_bytes(*nets)
+        return self._sizes_bytes[key]
 
     def move(self, device: str) -> None:
         self._device = device
