@@ -12,7 +12,9 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple, cast
 
 # OpenMP, MKL, OpenBLAS and Accelerate read these when they are loaded, so they must be set before torch is imported.
@@ -268,6 +270,18 @@ def claim_streams() -> Streams:
 
 
 # Threads ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def left_out(module: str) -> Iterator[None]:
+    """Whoever imports this module in the meantime finds it empty. Later it can be imported as it is."""
+    stand_in = ModuleType(module)
+    is_new = sys.modules.setdefault(module, stand_in) is stand_in
+    try:
+        yield
+    finally:
+        if is_new:
+            del sys.modules[module]
 
 
 def limit_threads(requested: int | None) -> int:

@@ -1,5 +1,6 @@
 """Streams, threads and frozen imports, mostly in processes of their own."""
 
+import importlib
 import inspect
 import io
 import os
@@ -129,6 +130,17 @@ def test_threads_are_what_was_asked_then_what_is_set(monkeypatch, asked, before,
     assert os.environ["MKL_NUM_THREADS"] == str(count)
     assert os.environ["KMP_BLOCKTIME"] == bootstrap.BLOCK_TIME_MS
     assert os.environ["GOMP_SPINCOUNT"] == bootstrap.SPIN_COUNT
+
+
+def test_a_module_that_is_left_out_can_be_imported_later(monkeypatch):
+    """In the meantime it is empty, unless it is there already."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with bootstrap.left_out("colorsys"):
+        assert not hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
+    assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
+    with bootstrap.left_out("colorsys"):
+        assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
+    assert "colorsys" in sys.modules
 
 
 def test_there_is_at_least_one_core():
