@@ -69,8 +69,8 @@ def run(row, worker_dir, *arguments, script=None, **env):
 # Life -------------------------------------------------------------------------------------------------------------
 
 
-def test_it_says_loading_then_ready(start, row, tmp_path):
-    """With everything a client needs to know."""
+def test_it_says_loading_then_ready_and_exiting_at_the_end(start, row, tmp_path):
+    """With everything a client needs to know. The last line is `exiting`, the status 0."""
     worker = start("--device", "cpu", "--threads", "1", "--models-dir", str(tmp_path))
     loading, ready = worker.read(), worker.read()
     assert (loading["status"], loading["worker"], loading["version"]) == ("loading", row.name, __version__)
@@ -79,6 +79,9 @@ def test_it_says_loading_then_ready(start, row, tmp_path):
     expected = {"status": "ready", "device": "cpu", "threads": 1, "cache_enabled": True, "protocol": PROTOCOL_VERSION}
     assert expected.items() <= ready.items()
     assert (ready["models_dir"], ready["version"]) == (str(tmp_path), __version__)
+    worker.send({"cmd": "exit", "id": "bye"})
+    assert worker.rest() == [{"status": "exiting", "id": "bye"}]
+    assert worker.wait() == 0
 
 
 def test_commands_in_a_pipe_are_answered(start):
@@ -90,15 +93,6 @@ def test_commands_in_a_pipe_are_answered(start):
     assert statuses(lines) == ["loading", "ready", "pong", "cached_models", "exiting"]
     assert worker.wait() == 0
     assert worker.stderr == ""
-
-
-def test_exit_ends_it(start):
-    """The last line is `exiting`, the status 0."""
-    worker = start("--device", "cpu")
-    worker.expect("ready")
-    worker.send({"cmd": "exit", "id": "bye"})
-    assert worker.rest() == [{"status": "exiting", "id": "bye"}]
-    assert worker.wait() == 0
 
 
 @posix_only
