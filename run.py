@@ -100,7 +100,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
 MOST_TEST_PROCESSES = 6
 
 FROZEN = ROOT / "dist" / "dsu"
-FROZEN_TESTS = ("tests/e2e", "tests/frozen", "-m", "not own_code")
+FROZEN_TESTS = ("tests/e2e", "tests/frozen")
 LONG_TESTS = ("tests/reliability", "--long")
 LONG_TESTS_HOURS = 3
 QUICK_TESTS = ("tests/unit", "-m", "not slow and not e2e")

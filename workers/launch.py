@@ -62,7 +62,7 @@ def make_engine(name: str, settings: Settings) -> EngineApi:
     """Import torch, and with it the engine: called after the client has got its first line."""
     settings = msgspec.structs.replace(settings, threads=bootstrap.limit_threads(settings.threads))
     # Kernels in Python for computing shapes, as compilers do. They would take a quarter of the time that torch takes to start.
-    with bootstrap.left_out("torch._meta_registrations"):
+    with bootstrap.left_out("torch._meta_registrations"), bootstrap.no_collection():
         from utils.engine import programs
 
     return programs.make_engine(name, settings)

@@ -83,7 +83,6 @@ def test_lists_have_ones_own_recipes_and_those_of_dsu(dsu):
     assert one == recipes["mine"]
 
 
-@pytest.mark.own_code
 def test_many_songs_go_through_a_recipe_by_its_name(dsu, songs, tmp_path):
     """One bad song does not stop the rest."""
     (tmp_path / "bad.wav").write_text("no", encoding="utf-8")
@@ -94,7 +93,6 @@ def test_many_songs_go_through_a_recipe_by_its_name(dsu, songs, tmp_path):
     assert [Path(path).name for path in done["files"]] == ["v.wav"]
 
 
-@pytest.mark.own_code
 def test_a_batch_may_hold_recipes(dsu, songs, tmp_path):
     """And use what they have written."""
     first = {"cmd": "separate", "input": str(songs / "short.wav"), "output": str(tmp_path / "a"), "recipe": "mine"}
@@ -123,7 +121,6 @@ def test_a_batch_may_hold_recipes(dsu, songs, tmp_path):
         ),
     ],
 )
-@pytest.mark.own_code
 def test_what_is_wrong_is_one_error_with_its_place(dsu, songs, tmp_path, fields, code, field):
     """And the worker goes on."""
     error = finish(dsu, input=str(songs / "short.wav"), output=str(tmp_path / "out"), **fields)
@@ -132,7 +129,6 @@ def test_what_is_wrong_is_one_error_with_its_place(dsu, songs, tmp_path, fields,
     assert dsu.ask(cmd="ping")["status"] == "pong"
 
 
-@pytest.mark.own_code
 def test_an_error_while_it_runs_names_its_step(dsu, songs, tmp_path):
     """Here a stem that a model of one's own turns out not to have."""
     recipe = {"steps": {"a": {"model": "tiny"}}, "outputs": {"x": "a.horns"}}
@@ -141,7 +137,6 @@ def test_an_error_while_it_runs_names_its_step(dsu, songs, tmp_path):
 
 
 @pytest.mark.parametrize("until", ["loading_model", "separating", "progress"])
-@pytest.mark.own_code
 def test_a_recipe_is_cancelled_in_any_stage(dsu, songs, tmp_path, until):
     """Within a chunk, and nothing is left; the next job is not touched."""
     song = str(songs / "short.wav")

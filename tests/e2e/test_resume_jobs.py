@@ -12,7 +12,7 @@ from tools.fixtures.audio_separator import make_mdx
 from tools.fixtures.song import song
 from workers import WORKERS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.own_code]
+pytestmark = pytest.mark.e2e
 
 RATE = 44100
 NAMES = ["a", "b", "c", "d"]

@@ -1,5 +1,6 @@
 """Streams, threads and frozen imports, mostly in processes of their own."""
 
+import gc
 import importlib
 import inspect
 import io
@@ -141,6 +142,18 @@ def test_a_module_that_is_left_out_can_be_imported_later(monkeypatch):
     with bootstrap.left_out("colorsys"):
         assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
     assert "colorsys" in sys.modules
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_garbage_is_not_looked_for_while_modules_are_imported(is_on):
+    """Afterwards it is, if it was before."""
+    (gc.enable if is_on else gc.disable)()
+    try:
+        with bootstrap.no_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
 
 
 def test_there_is_at_least_one_core():

@@ -81,7 +81,7 @@ def test_frozen_tests_run_on_the_frozen_folder(started, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "FROZEN", tmp_path)
     (tmp_path / "VERSION.txt").touch()
     run.main(["test", "--frozen", "-x"])
-    tests = ["-x", "tests/e2e", "tests/frozen", "-m", "not own_code", "--worker-dir", str(tmp_path)]
+    tests = ["-x", "tests/e2e", "tests/frozen", "--worker-dir", str(tmp_path)]
     assert started[1][0] == ["-m", "pytest", *run.in_parallel(), *tests]
 
 
