@@ -82,9 +82,8 @@ class TorchBackend:
         """What is on the device. The network itself never is on a graphics card: what runs there are its copies."""
         copies = dict(self._copies)
         key = self._device, frozenset(copies)
-        if (
-            key not in self._sizes_bytes
-        ):  # the cache asks several times for each job, and large networks have thousands of tensors
+        # Kept, since the cache asks several times for each job, and large networks have thousands of tensors.
+        if key not in self._sizes_bytes:
             nets = copies.values() if copies and self._device != "cpu" else (self._net, *copies.values())
             self._sizes_bytes[key] = size_bytes(*nets)
         return self._sizes_bytes[key]
