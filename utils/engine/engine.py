@@ -39,7 +39,7 @@ from utils.core.package_request import (
 )
 from utils.core.path_fields import require_paths
 from utils.core.recipe_checks import check_recipe, described
-from utils.core.recipes import read_recipe
+from utils.core.recipes import Recipe, read_recipe
 from utils.core.settings import Arithmetic, Settings
 from utils.doctor.diagnosis import diagnose, precision_of
 from utils.engine.cache import Lease, ModelCache
@@ -187,6 +187,14 @@ class Engine:
             everything = self._details(msgspec.structs.replace(request, model=None), warn)
             raise self.host.registry.unknown(request.model, [entry.name for entry in everything])
         return found
+
+    def _models_of(self, recipe: Recipe) -> list[replies.ModelDetails]:
+        """Those that a recipe names: to look at all takes a second. Only where one does not exist are the others needed, to suggest them."""
+        names = {step.model for step in recipe.model_steps.values() if step.model is not None}
+        try:
+            return [entry for name in sorted(names) for entry in self._details(requests.ListModels(model=name))]
+        except UnknownModel:
+            return self._details(requests.ListModels())
 
     def family_of(self, model: str | None) -> catalogue.FamilyName:
         """The family of a model, by the name that clients use."""
@@ -384,7 +392,7 @@ class Engine:
         """The recipe of a request, checked, with its models present."""
         asked = request.recipe
         recipe = find_recipe(asked, self.settings) if isinstance(asked, str) else read_recipe(asked, "recipe")
-        checked = check_recipe(recipe, self._details(requests.ListModels()), policy=request.policy)
+        checked = check_recipe(recipe, self._models_of(recipe), policy=request.policy)
         check_stems(request.audio_format, len(checked.recipe.outputs), self._models_for_djs)
         return RecipeRun(self, checked, request, track, job)
 

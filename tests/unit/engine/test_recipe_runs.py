@@ -14,7 +14,7 @@ from tools.fixtures.audio_separator import make_vr
 from tools.fixtures.audiosep import write_audiosep
 from tools.fixtures.models import make_models
 from tools.fixtures.networks import write_network
-from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory, OutputNotWritable
+from utils.core.errors import InvalidRequest, ModelNotInstalled, OutOfMemory, OutputNotWritable, UnknownModel
 from utils.core.job import Job, JobCancelled
 from utils.core.many_files import separate_each
 from utils.core.requests import Preview
@@ -63,6 +63,19 @@ def case(models, tmp_path):
 def song(tmp_path):
     write_song(tmp_path / "song.wav", 1.2)
     return tmp_path / "song.wav"
+
+
+def test_only_the_models_of_a_recipe_are_looked_at(case, song, monkeypatch):
+    """Unless one does not exist: then all of them are, to suggest one."""
+    asked, look = [], case.engine._details
+    monkeypatch.setattr(
+        case.engine, "_details", lambda request, *more: asked.append(request.model) or look(request, *more)
+    )
+    case.run(song, {"a": FIRST, "b": {"model": "tiny", "shifts": 0, "input": "a.vocals"}}, {"x": "b.drums"})
+    assert asked == ["tiny", "tiny_mdx23c"]
+    with pytest.raises(UnknownModel) as caught:
+        case.run(song, {"a": {"model": "tiny_mdx23"}}, {"x": "a.vocals"})
+    assert "tiny_mdx23c" in caught.value.suggestions
 
 
 @pytest.mark.parametrize("kind", STEPS)
