@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"Memory of dsu-{self.worker}" + (f", {self.network}" if self.worker != "demucs" else "")
+        return f"Memory of {WORKERS[self.worker].name}" + (f", {self.network}" if self.worker != "demucs" else "")
 
     @property
     def bytes_per_second(self) -> int:
@@ -151,10 +151,10 @@ def run(case: Case, lengths: Sequence[float], folder: Path) -> str:
     short, long = (measure(case, folder, minutes) for minutes in lengths)
     shutil.rmtree(folder / "models")
     body = report(short, long)
-    note = (
-        f"A small {case.network} network with random weights, default settings, threads: {long.threads}, "
-        "16-bit WAV in and out."
+    subject = (
+        f"A small {case.network} network" if case.worker != "dsu" else f"{case.network.capitalize()}, of small networks"
     )
+    note = f"{subject} with random weights, default settings, threads: {long.threads}, 16-bit WAV in and out."
     write_section(case.title, f"`python3 run.py bench memory`. {note}\n\n{body}")
     return body
 
