@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody uses
 from torch import Tensor, nn
 
+from models.blocks.parts import SquareConv2d
 from models.blocks.recurrent import kept_flat, run_recurrent
 from models.blocks.sections import Section
 from models.blocks.stft import Stft
@@ -215,7 +216,7 @@ class EncoderLevel(nn.Module):
         super().__init__()
         self.SDlayer = Shrinking(inputs, outputs, bands)
         self.conv_modules = nn.ModuleList(RowRefiner(outputs, depth, params) for depth in params.conv_depths)
-        self.globalconv = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.globalconv = SquareConv2d(outputs, outputs, bias=True)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The features for the next level, and those for the decoder."""
@@ -346,12 +347,12 @@ class Fusion(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
+        self.conv = SquareConv2d(2 * width, 2 * width, bias=True)
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
         # The layer sees the sum twice, once for each half of its weights. Adding the halves saves half of the work.
         first, second = self.conv.weight.chunk(2, dim=1)
-        return F.glu(F.conv2d(features + skip, first + second, self.conv.bias, padding=1), dim=1)
+        return F.glu(self.conv.convolved(features + skip, first + second), dim=1)
 
 
 class Expansion(nn.Module):

@@ -24,16 +24,20 @@ def looked_on(layer: nn.Module, parts: Iterable[Tensor]) -> Iterator[Tensor]:
 class SquareConv2d(nn.Conv2d):
     """A convolution of 3 x 3 whose output is as large as its input. A large one is computed in stretches of rows."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=bias)
 
     def forward(self, features: Tensor) -> Tensor:
+        return self.convolved(features, self.weight)
+
+    def convolved(self, features: Tensor, weight: Tensor) -> Tensor:
+        """The output with other weights than its own, which may have fewer inputs."""
         rows = features.shape[-2]
-        count = math.ceil(2 * self.weight.numel() * features[:, 0].numel() / MOST_WORK)
+        count = math.ceil(2 * weight.numel() * features[:, 0].numel() / MOST_WORK)
         if count <= 1 or features.device.type != "cpu":
-            return super().forward(features)
+            return F.conv2d(features, weight, self.bias, padding=1)
         step = math.ceil(rows / count)
         edged = F.pad(features, (0, 0, 1, 1))
         # Each stretch with a row more on either side.
         parts = (edged[..., start : min(start + step, rows) + 2, :] for start in range(0, rows, step))
-        return torch.cat([F.conv2d(part, self.weight, padding=(0, 1)) for part in looked_on(self, parts)], dim=-2)
+        return torch.cat([F.conv2d(part, weight, self.bias, padding=(0, 1)) for part in looked_on(self, parts)], dim=-2)
