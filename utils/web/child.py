@@ -217,7 +217,7 @@ class SongReader:
                 await self._ending
             is_over = False
             try:
-                line = await asyncio.wait_for(self._child.ask({"do": do, "with": arguments}), self._patience_s)
+                line = await asyncio.wait_for(self._answer({"do": do, "with": arguments}), self._patience_s)
                 is_over = True
             except Died as died:
                 raise Problem(422, "input_unreadable", f"The process that reads songs failed. {died}") from died
@@ -234,6 +234,14 @@ class SongReader:
         if "error" in line:
             raise Problem.told(line["error"])
         return line["answer"]
+
+    async def _answer(self, question: dict[str, Any]) -> Line:
+        """What the child says; a second one, if it dies: it may have been killed, which is not the song's fault."""
+        try:
+            return await self._child.ask(question)
+        except Died:
+            await self._child.stop()
+            return await self._child.ask(question)
 
     def _rest(self) -> None:
         self._ending = asyncio.ensure_future(self.stop())
