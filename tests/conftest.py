@@ -15,7 +15,7 @@ if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is signal
     # Started by nohup: go on ignoring it here, but workers under test must not inherit that they should.
     signal.signal(signal.SIGHUP, lambda number, frame: None)
 # Before any test imports torch, and for the workers that tests start. Several processes test on the same cores: threads that
-# have to wait for one spin meanwhile, which made small networks ten times as slow. Alone, too, one thread is best for them.
+# have to wait for one spin meanwhile, which made small networks many times slower. Alone, too, one thread is best for them.
 limit_threads(1)
 # Hundreds of programs are started: what Python compiles for one is kept for the others.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -42,7 +42,7 @@ def test_the_client_passes_its_own_tests(node, path, worker_dir, request):
     """Against a worker that misbehaves, and against real ones: scripts, or the frozen build where one is named."""
     env = {"DSU_TEST_DIR": str(worker_dir.resolve())} if worker_dir else {"DSU_TEST_PYTHON": sys.executable}
     if not request.config.getoption("--long"):
-        env["DSU_TEST_KILLS"] = "16"
+        env["DSU_TEST_KILLS"] = "16"  # `npm test` does 80
     done = run(node, "--test", path, cwd=CLIENT, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
 

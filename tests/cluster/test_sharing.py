@@ -117,22 +117,22 @@ def test_many_songs_of_one_name_are_named_in_no_time(plan):
 
 @marked
 def test_the_stems_are_those_of_one_worker(cluster, tmp_path):
-    """Byte by byte, with the real worker and the built-in model, in a format for which all stems get one gain."""
+    """Byte by byte, with the real worker and the built-in model, in floats and in a format with one gain for all stems."""
     folder = tmp_path / "songs"
     folder.mkdir()
     soundfile.write(folder / "long.wav", 3 * np.asarray(song(14.0)), SAMPLE_RATE, subtype="FLOAT")
-    common = {"format": "flac"}
-    with Batch(tmp_path / "alone", folder, common=common, worker_command=None) as batch:
-        alone = batch.run()["long"]
-    with Batch(tmp_path / "shared", folder, common=common, worker_command=None, share_s=4.0) as batch:
-        shared = batch.run()["long"]
-    assert [row["status"] for row in (alone, shared)] == ["done", "done"], (alone["error"], shared["error"])
-    assert {stem["stem"]: stem["sha256"] for stem in shared["stems"]} == {
-        stem["stem"]: stem["sha256"] for stem in alone["stems"]
-    }
-    assert shared["duration_s"] == alone["duration_s"]
-    assert len(notes_of(tmp_path / "shared", "long")) == 5  # four shares, and joining them
-    assert shares_left(tmp_path / "shared") == []
+    for case, common in (("float", {"pcm_type": "FLOAT"}), ("flac", {"format": "flac"})):
+        with Batch(tmp_path / case / "alone", folder, common=common, worker_command=None) as batch:
+            alone = batch.run()["long"]
+        with Batch(tmp_path / case / "shared", folder, common=common, worker_command=None, share_s=4.0) as batch:
+            shared = batch.run()["long"]
+        assert [row["status"] for row in (alone, shared)] == ["done", "done"], (alone["error"], shared["error"])
+        assert {stem["stem"]: stem["sha256"] for stem in shared["stems"]} == {
+            stem["stem"]: stem["sha256"] for stem in alone["stems"]
+        }
+        assert shared["duration_s"] == alone["duration_s"]
+        assert len(notes_of(tmp_path / case / "shared", "long")) == 5  # four shares, and joining them
+        assert shares_left(tmp_path / case / "shared") == []
 
 
 @marked

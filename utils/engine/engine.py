@@ -189,7 +189,7 @@ class Engine:
         return found
 
     def _models_of(self, recipe: Recipe) -> list[replies.ModelDetails]:
-        """Those that a recipe names: to look at all takes a second. Only where one does not exist are the others needed, to suggest them."""
+        """Those that a recipe names, since there are hundreds of others. Only where one does not exist are they needed, to suggest some."""
         names = {step.model for step in recipe.model_steps.values() if step.model is not None}
         try:
             return [entry for name in sorted(names) for entry in self._details(requests.ListModels(model=name))]

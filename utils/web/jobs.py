@@ -44,10 +44,11 @@ IDENTITY_S = 10.0
 
 
 class Key(NamedTuple):
-    """The name of a result's folder, and whether all files that it stands for were there."""
+    """The name of a result's folder, the song that it is of, and whether all files of its models were there."""
 
     name: str
-    is_whole: bool
+    song: str
+    has_models: bool
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -536,7 +537,7 @@ class JobList:
             found = await self._quick.ask("identify", named=named, models_dir=self._models_dir)
             self._identities = {models: (time.monotonic(), found)}
         text = "\n".join([source, asking.settings_text(record.cmd, record.request), found["identity"]])
-        return Key(hashlib.sha256(text.encode()).hexdigest(), not found["missing"])
+        return Key(hashlib.sha256(text.encode()).hexdigest(), source, not found["missing"])
 
     def _reuse(self, record: Record, key: Key) -> bool:
         """Give a job the result that is there already."""
@@ -574,8 +575,10 @@ class JobList:
         warnings = line.get("warnings") or []
         result = Result(stems=stems, settings=settings, warnings=warnings, size_bytes=size_bytes)
         (folder / RESULT).write_bytes(msgspec.json.encode(result))
-        name = (await self._key(record, known_for_s=0)).name
-        if key.is_whole and name != key.name:  # who knows which of them the worker has read
+        now = await self._key(record, known_for_s=0)
+        name = now.name
+        # Models that were fetched meanwhile are the first ones. What was replaced may have been read before or after.
+        if now.song != key.song or (key.has_models and name != key.name):
             name = hashlib.sha256(f"{name}\n{record.id}".encode()).hexdigest()
         target = self._folders.results / name
         if target.exists():  # not whole, or it would have been used

@@ -39,10 +39,10 @@ function listenIn() {
   };
 }
 
-/** The samples that were played last, silence before anything was. */
+/** The samples that were played last; none before anything was. */
 export const lastHeard = (page) =>
   page.evaluate(() => {
-    if (!window.ear) return new Array(32768).fill(0);
+    if (!window.ear) return [];
     const samples = new Float32Array(window.ear.fftSize);
     window.ear.getFloatTimeDomainData(samples);
     return [...samples];

@@ -115,6 +115,7 @@ describe("in a browser", { skip: leftOut }, () => {
   /** Whether the page plays exactly these stems, together, at a place near its playhead: some thousand samples without a gap. */
   const plays = async (...stems) => {
     const samples = await lastHeard(page);
+    if (!samples.length) return false;
     const near = Math.round((await heard()) * RATE);
     const block = samples.slice(-4096);
     const isThere = (start) => block.every((sample, index) => Math.abs(sample - stems.reduce((sum, stem) => sum + sound(stem, start + index), 0)) < 1e-3);
